@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * timer.h - hierarchical timer wheel: arming and cancelling cost O(1), the next deadline a few bit scans.
+ *
+ * One wheel per CPU, touched by that CPU only. A timer fires at the first wheel_run() whose `now` is not before
+ * its deadline, at most one granule (TIMER_GRANULE_NS) late and never early.
+ */
+#pragma once
+
+#include "lib/list.h"
+
+#define TIMER_GRANULE_SHIFT 16 /* 65.536 us: fine enough to pace, coarse enough that a wheel turn is cheap */
+#define TIMER_GRANULE_NS    (1ull << TIMER_GRANULE_SHIFT)
+#define TIMER_LEVELS        7
+#define TIMER_SLOTS         64 /* per level: 64^7 granules is nine years */
+
+struct timer {
+	struct list_head link;
+	u64 expires_ns;
+	void (*fn)(struct timer *t, u64 now_ns); /* runs in softirq; may re-arm itself or free its owner */
+	u8 level, slot;
+	bool armed;
+};
+
+struct timer_wheel {
+	u64 now;                    /* in granules: everything before it has fired */
+	u64 occupied[TIMER_LEVELS]; /* a bit per slot that is not empty */
+	struct list_head slots[TIMER_LEVELS][TIMER_SLOTS];
+	u64 fired, armed;           /* counts: fired so far, armed now */
+};
+
+void timer_wheel_init(struct timer_wheel *w, u64 now_ns);
+static inline void timer_init(struct timer *t, void (*fn)(struct timer *, u64))
+{
+	list_init(&t->link);
+	t->fn = fn;
+	t->armed = false;
+}
+/* Arms or moves t. A deadline in the past fires at the next run. */
+void timer_arm(struct timer_wheel *w, struct timer *t, u64 expires_ns);
+void timer_cancel(struct timer_wheel *w, struct timer *t);
+/* Runs at most `limit` timers that are due; returns how many ran. */
+unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit);
+/* The earliest moment at which timer_wheel_run() has something to do; TIME_NEVER when nothing is armed. */
+u64 timer_wheel_next(const struct timer_wheel *w);

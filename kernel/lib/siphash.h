@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * siphash.h - SipHash-2-4 and its light sibling HalfSipHash-1-3 (Aumasson, Bernstein): keyed hashes for tables and secrets.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+struct siphash_key {
+	u64 k[2];
+};
+
+u64 siphash(const void *data, size_t len, const struct siphash_key *key);
+u64 siphash_2u64(u64 a, u64 b, const struct siphash_key *key);
+u64 siphash_3u64(u64 a, u64 b, u64 c, const struct siphash_key *key);
+/* SipHash-1-3: for hash tables only, never for ISNs, cookies or ports. */
+u32 hsiphash_3u32(u32 a, u32 b, u32 c, const struct siphash_key *key);

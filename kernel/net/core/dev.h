@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ * dev.h - network devices and NAPI: the contract between drivers and the stack.
+ *
+ * A driver is two batch calls: napi->poll() takes frames in, ops->start_xmit() puts them out, ops->flush() rings the
+ * doorbell once per burst. Receive: hard IRQ masks its queue and calls napi_schedule(); poll(napi, budget) hands frames to
+ * netif_receive_skb() and, when it did fewer than budget, calls napi_complete() and unmasks, and looks once more.
+ * Transmit: start_xmit() is called only while the queue is not stopped, and consumes the skb; a driver stops its queue
+ * (netif_stop_queue) while fewer than MAX_SKB_FRAGS + 2 descriptors are free and wakes it when completions freed them.
+ */
+#pragma once
+
+#include "net/core/skbuff.h"
+
+enum { /* dev->features: what the driver does for the stack; NETIF_F_ names as in Linux */
+	NETIF_F_SG = 1 << 0,      /* frags */
+	NETIF_F_HW_CSUM = 1 << 1, /* CHECKSUM_PARTIAL of anything */
+	NETIF_F_RXCSUM = 1 << 2,
+	NETIF_F_TSO = 1 << 3,
+	NETIF_F_TSO6 = 1 << 4,
+	NETIF_F_LRO = 1 << 5,
+	NETIF_F_LOOPBACK = 1 << 6, /* frames never leave the machine: no checksum, no neighbours */
+	NETIF_F_GRO = 1 << 7,
+	NETIF_F_RXHASH = 1 << 8,
+};
+
+struct net_device_ops {
+	int (*open)(struct net_device *dev);  /* rings up, interrupts on. 0 or -errno */
+	void (*stop)(struct net_device *dev); /* quiet; every buffer back */
+	void (*start_xmit)(struct net_device *dev, unsigned txq, struct sk_buff *skb); /* consumes */
+	void (*flush)(struct net_device *dev, unsigned txq);   /* doorbell for what start_xmit() queued */
+	/* Called about once a second while the queue has work: re-kick or reset a ring that does not move. */
+	void (*watchdog)(struct net_device *dev, u64 now_ns);
+};
+
+/* How frames look on this link: Ethernet, or raw IP (loopback, test shims). */
+struct link_ops {
+	const char *name;
+	u8 hdr_len, addr_len; /* addr_len 0: no neighbours are asked */
+	/* Checks and pulls the link header, sets protocol and pkt_type. */
+	enum drop_reason (*rcv)(struct net_cpu *cpu, struct sk_buff *skb);
+	/* Pushes a link header to `dst` (addr_len bytes). */
+	void (*header)(struct net_device *dev, struct sk_buff *skb, const u8 *dst);
+};
+
+struct dev_stats { /* per queue; written by the queue's owner CPU */
+	u64 packets, bytes, dropped, errors;
+	u64 kicks;      /* doorbells rung (tx), refill notifications (rx) */
+	u64 interrupts; /* hard IRQs of this queue */
+	u64 stopped;    /* times the queue was stopped because its ring was full */
+	u64 requeued;   /* watchdog: kicks repeated */
+	u64 no_buf;     /* rx: refill found the pool empty */
+	u64 lies;       /* device wrote what it must not: counted, ring reset */
+	u64 resets;
+	u64 csum_good;  /* rx: device vouched for the checksum */
+};
+
+struct qdisc;
+
+struct netdev_queue { /* one tx queue */
+	struct net_device *dev;
+	u16 index, cpu;     /* cpu: its owner */
+	bool stopped;       /* by the driver: the ring is full */
+	bool dirty;         /* in cpu->tx_dirty */
+	bool need_flush;    /* start_xmit() was called since the last flush */
+	struct list_head dirty_link;
+	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
+	struct dev_stats stats;
+};
+
+struct napi_struct {
+	struct net_cpu *cpu;
+	struct net_device *dev; /* NULL: the backlog */
+	int (*poll)(struct napi_struct *napi, int budget); /* returns frames taken */
+	u8 index;               /* bit in cpu->napi_pending */
+	bool scheduled;
+	int weight;
+	u64 polls, frames, completes, schedules;
+};
+
+struct net_device {
+	char name[16];
+	unsigned ifindex; /* 1.. */
+	u32 mtu, min_mtu, max_mtu; /* bytes of payload of a link frame */
+	u32 features, hw_features; /* in use; what the device can do */
+	u32 flags;                 /* IFF_* */
+	u8 addr[6], broadcast[6];
+	bool carrier;
+	u32 speed_mbit;
+	u32 tx_queue_len;
+	const struct net_device_ops *ops;
+	const struct link_ops *link;
+	struct net *net;
+	void *priv;                /* the driver's */
+	const char *driver, *bus;  /* "virtio-net", "00:03.0" */
+	unsigned nr_txq, nr_rxq;
+	struct netdev_queue txq[MAX_TXQ];
+	struct dev_stats rx[MAX_TXQ];
+	u64 rx_otherhost;
+};
+enum { IFF_UP = 1, IFF_BROADCAST = 2, IFF_LOOPBACK = 8, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_MULTICAST = 0x1000 };
+
+/* Gives dev an ifindex and, with a '%d' in name, a number. The caller filled addr, mtu, features, ops, link, nr_*q. 0 or -errno. */
+int register_netdev(struct net *net, struct net_device *dev);
+int dev_open(struct net_device *dev);  /* sets IFF_UP, attaches the default qdisc. 0 or -errno */
+void dev_close(struct net_device *dev);
+struct net_device *dev_by_name(struct net *net, const char *name);
+void netif_carrier_on(struct net_device *dev);
+void netif_carrier_off(struct net_device *dev);
+
+/* ---- NAPI ---- */
+/* Registers a poll function on a CPU. Init time only. */
+void netif_napi_add(struct net_cpu *cpu, struct net_device *dev, struct napi_struct *napi,
+		    int (*poll)(struct napi_struct *, int), int weight);
+/* From hard IRQ or softirq of napi's CPU: it will be polled. Safe against the running poll. */
+static inline void napi_schedule(struct napi_struct *napi)
+{
+	napi->scheduled = true;
+	napi->schedules++;
+	__atomic_fetch_or(&napi->cpu->napi_pending, 1ull << napi->index, __ATOMIC_RELAXED);
+	raise_softirq(napi->cpu, SOFTIRQ_NET_RX);
+}
+/* From poll(): done. The driver then unmasks its interrupt and, if frames came meanwhile, masks and calls napi_schedule() again. */
+void napi_complete(struct napi_struct *napi, int work);
+
+/* ---- in ---- */
+/* A frame from a device: skb->data at the link header, dev and queue_mapping set. Takes the skb on every path. */
+void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
+/* Queues a frame for this CPU's backlog NAPI (loopback, steering). Takes the skb; dropped with CPU_BACKLOG when full. */
+void netif_rx(struct net_cpu *cpu, struct sk_buff *skb);
+
+/* ---- out ---- */
+/* A finished frame, link header included. Consumes it: tap, checksum and GSO as the device needs, qdisc, ring. */
+void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
+/* The net_tx row's device half: qdiscs of woken queues run, one doorbell per dirty queue. */
+void dev_flush(struct net_cpu *cpu);
+/* By a driver: ring full; room again (from its poll). */
+static inline void netif_stop_queue(struct netdev_queue *q)
+{
+	q->stopped = true;
+	q->stats.stopped++;
+}
+void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q);
+
+int dev_cpu_init(struct net_cpu *cpu);
+void dev_cpu_destroy(struct net_cpu *cpu);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ * drop.h - why a frame died: one row each, with Linux's word where Linux has one (skb_drop_reason).
+ *
+ * Every inbound *_rcv() returns one of these: 0 = go on, SKB_CONSUMED = the skb now belongs to somebody else,
+ * anything else = dead for this reason. Only dev.c frees and counts on the way in.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define DROP_REASONS(X)                                                                            \
+	X(NOT_SPECIFIED, "no reason given")                                                        \
+	/* device and core */                                                                      \
+	X(DEV_HDR, "truncated or impossible link header or device descriptor")                     \
+	X(DEV_READY, "the device is down")                                                         \
+	X(NOMEM, "no skb or buffer left")                                                          \
+	X(CPU_BACKLOG, "inbox or backlog of the owner CPU full (netdev_max_backlog)")              \
+	X(UNHANDLED_PROTO, "EtherType without a handler")                                          \
+	X(OTHERHOST, "addressed to another host")                                                  \
+	X(FULL_RING, "tx ring or device gone")                                                     \
+	X(QDISC_DROP, "refused by the queueing discipline")                                        \
+	X(NETEM_LOSS, "netem loss")                                                                \
+	X(DEV_TX_FAIL, "the device could not send it")                                             \
+	X(LOOP, "too many passes through loopback")                                                \
+	/* ARP and neighbours */                                                                   \
+	X(ARP_HDR, "ARP header truncated or of another hardware")                                  \
+	X(ARP_SPOOF, "ARP sender address is ours, multicast or invalid")                           \
+	X(NEIGH_FAILED, "next hop did not answer")                                                 \
+	X(NEIGH_QUEUEFULL, "too many packets wait for this next hop")                              \
+	X(NEIGH_NOMEM, "neighbour table full")                                                     \
+	/* IP */                                                                                   \
+	X(IP_SHORT, "shorter than an IPv4 header")                                                 \
+	X(IP_VERSION, "IP version is not the EtherType's")                                         \
+	X(IP_INHDR, "IHL or total length impossible")                                              \
+	X(IP_CSUM, "IPv4 header checksum wrong")                                                   \
+	X(IP_OPTIONS, "malformed IP option")                                                       \
+	X(IP_SOURCE_ROUTE, "source route refused")                                                 \
+	X(IP_INVALID_SOURCE, "martian source address")                                             \
+	X(IP_INVALID_DEST, "martian destination address")                                          \
+	X(IP_RPFILTER, "reverse path filter")                                                      \
+	X(IP_INNOROUTES, "no route to forward")                                                    \
+	X(IP_OUTNOROUTES, "no route for our own packet")                                           \
+	X(IP_TTL, "TTL exceeded in transit")                                                       \
+	X(IP_NOTFORWARDING, "not for us and we are no router")                                     \
+	X(IP_NOPROTO, "protocol without a handler")                                                \
+	X(PKT_TOO_BIG, "larger than the MTU and DF set")                                           \
+	X(FRAG_HDR, "fragment with impossible offset or length")                                   \
+	X(FRAG_OVERLAP, "fragment overlaps another (RFC 5722)")                                    \
+	X(FRAG_TIMEOUT, "reassembly timed out")                                                    \
+	X(FRAG_NOMEM, "reassembly memory, queues or per-source limit")                             \
+	X(DUP_FRAG, "fragment seen already")                                                       \
+	X(NETFILTER_DROP, "a rule said drop")                                                      \
+	X(CONNTRACK, "connection tracking refused it")                                             \
+	X(TCP_NOMEM_REQ, "no memory for a connection request")                                     \
+	/* ICMP, IGMP, UDP */                                                                      \
+	X(ICMP_HDR, "ICMP shorter than its header")                                                \
+	X(ICMP_CSUM, "ICMP checksum wrong")                                                        \
+	X(ICMP_TYPE, "ICMP type unknown or not for a host")                                        \
+	X(ICMP_IGNORED, "echo ignored by sysctl or broadcast")                                     \
+	X(ICMP_RATELIMIT, "our ICMP error over its rate")                                          \
+	X(IGMP_HDR, "IGMP malformed")                                                              \
+	X(UDP_HDR, "UDP length impossible")                                                        \
+	X(UDP_CSUM, "UDP checksum wrong")                                                          \
+	X(NO_SOCKET, "nobody listens there")                                                       \
+	X(SOCKET_RCVBUFF, "socket receive buffer full")                                            \
+	X(SOCKET_CLOSE, "the socket is closing")                                                   \
+	/* TCP */                                                                                  \
+	X(TCP_HDR, "TCP header truncated or data offset impossible")                               \
+	X(TCP_CSUM, "TCP checksum wrong")                                                          \
+	X(TCP_FLAGS, "flags that make no sense in this state")                                     \
+	X(TCP_INVALID_SEQUENCE, "sequence numbers outside the receive window (RFC 9293 3.10.7.4)") \
+	X(TCP_OLD_DATA, "data received before")                                                    \
+	X(TCP_OLD_ACK, "old acknowledgment")                                                       \
+	X(TCP_TOO_OLD_ACK, "acknowledgment older than any window (RFC 5961 5.2)")                  \
+	X(TCP_ACK_UNSENT_DATA, "acknowledges what was never sent")                                 \
+	X(TCP_RFC7323_PAWS, "timestamp too old (RFC 7323 5.3)")                                    \
+	X(TCP_OVERWINDOW, "beyond the receive window")                                             \
+	X(TCP_ZEROWINDOW, "the receive window is closed")                                          \
+	X(TCP_OFOMERGE, "already in the out-of-order queue")                                       \
+	X(TCP_OFO_QUEUE_PRUNE, "out-of-order queue over its bound")                                \
+	X(TCP_INVALID_SYN, "SYN in a synchronised connection (RFC 5961 4.2)")                      \
+	X(TCP_INVALID_RST, "RST not at rcv.nxt (RFC 5961 3.2)")                                    \
+	X(TCP_RESET, "valid RST: the connection is over")                                          \
+	X(TCP_LISTEN_OVERFLOW, "SYN or accept queue full")                                         \
+	X(TCP_TIMEWAIT, "belongs to a connection in TIME_WAIT")                                    \
+	X(TCP_CLOSE, "state CLOSED")                                                               \
+	X(TCP_ABORT_ON_DATA, "data after the application closed")                                  \
+	X(TCP_FASTOPEN, "fast open cookie wrong")                                                  \
+	X(TCP_MD5, "authentication option we cannot check")
+
+enum drop_reason {
+	SKB_CONSUMED = -1, /* no drop: somebody else owns the skb now */
+	RX_OK = 0,         /* no drop: go on */
+#define X(name, text) DROP_##name,
+	DROP_REASONS(X)
+#undef X
+	DROP_MAX
+};
+
+/* "TCP_CSUM" and its text; "?" past the table. */
+const char *drop_name(enum drop_reason r);
+const char *drop_text(enum drop_reason r);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT
+ * skbuff.h - the socket buffer: one frame (or up to 64 KiB of one flow) on its way through the stack.
+ *
+ *   struct sk_buff            one data buffer (struct skb_buf, SKB_BUF_SIZE)
+ *   +-----------+   head ->   +----------------------+
+ *   | metadata  |             | headroom             |  skb_push() grows to the left
+ *   |           |   data ->   +----------------------+
+ *   |           |             | linear bytes         |  len - data_len of them
+ *   |           |   tail ->   +----------------------+
+ *   |           |             | tailroom             |  skb_put() grows to the right
+ *   |           |   end  ->   +----------------------+
+ *   | frags[]   | ----------> further bytes, data_len of them: other buffers, or memory that is never freed
+ *   +-----------+             (site files: frag.buf == NULL)
+ *
+ * Metadata and buffers come from pools of the CPU (struct skb_pool); a buffer is counted (skb_buf.refs) and shared by
+ * clones. Counts are plain integers: an skb and its buffers are touched by one CPU, and go home to their pool by inbox.
+ * An skb has one owner at each moment: *_rcv() returns a verdict, *_xmit() consumes.
+ */
+#pragma once
+
+#include "net/net.h"
+#include "lib/ip_addr.h"
+#include "lib/string.h"
+#include "platform.h"
+
+/* Header of a data buffer; it stands at the buffer's start. The whole is SKB_BUF_SIZE, aligned to it. */
+struct skb_buf {
+	u32 refs;
+	u16 cpu; /* whose pool it is */
+	u16 flags;
+	struct skb_buf *next_free;
+	u64 dma; /* bus address of this header, set once when the pool is filled */
+	u64 owner; /* for debuggers: device ring or skb that last took it */
+	u8 pad[32];
+};
+_Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
+#define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf)) /* usable bytes of a buffer */
+static inline u8 *skb_buf_room(struct skb_buf *b) { return (u8 *)(b + 1); }
+
+struct skb_frag {
+	u8 *ptr;
+	struct skb_buf *buf; /* NULL: memory that stays (the site archive) */
+	u32 len;
+	u32 pad;
+};
+
+enum { /* skb->ip_summed, with Linux's meaning */
+	CHECKSUM_NONE,        /* in: check it. out: it is complete */
+	CHECKSUM_UNNECESSARY, /* in: the device or a local sender vouches for it */
+	CHECKSUM_PARTIAL,     /* out: sum from csum_start into csum_start + csum_offset, pseudo header is in the field */
+};
+enum { PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING, PACKET_LOOPBACK };
+enum { SKB_GSO_TCPV4 = 1, SKB_GSO_TCPV6 = 2, SKB_GSO_UDP = 4, SKB_GSO_TCP_ECN = 8 };
+
+/* What the network layer learned from its header; filled by ip_rcv() and kept until the skb dies. */
+struct inet_cb {
+	struct ip_addr src, dst;
+	u8 proto, tos, ttl;
+	u8 addr_type; /* enum addr_type of dst (core/dst.h): local, broadcast, multicast */
+	u16 hdr_len;  /* of the IP header with options */
+	u16 flags;
+};
+
+struct sk_buff {
+	struct sk_buff *next, *prev; /* in one queue at a time */
+	u8 *head, *data, *tail, *end;
+	u32 len;      /* linear and frags */
+	u32 data_len; /* frags alone */
+	struct skb_buf *buf; /* holds head..end */
+	struct net_device *dev;
+	struct sock *sk;     /* out: whose it is; destructor gives the bytes back */
+	void (*destructor)(struct sk_buff *skb);
+
+	u16 mac_header, network_header, transport_header; /* offsets from head; SKB_NO_OFFSET: not set */
+	u16 protocol;        /* EtherType, host order */
+	u8 ip_summed, pkt_type, gso_type, nr_frags;
+	u16 gso_size, gso_segs;
+	u16 csum_start, csum_offset; /* csum_start: from head */
+	u16 queue_mapping;   /* rx or tx queue */
+	u8 cloned;           /* the linear bytes may be shared: do not write below network_header of others */
+	u8 cpu;              /* whose pool the metadata is of */
+	u32 hash;            /* flow hash, 0: not computed */
+	u32 mark;
+	u32 truesize;        /* bytes of memory it holds, for socket accounting */
+	u64 tstamp_ns;       /* in: arrival. out: earliest departure (0: now) */
+	void *nfct;          /* conntrack entry */
+
+	struct inet_cb ip;
+	u64 cb[6] __aligned_(8); /* of the layer that owns the skb now */
+	struct skb_frag frags[MAX_SKB_FRAGS];
+};
+#define SKB_NO_OFFSET 0xffff
+
+struct sk_buff_head {
+	struct sk_buff *next, *prev; /* same shape as an skb's first words */
+	u32 qlen;
+};
+
+/* ---- pools ---- */
+struct skb_pool {
+	struct sk_buff *free_skbs;
+	struct skb_buf *free_bufs;
+	u32 nr_free_skbs, nr_free_bufs, nr_skbs, nr_bufs, low_bufs; /* low_bufs: fewest free ever seen */
+	u64 skb_fail, buf_fail; /* allocations refused */
+};
+/* Fills the CPU's pool with `bytes` of data buffers and as many skbs as fit them. 0 or -ENOMEM. */
+int skb_pool_init(struct net_cpu *cpu, size_t bytes);
+void skb_pool_destroy(struct net_cpu *cpu);
+
+/* A raw buffer (for a device's ring), one reference; NULL when the pool is empty (counted). */
+struct skb_buf *skb_buf_alloc(struct net_cpu *cpu);
+static inline void skb_buf_get(struct skb_buf *b) { b->refs++; }
+void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b);
+
+/* An skb with one empty buffer: data = tail = head + headroom. NULL when out. */
+struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom);
+/* An skb around a buffer a device filled: data at byte `off` of the room, len bytes. Takes the reference; NULL: it stays the caller's. */
+struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len);
+/* Room for `len` bytes behind `headroom`: linear first, the rest in frags; contents undefined. NULL when out or > 64 KiB. */
+struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, unsigned len);
+/* A second skb over the same bytes (references, no copy); its own metadata. NULL when out. */
+struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb);
+/* A deep copy, linear part with the same headroom. NULL when out. */
+struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb);
+
+/* The end of an skb that did its work, and of one that died (counts cpu->drops[reason], tells the trace). */
+void consume_skb(struct net_cpu *cpu, struct sk_buff *skb);
+void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);
+
+/* ---- geometry ---- */
+static inline unsigned skb_headlen(const struct sk_buff *skb) { return skb->len - skb->data_len; }
+static inline unsigned skb_headroom(const struct sk_buff *skb) { return (unsigned)(skb->data - skb->head); }
+static inline unsigned skb_tailroom(const struct sk_buff *skb)
+{
+	return skb->data_len ? 0 : (unsigned)(skb->end - skb->tail);
+}
+static inline void skb_reserve(struct sk_buff *skb, unsigned n) { skb->data += n; skb->tail += n; }
+static inline u8 *skb_put(struct sk_buff *skb, unsigned n)
+{
+	u8 *p = skb->tail;
+
+	BUG_ON(skb->data_len || n > (unsigned)(skb->end - skb->tail));
+	skb->tail += n;
+	skb->len += n;
+	return p;
+}
+static inline u8 *skb_push(struct sk_buff *skb, unsigned n)
+{
+	BUG_ON(n > skb_headroom(skb));
+	skb->data -= n;
+	skb->len += n;
+	return skb->data;
+}
+/* Drops n bytes from the front; they must be linear (checked pulls: skb_may_pull). */
+static inline u8 *skb_pull(struct sk_buff *skb, unsigned n)
+{
+	BUG_ON(n > skb_headlen(skb));
+	skb->len -= n;
+	return skb->data += n;
+}
+bool skb_may_pull_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
+/* Makes the first n bytes linear; false when the skb is shorter or memory is out. The one door to headers from the wire. */
+static inline bool skb_may_pull(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
+{
+	return likely(n <= skb_headlen(skb)) || skb_may_pull_slow(cpu, skb, n);
+}
+/* Shortens to len bytes from the end (padding of Ethernet, trimming to the window). */
+void skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len);
+/* Drops n bytes from the front wherever they lie. */
+void skb_pull_any(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
+/* Appends a piece; takes over the reference to buf (NULL: static memory). false when all MAX_SKB_FRAGS are used. */
+bool skb_add_frag(struct sk_buff *skb, struct skb_buf *buf, u8 *ptr, unsigned len);
+/* Appends bytes [off, off+len) of src by reference (its linear part too). false: frags or skb memory are out. */
+bool skb_share(struct net_cpu *cpu, struct sk_buff *dst, struct sk_buff *src, unsigned off, unsigned len);
+
+static inline void skb_reset_mac_header(struct sk_buff *skb) { skb->mac_header = (u16)(skb->data - skb->head); }
+static inline void skb_reset_network_header(struct sk_buff *skb) { skb->network_header = (u16)(skb->data - skb->head); }
+static inline void skb_reset_transport_header(struct sk_buff *skb) { skb->transport_header = (u16)(skb->data - skb->head); }
+static inline u8 *skb_mac_header(const struct sk_buff *skb) { return skb->head + skb->mac_header; }
+static inline u8 *skb_network_header(const struct sk_buff *skb) { return skb->head + skb->network_header; }
+static inline u8 *skb_transport_header(const struct sk_buff *skb) { return skb->head + skb->transport_header; }
+
+/* ---- bytes ---- */
+/* Copies [off, off+len) out; 0 or -EFAULT when the skb is shorter. */
+int skb_copy_bits(const struct sk_buff *skb, unsigned off, void *to, unsigned len);
+/* Ones'-complement sum of [off, off+len), folded into 32 bits, on top of `sum` (wire/checksum.h folds to 16). */
+u32 skb_checksum(const struct sk_buff *skb, unsigned off, unsigned len, u32 sum);
+/* Finishes a CHECKSUM_PARTIAL skb in software. */
+void skb_checksum_help(struct net_cpu *cpu, struct sk_buff *skb);
+
+/* ---- queues ---- */
+static inline void skb_queue_init(struct sk_buff_head *q)
+{
+	q->next = q->prev = (struct sk_buff *)q;
+	q->qlen = 0;
+}
+static inline bool skb_queue_empty(const struct sk_buff_head *q) { return q->next == (const struct sk_buff *)q; }
+static inline struct sk_buff *skb_peek(const struct sk_buff_head *q)
+{
+	return skb_queue_empty(q) ? NULL : q->next;
+}
+static inline struct sk_buff *skb_peek_tail(const struct sk_buff_head *q)
+{
+	return skb_queue_empty(q) ? NULL : q->prev;
+}
+static inline void skb_insert(struct sk_buff_head *q, struct sk_buff *skb, struct sk_buff *prev, struct sk_buff *next)
+{
+	skb->prev = prev;
+	skb->next = next;
+	prev->next = skb;
+	next->prev = skb;
+	q->qlen++;
+}
+static inline void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *skb)
+{
+	skb_insert(q, skb, q->prev, (struct sk_buff *)q);
+}
+static inline void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb)
+{
+	skb_insert(q, skb, (struct sk_buff *)q, q->next);
+}
+static inline void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb)
+{
+	skb->prev->next = skb->next;
+	skb->next->prev = skb->prev;
+	skb->next = skb->prev = NULL;
+	q->qlen--;
+}
+static inline struct sk_buff *skb_dequeue(struct sk_buff_head *q)
+{
+	struct sk_buff *skb = skb_peek(q);
+
+	if (skb)
+		skb_unlink(q, skb);
+	return skb;
+}
+/* Frees all with the reason (RX_OK: consumed). */
+void skb_queue_purge(struct net_cpu *cpu, struct sk_buff_head *q, enum drop_reason reason);
+#define skb_queue_walk(q, skb) for (skb = (q)->next; skb != (struct sk_buff *)(q); skb = skb->next)

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ * sock.h - struct sock, what every transport's endpoint has in common, and struct proto, its operations.
+ *
+ * file -> socket -> sock -> tcb: an fd names a struct file (socket/), its struct socket has a struct sock, a TCP sock is
+ * the head of a struct tcb. A sock belongs to one CPU and outlives its socket (TIME_WAIT, orphans).
+ * No proto operation blocks: -EAGAIN, and socket/ waits for the fiber. All are called with softirq held off.
+ */
+#pragma once
+
+#include "net/core/dst.h"
+#include "lib/errno.h"
+
+enum { AF_UNSPEC = 0, AF_INET = 2, AF_INET6 = 10 };
+enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 04000, SOCK_CLOEXEC = 02000000 };
+enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_IGMP = 2, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58 };
+enum { SHUT_RD, SHUT_WR, SHUT_RDWR };
+enum { MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_OOB = 1 };
+enum {
+	EPOLLIN = 1, EPOLLPRI = 2, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLRDHUP = 0x2000,
+	EPOLLEXCLUSIVE = 1 << 28, EPOLLONESHOT = 1 << 30,
+};
+#define EPOLLET (1u << 31)
+
+struct iovec {
+	void *iov_base;
+	size_t iov_len;
+};
+struct sockaddr_ip { /* an address of either family with its port; IPv4 is v4-mapped */
+	u16 family;
+	u16 port; /* host order */
+	struct ip_addr addr;
+	u32 scope_id;
+};
+struct msghdr {
+	struct sockaddr_ip *msg_name; /* in or out, may be NULL */
+	struct iovec *msg_iov;
+	size_t msg_iovlen;
+	int msg_flags;
+};
+
+struct sock;
+struct socket;
+
+struct proto {
+	const char *name;
+	u8 type, protocol;
+	struct sock *(*create)(struct net_cpu *cpu, u16 family); /* NULL: no memory */
+	/* The application let go; the sock goes on by itself as long as its protocol needs it. */
+	void (*close)(struct sock *sk);
+	int (*bind)(struct sock *sk, const struct sockaddr_ip *a);
+	int (*connect)(struct sock *sk, const struct sockaddr_ip *a); /* 0, -EINPROGRESS, -errno */
+	int (*disconnect)(struct sock *sk);
+	int (*listen)(struct sock *sk, int backlog);
+	struct sock *(*accept)(struct sock *sk, int *err); /* *err = -EAGAIN when none waits */
+	long (*sendmsg)(struct sock *sk, const struct msghdr *m, int flags);
+	long (*recvmsg)(struct sock *sk, struct msghdr *m, int flags);
+	/* Zero copy: `mem` is referenced and must stay as it is for ever (site files). Bytes taken, or -errno. */
+	long (*send_static)(struct sock *sk, const void *mem, size_t len, int flags);
+	/* Zero copy: the oldest received skb with payload at skb->data becomes the caller's; NULL: *err as for recvmsg, 0 at end of stream. */
+	struct sk_buff *(*recv_skb)(struct sock *sk, int *err);
+	/* Zero copy: sends the payload of skb (no headers; headroom not needed). Consumes it when it returns 0; -errno: it stays the caller's. */
+	int (*send_skb)(struct sock *sk, struct sk_buff *skb, int flags);
+	int (*shutdown)(struct sock *sk, int how);
+	u32 (*poll)(struct sock *sk); /* EPOLL* that hold now */
+	int (*setsockopt)(struct sock *sk, int level, int opt, const void *val, unsigned len);
+	int (*getsockopt)(struct sock *sk, int level, int opt, void *val, unsigned *len);
+	int (*ioctl)(struct sock *sk, int cmd, int *val); /* SIOCINQ, SIOCOUTQ */
+};
+
+struct sock {
+	struct net_cpu *cpu;
+	const struct proto *prot;
+	const struct af_ops *af;
+	struct socket *socket; /* NULL: orphan, or not accepted yet */
+	struct ip_addr saddr, daddr; /* local, remote; unspecified: wildcard */
+	u16 sport, dport;            /* host order; 0: not bound, not connected */
+	u8 family, type, protocol;
+	u8 state;              /* enum tcp_state; UDP uses TCP_ESTABLISHED for connected, TCP_CLOSE otherwise */
+	u8 shutdown;           /* bit 0: receive, bit 1: send */
+	bool reuseaddr, reuseport, broadcast, keepopen, bound_by_user;
+	u8 tos, ttl;           /* ttl 0: sysctl */
+	int err;               /* sk_err: taken by the next call, positive errno */
+	int err_soft;
+	u32 rcvbuf, sndbuf;    /* bytes of truesize */
+	u32 rmem_alloc, wmem_alloc;
+	u32 mark;
+	struct net_device *bound_dev;
+	struct dst dst;        /* cached way; check gen */
+	struct hlist_node hash; /* in the protocol's table */
+	/* Tells the owner (socket/): readable, writable, error. NULL while nobody listens. */
+	void (*event)(struct sock *sk, u32 events);
+};
+
+static inline void sock_event(struct sock *sk, u32 events)
+{
+	if (sk->event)
+		sk->event(sk, events);
+}
+/* Common fields of a new sock. */
+void sock_init(struct sock *sk, struct net_cpu *cpu, const struct proto *prot, u16 family);
+/* Takes and clears the pending error: 0 or -errno. */
+static inline int sock_error(struct sock *sk)
+{
+	int e = sk->err;
+
+	sk->err = 0;
+	return -e;
+}
+
+/* Socket options, Linux's numbers. */
+enum { SOL_IP = 0, SOL_SOCKET = 1, SOL_TCP = 6, SOL_UDP = 17 };
+enum {
+	SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE,
+	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
+	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_ACCEPTCONN = 30, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39,
+};
+enum { IP_TOS = 1, IP_TTL = 2, IP_MTU_DISCOVER = 10, IP_RECVERR = 11, IP_RECVTTL = 12, IP_RECVTOS = 13, IP_MTU = 14 };

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * stats.h - SNMP counters with the names nstat prints, one copy per CPU; STAT(cpu, TcpInSegs) counts one.
+ *
+ * X(name, "help"). Order is the order of output. Gauges (TcpCurrEstab) are stored as differences: the sum over
+ * CPUs is the value.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define NET_STATS(X)                                                                               \
+	X(IpInReceives, "IPv4 datagrams received")                                                 \
+	X(IpInHdrErrors, "dropped for their header")                                               \
+	X(IpInAddrErrors, "dropped for their destination")                                         \
+	X(IpForwDatagrams, "forwarded")                                                            \
+	X(IpInUnknownProtos, "protocol without a handler")                                         \
+	X(IpInDiscards, "dropped although correct")                                                \
+	X(IpInDelivers, "handed to a protocol")                                                    \
+	X(IpOutRequests, "handed down by protocols")                                               \
+	X(IpOutDiscards, "outbound, dropped although correct")                                     \
+	X(IpOutNoRoutes, "outbound without a route")                                               \
+	X(IpReasmTimeout, "reassemblies timed out")                                                \
+	X(IpReasmReqds, "fragments received")                                                      \
+	X(IpReasmOKs, "datagrams reassembled")                                                     \
+	X(IpReasmFails, "reassemblies failed")                                                     \
+	X(IpFragOKs, "datagrams fragmented")                                                       \
+	X(IpFragFails, "could not be fragmented (DF)")                                             \
+	X(IpFragCreates, "fragments made")                                                         \
+	X(IcmpInMsgs, "ICMP messages received")                                                    \
+	X(IcmpInErrors, "of those malformed")                                                      \
+	X(IcmpInCsumErrors, "of those with a wrong checksum")                                      \
+	X(IcmpInDestUnreachs, "destination unreachable received")                                  \
+	X(IcmpInTimeExcds, "time exceeded received")                                               \
+	X(IcmpInParmProbs, "parameter problem received")                                           \
+	X(IcmpInSrcQuenchs, "source quench received")                                              \
+	X(IcmpInRedirects, "redirects received")                                                   \
+	X(IcmpInEchos, "echo requests received")                                                   \
+	X(IcmpInEchoReps, "echo replies received")                                                 \
+	X(IcmpInTimestamps, "timestamp requests received")                                         \
+	X(IcmpOutMsgs, "ICMP messages sent")                                                       \
+	X(IcmpOutErrors, "could not be sent")                                                      \
+	X(IcmpOutRateLimitHost, "errors withheld by the per-destination rate")                     \
+	X(IcmpOutRateLimitGlobal, "errors withheld by the global rate")                            \
+	X(IcmpOutDestUnreachs, "destination unreachable sent")                                     \
+	X(IcmpOutTimeExcds, "time exceeded sent")                                                  \
+	X(IcmpOutParmProbs, "parameter problem sent")                                              \
+	X(IcmpOutEchos, "echo requests sent")                                                      \
+	X(IcmpOutEchoReps, "echo replies sent")                                                    \
+	X(IcmpOutTimestampReps, "timestamp replies sent")                                          \
+	X(TcpActiveOpens, "connections opened from here")                                          \
+	X(TcpPassiveOpens, "connections accepted")                                                 \
+	X(TcpAttemptFails, "attempts that failed")                                                 \
+	X(TcpEstabResets, "established connections reset")                                         \
+	X(TcpCurrEstab, "established now")                                                         \
+	X(TcpInSegs, "segments received")                                                          \
+	X(TcpOutSegs, "segments sent, retransmissions not counted")                                \
+	X(TcpRetransSegs, "segments retransmitted")                                                \
+	X(TcpInErrs, "segments received malformed")                                                \
+	X(TcpOutRsts, "segments sent with RST")                                                    \
+	X(TcpInCsumErrors, "segments with a wrong checksum")                                       \
+	X(UdpInDatagrams, "datagrams delivered")                                                   \
+	X(UdpNoPorts, "nobody listens there")                                                      \
+	X(UdpInErrors, "could not be delivered")                                                   \
+	X(UdpOutDatagrams, "datagrams sent")                                                       \
+	X(UdpRcvbufErrors, "receive buffer full")                                                  \
+	X(UdpSndbufErrors, "send buffer full")                                                     \
+	X(UdpInCsumErrors, "wrong checksum")                                                       \
+	X(TcpExtSyncookiesSent, "SYN cookies sent")                                                \
+	X(TcpExtSyncookiesRecv, "SYN cookies that came back right")                                \
+	X(TcpExtSyncookiesFailed, "SYN cookies that came back wrong")                              \
+	X(TcpExtEmbryonicRsts, "RST for a connection in SYN_RECEIVED")                             \
+	X(TcpExtTW, "ended by TIME_WAIT's timer")                                                  \
+	X(TcpExtTWRecycled, "TIME_WAIT reused by timestamps")                                      \
+	X(TcpExtTWKilled, "TIME_WAIT ended by RST")                                                \
+	X(TcpExtTCPTimeWaitOverflow, "no room for TIME_WAIT")                                      \
+	X(TcpExtPAWSActive, "active opens refused by PAWS")                                        \
+	X(TcpExtPAWSEstab, "segments refused by PAWS")                                             \
+	X(TcpExtDelayedACKs, "delayed ACKs sent")                                                  \
+	X(TcpExtDelayedACKLost, "delayed ACKs known lost: the peer retransmitted")                 \
+	X(TcpExtListenOverflows, "accept queue full")                                              \
+	X(TcpExtListenDrops, "SYNs dropped by a listener")                                         \
+	X(TcpExtTCPHPHits, "data segments taken by header prediction")                             \
+	X(TcpExtTCPHPAcks, "ACKs taken by header prediction")                                      \
+	X(TcpExtTCPPureAcks, "ACKs without data, slow path")                                       \
+	X(TcpExtTCPRenoRecovery, "fast recoveries without SACK")                                   \
+	X(TcpExtTCPSackRecovery, "fast recoveries with SACK")                                      \
+	X(TcpExtTCPSACKReneging, "peer discarded SACKed data")                                     \
+	X(TcpExtTCPSACKDiscard, "SACK blocks refused")                                             \
+	X(TcpExtTCPSACKReorder, "reordering seen by SACK")                                         \
+	X(TcpExtTCPTSReorder, "reordering seen by timestamps")                                     \
+	X(TcpExtTCPFullUndo, "recovery undone completely")                                         \
+	X(TcpExtTCPPartialUndo, "recovery undone in part")                                         \
+	X(TcpExtTCPDSACKUndo, "recovery undone by D-SACK")                                         \
+	X(TcpExtTCPLossUndo, "RTO recovery undone")                                                \
+	X(TcpExtTCPLostRetransmit, "retransmissions lost again")                                   \
+	X(TcpExtTCPRenoFailures, "losses in Reno recovery")                                        \
+	X(TcpExtTCPSackFailures, "losses in SACK recovery")                                        \
+	X(TcpExtTCPLossFailures, "losses in RTO recovery")                                         \
+	X(TcpExtTCPFastRetrans, "fast retransmissions")                                            \
+	X(TcpExtTCPSlowStartRetrans, "retransmissions in slow start")                              \
+	X(TcpExtTCPTimeouts, "retransmission timeouts")                                            \
+	X(TcpExtTCPLossProbes, "tail loss probes")                                                 \
+	X(TcpExtTCPLossProbeRecovery, "losses repaired by a probe")                                \
+	X(TcpExtTCPSpuriousRTOs, "timeouts that F-RTO found spurious")                             \
+	X(TcpExtTCPDSACKOldSent, "D-SACKs sent for old data")                                      \
+	X(TcpExtTCPDSACKOfoSent, "D-SACKs sent for out-of-order data")                             \
+	X(TcpExtTCPDSACKRecv, "D-SACKs received")                                                  \
+	X(TcpExtTCPDSACKOfoRecv, "D-SACKs received for out-of-order data")                         \
+	X(TcpExtTCPAbortOnData, "closed with data unread")                                         \
+	X(TcpExtTCPAbortOnClose, "data came after close")                                          \
+	X(TcpExtTCPAbortOnMemory, "aborted for memory")                                            \
+	X(TcpExtTCPAbortOnTimeout, "aborted by a timer")                                           \
+	X(TcpExtTCPAbortOnLinger, "aborted by linger")                                             \
+	X(TcpExtTCPAbortFailed, "no RST could be sent")                                            \
+	X(TcpExtTCPMemoryPressures, "entries into memory pressure")                                \
+	X(TcpExtTCPBacklogDrop, "dropped from a full backlog")                                     \
+	X(TcpExtTCPRcvCollapsed, "skbs collapsed in the receive queue")                            \
+	X(TcpExtTCPRcvCoalesce, "segments coalesced in the receive queue")                         \
+	X(TcpExtTCPOFOQueue, "segments queued out of order")                                       \
+	X(TcpExtTCPOFODrop, "out-of-order segments dropped")                                       \
+	X(TcpExtTCPOFOMerge, "out-of-order segments merged")                                       \
+	X(TcpExtOfoPruned, "out-of-order queues pruned")                                           \
+	X(TcpExtTCPChallengeACK, "challenge ACKs sent")                                            \
+	X(TcpExtTCPSYNChallenge, "challenge ACKs for a SYN")                                       \
+	X(TcpExtTCPACKSkippedSynRecv, "ACKs withheld in SYN_RECEIVED")                             \
+	X(TcpExtTCPACKSkippedPAWS, "ACKs withheld after PAWS")                                     \
+	X(TcpExtTCPACKSkippedSeq, "ACKs withheld for sequence numbers")                            \
+	X(TcpExtTCPACKSkippedChallenge, "challenge ACKs withheld")                                 \
+	X(TcpExtTCPWinProbe, "zero-window probes sent")                                            \
+	X(TcpExtTCPKeepAlive, "keepalive probes sent")                                             \
+	X(TcpExtTCPMTUPFail, "MTU probes failed")                                                  \
+	X(TcpExtTCPMTUPSuccess, "MTU probes succeeded")                                            \
+	X(TcpExtTCPFromZeroWindowAdv, "our window opened")                                         \
+	X(TcpExtTCPToZeroWindowAdv, "our window closed")                                           \
+	X(TcpExtTCPWantZeroWindowAdv, "our window would have closed")                              \
+	X(TcpExtTCPSynRetrans, "SYN and SYN-ACK retransmitted")                                    \
+	X(TcpExtTCPOrigDataSent, "data segments sent, retransmissions not counted")                \
+	X(TcpExtTCPHystartTrainDetect, "HyStart: by ACK train")                                    \
+	X(TcpExtTCPHystartDelayDetect, "HyStart: by delay")                                        \
+	X(TcpExtTCPDelivered, "segments delivered")                                                \
+	X(TcpExtTCPDeliveredCE, "segments delivered with congestion experienced")                  \
+	X(TcpExtTCPAutoCorking, "sends corked by themselves")                                      \
+	X(TcpExtTCPFastOpenActive, "fast opens from here that succeeded")                          \
+	X(TcpExtTCPFastOpenActiveFail, "fast opens from here that failed")                         \
+	X(TcpExtTCPFastOpenPassive, "fast opens accepted")                                         \
+	X(TcpExtTCPFastOpenPassiveFail, "fast opens refused")                                      \
+	X(TcpExtTCPFastOpenCookieReqd, "fast open cookies asked for")                              \
+	X(TcpExtTCPReqQFullDoCookies, "SYN queue full: cookies")                                   \
+	X(TcpExtTCPReqQFullDrop, "SYN queue full: dropped")                                        \
+	X(IpExtInOctets, "IPv4 bytes received")                                                    \
+	X(IpExtOutOctets, "IPv4 bytes sent")                                                       \
+	X(IpExtInMcastPkts, "IPv4 multicasts received")                                            \
+	X(IpExtOutMcastPkts, "IPv4 multicasts sent")                                               \
+	X(IpExtInBcastPkts, "IPv4 broadcasts received")                                            \
+	X(IpExtOutBcastPkts, "IPv4 broadcasts sent")                                               \
+	X(IpExtInNoRoutes, "no route to forward")                                                  \
+	X(IpExtInTruncatedPkts, "shorter than they say")                                           \
+	X(IpExtInECT1Pkts, "received with ECT(1)")                                                 \
+	X(IpExtInECT0Pkts, "received with ECT(0)")                                                 \
+	X(IpExtInCEPkts, "received with CE")                                                       \
+	/* ours: the balance of frames and the copies of bytes */                                  \
+	X(SkbAllocs, "skbs taken from the pools")                                                  \
+	X(SkbFrees, "skbs given back to the pools")                                                \
+	X(CopyInBytes, "payload bytes copied on the way to the application")                       \
+	X(CopyOutBytes, "payload bytes copied on the way to the device")                           \
+	X(CsumSoftBytes, "payload bytes summed by the CPU")
+
+enum net_stat {
+#define X(name, help) STAT_##name,
+	NET_STATS(X)
+#undef X
+	STAT_MAX
+};
+
+#define STAT(cpu, name)         ((cpu)->stats[STAT_##name]++)
+#define STAT_ADD(cpu, name, n)  ((cpu)->stats[STAT_##name] += (u64)(n))
+
+const char *stat_name(enum net_stat s);
+const char *stat_help(enum net_stat s);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT
+ * tap.h - taps see every frame in and out of every device (what AF_PACKET is to tcpdump).
+ */
+#pragma once
+
+#include "net/core/dev.h"
+
+enum tap_dir { TAP_IN, TAP_OUT };
+
+struct tap {
+	struct list_head link;
+	struct net_device *dev; /* NULL: all */
+	void (*fn)(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir); /* must not keep or change skb */
+	void *priv;
+	u64 frames;
+};
+struct tap_cpu {
+	struct list_head taps;
+	unsigned nr;
+};
+void tap_add(struct net_cpu *cpu, struct tap *t);
+void tap_remove(struct net_cpu *cpu, struct tap *t);
+void tap_run(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir);
+/* One predictable branch when nobody listens. */
+static inline void tap_frame(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+{
+	if (unlikely(cpu->tap->nr))
+		tap_run(cpu, skb, dir);
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ * net.h - struct net (one stack) and struct net_cpu (one CPU's share of it): all mutable state hangs here.
+ *
+ * Each room of the stack (neighbours, IPv4, TCP, sockets ...) has a struct of its own that only it sees; net_cpu
+ * points to it. Nothing in net/ has a writable variable. Time is an argument: cpu->now_ns is the time of this poll.
+ *
+ * Contexts (one CPU): hard IRQ only calls napi_schedule() and inbox kicks; softirq is net_poll(); base is the
+ * application, which holds softirq off with bh_disable() while it is inside the stack.
+ */
+#pragma once
+
+#include "config.h"
+#include "core/timer.h"
+#include "core/fiber.h"
+#include "lib/ring.h"
+#include "lib/siphash.h"
+#include "net/net_sysctl.h"
+#include "net/core/drop.h"
+#include "net/core/stats.h"
+
+struct net;
+struct net_cpu;
+struct net_device;
+struct napi_struct;
+struct sk_buff;
+
+/* Softirq rows in the order in which net_poll() runs them: the order of the data path. */
+enum softirq { SOFTIRQ_INBOX, SOFTIRQ_TIMER, SOFTIRQ_NET_RX, SOFTIRQ_NET_TX, NR_SOFTIRQS };
+
+struct softnet_stats {
+	u64 runs[NR_SOFTIRQS];   /* times a row ran */
+	u64 cycles[NR_SOFTIRQS]; /* ns spent in it, when accounting is on */
+	u64 processed;           /* frames taken by net_rx */
+	u64 dropped;             /* backlog full */
+	u64 time_squeeze;        /* net_rx left with work to do: budget or time was over */
+	u64 polls;               /* net_poll() calls */
+	u64 restarts;            /* rounds of net_poll() after the first */
+	u64 received_rps;        /* frames that came through an inbox */
+	u64 hardirqs;            /* napi_schedule() calls that raised NET_RX */
+};
+
+/* A message to another CPU's inbox; the receiver calls fn and the message is the callee's. */
+struct inbox_msg {
+	void (*fn)(struct net_cpu *cpu, struct inbox_msg *msg);
+};
+
+struct net_cpu {
+	/* ---- hot ---- */
+	struct net *net;
+	u64 now_ns;               /* time of the running poll or system call */
+	u32 id;
+	u32 pending;              /* bits of enum softirq; also set from hard IRQ, hence atomic */
+	u32 bh_count;             /* >0: softirq is held off or running */
+	bool in_softirq;
+	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
+	struct napi_struct *napi[MAX_NAPI];
+	u32 napi_next;            /* round robin: where net_rx goes on */
+	u32 nr_napi;
+	struct list_head tx_dirty;  /* netdev_queues that want a doorbell or a qdisc run (core/dev.c) */
+	struct fiber_sched *fibers; /* of the application; given at init */
+
+	/* ---- the rooms, each known to its own folder ---- */
+	struct skb_pool *skb_pool;      /* core/skbuff.c */
+	struct dev_cpu *dev;            /* core/dev.c: backlog */
+	struct nf_cpu *nf;              /* core/netfilter.c: NULL hooks when no rule is loaded */
+	struct tap_cpu *tap;            /* core/tap.c */
+	struct neigh_cpu *neigh;        /* link/neigh.c */
+	struct ip_cpu *ip;              /* ipv4/: addresses, routes, fragments, ids */
+	struct udp_cpu *udp;            /* ipv4/udp.c */
+	struct tcp_cpu *tcp;            /* tcp/ */
+	struct socket_cpu *socket;      /* socket/: files */
+	struct app_cpu *app;            /* app/: servers of this CPU */
+
+	struct net_sysctls sysctl;
+	struct timer_wheel wheel;
+	struct softnet_stats softnet;
+	u64 stats[STAT_MAX];
+	u64 drops[DROP_MAX];
+	struct ring *inbox[MAX_CPUS]; /* from each other CPU; [id] is NULL */
+};
+
+/* What net_init() must be told; everything else is configured later. */
+struct net_params {
+	unsigned nr_cpus;
+	u64 now_ns;
+	u8 seed[32];            /* all secrets of the stack are derived from it */
+	struct fiber_sched *fibers[MAX_CPUS];
+	size_t skb_pool_bytes;  /* memory for data buffers per CPU; 0: by a share of mem_totals() */
+};
+
+struct net {
+	unsigned nr_cpus, nr_devs;
+	struct net_cpu *cpus[MAX_CPUS];
+	struct net_device *devs[MAX_NETDEVS]; /* by ifindex - 1 */
+	struct siphash_key hash_key;  /* connection tables */
+	struct siphash_key isn_key;   /* RFC 6528 */
+	struct siphash_key port_key;  /* RFC 6056 */
+	struct siphash_key cookie_key;
+	u64 boot_ns;
+};
+
+#define for_each_cpu(net_, cpu_, i_)                                                               \
+	for ((i_) = 0; (i_) < (net_)->nr_cpus && ((cpu_) = (net_)->cpus[i_]); (i_)++)
+
+/* Makes a stack with its CPUs; NULL when memory is out. Devices are registered afterwards (core/dev.h). */
+struct net *net_create(const struct net_params *p);
+/* Frees everything (host builds and tests; the kernel never calls it). */
+void net_destroy(struct net *net);
+
+/* Runs the pending softirq rows of this CPU at time now_ns; returns when it next has something to do:
+ * now_ns when work is left, TIME_NEVER when nothing is armed. Never re-enters itself. */
+u64 net_poll(struct net_cpu *cpu, u64 now_ns);
+
+/* Sets a row's bit. Safe from hard IRQ and from base. */
+static inline void raise_softirq(struct net_cpu *cpu, enum softirq s)
+{
+	__atomic_fetch_or(&cpu->pending, 1u << s, __ATOMIC_RELAXED);
+}
+static inline bool softirq_pending(const struct net_cpu *cpu)
+{
+	return READ_ONCE(cpu->pending) != 0;
+}
+
+/* What base context alone raises can wait for the loop (one flush for many writes); what an interrupt raised can not. */
+#define SOFTIRQ_URGENT (1u << SOFTIRQ_INBOX | 1u << SOFTIRQ_TIMER | 1u << SOFTIRQ_NET_RX)
+
+/* Base context enters the stack between these two; they nest. bh_enable() runs urgent softirqs that came meanwhile. */
+static inline void bh_disable(struct net_cpu *cpu)
+{
+	cpu->bh_count++;
+	barrier();
+}
+void bh_enable_slow(struct net_cpu *cpu);
+static inline void bh_enable(struct net_cpu *cpu)
+{
+	barrier();
+	if (!--cpu->bh_count && unlikely(READ_ONCE(cpu->pending) & SOFTIRQ_URGENT))
+		bh_enable_slow(cpu);
+}
+
+/* Puts a message into `to`'s inbox and kicks it. false: the inbox is full and msg stays the caller's. */
+bool inbox_post(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg);
+
+/* ---- the const tables, all in net.c ---- */
+struct packet_type {
+	u16 type; /* EtherType, host order */
+	enum drop_reason (*rcv)(struct net_cpu *cpu, struct sk_buff *skb);
+};
+extern const struct packet_type net_packet_types[];
+extern const unsigned net_nr_packet_types;
+
+/* A transport under IPv4 (and IPv6): skb->data is at the transport header, skb->ip is filled. */
+struct inet_protocol {
+	u8 protocol;
+	enum drop_reason (*rcv)(struct net_cpu *cpu, struct sk_buff *skb);
+	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
+	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
+	void (*err)(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);
+};
+extern const struct inet_protocol *const net_inet_protocols[256];

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * net_sysctl.h - every tunable of the stack: one row each. Each CPU reads its own copy (net_cpu.sysctl).
+ *
+ * X(field, "linux.name", component, default, min, max, "unit", "help"): a name of several components
+ * (tcp_rmem) has one row per component.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define NET_SYSCTLS(X)                                                                             \
+	/* core */                                                                                 \
+	X(dev_weight, "net.core.dev_weight", 0, 64, 1, 4096, "packets", "of one NAPI poll")        \
+	X(netdev_budget, "net.core.netdev_budget", 0, 300, 1, 65536, "packets", "of one net_rx")   \
+	X(netdev_budget_usecs, "net.core.netdev_budget_usecs", 0, 2000, 1, 1000000, "us", "of one net_rx") \
+	X(netdev_max_backlog, "net.core.netdev_max_backlog", 0, 1000, 1, 65536, "packets",         \
+	  "queued for a CPU by steering and loopback")                                             \
+	X(somaxconn, "net.core.somaxconn", 0, 4096, 1, 65535, "connections", "of an accept queue") \
+	X(rmem_default, "net.core.rmem_default", 0, 212992, 2304, 16777216, "bytes", "socket receive buffer") \
+	X(wmem_default, "net.core.wmem_default", 0, 212992, 4608, 16777216, "bytes", "socket send buffer") \
+	/* neighbours */                                                                           \
+	X(neigh_base_reachable, "net.ipv4.neigh.default.base_reachable_time_ms", 0, 30000, 100, 3600000, "ms", \
+	  "a confirmation lasts (times 0.5 to 1.5)")                                               \
+	X(neigh_retrans, "net.ipv4.neigh.default.retrans_time_ms", 0, 1000, 10, 60000, "ms", "between probes") \
+	X(neigh_delay_probe, "net.ipv4.neigh.default.delay_first_probe_time_ms", 0, 5000, 10, 60000, "ms", \
+	  "in DELAY before a probe")                                                               \
+	X(neigh_ucast_probes, "net.ipv4.neigh.default.ucast_solicit", 0, 3, 1, 100, "probes", "unicast") \
+	X(neigh_mcast_probes, "net.ipv4.neigh.default.mcast_solicit", 0, 3, 1, 100, "probes", "broadcast") \
+	X(neigh_gc_stale, "net.ipv4.neigh.default.gc_stale_time_ms", 0, 60000, 1000, 86400000, "ms", \
+	  "unused before it may be evicted")                                                       \
+	X(neigh_max, "net.ipv4.neigh.default.gc_thresh3", 0, 1024, 8, 65536, "entries", "of the table") \
+	/* IPv4 */                                                                                 \
+	X(ip_forward, "net.ipv4.ip_forward", 0, 0, 0, 1, "bool", "act as a router (RFC 1122 3.1)") \
+	X(ip_default_ttl, "net.ipv4.ip_default_ttl", 0, 64, 1, 255, "hops", "of what we send")     \
+	X(ipfrag_high_thresh, "net.ipv4.ipfrag_high_thresh", 0, 4194304, 65536, 67108864, "bytes", \
+	  "all reassembly may hold")                                                               \
+	X(ipfrag_time, "net.ipv4.ipfrag_time", 0, 30, 1, 120, "s", "to wait for the rest of a datagram") \
+	X(ipfrag_max_dist, "net.ipv4.ipfrag_max_per_source", 0, 64, 1, 4096, "datagrams", "in reassembly per source") \
+	X(icmp_ratelimit, "net.ipv4.icmp_ratelimit", 0, 1000, 0, 60000, "ms", "per error per destination") \
+	X(icmp_msgs_per_sec, "net.ipv4.icmp_msgs_per_sec", 0, 1000, 0, 1000000, "messages/s", "errors in all") \
+	X(icmp_echo_ignore_all, "net.ipv4.icmp_echo_ignore_all", 0, 0, 0, 1, "bool", "answer no ping") \
+	X(icmp_echo_ignore_broadcasts, "net.ipv4.icmp_echo_ignore_broadcasts", 0, 1, 0, 1, "bool", \
+	  "answer no broadcast ping")                                                              \
+	X(rp_filter, "net.ipv4.conf.all.rp_filter", 0, 0, 0, 2, "mode", "reverse path filter: 0 off 1 strict 2 loose") \
+	X(local_port_lo, "net.ipv4.ip_local_port_range", 0, 32768, 1, 65535, "port", "first ephemeral") \
+	X(local_port_hi, "net.ipv4.ip_local_port_range", 1, 60999, 1, 65535, "port", "last ephemeral") \
+	/* UDP */                                                                                  \
+	X(udp_rmem_min, "net.ipv4.udp_rmem_min", 0, 4096, 0, 16777216, "bytes", "receive buffer kept under pressure") \
+	/* TCP */                                                                                  \
+	X(tcp_rmem_min, "net.ipv4.tcp_rmem", 0, 4096, 2048, 16777216, "bytes", "receive buffer: least") \
+	X(tcp_rmem_def, "net.ipv4.tcp_rmem", 1, 131072, 2048, 16777216, "bytes", "receive buffer: default") \
+	X(tcp_rmem_max, "net.ipv4.tcp_rmem", 2, 6291456, 2048, 67108864, "bytes", "receive buffer: autotuned to at most") \
+	X(tcp_wmem_min, "net.ipv4.tcp_wmem", 0, 4096, 2048, 16777216, "bytes", "send buffer: least") \
+	X(tcp_wmem_def, "net.ipv4.tcp_wmem", 1, 16384, 2048, 16777216, "bytes", "send buffer: default") \
+	X(tcp_wmem_max, "net.ipv4.tcp_wmem", 2, 4194304, 2048, 67108864, "bytes", "send buffer: autotuned to at most") \
+	X(tcp_moderate_rcvbuf, "net.ipv4.tcp_moderate_rcvbuf", 0, 1, 0, 1, "bool", "autotune the receive buffer") \
+	X(tcp_window_scaling, "net.ipv4.tcp_window_scaling", 0, 1, 0, 1, "bool", "RFC 7323")       \
+	X(tcp_timestamps, "net.ipv4.tcp_timestamps", 0, 1, 0, 2, "mode", "RFC 7323: 1 random offset per connection, 2 none") \
+	X(tcp_sack, "net.ipv4.tcp_sack", 0, 1, 0, 1, "bool", "RFC 2018")                           \
+	X(tcp_dsack, "net.ipv4.tcp_dsack", 0, 1, 0, 1, "bool", "RFC 2883")                         \
+	X(tcp_ecn, "net.ipv4.tcp_ecn", 0, 2, 0, 2, "mode", "RFC 3168: 0 off, 1 ask, 2 only when asked") \
+	X(tcp_base_mss, "net.ipv4.tcp_base_mss", 0, 1024, 48, 65535, "bytes", "where MTU probing starts") \
+	X(tcp_min_snd_mss, "net.ipv4.tcp_min_snd_mss", 0, 48, 40, 65535, "bytes", "never segment below") \
+	X(tcp_mtu_probing, "net.ipv4.tcp_mtu_probing", 0, 0, 0, 2, "mode", "RFC 4821: 1 on a black hole, 2 always") \
+	X(tcp_syn_retries, "net.ipv4.tcp_syn_retries", 0, 6, 1, 127, "times", "of an active SYN")  \
+	X(tcp_synack_retries, "net.ipv4.tcp_synack_retries", 0, 5, 0, 255, "times", "of a SYN-ACK") \
+	X(tcp_retries1, "net.ipv4.tcp_retries1", 0, 3, 0, 255, "times", "until IP is told (R1)")   \
+	X(tcp_retries2, "net.ipv4.tcp_retries2", 0, 15, 0, 255, "times", "until the end (R2)")     \
+	X(tcp_orphan_retries, "net.ipv4.tcp_orphan_retries", 0, 8, 0, 255, "times", "when nobody owns it") \
+	X(tcp_rto_min_us, "net.ipv4.tcp_rto_min_us", 0, 200000, 1, 1000000, "us", "least RTO (as Linux; RFC 6298 says 1 s)") \
+	X(tcp_delack_min, "net.ipv4.tcp_delack_min_us", 0, 40000, 1000, 500000, "us", "delayed ACK")  \
+	X(tcp_keepalive_time, "net.ipv4.tcp_keepalive_time", 0, 7200, 1, 32767, "s", "idle before probes") \
+	X(tcp_keepalive_intvl, "net.ipv4.tcp_keepalive_intvl", 0, 75, 1, 32767, "s", "between probes") \
+	X(tcp_keepalive_probes, "net.ipv4.tcp_keepalive_probes", 0, 9, 1, 127, "times", "unanswered before the end") \
+	X(tcp_fin_timeout, "net.ipv4.tcp_fin_timeout", 0, 60, 1, 3600, "s", "an orphan in FIN_WAIT_2") \
+	X(tcp_timewait_len, "net.ipv4.tcp_timewait_len", 0, 60, 1, 600, "s", "TIME_WAIT (2 MSL)")  \
+	X(tcp_max_tw_buckets, "net.ipv4.tcp_max_tw_buckets", 0, 131072, 16, 1048576, "connections", "in TIME_WAIT") \
+	X(tcp_tw_reuse, "net.ipv4.tcp_tw_reuse", 0, 2, 0, 2, "mode", "reuse by timestamps: 1 always, 2 loopback") \
+	X(tcp_rfc1337, "net.ipv4.tcp_rfc1337", 0, 1, 0, 1, "bool", "ignore RST in TIME_WAIT")      \
+	X(tcp_max_syn_backlog, "net.ipv4.tcp_max_syn_backlog", 0, 1024, 4, 65536, "requests", "per listener") \
+	X(tcp_syncookies, "net.ipv4.tcp_syncookies", 0, 1, 0, 2, "mode", "RFC 4987: 1 under pressure, 2 always") \
+	X(tcp_fastopen, "net.ipv4.tcp_fastopen", 0, 1, 0, 3, "bits", "RFC 7413: 1 client, 2 server") \
+	X(tcp_abort_on_overflow, "net.ipv4.tcp_abort_on_overflow", 0, 0, 0, 1, "bool", "RST when the accept queue is full") \
+	X(tcp_challenge_ack_limit, "net.ipv4.tcp_challenge_ack_limit", 0, 10, 1, 1000, "per second", \
+	  "per connection, RFC 5961 7")                                                            \
+	X(tcp_invalid_ratelimit, "net.ipv4.tcp_invalid_ratelimit", 0, 500, 0, 60000, "ms", "between duplicate ACKs for nonsense") \
+	X(tcp_reordering, "net.ipv4.tcp_reordering", 0, 3, 1, 300, "segments", "initial dupthresh") \
+	X(tcp_recovery, "net.ipv4.tcp_recovery", 0, 1, 0, 7, "bits", "1: RACK")                    \
+	X(tcp_early_retrans, "net.ipv4.tcp_early_retrans", 0, 3, 0, 4, "mode", "3: tail loss probe") \
+	X(tcp_frto, "net.ipv4.tcp_frto", 0, 2, 0, 2, "mode", "RFC 5682")                           \
+	X(tcp_slow_start_after_idle, "net.ipv4.tcp_slow_start_after_idle", 0, 1, 0, 1, "bool", "RFC 5681 4.1") \
+	X(tcp_no_metrics_save, "net.ipv4.tcp_no_metrics_save", 0, 1, 0, 1, "bool", "no per-route history is kept") \
+	X(tcp_notsent_lowat, "net.ipv4.tcp_notsent_lowat", 0, 2147483647, 0, 2147483647, "bytes", "unsent before EPOLLOUT stops") \
+	X(tcp_limit_output_bytes, "net.ipv4.tcp_limit_output_bytes", 0, 1048576, 2048, 16777216, "bytes", "of a flow below TCP") \
+	X(tcp_autocorking, "net.ipv4.tcp_autocorking", 0, 1, 0, 1, "bool", "coalesce small writes")   \
+	X(tcp_mem_pressure, "net.ipv4.tcp_mem", 1, 8192, 16, 1048576, "pages", "pressure begins")  \
+	X(tcp_mem_max, "net.ipv4.tcp_mem", 2, 12288, 16, 1048576, "pages", "all TCP buffers")
+
+struct net_sysctls {
+#define X(field, name, comp, def, min, max, unit, help) s64 field;
+	NET_SYSCTLS(X)
+#undef X
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * socket.h - the only door for applications: files, sockets and waiting, with Linux's names and errno values.
+ *
+ * Runs in base context. Every call takes the CPU it is made on, holds softirq off while it is inside the stack, and
+ * returns a count or 0, or -errno. A call on a blocking file from a fiber waits (fiber_block); with SOCK_NONBLOCK or
+ * MSG_DONTWAIT, or outside a fiber, it returns -EAGAIN instead. Descriptors are per CPU.
+ */
+#pragma once
+
+#include "core/wait.h"
+#include "net/core/sock.h"
+
+struct file;
+struct net_cpu;
+
+/* What a file is: sockets and epoll sets are two kinds. */
+struct file_ops {
+	const char *name;
+	long (*read)(struct file *f, struct iovec *iov, size_t n, int flags);
+	long (*write)(struct file *f, const struct iovec *iov, size_t n, int flags);
+	u32 (*poll)(struct file *f);
+	struct wait_queue *(*wait)(struct file *f);
+	void (*release)(struct file *f);
+};
+struct file {
+	const struct file_ops *ops;
+	struct net_cpu *cpu;
+	void *priv;          /* struct socket, struct epoll */
+	int fd;
+	u32 refs;
+	bool nonblock;
+	struct list_head epitems; /* epoll items that watch it */
+};
+
+struct socket {
+	const struct file_ops *fops;
+	struct sock *sk;
+	struct file *file;
+	struct wait_queue wait;
+	u64 rcvtimeo_ns, sndtimeo_ns; /* TIME_NEVER: for ever */
+};
+
+int sys_socket(struct net_cpu *cpu, int family, int type, int protocol);
+int sys_bind(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a);
+int sys_listen(struct net_cpu *cpu, int fd, int backlog);
+int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags);
+int sys_connect(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a);
+long sys_read(struct net_cpu *cpu, int fd, void *buf, size_t len);
+long sys_write(struct net_cpu *cpu, int fd, const void *buf, size_t len);
+long sys_readv(struct net_cpu *cpu, int fd, struct iovec *iov, size_t n);
+long sys_writev(struct net_cpu *cpu, int fd, const struct iovec *iov, size_t n);
+long sys_send(struct net_cpu *cpu, int fd, const void *buf, size_t len, int flags);
+long sys_recv(struct net_cpu *cpu, int fd, void *buf, size_t len, int flags);
+long sys_sendto(struct net_cpu *cpu, int fd, const void *buf, size_t len, int flags, const struct sockaddr_ip *to);
+long sys_recvfrom(struct net_cpu *cpu, int fd, void *buf, size_t len, int flags, struct sockaddr_ip *from);
+long sys_sendmsg(struct net_cpu *cpu, int fd, const struct msghdr *m, int flags);
+long sys_recvmsg(struct net_cpu *cpu, int fd, struct msghdr *m, int flags);
+/* Zero copy: `mem` must stay unchanged for ever (the site archive). As sendfile() of a cached file. */
+long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, int flags);
+/* Zero copy: the oldest received payload as an skb; the caller owns it. NULL with *err = -EAGAIN, -errno, or 0 at end of stream. */
+struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err);
+/* Zero copy: sends an skb's payload. Consumes it and returns 0, or -errno and it stays the caller's (-EAGAIN: buffer full). */
+int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags);
+int sys_shutdown(struct net_cpu *cpu, int fd, int how);
+int sys_close(struct net_cpu *cpu, int fd);
+int sys_setsockopt(struct net_cpu *cpu, int fd, int level, int opt, const void *val, unsigned len);
+int sys_getsockopt(struct net_cpu *cpu, int fd, int level, int opt, void *val, unsigned *len);
+int sys_getsockname(struct net_cpu *cpu, int fd, struct sockaddr_ip *a);
+int sys_getpeername(struct net_cpu *cpu, int fd, struct sockaddr_ip *a);
+int sys_fcntl_nonblock(struct net_cpu *cpu, int fd, bool on);
+int sys_ioctl(struct net_cpu *cpu, int fd, int cmd, int *val); /* SIOCINQ, SIOCOUTQ */
+
+struct pollfd {
+	int fd;
+	s16 events, revents;
+};
+int sys_poll(struct net_cpu *cpu, struct pollfd *fds, unsigned n, s64 timeout_ns); /* <0: for ever */
+
+struct epoll_event {
+	u32 events;
+	u64 data;
+};
+enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL, EPOLL_CTL_MOD };
+int sys_epoll_create(struct net_cpu *cpu);
+int sys_epoll_ctl(struct net_cpu *cpu, int epfd, int op, int fd, const struct epoll_event *ev);
+int sys_epoll_wait(struct net_cpu *cpu, int epfd, struct epoll_event *ev, int max, s64 timeout_ns);
+
+/* Sleeps this fiber until `ns` from now. */
+void sys_nanosleep(struct net_cpu *cpu, u64 ns);
+
+int socket_cpu_init(struct net_cpu *cpu);
+void socket_cpu_destroy(struct net_cpu *cpu);
+struct file *file_get(struct net_cpu *cpu, int fd); /* no reference taken; NULL: EBADF */

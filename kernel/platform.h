@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * platform.h - all that net/, app/ and console/ ask of the machine. This is the seam:
+ * the kernel implements it in mm/ and arch/, the host build in tests/host/platform.c.
+ * Time, seed and frames are not here: they come in as arguments.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* ---- memory. Everything is zeroed where the name says so; NULL when there is none left ---- */
+void *kmalloc(size_t size);
+void *kzalloc(size_t size);
+void kfree(void *p); /* NULL is allowed */
+
+/* 2^order pages of 4 KiB, aligned to their size. */
+void *pages_alloc(unsigned order);
+void pages_free(void *p, unsigned order);
+
+/* A cache of objects of one size, used by one CPU only (no lock). */
+struct kmem_cache;
+struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
+void *kmem_cache_alloc(struct kmem_cache *c); /* not zeroed */
+void kmem_cache_free(struct kmem_cache *c, void *p);
+size_t kmem_cache_in_use(const struct kmem_cache *c); /* objects */
+
+/* Free and total memory in bytes. */
+void mem_totals(u64 *free, u64 *total);
+
+/* ---- CPUs ---- */
+/* Makes `cpu` run its softirq soon (an IPI); called after something was put into its inbox. */
+void cpu_kick(unsigned cpu);
+
+/* ---- time of day; monotonic time is an argument everywhere ---- */
+u64 wall_clock_ns(u64 now_ns); /* nanoseconds since 1970-01-01 UTC at monotonic time now_ns */
+/* The monotonic clock itself, for measuring within one call (cycle accounting, budgets). */
+u64 clock_ns(void);
+
+/* ---- log and end ---- */
+enum log_level { LOG_ERR = 3, LOG_WARN = 4, LOG_NOTICE = 5, LOG_INFO = 6, LOG_DEBUG = 7 };
+void log_printf(enum log_level level, const char *fmt, ...) __printf_(2, 3);
+#define log_err(...)   log_printf(LOG_ERR, __VA_ARGS__)
+#define log_warn(...)  log_printf(LOG_WARN, __VA_ARGS__)
+#define log_notice(...) log_printf(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
+
+_Noreturn void panic(const char *fmt, ...) __printf_(1, 2);
+_Noreturn void bug_at(const char *file, int line, const char *what);
+
+/* A broken invariant. Never for bytes from the wire or a device. */
+#define BUG_ON(cond)                                                                               \
+	do {                                                                                       \
+		if (unlikely(cond))                                                                \
+			bug_at(__FILE__, __LINE__, #cond);                                         \
+	} while (0)
+
+/* Cryptographically strong bytes (RDSEED/RDRAND and jitter through one generator). */
+void random_bytes(void *buf, size_t len);
+
+/* Ends or restarts the machine; returns only where that is impossible. */
+void platform_poweroff(void);
+void platform_reboot(void);
