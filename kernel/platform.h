@@ -16,6 +16,10 @@ void kfree(void *p); /* NULL is allowed */
 void *pages_alloc(unsigned order);
 void pages_free(void *p, unsigned order);
 
+/* A stack of `size` bytes (whole pages) with an unmapped guard page below it: its lowest usable byte, or NULL. */
+void *stack_alloc(size_t size);
+void stack_free(void *stack, size_t size);
+
 /* A cache of objects of one size, used by one CPU only (no lock). */
 struct kmem_cache;
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);

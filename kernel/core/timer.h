@@ -10,8 +10,8 @@
 
 #define TIMER_GRANULE_SHIFT 16 /* 65.536 us: fine enough to pace, coarse enough that a wheel turn is cheap */
 #define TIMER_GRANULE_NS    (1ull << TIMER_GRANULE_SHIFT)
-#define TIMER_LEVELS        7
-#define TIMER_SLOTS         64 /* per level: 64^7 granules is nine years */
+#define TIMER_LEVELS        8
+#define TIMER_SLOTS         64 /* per level: 64^8 granules is all that a clock of 64-bit nanoseconds can show */
 
 struct timer {
 	struct list_head link;
@@ -23,6 +23,8 @@ struct timer {
 
 struct timer_wheel {
 	u64 now;                    /* in granules: everything before it has fired */
+	u64 floor;                  /* in granules: nothing is armed before it (callbacks re-arm for the next run) */
+	u32 levels;                 /* a bit per level that is not empty */
 	u64 occupied[TIMER_LEVELS]; /* a bit per slot that is not empty */
 	struct list_head slots[TIMER_LEVELS][TIMER_SLOTS];
 	u64 fired, armed;           /* counts: fired so far, armed now */

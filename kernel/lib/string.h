@@ -21,6 +21,16 @@ char *strchr(const char *s, int c);
 char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 
+/* -ffreestanding takes the compiler's knowledge of these away; small constant sizes shall be inlined. */
+#define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
+#define memmove(dst, src, n) __builtin_memmove(dst, src, n)
+#define memset(dst, c, n)    __builtin_memset(dst, c, n)
+#define memcmp(a, b, n)      __builtin_memcmp(a, b, n)
+#define strlen(s)            __builtin_strlen(s)
+
+/* Kernel only, once at boot: bulk copies use `rep movsb/stosb` (byte_rep: CPU has ERMS and is no emulator), else words. */
+void string_init(bool byte_rep);
+
 /* Copies at most size-1 characters and terminates; returns the length copied, or -E2BIG when cut (as Linux). */
 long str_copy(char *dst, const char *src, size_t size);
 /* Case-insensitive (ASCII) comparisons. */
