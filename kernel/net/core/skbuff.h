@@ -86,7 +86,7 @@ struct sk_buff {
 	void *nfct;          /* conntrack entry */
 
 	struct inet_cb ip;
-	u64 cb[6] __aligned_(8); /* of the layer that owns the skb now */
+	u64 cb[10] __aligned_(8); /* of the layer that owns the skb now */
 	struct skb_frag frags[MAX_SKB_FRAGS];
 };
 #define SKB_NO_OFFSET 0xffff

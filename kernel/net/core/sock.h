@@ -38,6 +38,26 @@ struct msghdr {
 	int msg_flags;
 };
 
+/* States of RFC 9293 3.3.2 with Linux's numbers; X(name, number, what `ss` prints). */
+#define TCP_STATES(X)                                                                              \
+	X(ESTABLISHED, 1, "ESTAB")                                                                 \
+	X(SYN_SENT, 2, "SYN-SENT")                                                                 \
+	X(SYN_RECEIVED, 3, "SYN-RECV")                                                             \
+	X(FIN_WAIT_1, 4, "FIN-WAIT-1")                                                             \
+	X(FIN_WAIT_2, 5, "FIN-WAIT-2")                                                             \
+	X(TIME_WAIT, 6, "TIME-WAIT")                                                               \
+	X(CLOSE, 7, "UNCONN")                                                                      \
+	X(CLOSE_WAIT, 8, "CLOSE-WAIT")                                                             \
+	X(LAST_ACK, 9, "LAST-ACK")                                                                 \
+	X(LISTEN, 10, "LISTEN")                                                                    \
+	X(CLOSING, 11, "CLOSING")
+enum tcp_state {
+#define X(name, number, text) TCP_##name = number,
+	TCP_STATES(X)
+#undef X
+	NR_TCP_STATES
+};
+
 struct sock;
 struct socket;
 
