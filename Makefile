@@ -33,7 +33,7 @@ MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms m
            drivers/virtio-net/virtio_net drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
            drivers/e1000/e1000
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
-BOOT   := boot/grub/multiboot2 boot/pvh/pvh boot/boot_info
+BOOT   := boot_info gather grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := lib timer fiber
@@ -54,6 +54,13 @@ HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $B/host/swi
 
 .PHONY: all run debug test bench fuzz lint image setup clean help
 all: $B/barewire.elf
+
+# What the targets need is looked for before anything else (5 ms), and installed where it is missing.
+ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
+ifneq ($(shell BOOT='$(BOOT)' PEER='$(PEER)' tools/setup --for $(or $(MAKECMDGOALS),all) >&2 && echo ready),ready)
+$(error this machine lacks what is named above)
+endif
+endif
 
 $B/k/%.o: kernel/%.c
 	$(say) CC $<
@@ -83,13 +90,16 @@ $B/libhost.a: $(HOBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-# The symbol table is linked into the image it describes: once without, then with (text does not move).
+# The symbol table is linked into the image it describes: once without, then with (text does not move; --check proves it).
+LINK     = $(CC) -nostdlib -static -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096
 $B/barewire.elf: $(KOBJ) boot/kernel.lds tools/ksyms.py
 	$(say) LD $@
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -o $B/pass1.elf $(KOBJ)
+	$(Q)$(LINK) -o $B/pass1.elf $(KOBJ)
 	$(Q)python3 tools/ksyms.py $B/pass1.elf $B/ksyms.S
 	$(Q)$(CC) -c $B/ksyms.S -o $B/ksyms.o
-	$(Q)$(CC) -nostdlib -static -no-pie -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096 -o $@ $(KOBJ) $B/ksyms.o
+	$(Q)$(LINK) -o $@.new $(KOBJ) $B/ksyms.o
+	$(Q)python3 tools/ksyms.py --check $B/pass1.elf $@.new
+	$(Q)mv $@.new $@
 
 clean:
 	rm -rf $B
