@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash printf rbtree siphash string
 CORE   := cmdline fiber timer
 NETCORE := dev drop netfilter qdisc skbuff sock stats tap
-NET    := $(addprefix core/,$(NETCORE)) net \
+STACK  := $(addprefix core/,$(NETCORE)) net \
           sched/table sched/pfifo sched/pfifo_fast \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/input ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/dhcp \
@@ -25,7 +25,7 @@ NET    := $(addprefix core/,$(NETCORE)) net \
 APP    := app http http_parse http_file archive echo mime
 CONSOLE :=
 # Portable: compiled into the image and, unchanged, for the host.
-PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(NET:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
+PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
 ARCH   := acpi apic cpu idt ioapic msi paging platform smp tsc uart pic rtc
 MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
@@ -33,7 +33,7 @@ MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms m
            drivers/virtio-net/virtio_net drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
            drivers/e1000/e1000
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
-BOOT   := boot_info gather grub/multiboot2 pvh/pvh
+DOORS  := boot_info gather grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := lib timer fiber
@@ -49,7 +49,7 @@ KCFLAGS  = $(COMMON) -O2 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Itests $(SANFLAGS)
 
-KOBJ    := $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(BOOT:%=$B/b/%.o)
+KOBJ    := $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $B/host/switch.o
 
 .PHONY: all run debug test bench fuzz lint image setup clean help
