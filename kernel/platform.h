@@ -23,6 +23,7 @@ void stack_free(void *stack, size_t size);
 /* A cache of objects of one size, used by one CPU only (no lock). */
 struct kmem_cache;
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align);
+void kmem_cache_destroy(struct kmem_cache *c); /* all its objects are back; NULL is allowed */
 void *kmem_cache_alloc(struct kmem_cache *c); /* not zeroed */
 void kmem_cache_free(struct kmem_cache *c, void *p);
 size_t kmem_cache_in_use(const struct kmem_cache *c); /* objects */

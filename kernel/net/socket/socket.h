@@ -20,7 +20,8 @@ struct file_ops {
 	long (*write)(struct file *f, const struct iovec *iov, size_t n, int flags);
 	u32 (*poll)(struct file *f);
 	struct wait_queue *(*wait)(struct file *f);
-	void (*release)(struct file *f);
+	void (*release)(struct file *f); /* closed: the endpoint goes now ... */
+	void (*free)(struct file *f);    /* ... and the memory with the last reference */
 };
 struct file {
 	const struct file_ops *ops;
@@ -34,7 +35,7 @@ struct file {
 
 struct socket {
 	const struct file_ops *fops;
-	struct sock *sk;
+	struct sock *sk; /* NULL: closed, but a sleeper still holds the file */
 	struct file *file;
 	struct wait_queue wait;
 	u64 rcvtimeo_ns, sndtimeo_ns; /* TIME_NEVER: for ever */
@@ -61,6 +62,12 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err);
 /* Zero copy: sends an skb's payload. Consumes it and returns 0, or -errno and it stays the caller's (-EAGAIN: buffer full). */
 int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags);
+/* What an application may do to an skb of its own: give it back, drop bytes from its front, keep only the first `len`,
+ * or take the first `len` bytes off as an skb of their own (bytes are shared; NULL: no memory, nothing changed). */
+void sys_skb_free(struct net_cpu *cpu, struct sk_buff *skb);
+void sys_skb_pull(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
+void sys_skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len);
+struct sk_buff *sys_skb_split(struct net_cpu *cpu, struct sk_buff *skb, unsigned len);
 int sys_shutdown(struct net_cpu *cpu, int fd, int how);
 int sys_close(struct net_cpu *cpu, int fd);
 int sys_setsockopt(struct net_cpu *cpu, int fd, int level, int opt, const void *val, unsigned len);
@@ -85,6 +92,32 @@ int sys_epoll_create(struct net_cpu *cpu);
 int sys_epoll_ctl(struct net_cpu *cpu, int epfd, int op, int fd, const struct epoll_event *ev);
 int sys_epoll_wait(struct net_cpu *cpu, int epfd, struct epoll_event *ev, int max, s64 timeout_ns);
 
+/* ---- completions: operations are handed in, wait by themselves, and their results are reaped in batches ---- */
+enum aio_opcode { AIO_RECV, AIO_SEND, AIO_RECV_SKB, AIO_SEND_SKB, AIO_ACCEPT, AIO_POLL };
+enum { AIO_MULTISHOT = 1 }; /* RECV_SKB, ACCEPT, POLL: stays in force, one completion each time, until it fails */
+struct aio_sqe {
+	u8 op, flags;
+	int fd;
+	u64 data;            /* comes back in the completion */
+	void *buf;           /* RECV, SEND: stays the caller's and valid until the completion */
+	u32 len;             /* of buf; POLL: the events */
+	struct sk_buff *skb; /* SEND_SKB: consumed unless it fails */
+};
+struct aio_cqe {
+	u64 data;
+	long res;            /* count, descriptor (ACCEPT), events (POLL), 0, or -errno */
+	struct sk_buff *skb; /* RECV_SKB: the caller's; NULL with res 0: end of stream. SEND_SKB that failed: the caller's again */
+	u8 op;
+	bool more;           /* multishot: further completions follow */
+};
+int sys_aio_create(struct net_cpu *cpu);
+/* Takes the first operations of n: how many, or -errno when not even one (-EBADF, -EINVAL, -ENOMEM). */
+int sys_aio_submit(struct net_cpu *cpu, int aiofd, const struct aio_sqe *sqe, unsigned n);
+/* Up to max completions, waiting at most timeout_ns (<0: for ever) for the first one. */
+int sys_aio_wait(struct net_cpu *cpu, int aiofd, struct aio_cqe *cqe, int max, s64 timeout_ns);
+
+/* Lets other fibers run. */
+void sys_yield(struct net_cpu *cpu);
 /* Sleeps this fiber until `ns` from now. */
 void sys_nanosleep(struct net_cpu *cpu, u64 ns);
 
