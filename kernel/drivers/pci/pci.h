@@ -27,7 +27,7 @@ struct pci_msix {
 	u8 bar;       /* BAR that holds the table */
 	u16 count;    /* table entries, 16 bytes each */
 	u32 offset;   /* of the table in that BAR */
-	void *table;  /* mapped by pci_msix_table(), NULL before */
+	volatile u32 *table; /* mapped by pci_msix_table(), NULL before */
 };
 
 struct pci_dev {
@@ -63,9 +63,9 @@ void pci_enable(struct pci_dev *pdev);
 /* Bus mastering off: no DMA after this returns. */
 void pci_disable_master(struct pci_dev *pdev);
 /* Maps bytes [off, off + len) of a memory BAR, uncached. NULL when the BAR is I/O, unplaced, or too short. */
-void *pci_map_bar(struct pci_dev *pdev, unsigned bar, u64 off, u64 len);
+volatile void *pci_map_bar(struct pci_dev *pdev, unsigned bar, u64 off, u64 len);
 /* The mapped MSI-X table (count entries of four u32: address low, high, data, vector control). NULL: none. */
-void *pci_msix_table(struct pci_dev *pdev);
+volatile u32 *pci_msix_table(struct pci_dev *pdev);
 /* MSI-X Enable on or off; all entries keep their own mask bits. On also turns INTx off (command bit 10). */
 void pci_msix_enable(struct pci_dev *pdev, bool on);
 /* The INTx pin as it arrives on the root bus: swizzled through the bridges above (PCI-to-PCI bridge 1.2, 9.1).
