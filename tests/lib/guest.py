@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""One booted barewire: started by what tools/run would start, its serial console kept, its end waited for.
+
+    with Guest(boot="pvh", nic="e1000") as g:      # waits for "barewire ready"
+        g.get("/"), g.echo(b"hello"), g.metrics()["TcpInSegs"]
+
+`net` is "user" (QEMU's own network, ports forwarded to g.http_port and g.echo_port), "tap" (an existing tap device; the
+guest is GUEST_IP and the host may be anybody on that link), or the path of a socket of tools/wire.
+"""
+import http.client
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from net import GUEST_IP, HOST_IP, PREFIX, ROOT, die_with_parent
+
+READY = "barewire ready"
+BOOT_LIMIT = 120  # seconds: a busy machine without KVM, with firmware in front
+EXIT_CODES_H = os.path.join(ROOT, "kernel/core/exit_codes.h")
+
+
+def exit_codes():
+    """name -> the status QEMU ends with, from the kernel's own table."""
+    with open(EXIT_CODES_H, encoding="ascii") as f:
+        rows = re.findall(r"X\((\w+), (0x[0-9a-f]+),", f.read())
+    return {name: int(value, 16) << 1 | 1 for name, value in rows}
+
+
+class Guest:
+    def __init__(self, boot="pvh", nic="virtio-net", cpus=1, mem=None, net="tap", tap="tap0", cmdline="",
+                 site=None, qemu=(), env=None):
+        self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
+        self.serial = os.path.join(self.dir, "serial")
+        self.net = net
+        self.proc = None
+        self.ip, self.http_port, self.echo_port, self.discard_port = GUEST_IP, 80, 7, 9
+        settings = {"BOOT": boot, "NIC": nic, "CPUS": str(cpus), "NET": "user", "CMDLINE": cmdline}
+        if mem:
+            settings["MEM"] = str(mem)
+        if site:
+            settings["SITE"] = site
+        if net == "user":
+            self.ip, self.http_port, self.echo_port = "127.0.0.1", free_port(), free_port()
+            settings.update(HTTP_PORT=str(self.http_port), ECHO_PORT=str(self.echo_port))
+        else:
+            settings["CMDLINE"] = ("ip=%s/%d,%s %s" % (GUEST_IP, PREFIX, HOST_IP, cmdline)).strip()
+        self.command = self.adapt(self.planned(settings, env or {}), tap) + list(qemu)
+
+    def planned(self, settings, env):
+        """The command that tools/run would start."""
+        p = subprocess.run([os.path.join(ROOT, "tools/run"), "--print-cmd"], capture_output=True, text=True,
+                           env={**os.environ, **settings, **env}, cwd=ROOT)
+        if p.returncode:
+            raise RuntimeError("tools/run: " + p.stderr)
+        return shlex.split(p.stdout)
+
+    def adapt(self, command, tap):
+        """The same with this test's network in place of the user network."""
+        self.qmp_path = os.path.join(self.dir, "qmp")
+        at = command.index("-netdev") + 1
+        name = re.search(r"\bid=(\w+)", command[at]).group(1)
+        if self.net == "tap":
+            command[at] = "tap,id=%s,ifname=%s,script=no,downscript=no" % (name, tap)
+        elif self.net != "user":
+            command[at] = "stream,id=%s,server=off,addr.type=unix,addr.path=%s" % (name, self.net)
+        return command + ["-qmp", "unix:%s,server=on,wait=off" % self.qmp_path]
+
+    # ------------------------------------------------------------ life
+    def start(self):
+        with open(self.serial, "wb") as out:
+            self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
+                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        return self
+
+    def __enter__(self):
+        self.start()
+        try:
+            self.wait_console(READY)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def stop(self):
+        if self.proc and self.proc.poll() is None:
+            self.proc.kill()
+        if self.proc:
+            self.proc.wait()
+            self.proc = None
+        subprocess.run(["rm", "-rf", self.dir], check=True)
+
+    def console(self):
+        with open(self.serial, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def wait_console(self, text, limit=BOOT_LIMIT):
+        """Waits until the console shows the text (a regular expression)."""
+        end = time.monotonic() + limit
+        while True:
+            seen, ended = self.console(), self.proc.poll() is not None
+            if re.search(text, seen):
+                return seen
+            if ended or time.monotonic() > end:
+                raise AssertionError("no %r on the console%s; it ends:\n%s" % (
+                    text, ", QEMU ended with %d" % self.proc.returncode if ended else "", seen[-3000:]))
+            time.sleep(0.05)
+
+    def wait_exit(self, limit=BOOT_LIMIT):
+        """The status that QEMU ends with."""
+        try:
+            return self.proc.wait(limit)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the guest does not end; its console ends:\n" + self.console()[-3000:]) from None
+
+    def qmp(self, command, **arguments):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.qmp_path)
+            f = s.makefile("rw")
+            f.readline()
+            for c in ({"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}):
+                f.write(json.dumps(c) + "\n")
+                f.flush()
+                answer = json.loads(f.readline())
+                while "event" in answer:
+                    answer = json.loads(f.readline())
+        return answer.get("return")
+
+    def rss_mib(self):
+        with open("/proc/%d/status" % self.proc.pid, encoding="ascii") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
+
+    # ------------------------------------------------------------ its services
+    def url(self, path="/"):
+        return "http://%s:%d%s" % (self.ip, self.http_port, path)
+
+    def get(self, path="/", method="GET", limit=60):
+        """(status, headers, body)."""
+        c = http.client.HTTPConnection(self.ip, self.http_port, timeout=limit)
+        try:
+            c.request(method, path)
+            r = c.getresponse()
+            return r.status, r.headers, r.read()
+        finally:
+            c.close()
+
+    def echo(self, data, limit=60):
+        """Sends data to the TCP echo, then ends the stream; all that comes back."""
+        back = b""
+        with socket.create_connection((self.ip, self.echo_port), limit) as s:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+            while True:
+                part = s.recv(65536)
+                if not part:
+                    return back
+                back += part
+
+    def metrics(self):
+        """name, or name{labels} -> value, from /metrics."""
+        status, _, body = self.get("/metrics")
+        if status != 200:
+            raise AssertionError("/metrics answers %d" % status)
+        rows = re.findall(r"^(\w+(?:\{[^}]*\})?) ([-+.\deE]+)$", body.decode(), re.M)
+        return {name: float(value) for name, value in rows}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def end_quietly(*_):
+    sys.exit(1)
+
+
+signal.signal(signal.SIGTERM, end_quietly)
