@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * tcp.h - TCP (RFC 9293): what the rest of the stack and the operator's tools see of it.
+ *
+ * The map. State changes go through tcp_set_state(), which asserts that the arrow is one of these:
+ *
+ *   CLOSE        -> LISTEN         [tcp_listen]
+ *   CLOSE        -> SYN_SENT       [tcp_connect]            active open; SYN leaves with the next flush
+ *   CLOSE        -> SYN_RECEIVED   [tcp_request_to_tcb]     the ACK of a request's SYN-ACK makes the TCB
+ *   LISTEN       -> CLOSE          [tcp_close_listener]
+ *   SYN_SENT     -> ESTABLISHED    [tcp_rcv_syn_sent]
+ *   SYN_SENT     -> SYN_RECEIVED   [tcp_rcv_syn_sent]       simultaneous open
+ *   SYN_RECEIVED -> ESTABLISHED    [check_ack]
+ *   SYN_RECEIVED -> FIN_WAIT_1     [tcp_close_state]
+ *   ESTABLISHED  -> FIN_WAIT_1     [tcp_close_state]        we close first
+ *   ESTABLISHED  -> CLOSE_WAIT     [take_fin]               the peer closes first
+ *   SYN_RECEIVED -> CLOSE_WAIT     [take_fin]
+ *   FIN_WAIT_1   -> FIN_WAIT_2     [ack_of_our_fin]
+ *   FIN_WAIT_1   -> CLOSING        [take_fin]               simultaneous close
+ *   FIN_WAIT_1   -> TIME_WAIT      [take_fin]               the segment acknowledged our FIN too
+ *   FIN_WAIT_2   -> TIME_WAIT      [take_fin]
+ *   CLOSING      -> TIME_WAIT      [ack_of_our_fin]
+ *   CLOSE_WAIT   -> LAST_ACK       [tcp_close_state]
+ *   LAST_ACK     -> CLOSE          [ack_of_our_fin]
+ *   any          -> CLOSE          [tcp_done]               RST, timeout, abort, TIME_WAIT handed to tcp_timewait
+ *
+ * A connection is one of three things in one table (struct conn_table): a request (SYN_RECEIVED from a listener, small),
+ * a TCB, or a tcp_timewait (small). All belong to one CPU, the owner of the flow.
+ *
+ * Input marks, flush sends: *_rcv() and the socket calls put a TCB on tcp_cpu.dirty (tcp_mark), the net_tx row calls
+ * tcp_flush() once per poll. There the events go up, the data and the ACK go down, and dead TCBs are freed; nothing else
+ * frees a TCB, so that a pointer to one is good until the end of the poll.
+ */
+#pragma once
+
+#include "core/timer.h"
+#include "lib/rbtree.h"
+#include "net/core/sock.h"
+#include "net/wire/tcp.h"
+
+/* ---- what net.c and socket/ use ---- */
+extern const struct proto tcp_prot;
+extern const struct inet_protocol tcp_protocol;
+
+int tcp_cpu_init(struct net_cpu *cpu); /* 0 or -ENOMEM */
+void tcp_cpu_destroy(struct net_cpu *cpu);
+/* The net_tx row: for every marked TCB its events, its data, its ACK; frees the dead. */
+void tcp_flush(struct net_cpu *cpu);
+
+/* Options at SOL_TCP, Linux's numbers. */
+enum {
+	TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2,
+	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
+	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25,
+};
+enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411 };
+
+/* getsockopt(TCP_INFO): Linux's struct, field by field. */
+struct tcp_info {
+	u8 tcpi_state, tcpi_ca_state, tcpi_retransmits, tcpi_probes, tcpi_backoff, tcpi_options;
+	u8 tcpi_snd_wscale : 4, tcpi_rcv_wscale : 4;
+	u8 tcpi_delivery_rate_app_limited : 1, tcpi_fastopen_client_fail : 2;
+	u32 tcpi_rto, tcpi_ato, tcpi_snd_mss, tcpi_rcv_mss;
+	u32 tcpi_unacked, tcpi_sacked, tcpi_lost, tcpi_retrans, tcpi_fackets;
+	u32 tcpi_last_data_sent, tcpi_last_ack_sent, tcpi_last_data_recv, tcpi_last_ack_recv; /* ms */
+	u32 tcpi_pmtu, tcpi_rcv_ssthresh, tcpi_rtt, tcpi_rttvar, tcpi_snd_ssthresh, tcpi_snd_cwnd, tcpi_advmss;
+	u32 tcpi_reordering, tcpi_rcv_rtt, tcpi_rcv_space, tcpi_total_retrans;
+	u64 tcpi_pacing_rate, tcpi_max_pacing_rate, tcpi_bytes_acked, tcpi_bytes_received;
+	u32 tcpi_segs_out, tcpi_segs_in, tcpi_notsent_bytes, tcpi_min_rtt, tcpi_data_segs_in, tcpi_data_segs_out;
+	u64 tcpi_delivery_rate, tcpi_busy_time, tcpi_rwnd_limited, tcpi_sndbuf_limited;
+	u32 tcpi_delivered, tcpi_delivered_ce;
+	u64 tcpi_bytes_sent, tcpi_bytes_retrans;
+	u32 tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd, tcpi_rcv_wnd;
+};
+enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8, TCPI_OPT_SYN_DATA = 32 };
+
+/* ---- connections in their table ---- */
+enum conn_kind { CONN_TCB, CONN_REQUEST, CONN_TIMEWAIT };
+
+/* What a lookup compares first; the addresses follow it directly in the small kinds and are the sock's in a TCB. */
+struct conn_node {
+	struct hlist_node link;
+	u32 hash;
+	u16 lport, rport;
+	u8 kind;
+};
+
+/* Chains keyed by SipHash of the 4-tuple; doubles when there are as many nodes as chains, a few chains per insertion. */
+struct conn_table {
+	struct hlist_head *chains, *old; /* old: being emptied into chains, NULL otherwise */
+	u32 mask, old_mask, moved;       /* chains below `moved` of old are empty */
+	u32 count;
+};
+
+/* ---- timers are data: a deadline each, one struct timer armed no later than the earliest ---- */
+#define TCP_TIMERS(X)                                                                              \
+	X(RTO, "retransmission", tcp_rto_timer)                                                    \
+	X(TLP, "tail loss probe", tcp_tlp_timer)                                                   \
+	X(REO, "RACK reordering", tcp_reo_timer)                                                   \
+	X(PERSIST, "zero-window probe", tcp_persist_timer)                                         \
+	X(DELACK, "delayed ACK", tcp_delack_timer)                                                 \
+	X(KEEPALIVE, "keepalive", tcp_keepalive_timer)                                             \
+	X(LINGER, "FIN_WAIT_2 and lingering close", tcp_linger_timer)                              \
+	X(RETRY, "memory was out", tcp_retry_timer)
+enum tcp_timer {
+#define X(name, text, fn) TCPT_##name,
+	TCP_TIMERS(X)
+#undef X
+	NR_TCP_TIMERS
+};
+#define TCPT_NR_RTX (TCPT_PERSIST + 1) /* the first four exclude each other: tcp_rtx_arm() */
+
+/* ---- congestion control: one file and one row of tcp_cong_table (cong.c) per algorithm ---- */
+enum tcp_ca_state { TCP_CA_OPEN, TCP_CA_DISORDER, TCP_CA_CWR, TCP_CA_RECOVERY, TCP_CA_LOSS };
+enum tcp_ca_event { CA_EVENT_TX_START, CA_EVENT_CWND_RESTART, CA_EVENT_COMPLETE_CWR, CA_EVENT_LOSS };
+#define TCP_CA_PRIV 80 /* bytes of private state in each TCB */
+
+struct tcb;
+struct ack_sample { /* what one ACK told about time */
+	u32 pkts_acked;
+	s64 rtt_us; /* -1: none */
+	u32 in_flight;
+};
+struct tcp_congestion_ops {
+	const char *name;
+	u16 priv_size;
+	void (*init)(struct tcb *t);
+	u32 (*ssthresh)(struct tcb *t);                 /* after a loss, in segments */
+	void (*cong_avoid)(struct tcb *t, u32 acked);   /* an ACK of new data; grows cwnd */
+	u32 (*undo_cwnd)(struct tcb *t);                /* the loss was none */
+	void (*set_state)(struct tcb *t, enum tcp_ca_state s);   /* NULL allowed */
+	void (*cwnd_event)(struct tcb *t, enum tcp_ca_event ev); /* NULL allowed */
+	void (*pkts_acked)(struct tcb *t, const struct ack_sample *s); /* NULL allowed */
+};
+extern const struct tcp_congestion_ops tcp_reno, tcp_cubic;
+extern const struct tcp_congestion_ops *const tcp_cong_table[]; /* NULL-terminated */
+/* NULL: no such algorithm. */
+const struct tcp_congestion_ops *tcp_cong_find(const char *name);
+/* The default of connections to come. 0 or -ENOENT. */
+int tcp_cong_set_default(struct net_cpu *cpu, const char *name);
+
+/* ---- the transmission control block ---- */
+struct tcp_listener; /* proto.c: accept queue and limits of a LISTEN sock */
+
+struct tcb {
+	struct sock sk; /* first: a sock of tcp_prot is a tcb */
+	struct conn_node node;
+	struct tcb *dirty_next;     /* in tcp_cpu.dirty while `marked` */
+	union {
+		struct tcb *accept_next;       /* a child in its listener's accept queue */
+		struct tcp_listener *listener; /* LISTEN: its own */
+	};
+	const struct tcp_congestion_ops *ca;
+
+	/* ---- both ways ---- */
+	u32 pred;                   /* header prediction: the fourth word of the expected header; 0: off */
+	u16 mss;                    /* payload bytes we put into a segment now, options taken off */
+	u16 advmss;                 /* what we told the peer */
+	u16 mss_clamp;              /* the peer's MSS option */
+	u16 user_mss;               /* TCP_MAXSEG; 0: not set */
+	u32 events;                 /* EPOLL* to tell at the flush */
+	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
+	bool marked : 1; /* in tcp_cpu.dirty */
+	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
+	bool nodelay : 1, corked : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
+	bool was_retransmitted_syn : 1, linger_set : 1, win_probe_fail : 1, frto : 1, rst_on_done : 1, passive : 1;
+
+	/* ---- send: RFC 9293 3.3.1 ---- */
+	struct {
+		seq_t una, nxt, wl1, wl2;
+		seq_t write;        /* end of what the application gave us, FIN included */
+		seq_t small;        /* end of the last segment shorter than the MSS (Minshall's Nagle) */
+		seq_t iss;
+		u32 wnd, max_wnd;   /* bytes */
+		u8 wscale;
+	} snd;
+	struct sk_buff_head sendq;  /* not sent yet, in order */
+	struct sk_buff_head rtxq;   /* sent, not acknowledged, in order ... */
+	struct rb_root rtx_tree;    /* ... and by sequence number, for SACK */
+	u64 last_send_ns;           /* of data */
+
+	/* ---- receive ---- */
+	struct {
+		seq_t nxt;
+		seq_t wup;          /* rcv.nxt when the window was last announced: left edge of rcv.wnd */
+		seq_t copied;       /* what the application has read */
+		seq_t urg;          /* first byte after urgent data, when urg_valid */
+		seq_t irs;
+		u32 wnd;            /* announced, bytes from wup */
+		u32 ssthresh;       /* most we announce now; grows with well-filled segments */
+		u32 clamp;          /* most we ever announce */
+		u16 mss;            /* estimate of what the peer sends */
+		u8 wscale;
+	} rcv;
+	struct sk_buff_head rcvq;   /* in order, for the application */
+	struct rb_root ofo;         /* out of order, by sequence number */
+	u32 ofo_segs;
+	u64 last_rcv_ns;            /* of data */
+	u32 last_ack_rcv_ms;        /* of anything */
+	struct tcp_sack_block sacks[TCP_MAX_SACKS]; /* to send; the newest first */
+	struct tcp_sack_block dsack;
+	u8 nr_sacks;
+	bool dsack_due;
+
+	/* ---- when to acknowledge (RFC 1122 4.2.3.2) ---- */
+	struct {
+		bool now;           /* at the next flush */
+		bool delayed;       /* the DELACK deadline stands */
+		bool forced_dup;    /* an ACK that answers nonsense: counts as sent even if nothing moved */
+		u8 quick;           /* so many more at once */
+		u8 pingpong;        /* interactive: an answer will carry it */
+		u32 ato_us;
+	} ack;
+
+	/* ---- round trips (RFC 6298, 7323) ---- */
+	u32 srtt_us;                /* times 8 */
+	u32 mdev_us, mdev_max_us;   /* times 4 */
+	u32 rttvar_us;              /* times 4 */
+	seq_t rtt_seq;              /* the variance may fall once per window */
+	u32 rto_us;
+	u32 min_rtt_us;             /* of the last minutes */
+	u32 min_rtt_ms;             /* when it was seen */
+	u8 backoff, retransmits, syn_retries, probes;
+	u32 ts_recent;
+	u32 ts_off;                 /* of our clock: random per peer */
+	u32 ts_recent_s;            /* when it was taken */
+
+	/* ---- congestion and loss, in segments ---- */
+	u8 ca_state;
+	u8 reordering;
+	u8 dupacks;
+	u8 challenge_acks;          /* in the running second */
+	u32 cwnd, ssthresh, cwnd_cnt, prior_cwnd, prior_ssthresh;
+	u32 packets_out, sacked_out, lost_out, retrans_out;
+	u32 max_packets_out;
+	seq_t cwnd_usage_seq;
+	seq_t high_seq;             /* snd.nxt when the recovery began */
+	seq_t undo_marker;          /* undo_on: start of what this recovery retransmitted */
+	s32 undo_retrans;           /* retransmissions not yet known to be duplicates */
+	bool undo_on;
+	u32 prr_delivered, prr_out;
+	u32 delivered;              /* segments, for ever */
+	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
+	seq_t tlp_high_seq;
+	bool tlp_out, tlp_retrans;
+
+	/* ---- RACK (RFC 8985) ---- */
+	struct {
+		u64 xmit_ns;
+		seq_t end_seq;
+		u32 rtt_us;
+		u32 reo_wnd_mult;
+		u8 persist;
+		bool advanced, reord_seen, dsack_seen;
+		seq_t dsack_round;
+	} rack;
+
+	/* ---- timers ---- */
+	struct timer timer;
+	u32 deadline[NR_TCP_TIMERS]; /* in granules of the wheel, modulo 2^32; 0: none */
+	u16 keepidle_s, keepintvl_s; /* 0: sysctl */
+	u8 keepcnt;
+	u8 synretries_max;           /* TCP_SYNCNT; 0: sysctl */
+	s16 linger2_s;               /* FIN_WAIT_2; 0: sysctl, <0: none */
+	u32 linger_s;
+	u32 user_timeout_ms;
+	u32 challenge_s;             /* the running second of challenge_acks */
+	u32 oow_ack_ms;              /* last ACK that answered something out of window */
+
+	/* ---- receive buffer autotuning ---- */
+	u32 space_bytes;             /* the application read that much in the last round */
+	seq_t space_seq;
+	u32 space_us;
+	u32 rcv_rtt_us;              /* times 8 */
+	seq_t rcv_rtt_seq;
+	u32 rcv_rtt_stamp_us;
+
+	/* ---- counters of tcp_info ---- */
+	u64 bytes_acked, bytes_received, bytes_retrans;
+	u32 segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
+	u32 dsack_dups, reord_seen, rcv_ooopack;
+
+	u64 ca_priv[TCP_CA_PRIV / 8];
+};
+
+static inline struct tcb *tcb_of(struct sock *sk) { return container_of(sk, struct tcb, sk); }
+static inline void *tcp_ca_priv(struct tcb *t) { return t->ca_priv; }
+
+/* ---- one CPU's share ---- */
+#define TCP_BOUND_BUCKETS 256
+struct tcp_cpu {
+	struct conn_table conns;
+	struct hlist_head bound[TCP_BOUND_BUCKETS]; /* socks that own their local port (bind, listen), by port */
+	struct tcb *dirty, **dirty_tail; /* FIFO */
+	struct list_head timewait;  /* in the order of their ends */
+	struct timer timewait_timer;
+	struct kmem_cache *tcbs, *requests, *timewaits;
+	const struct tcp_congestion_ops *default_ca;
+	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
+	u64 mem_bytes;              /* of all receive and send queues */
+	u32 port_step;              /* RFC 6056: walks on with each connection */
+	bool pressure;
+};
+
+const char *tcp_state_name(u8 state);
+/* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
+struct tcp_request;
+struct tcp_timewait;
+void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
+		  void *arg);
+_Static_assert(sizeof(struct tcb) <= 960, "an idle connection with its socket and file stays near 1 KiB");

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ * tcp_impl.h - what the files of tcp/ share among themselves.
+ */
+#pragma once
+
+#include "net/tcp/tcp.h"
+
+#define TCP_RTO_INIT_US     1000000u   /* RFC 6298 2.1 */
+#define TCP_RTO_SYN_US      3000000u   /* RFC 6298 5.7: for data, when the SYN was retransmitted */
+#define TCP_RTO_MAX_US      120000000u /* RFC 6298 2.5 */
+#define TCP_ATO_MIN_US      40000u
+#define TCP_DELACK_MAX_US   200000u
+#define TCP_INIT_CWND       10u        /* RFC 6928 */
+#define TCP_INFINITE_SSTHRESH 0x7fffffffu
+#define TCP_QUICKACKS       16
+#define TCP_COPY_MAX        256        /* payload up to this many bytes is copied behind the header: cheaper than a frag */
+#define TCP_MAX_GSO         65535u - TCP_HDR_MAX - 60 /* payload of one skb: what an IP length can say */
+#define TCP_RETRY_US        10000      /* when memory was out: try again */
+#define TCP_SYNACK_FAST_MS  1000
+
+/* ---- an skb of ours: in a send queue, or received ---- */
+enum { /* tcp_skb_cb.sacked */
+	TCPCB_SACKED = 1,
+	TCPCB_LOST = 2,
+	TCPCB_RETRANS = 4,      /* a retransmission of it is in flight */
+	TCPCB_EVER_RETRANS = 8, /* Karn: no sample from it */
+};
+struct tcp_skb_cb {
+	struct rb_node rb;      /* in rtx_tree or ofo */
+	seq_t seq, end_seq;     /* FIN counted */
+	u8 flags;               /* FIN, PSH, URG; received: as on the wire */
+	u8 sacked;
+	u16 segs;               /* on the wire */
+	u16 tail_room;          /* send: bytes free behind the last piece, which nobody else will write */
+	u16 gso_size;           /* send: MSS it was cut for */
+	u64 tx_ns;              /* last (re)transmission */
+};
+_Static_assert(sizeof(struct tcp_skb_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
+static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb) { return (struct tcp_skb_cb *)skb->cb; }
+static inline struct sk_buff *rb_to_skb(struct rb_node *n)
+{
+	struct tcp_skb_cb *cb = rb_entry(n, struct tcp_skb_cb, rb);
+
+	return container_of((u64 (*)[10])(void *)cb, struct sk_buff, cb);
+}
+
+/* ---- small kinds of connection ---- */
+struct tcp_request { /* SYN_RECEIVED of a listener */
+	struct conn_node node;
+	struct ip_addr laddr, raddr; /* directly behind node */
+	struct net_cpu *cpu;
+	struct tcb *listener;
+	struct timer timer;
+	u32 iss, irs;                /* sequence numbers, host order */
+	u32 ts_recent, ts_off;
+	u32 rcv_wnd;
+	u16 mss;                     /* the peer's option */
+	u8 snd_wscale, rcv_wscale, tos;
+	u8 retries;
+	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, acked : 1; /* acked: the ACK came, the accept queue was full */
+	u32 mark;
+	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
+};
+_Static_assert(sizeof(struct tcp_request) <= 192, "a request is small");
+
+struct tcp_timewait {
+	struct conn_node node;
+	struct ip_addr laddr, raddr; /* directly behind node */
+	struct list_head link;       /* in tcp_cpu.timewait */
+	u32 ends_s;
+	seq_t rcv_nxt, snd_nxt;
+	u32 ts_recent, ts_off, ts_recent_s;
+	u32 last_ack_ms;
+	u16 rcv_wnd;                 /* as on the wire */
+	u8 tos;
+	bool ts_ok;
+};
+_Static_assert(sizeof(struct tcp_timewait) <= 128, "a TIME_WAIT is small");
+
+struct tcp_listener {
+	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
+	u32 accept_len, backlog;
+	u32 nr_requests;                        /* the SYN queue */
+	u32 defer_accept_s;
+	u8 fastopen_qlen;
+};
+
+/* A segment on its way through the steps. */
+struct tcp_in {
+	struct tcp_seg seg;
+	struct tcp_options opt;
+	struct sk_buff *skb;
+};
+
+static inline struct tcb *node_tcb(struct conn_node *n) { return container_of(n, struct tcb, node); }
+static inline struct tcp_request *node_request(struct conn_node *n) { return container_of(n, struct tcp_request, node); }
+static inline struct tcp_timewait *node_timewait(struct conn_node *n) { return container_of(n, struct tcp_timewait, node); }
+
+/* ---- time ---- */
+static inline u64 tcp_now(const struct tcb *t) { return t->sk.cpu->now_ns; }
+static inline u32 cpu_ms(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_MSEC); }
+static inline u32 cpu_s(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_SEC); }
+static inline u32 cpu_us(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_USEC); }
+static inline u32 tcp_ts_now(const struct tcb *t) { return cpu_ms(t->sk.cpu) + t->ts_off; }
+
+/* ---- marks and events ---- */
+void tcp_mark_slow(struct tcb *t);
+static inline void tcp_mark(struct tcb *t)
+{
+	if (!t->marked)
+		tcp_mark_slow(t);
+}
+static inline void tcp_event(struct tcb *t, u32 events)
+{
+	t->events |= events;
+	tcp_mark(t);
+}
+/* An ACK is to leave at the next flush. */
+static inline void tcp_ack_now(struct tcb *t)
+{
+	t->ack.now = true;
+	tcp_mark(t);
+}
+
+/* ---- conn.c: tables, ports, TCBs, states ---- */
+u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
+struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
+/* n's hash and ports are set; its addresses too. */
+void conn_insert(struct net_cpu *cpu, struct conn_node *n);
+void conn_remove(struct net_cpu *cpu, struct conn_node *n);
+void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *n);
+struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, u16 lport, u32 hash);
+struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family);
+void tcb_free(struct tcb *t); /* tcp_flush() only */
+void tcp_set_state(struct tcb *t, u8 state);
+/* The connection is over: out of the table, timers off, events told. The TCB is freed by the flush once it is an orphan. */
+void tcp_done(struct tcb *t);
+/* tcp_done() with an error for the application. */
+void tcp_done_error(struct tcb *t, int err);
+int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port); /* port 0: choose */
+void tcp_unbind(struct tcb *t);
+/* Chooses a local port for a connect whose addresses are set, and enters the table. 0 or -EADDRNOTAVAIL. */
+int tcp_connect_port(struct tcb *t);
+u32 tcp_isn(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
+u32 tcp_ts_offset(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r);
+/* The dst of the sock, asked for again when stale. 0 or -errno. */
+int tcp_route(struct tcb *t);
+void tcp_flow(const struct tcb *t, struct flow *fl);
+
+/* ---- input.c ---- */
+enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
+void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
+void tcp_pred_update(struct tcb *t);
+
+/* ---- reass.c: what arrived, and when it is acknowledged ---- */
+enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in);
+void tcp_rcv_in_order(struct tcb *t, struct tcp_in *in);
+void tcp_ack_policy(struct tcb *t);
+void tcp_enter_quickack(struct tcb *t, u8 n);
+void tcp_read_done(struct tcb *t); /* the application took bytes: window update? */
+void tcp_ofo_purge(struct tcb *t, enum drop_reason reason);
+void tcp_rcv_window_init(struct tcb *t);
+u32 tcp_initial_window(u32 rcvbuf, u32 mss, const struct net_sysctls *s, bool ws, u8 *wscale);
+u32 tcp_select_window(struct tcb *t); /* bytes; advances wup and wnd */
+u32 tcp_rcv_space(const struct tcb *t);
+static inline u32 tcp_win_from_space(u32 bytes) { return bytes / 2; } /* the other half is metadata of skbs */
+static inline u32 tcp_receive_window(const struct tcb *t)
+{
+	s32 w = seq_diff(seq_add(t->rcv.wup, t->rcv.wnd), t->rcv.nxt);
+
+	return w > 0 ? (u32)w : 0;
+}
+static inline void tcp_rmem_charge(struct tcb *t, struct sk_buff *skb)
+{
+	t->sk.rmem_alloc += skb->truesize;
+	t->sk.cpu->tcp->mem_bytes += skb->truesize;
+}
+static inline void tcp_rmem_uncharge(struct tcb *t, struct sk_buff *skb)
+{
+	t->sk.rmem_alloc -= skb->truesize;
+	t->sk.cpu->tcp->mem_bytes -= skb->truesize;
+}
+
+/* ---- sendq.c: the application's bytes, before and after they were sent ---- */
+long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags);
+long tcp_queue_static(struct tcb *t, const u8 *mem, size_t len, int flags);
+int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags);
+bool tcp_queue_fin(struct tcb *t); /* false: no memory, fin_wanted stays */
+/* Cuts skb after len bytes; the rest follows it in its queue. false: no memory. */
+bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
+void tcp_set_segs(struct sk_buff *skb, u32 mss);
+void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb);
+void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb);
+/* The first skb of the retransmit queue that ends after seq; NULL: none. O(log n). */
+struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq);
+bool tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len);
+void tcp_sendq_purge(struct tcb *t);
+static inline struct sk_buff *tcp_send_head(const struct tcb *t) { return skb_peek(&t->sendq); }
+static inline struct sk_buff *tcp_rtx_head(const struct tcb *t) { return skb_peek(&t->rtxq); }
+static inline struct sk_buff *tcp_rtx_tail(const struct tcb *t) { return skb_peek_tail(&t->rtxq); }
+static inline struct sk_buff *tcp_rtx_next(const struct tcb *t, struct sk_buff *skb)
+{
+	return skb->next == (const struct sk_buff *)&t->rtxq ? NULL : skb->next;
+}
+u32 tcp_sndbuf_space(const struct tcb *t);
+void tcp_new_space(struct tcb *t);
+void tcp_sndbuf_expand(struct tcb *t);
+
+/* ---- output.c ---- */
+void tcp_output(struct tcb *t);           /* all that may leave now */
+bool tcp_send_ack(struct tcb *t);
+bool tcp_send_syn(struct tcb *t);         /* SYN, or SYN-ACK of a simultaneous open */
+void tcp_send_active_reset(struct tcb *t);
+void tcp_send_reset(struct net_cpu *cpu, struct sk_buff *skb, const struct tcp_seg *seg);
+bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs);
+bool tcp_xmit_probe(struct tcb *t, bool old_seq); /* zero-window or keepalive probe */
+bool tcp_send_loss_probe(struct tcb *t);
+void tcp_sync_mss(struct tcb *t);
+u32 tcp_size_goal(const struct tcb *t);
+/* An ACK or SYN-ACK without a TCB. */
+struct tcp_reply {
+	const struct ip_addr *src, *dst;
+	u16 sport, dport;
+	seq_t seq, ack;
+	u16 wnd;
+	u8 flags, tos;
+	u8 opt_len;
+	u8 opts[TCP_OPTS_MAX];
+	u32 mark;
+};
+bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
+u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr);
+
+/* ---- timer.c ---- */
+void tcp_timer_fire(struct timer *timer, u64 now_ns);
+void tcp_timer_set(struct tcb *t, enum tcp_timer which, u64 at_ns);
+static inline void tcp_timer_clear(struct tcb *t, enum tcp_timer which) { t->deadline[which] = 0; }
+static inline bool tcp_timer_armed(const struct tcb *t, enum tcp_timer which) { return t->deadline[which] != 0; }
+/* One of RTO, TLP, REO, PERSIST; the others are cleared. */
+void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns);
+void tcp_rtx_clear(struct tcb *t);
+u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which);
+u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which);
+void tcp_timers_stop(struct tcb *t);
+void tcp_keepalive_start(struct tcb *t);
+void tcp_persist_start(struct tcb *t);
+void tcp_delack_start(struct tcb *t);
+void tcp_rearm_rto(struct tcb *t);
+
+/* ---- rtt.c ---- */
+void tcp_rtt_sample(struct tcb *t, s64 rtt_us);
+void tcp_rto_update(struct tcb *t); /* from srtt and rttvar */
+void tcp_min_rtt_update(struct tcb *t, u32 rtt_us);
+
+/* ---- ack.c, sack.c, rack.c, recovery.c: acknowledgments ---- */
+enum { /* what one ACK did */
+	FLAG_DATA = 1,              /* it carried data */
+	FLAG_WIN_UPDATE = 2,
+	FLAG_DATA_ACKED = 4,
+	FLAG_RETRANS_DATA_ACKED = 8,
+	FLAG_SYN_ACKED = 0x10,
+	FLAG_DATA_SACKED = 0x20,
+	FLAG_ECE = 0x40,
+	FLAG_LOST_RETRANS = 0x80,   /* a retransmission was lost again */
+	FLAG_UNA_ADVANCED = 0x100,
+	FLAG_DSACK = 0x200,
+	FLAG_RENEGING = 0x400,
+	FLAG_ORIG_SACK_ACKED = 0x800, /* data never retransmitted, sent before the RTO, arrived */
+	FLAG_SET_XMIT_TIMER = 0x1000,
+	FLAG_DSACK_TLP = 0x2000,
+	FLAG_FAST = 0x4000,         /* by header prediction: no options but the timestamp, window as before */
+	FLAG_NOT_DUP = FLAG_DATA | FLAG_WIN_UPDATE | FLAG_DATA_ACKED | FLAG_SYN_ACKED,
+	FLAG_CA_ALERT = FLAG_DATA_SACKED | FLAG_ECE | FLAG_DSACK,
+};
+struct ack_state {
+	u32 flag;
+	seq_t prior_una;
+	u32 prior_packets, prior_delivered, prior_lost, prior_in_flight;
+	u32 acked;                  /* segments, cumulatively */
+	u32 reord;                  /* lowest sequence number sacked or acked late, when `reord_set` */
+	bool reord_set;
+	u64 first_tx_ns, last_tx_ns;  /* of never retransmitted skbs acknowledged; 0: none */
+	u64 sack_first_ns, sack_last_ns;
+	s64 rtt_us, ca_rtt_us;      /* -1: none */
+};
+/* Check 5 of RFC 9293 3.10.7.4. RX_OK: go on to the text. */
+enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag);
+
+void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s);
+void tcp_sacks_note(struct tcb *t, seq_t start, seq_t end); /* receiver: a block came out of order */
+void tcp_sacks_trim(struct tcb *t);                         /* rcv.nxt moved */
+void tcp_dsack_set(struct tcb *t, seq_t start, seq_t end);
+unsigned tcp_sacks_put(struct tcb *t, u8 *p, unsigned room);
+
+void tcp_rack_advance(struct tcb *t, u8 sacked, seq_t end_seq, u64 xmit_ns);
+bool tcp_rack_mark_lost(struct tcb *t);
+bool tcp_rack_skb_lost(struct tcb *t, const struct sk_buff *skb, u32 reo_wnd_us, u64 *left_ns);
+u32 tcp_rack_reo_wnd(const struct tcb *t);
+void tcp_rack_dsack(struct tcb *t, struct ack_state *s);
+void tcp_check_reordering(struct tcb *t, seq_t low, bool ts);
+
+void tcp_recovery(struct tcb *t, struct ack_state *s, u32 num_dupack);
+void tcp_enter_loss(struct tcb *t);
+void tcp_enter_recovery(struct tcb *t, bool ece);
+void tcp_process_tlp_ack(struct tcb *t, struct ack_state *s, seq_t ack);
+void tcp_mark_lost(struct tcb *t, struct sk_buff *skb);
+void tcp_clear_retrans(struct tcb *t);
+void tcp_xmit_lost(struct tcb *t);
+void tcp_set_ca_state(struct tcb *t, enum tcp_ca_state s);
+
+/* ---- cong.c ---- */
+void tcp_cong_init(struct tcb *t);
+u32 tcp_slow_start(struct tcb *t, u32 acked);
+void tcp_cong_avoid_ai(struct tcb *t, u32 w, u32 acked);
+void tcp_cong_control(struct tcb *t, struct ack_state *s);
+void tcp_init_cwnd_reduction(struct tcb *t);
+void tcp_end_cwnd_reduction(struct tcb *t);
+void tcp_cwnd_reduction(struct tcb *t, u32 newly_acked, u32 newly_lost, u32 flag);
+void tcp_cwnd_validate(struct tcb *t, bool limited);
+void tcp_cwnd_restart(struct tcb *t);
+u32 tcp_reno_ssthresh(struct tcb *t);
+u32 tcp_reno_undo_cwnd(struct tcb *t);
+void tcp_reno_cong_avoid(struct tcb *t, u32 acked);
+static inline bool tcp_in_slow_start(const struct tcb *t) { return t->cwnd < t->ssthresh; }
+static inline u32 tcp_left_out(const struct tcb *t) { return t->sacked_out + t->lost_out; }
+static inline u32 tcp_in_flight(const struct tcb *t) { return t->packets_out - tcp_left_out(t) + t->retrans_out; }
+static inline seq_t tcp_wnd_end(const struct tcb *t) { return seq_add(t->snd.una, t->snd.wnd); }
+static inline bool tcp_in_cwnd_reduction(const struct tcb *t)
+{
+	return t->ca_state == TCP_CA_CWR || t->ca_state == TCP_CA_RECOVERY;
+}
+
+/* ---- request.c, timewait.c ---- */
+enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
+enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
+void tcp_request_free(struct tcp_request *r); /* out of the table, too */
+void tcp_requests_drop(struct tcb *listener);
+enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, struct tcp_in *in, bool *reopen);
+void tcp_time_wait(struct tcb *t); /* the TCB's place in the table goes to a tcp_timewait */
+void tcp_timewait_free(struct net_cpu *cpu, struct tcp_timewait *tw);
+void tcp_timewait_run(struct timer *timer, u64 now_ns);
+
+/* ---- sockopt.c ---- */
+int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len);
+int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len);
+
+/* ---- proto.c ---- */
+void tcp_accept_add(struct tcb *listener, struct tcb *child);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT
+ * wire/tcp.c - decoding of TCP headers and options. Trusts no length it has not compared.
+ */
+#include "net/wire/tcp.h"
+
+static u16 load16(const u8 *p)
+{
+	return (u16)(p[0] << 8 | p[1]);
+}
+
+static u32 load32(const u8 *p)
+{
+	be32 v;
+
+	__builtin_memcpy(&v, p, sizeof(v));
+	return be32_get(v);
+}
+
+bool tcp_parse(const u8 *p, unsigned linear, unsigned total, struct tcp_seg *seg)
+{
+	const struct tcp_hdr *h = (const struct tcp_hdr *)p;
+	unsigned hdr_len;
+
+	if (linear < TCP_HDR_LEN)
+		return false;
+	hdr_len = (h->doff >> 4) * 4u;
+	if (hdr_len < TCP_HDR_LEN || hdr_len > linear)
+		return false;
+	seg->sport = be16_get(h->sport);
+	seg->dport = be16_get(h->dport);
+	seg->seq = seq_of(be32_get(h->seq));
+	seg->ack = seq_of(be32_get(h->ack));
+	seg->flags = h->flags;
+	seg->hdr_len = (u8)hdr_len;
+	seg->wnd = be16_get(h->wnd);
+	seg->urg = be16_get(h->urg);
+	seg->len = total - hdr_len;
+	seg->end = seq_add(seg->seq, seg->len + !!(h->flags & TCP_SYN) + !!(h->flags & TCP_FIN));
+	return true;
+}
+
+static void parse_sacks(const u8 *p, unsigned len, struct tcp_options *o)
+{
+	if ((len - 2) % 8 || len == 2)
+		return;
+	for (p += 2, len -= 2; len && o->nr_sacks < TCP_MAX_SACKS; p += 8, len -= 8) {
+		o->sacks[o->nr_sacks].start = seq_of(load32(p));
+		o->sacks[o->nr_sacks].end = seq_of(load32(p + 4));
+		o->nr_sacks++;
+	}
+}
+
+static void parse_fastopen(const u8 *p, unsigned len, struct tcp_options *o)
+{
+	len -= 2;
+	if (len && (len < 4 || len > 16 || len % 2))
+		return;
+	o->has_fastopen = true;
+	o->cookie = p + 2;
+	o->cookie_len = (u8)len;
+}
+
+static void parse_option(const u8 *p, unsigned len, bool syn, struct tcp_options *o)
+{
+	switch (p[0]) {
+	case TCPOPT_MSS:
+		if (syn && len == 4)
+			o->mss = load16(p + 2);
+		break;
+	case TCPOPT_WSCALE:
+		if (syn && len == 3) {
+			o->has_wscale = true;
+			o->wscale = p[2] > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : p[2];
+		}
+		break;
+	case TCPOPT_SACK_PERM:
+		o->sack_perm |= syn && len == 2;
+		break;
+	case TCPOPT_SACK:
+		parse_sacks(p, len, o);
+		break;
+	case TCPOPT_TIMESTAMP:
+		if (len == 10) {
+			o->has_ts = true;
+			o->tsval = load32(p + 2);
+			o->tsecr = load32(p + 6);
+		}
+		break;
+	case TCPOPT_FASTOPEN:
+		if (syn)
+			parse_fastopen(p, len, o);
+		break;
+	}
+}
+
+void tcp_parse_options(const u8 *p, const struct tcp_seg *seg, struct tcp_options *o)
+{
+	unsigned off = TCP_HDR_LEN;
+
+	o->mss = 0;
+	o->wscale = o->nr_sacks = o->cookie_len = 0;
+	o->has_ts = o->has_wscale = o->sack_perm = o->has_fastopen = false;
+	o->cookie = NULL;
+	while (off < seg->hdr_len && p[off] != TCPOPT_EOL) {
+		unsigned len = 1;
+
+		if (p[off] == TCPOPT_NOP) {
+			off++;
+			continue;
+		}
+		if (off + 1 < seg->hdr_len)
+			len = p[off + 1];
+		if (len < 2 || off + len > seg->hdr_len)
+			return;
+		parse_option(p + off, len, seg->flags & TCP_SYN, o);
+		off += len;
+	}
+}
