@@ -11,7 +11,19 @@
 
 #define SKB_BUF_SIZE    2048 /* a data buffer, its header included: holds a full Ethernet frame and headroom */
 #define SKB_HEADROOM    128  /* virtio header 12, Ethernet 14+4, IPv6 40, TCP 60 */
-#define MAX_SKB_FRAGS   17   /* 64 KiB in 4 KiB pieces and one more, as in Linux */
+#define MAX_SKB_FRAGS   34   /* 64 KiB in pieces of one data buffer each (1984 bytes) */
+
+#define NEIGH_BUCKETS   256  /* of the neighbour table: a chain of four when the table is full */
+#define NEIGH_PARKED    64   /* packets that wait for one next hop; the oldest makes room */
+#define ARP_OWN_MAX     32   /* IPv4 addresses of this host, all devices together */
+#define IP_DST_CACHE    64   /* resolved destinations kept per CPU: one line of memory each */
+#define IP_PMTU_SLOTS   256  /* destinations whose path MTU is known to be small, per CPU */
+#define IP_ID_SLOTS     2048 /* counters of the identification field, picked by keyed hash (RFC 6864, RFC 7739 5.3) */
+#define FRAG_BUCKETS    256  /* datagrams in reassembly are few: bounded by memory, not by this */
+#define FRAG_PIECES_MAX 128  /* of one datagram: 64 KiB over a path of 576 bytes needs 119 */
+#define ICMP_PEERS      256  /* token buckets of error messages, picked by keyed hash of the destination */
+#define UDP_BUCKETS     256  /* of the socket table, by local port */
+#define DHCP_DNS_MAX    3    /* resolvers kept from a lease */
 
 #define FIBER_STACK     (16 * 1024) /* bytes, guard page not counted */
 #define IRQ_STACK       (16 * 1024) /* bytes: hard IRQ and softirq of one CPU */

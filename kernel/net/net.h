@@ -51,6 +51,7 @@ struct net_cpu {
 	u32 id;
 	u32 pending;              /* bits of enum softirq; also set from hard IRQ, hence atomic */
 	u32 bh_count;             /* >0: softirq is held off or running */
+	u32 dst_gen;              /* a cached dst of another generation is asked again; never 0 */
 	bool in_softirq;
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];

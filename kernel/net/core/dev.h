@@ -42,6 +42,9 @@ struct link_ops {
 	void (*header)(struct net_device *dev, struct sk_buff *skb, const u8 *dst);
 };
 
+extern const struct link_ops eth_link_ops; /* link/ether.c */
+extern const struct link_ops raw_link_ops; /* link/loopback.c: bare IP packets */
+
 struct dev_stats { /* per queue; written by the queue's owner CPU */
 	u64 packets, bytes, dropped, errors;
 	u64 kicks;      /* doorbells rung (tx), refill notifications (rx) */

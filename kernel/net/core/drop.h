@@ -17,6 +17,7 @@
 	X(CPU_BACKLOG, "inbox or backlog of the owner CPU full (netdev_max_backlog)")              \
 	X(UNHANDLED_PROTO, "EtherType without a handler")                                          \
 	X(OTHERHOST, "addressed to another host")                                                  \
+	X(VLAN_FILTER, "tagged for a VLAN we are not in")                                          \
 	X(FULL_RING, "tx ring or device gone")                                                     \
 	X(QDISC_DROP, "refused by the queueing discipline")                                        \
 	X(NETEM_LOSS, "netem loss")                                                                \
@@ -37,6 +38,7 @@
 	X(IP_SOURCE_ROUTE, "source route refused")                                                 \
 	X(IP_INVALID_SOURCE, "martian source address")                                             \
 	X(IP_INVALID_DEST, "martian destination address")                                          \
+	X(UNICAST_IN_L2_MULTICAST, "unicast address in a link broadcast (RFC 1122 3.3.6)")         \
 	X(IP_RPFILTER, "reverse path filter")                                                      \
 	X(IP_INNOROUTES, "no route to forward")                                                    \
 	X(IP_OUTNOROUTES, "no route for our own packet")                                           \
@@ -56,6 +58,7 @@
 	X(ICMP_HDR, "ICMP shorter than its header")                                                \
 	X(ICMP_CSUM, "ICMP checksum wrong")                                                        \
 	X(ICMP_TYPE, "ICMP type unknown or not for a host")                                        \
+	X(ICMP_QUOTE, "ICMP error that quotes no packet of ours")                                  \
 	X(ICMP_IGNORED, "echo ignored by sysctl or broadcast")                                     \
 	X(ICMP_RATELIMIT, "our ICMP error over its rate")                                          \
 	X(IGMP_HDR, "IGMP malformed")                                                              \

@@ -25,10 +25,12 @@ struct dst {
 	struct neigh *neigh;     /* NULL: not asked yet, or the link has none */
 	struct ip_addr next_hop;
 	u32 mtu;                 /* of the path, bytes of IP */
-	u32 gen;                 /* valid while equal to *af->gen(cpu) */
+	u32 gen;                 /* valid while equal to cpu->dst_gen, see dst_valid() */
 	u8 type;                 /* enum addr_type of the destination */
 	bool loopback;
 };
+
+static inline bool dst_valid(const struct net_cpu *cpu, const struct dst *dst) { return dst->gen == cpu->dst_gen; }
 
 struct af_ops {
 	const char *name;

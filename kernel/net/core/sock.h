@@ -78,7 +78,8 @@ struct proto {
 	long (*send_static)(struct sock *sk, const void *mem, size_t len, int flags);
 	/* Zero copy: the oldest received skb with payload at skb->data becomes the caller's; NULL: *err as for recvmsg, 0 at end of stream. */
 	struct sk_buff *(*recv_skb)(struct sock *sk, int *err);
-	/* Zero copy: sends the payload of skb (no headers; headroom not needed). Consumes it when it returns 0; -errno: it stays the caller's. */
+	/* Zero copy: sends the payload of skb (no headers; headroom not needed). Consumes it when it returns 0; -errno: it stays the caller's.
+	 * A datagram sock that is not connected sends a received skb back to its sender, from the address it came to. */
 	int (*send_skb)(struct sock *sk, struct sk_buff *skb, int flags);
 	int (*shutdown)(struct sock *sk, int how);
 	u32 (*poll)(struct sock *sk); /* EPOLL* that hold now */
