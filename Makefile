@@ -12,7 +12,8 @@ Q          = $(if $(filter 1,$(V)),,@)
 say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 
 # ---------------------------------------------------------------- what is in the image
-LIB    := errno ip_addr jhash printf rbtree siphash string
+LIB    := errno ip_addr jhash rbtree siphash strutil
+LIBC   := printf string
 CORE   := cmdline fiber timer
 NETCORE := dev drop netfilter qdisc skbuff sock stats tap
 STACK  := $(addprefix core/,$(NETCORE)) net \
@@ -37,7 +38,7 @@ DOORS  := boot_info gather grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := lib timer fiber
-HOSTLIB := tests/host/platform tests/host/harness
+HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 SIM    := lossy
 
 # ---------------------------------------------------------------- how it is compiled
@@ -49,10 +50,10 @@ KCFLAGS  = $(COMMON) -O2 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Itests $(SANFLAGS)
 
-KOBJ    := $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
-HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $B/host/switch.o
+KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
+HOBJ    := $(patsubst %.c,$B/host/%.o,$(wildcard $(PORTABLE:%=kernel/%.c) $(HOSTLIB:%=%.c))) $B/host/switch.o
 
-.PHONY: all run debug test bench fuzz lint image setup clean help
+.PHONY: all unit run debug test bench fuzz lint image setup clean help
 all: $B/barewire.elf
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -77,18 +78,32 @@ $B/asm/%.o: %.S
 $B/host/kernel/%.o: kernel/%.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HCFLAGS) -c $< -o $@
+	-$(Q)$(CC) $(HCFLAGS) -c $< -o $@
 $B/host/%.o: %.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HCFLAGS) -c $< -o $@
+	-$(Q)$(CC) $(HCFLAGS) -c $< -o $@
 $B/host/switch.o: kernel/arch/x86_64/switch.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Ikernel -g -D__ASSEMBLY__ -c $< -o $@
 $B/libhost.a: $(HOBJ)
 	$(say) AR $@
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar rcs $@ $(wildcard $^)
+# What the kernel has of its own beside libc, under other names (k_memcpy), so that it can be tested here too.
+$B/libk.a: $(LIBC:%=kernel/lib/%.c)
+	@mkdir -p $(@D)/libk
+	$(Q)for f in $(LIBC); do \
+		$(CC) $(COMMON) -O2 -ffreestanding -c kernel/lib/$$f.c -o $B/libk/$$f.o && \
+		objcopy --prefix-symbols=k_ $B/libk/$$f.o || exit 1; done
+	@rm -f $@
+	$(Q)ar rcs $@ $(LIBC:%=$B/libk/%.o)
+$B/unit/%: $B/host/tests/unit/test_%.o $B/libhost.a $B/libk.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANFLAGS) -Wl,--unresolved-symbols=ignore-all -o $@ $^
+unit: $(UNIT:%=$B/unit/%)
+	$(Q)prove --exec '' $^
+.PRECIOUS: $B/host/tests/unit/%.o
 
 # The symbol table is linked into the image it describes: once without, then with (text does not move; --check proves it).
 LINK     = $(CC) -nostdlib -static -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096
@@ -100,6 +115,56 @@ $B/barewire.elf: $(KOBJ) boot/kernel.lds tools/ksyms.py
 	$(Q)$(LINK) -o $@.new $(KOBJ) $B/ksyms.o
 	$(Q)python3 tools/ksyms.py --check $B/pass1.elf $@.new
 	$(Q)mv $@.new $@
+
+# The EFI loader: GNU-EFI's start code and link map, our files, made into a PE image. Nothing of it is in the kernel.
+LOADER   := efi/loader efi/volume efi/firmware efi/handoff elf_image regions
+EFICFLAGS = $(COMMON) -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
+            -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Iboot
+$B/efi/%.o: boot/%.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(EFICFLAGS) -c $< -o $@
+$B/efi/%.o: boot/%.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
+$B/BOOTX64.EFI: $(LOADER:%=$B/efi/%.o) $B/efi/efi/trampoline.o
+	$(say) EFI $@
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -T /usr/lib/elf_x86_64_efi.lds -L /usr/lib \
+		/usr/lib/crt0-efi-x86_64.o $^ -lefi -lgnuefi -o $B/loader.so
+	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel* -j .rela* -j .reloc \
+		-O efi-app-x86_64 $B/loader.so $@
+
+# ---------------------------------------------------------------- running it
+## run      boots barewire in QEMU and serves; `tools/run --help` tells what can be chosen
+RUNVARS  := BOOT NIC CPUS MEM NET SITE CMDLINE HTTP_PORT ECHO_PORT ACCEL QEMU
+quoted    = '$(subst ','\'',$1)'
+RUN       = tools/run --build $B $(foreach v,$(RUNVARS),$(if $($v),$v=$(call quoted,$($v))))
+MEDIA     = $(if $(filter efi,$(BOOT)),$B/BOOTX64.EFI)
+run: $B/barewire.elf $(MEDIA)
+	@$(RUN)
+## debug    boots halted and opens gdb with the project's commands
+debug: $B/barewire.elf $(MEDIA)
+	@$(RUN) --debug
+## image    build/barewire.iso, .img and .qcow2, to boot from BIOS and UEFI
+image: $B/barewire.elf $B/BOOTX64.EFI
+	@tools/image --build $B $(if $(SITE),--site $(call quoted,$(SITE))) $(if $(CMDLINE),--cmdline $(call quoted,$(CMDLINE)))
+
+# ---------------------------------------------------------------- tools, tests, help
+$B/wire: tools/wire/wire.c
+$B/load: tools/bench/load.c
+$B/insncount.so: tools/bench/insncount.c
+$B/insncount.so: TOOLFLAGS := -shared -fPIC
+$B/wire $B/load $B/insncount.so:
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
+
+setup:
+	@tools/setup
+lint: $(PORTABLE:%=$B/k/%.o)
+	@tools/lint --objects $B/k
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
 
 clean:
 	rm -rf $B
