@@ -103,7 +103,7 @@ $B/unit/%: $B/host/tests/unit/test_%.o $B/libhost.a $B/libk.a
 	$(Q)$(CC) $(SANFLAGS) -Wl,--unresolved-symbols=ignore-all -o $@ $^
 unit: $(UNIT:%=$B/unit/%)
 	$(Q)prove --exec '' $^
-.PRECIOUS: $B/host/tests/unit/%.o
+.SECONDARY: # objects of tests are kept
 
 # The symbol table is linked into the image it describes: once without, then with (text does not move; --check proves it).
 LINK     = $(CC) -nostdlib -static -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096

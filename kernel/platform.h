@@ -16,6 +16,9 @@ void kfree(void *p); /* NULL is allowed */
 void *pages_alloc(unsigned order);
 void pages_free(void *p, unsigned order);
 
+/* The bus address of memory of pages_alloc() or of a module, for devices. */
+u64 dma_addr(const void *p);
+
 /* A stack of `size` bytes (whole pages) with an unmapped guard page below it: its lowest usable byte, or NULL. */
 void *stack_alloc(size_t size);
 void stack_free(void *stack, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * siphash.h - SipHash-2-4 and its light sibling HalfSipHash-1-3 (Aumasson, Bernstein): keyed hashes for tables and secrets.
+ * siphash.h - SipHash-2-4 and its lighter sibling SipHash-1-3 (Aumasson, Bernstein): keyed hashes for tables and secrets.
  */
 #pragma once
 

@@ -22,11 +22,11 @@ char *strrchr(const char *s, int c);
 char *strstr(const char *hay, const char *needle);
 
 /* -ffreestanding takes the compiler's knowledge of these away; small constant sizes shall be inlined. */
-#define memcpy(dst, src, n)  __builtin_memcpy(dst, src, n)
-#define memmove(dst, src, n) __builtin_memmove(dst, src, n)
-#define memset(dst, c, n)    __builtin_memset(dst, c, n)
-#define memcmp(a, b, n)      __builtin_memcmp(a, b, n)
-#define strlen(s)            __builtin_strlen(s)
+#define memcpy(...)  __builtin_memcpy(__VA_ARGS__)
+#define memmove(...) __builtin_memmove(__VA_ARGS__)
+#define memset(...)  __builtin_memset(__VA_ARGS__)
+#define memcmp(...)  __builtin_memcmp(__VA_ARGS__)
+#define strlen(...)  __builtin_strlen(__VA_ARGS__)
 
 /* Kernel only, once at boot: bulk copies use `rep movsb/stosb` (byte_rep: CPU has ERMS and is no emulator), else words. */
 void string_init(bool byte_rep);

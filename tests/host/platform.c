@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * platform.c - the machine, faked with libc: what platform.h promises, for tests on the host.
+ *
+ * All memory comes from malloc, so that the sanitizer sees each object. Time is what the test says (host_clock).
+ * LOG=1 in the environment shows the log on stderr. panic() aborts, or returns to a test that waits for it.
+ */
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "host/harness.h"
+#include "lib/string.h"
+#include "platform.h"
+
+u64 host_clock, host_clock_step, host_kicked;
+u64 host_alloc_budget = UINT64_MAX;
+u64 host_mem_free = 256ull << 20;
+char host_panic_text[256];
+
+static jmp_buf *panic_exit;
+
+static bool may_alloc(void)
+{
+	if (!host_alloc_budget)
+		return false;
+	if (host_alloc_budget != UINT64_MAX)
+		host_alloc_budget--;
+	return true;
+}
+
+void *kmalloc(size_t size)
+{
+	return may_alloc() ? malloc(size) : NULL;
+}
+
+void *kzalloc(size_t size)
+{
+	return may_alloc() ? calloc(1, size) : NULL;
+}
+
+void kfree(void *p)
+{
+	free(p);
+}
+
+void *pages_alloc(unsigned order)
+{
+	return may_alloc() ? aligned_alloc(4096ull << order, 4096ull << order) : NULL;
+}
+
+void pages_free(void *p, unsigned order)
+{
+	free(p);
+}
+
+void *stack_alloc(size_t size)
+{
+	return may_alloc() ? aligned_alloc(4096, size) : NULL;
+}
+
+void stack_free(void *stack, size_t size)
+{
+	free(stack);
+}
+
+u64 dma_addr(const void *p)
+{
+	return (u64)(uintptr_t)p;
+}
+
+struct kmem_cache {
+	size_t size, align, in_use;
+};
+
+struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
+{
+	struct kmem_cache *c = kzalloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->align = align > sizeof(void *) ? align : sizeof(void *);
+	c->size = ALIGN_UP(size, c->align);
+	return c;
+}
+
+void kmem_cache_destroy(struct kmem_cache *c)
+{
+	if (!c)
+		return;
+	BUG_ON(c->in_use);
+	kfree(c);
+}
+
+void *kmem_cache_alloc(struct kmem_cache *c)
+{
+	void *p = may_alloc() ? aligned_alloc(c->align, c->size) : NULL;
+
+	c->in_use += !!p;
+	return p;
+}
+
+void kmem_cache_free(struct kmem_cache *c, void *p)
+{
+	c->in_use--;
+	free(p);
+}
+
+size_t kmem_cache_in_use(const struct kmem_cache *c)
+{
+	return c->in_use;
+}
+
+void mem_totals(u64 *free_bytes, u64 *total)
+{
+	*free_bytes = *total = host_mem_free;
+}
+
+void cpu_kick(unsigned cpu)
+{
+	host_kicked |= 1ull << cpu;
+}
+
+u64 wall_clock_ns(u64 now_ns)
+{
+	return 1700000000ull * NSEC_PER_SEC + now_ns; /* 2023-11-14 22:13:20 UTC at the clock's zero */
+}
+
+u64 clock_ns(void)
+{
+	return host_clock += host_clock_step;
+}
+
+void log_printf(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!getenv("LOG"))
+		return;
+	va_start(ap, fmt);
+	fprintf(stderr, "[%4llu.%06llu] ", (unsigned long long)(host_clock / NSEC_PER_SEC),
+		(unsigned long long)(host_clock / NSEC_PER_USEC % USEC_PER_SEC));
+	vfprintf(stderr, fmt, ap);
+	if (!*fmt || fmt[strlen(fmt) - 1] != '\n')
+		fputc('\n', stderr);
+	va_end(ap);
+}
+
+static _Noreturn void panic_end(void)
+{
+	if (panic_exit)
+		longjmp(*panic_exit, 1);
+	fprintf(stderr, "panic: %s\n", host_panic_text);
+	abort();
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(host_panic_text, sizeof(host_panic_text), fmt, ap);
+	va_end(ap);
+	panic_end();
+}
+
+void bug_at(const char *file, int line, const char *what)
+{
+	panic("%s:%d: %s", file, line, what);
+}
+
+bool host_panics(void (*fn)(void *), void *arg)
+{
+	jmp_buf here, *before = panic_exit;
+	volatile bool panicked = true;
+
+	host_panic_text[0] = 0;
+	panic_exit = &here;
+	if (!setjmp(here)) {
+		fn(arg);
+		panicked = false;
+	}
+	panic_exit = before;
+	return panicked;
+}
+
+/* Random to the stack, the same for the test: each run repeats the last one. */
+void random_bytes(void *buf, size_t len)
+{
+	static struct test_rng rng = { 0x9e3779b97f4a7c15ull };
+	u8 *p = buf;
+
+	while (len--)
+		*p++ = (u8)(rng_next(&rng) >> 56);
+}
+
+void platform_poweroff(void)
+{
+	exit(0);
+}
+
+void platform_reboot(void)
+{
+	exit(0);
+}
