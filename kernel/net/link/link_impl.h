@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ * link_impl.h - what neigh.c and arp.c share: a CPU's neighbour table and its own IPv4 addresses.
+ */
+#pragma once
+
+#include "net/link/arp.h"
+
+enum { NEIGH_V4, NEIGH_V6, NR_NEIGH_FAMILIES };
+
+struct arp_own { /* an address that we answer for */
+	be32 addr, mask;
+	struct net_device *dev;
+	struct net_cpu *cpu;
+	struct timer timer;  /* armed: probes or announcements are left to send */
+	u8 sent;
+	u64 defended_ns;     /* 0: never */
+	arp_conflict_fn conflict;
+	void *arg;
+	struct list_head link;
+};
+
+struct neigh_cpu {
+	struct hlist_head buckets[NEIGH_BUCKETS];
+	struct list_head lru;
+	unsigned nr;
+	struct kmem_cache *cache;
+	neigh_error_fn error[NR_NEIGH_FAMILIES];
+	struct list_head own;  /* struct arp_own */
+	unsigned nr_own;
+	u64 conflict_logged_ns;
+	u64 evicted, full;
+};
+
+/* Forgets all own addresses. */
+void arp_destroy(struct net_cpu *cpu);
