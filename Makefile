@@ -21,7 +21,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/input ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/dhcp \
           tcp/conn tcp/input tcp/output tcp/timer tcp/reass tcp/rtt tcp/cong tcp/reno tcp/proto tcp/timewait tcp/request \
-          socket/file socket/socket socket/epoll socket/wait \
+          $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ipv4 wire/tcp
 APP    := app http http_parse http_file archive echo mime
 CONSOLE :=
@@ -34,7 +34,7 @@ MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms m
            drivers/virtio-net/virtio_net drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
            drivers/e1000/e1000
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
-DOORS  := boot_info gather grub/multiboot2 pvh/pvh
+DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := lib timer fiber
@@ -117,7 +117,7 @@ $B/barewire.elf: $(KOBJ) boot/kernel.lds tools/ksyms.py
 	$(Q)mv $@.new $@
 
 # The EFI loader: GNU-EFI's start code and link map, our files, made into a PE image. Nothing of it is in the kernel.
-LOADER   := efi/loader efi/volume efi/firmware efi/handoff elf_image regions
+LOADER   := efi/loader efi/volume efi/firmware efi/handoff efi/elf_image boot_info
 EFICFLAGS = $(COMMON) -O2 -ffreestanding -fpic -fshort-wchar -mno-red-zone -mgeneral-regs-only -fno-stack-protector \
             -DGNU_EFI_USE_MS_ABI -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -Iboot
 $B/efi/%.o: boot/%.c

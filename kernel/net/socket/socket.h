@@ -79,8 +79,9 @@ int sys_ioctl(struct net_cpu *cpu, int fd, int cmd, int *val); /* SIOCINQ, SIOCO
 
 struct pollfd {
 	int fd;
-	s16 events, revents;
+	s16 events, revents; /* EPOLLIN and so on, which are poll's numbers too */
 };
+enum { POLLNVAL = 0x20 };
 int sys_poll(struct net_cpu *cpu, struct pollfd *fds, unsigned n, s64 timeout_ns); /* <0: for ever */
 
 struct epoll_event {

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT
+ * aio.c - completions: operations are handed in with a word of the caller's, and their results are reaped in batches.
+ *
+ * An operation hangs in its file's wait queue; a wake puts it on the queue's ready list. It is carried out when the
+ * application reaps, in base context, straight into the caller's array: no result is stored, so none can be lost and
+ * no buffer is touched behind the application's back.
+ */
+#include "net/socket/socket_impl.h"
+#include "lib/string.h"
+
+static const u32 op_events[] = {
+	[AIO_RECV] = EPOLLIN | EPOLLRDHUP,
+	[AIO_SEND] = EPOLLOUT,
+	[AIO_RECV_SKB] = EPOLLIN | EPOLLRDHUP,
+	[AIO_SEND_SKB] = EPOLLOUT,
+	[AIO_ACCEPT] = EPOLLIN,
+	[AIO_POLL] = 0, /* those it asks for */
+};
+
+static const struct file_ops aio_file_ops;
+
+static void op_ready(struct aio_op *op)
+{
+	if (op->queued)
+		return;
+	op->queued = true;
+	list_add_tail(&op->ready, &op->aio->ready);
+	wait_queue_wake(&op->aio->wait, EPOLLIN);
+}
+
+static void op_wake(struct wait_entry *entry, u32 events)
+{
+	struct aio_op *op = container_of(entry, struct aio_op, entry);
+	u32 mask = op->sqe.op == AIO_POLL ? op->sqe.len : op_events[op->sqe.op];
+
+	if (events & (mask | EPOLLERR | EPOLLHUP))
+		op_ready(op);
+}
+
+static void op_free(struct aio_op *op)
+{
+	struct file *f = op->file;
+
+	list_del(&op->entry.link);
+	list_del(&op->ready);
+	list_del(&op->all);
+	kmem_cache_free(f->cpu->socket->cache[CACHE_AIO_OP], op);
+	file_put(f);
+}
+
+/* ---- the operations ---- */
+static long op_recv_skb(struct socket *s, struct aio_cqe *cqe)
+{
+	int err = 0;
+
+	cqe->skb = s->sk->prot->recv_skb(s->sk, &err);
+	return cqe->skb ? (long)cqe->skb->len : err;
+}
+
+static long op_send_skb(struct socket *s, const struct aio_sqe *sqe, struct aio_cqe *cqe)
+{
+	unsigned len = sqe->skb->len;
+	int err = s->sk->prot->send_skb(s->sk, sqe->skb, 0);
+
+	if (err)
+		cqe->skb = sqe->skb;
+	return err ?: (long)len;
+}
+
+static long op_transfer(struct socket *s, const struct aio_sqe *sqe)
+{
+	struct iovec iov = { sqe->buf, sqe->len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	return sqe->op == AIO_SEND ? s->sk->prot->sendmsg(s->sk, &m, MSG_DONTWAIT)
+				   : s->sk->prot->recvmsg(s->sk, &m, MSG_DONTWAIT);
+}
+
+static long op_accept(struct net_cpu *cpu, struct socket *s)
+{
+	return s->sk->prot->accept ? socket_accept(cpu, s, NULL, SOCK_NONBLOCK) : -EOPNOTSUPP;
+}
+
+/* Tries the operation once; -EAGAIN: it waits on. */
+static long op_try(struct aio_op *op, struct aio_cqe *cqe)
+{
+	struct socket *s = op->file->priv;
+	u32 events;
+
+	cqe->skb = NULL;
+	if (unlikely(!file_is_open(op->file))) {
+		cqe->skb = op->sqe.op == AIO_SEND_SKB ? op->sqe.skb : NULL;
+		return -EBADF;
+	}
+	switch ((enum aio_opcode)op->sqe.op) {
+	case AIO_RECV_SKB:
+		return op_recv_skb(s, cqe);
+	case AIO_SEND_SKB:
+		return op_send_skb(s, &op->sqe, cqe);
+	case AIO_RECV:
+	case AIO_SEND:
+		return op_transfer(s, &op->sqe);
+	case AIO_ACCEPT:
+		return op_accept(op->file->cpu, s);
+	case AIO_POLL:
+		events = op->file->ops->poll(op->file) & (op->sqe.len | EPOLLERR | EPOLLHUP);
+		return events ? (long)events : -EAGAIN;
+	}
+	return -EINVAL;
+}
+
+/* Does a multishot operation go on after this result? */
+static bool op_goes_on(const struct aio_op *op, const struct aio_cqe *cqe)
+{
+	if (!(op->sqe.flags & AIO_MULTISHOT))
+		return false;
+	return op->sqe.op == AIO_RECV_SKB ? cqe->skb != NULL : cqe->res >= 0;
+}
+
+/* Carries out what is ready, into the caller's array. One that is woken once may complete many times (multishot). */
+static int aio_collect(struct aio *a, struct aio_cqe *cqe, int max)
+{
+	int n = 0;
+
+	while (n < max && !list_empty(&a->ready)) {
+		struct aio_op *op = list_first(&a->ready, struct aio_op, ready);
+
+		op->queued = false;
+		list_del(&op->ready);
+		cqe[n].res = op_try(op, &cqe[n]);
+		if (cqe[n].res == -EAGAIN)
+			continue;
+		cqe[n].data = op->sqe.data;
+		cqe[n].op = op->sqe.op;
+		cqe[n].more = op_goes_on(op, &cqe[n]);
+		if (!cqe[n].more)
+			op_free(op);
+		else if (op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
+			op_ready(op);
+		n++;
+	}
+	return n;
+}
+
+/* ---- the queue as a file ---- */
+static u32 aio_poll(struct file *f)
+{
+	return list_empty(&((struct aio *)f->priv)->ready) ? 0 : EPOLLIN;
+}
+static struct wait_queue *aio_wait_queue(struct file *f)
+{
+	return &((struct aio *)f->priv)->wait;
+}
+static void aio_release(struct file *f)
+{
+	struct aio *a = f->priv;
+
+	while (!list_empty(&a->ops)) {
+		struct aio_op *op = list_first(&a->ops, struct aio_op, all);
+
+		if (op->sqe.op == AIO_SEND_SKB)
+			consume_skb(f->cpu, op->sqe.skb);
+		op_free(op);
+	}
+}
+static void aio_free(struct file *f)
+{
+	kmem_cache_free(f->cpu->socket->cache[CACHE_AIO], f->priv);
+}
+static long aio_no_read(struct file *f, struct iovec *iov, size_t n, int flags)
+{
+	return -EINVAL;
+}
+static long aio_no_write(struct file *f, const struct iovec *iov, size_t n, int flags)
+{
+	return -EINVAL;
+}
+
+static const struct file_ops aio_file_ops = {
+	.name = "aio",
+	.read = aio_no_read,
+	.write = aio_no_write,
+	.poll = aio_poll,
+	.wait = aio_wait_queue,
+	.release = aio_release,
+	.free = aio_free,
+};
+
+static struct aio *aio_lookup(struct net_cpu *cpu, int fd, int *err)
+{
+	struct file *f = file_get(cpu, fd);
+
+	if (likely(f && f->ops == &aio_file_ops))
+		return f->priv;
+	*err = f ? -EINVAL : -EBADF;
+	return NULL;
+}
+
+int sys_aio_create(struct net_cpu *cpu)
+{
+	struct kmem_cache *cache = cpu->socket->cache[CACHE_AIO];
+	struct aio *a;
+	int fd = -ENOMEM;
+
+	bh_disable(cpu);
+	a = kmem_cache_alloc(cache);
+	if (a) {
+		file_init(&a->file, cpu, &aio_file_ops, a);
+		wait_queue_init(&a->wait);
+		list_init(&a->ready);
+		list_init(&a->ops);
+		fd = fd_install(cpu, &a->file);
+		if (fd < 0)
+			kmem_cache_free(cache, a);
+	}
+	bh_enable(cpu);
+	return fd;
+}
+
+static int op_submit(struct net_cpu *cpu, struct aio *a, const struct aio_sqe *sqe)
+{
+	struct file *f = file_get(cpu, sqe->fd);
+	struct aio_op *op;
+
+	if (!f)
+		return -EBADF;
+	if (sqe->op >= ARRAY_SIZE(op_events) || f == &a->file)
+		return -EINVAL;
+	if (f->ops != &socket_file_ops && sqe->op != AIO_POLL)
+		return -ENOTSOCK;
+	op = kmem_cache_alloc(cpu->socket->cache[CACHE_AIO_OP]);
+	if (!op)
+		return -ENOMEM;
+	op->entry.fn = op_wake;
+	op->aio = a;
+	op->file = f;
+	op->sqe = *sqe;
+	op->queued = false;
+	list_init(&op->ready);
+	file_hold(f);
+	list_add_tail(&op->entry.link, &f->ops->wait(f)->entries);
+	list_add_tail(&op->all, &a->ops);
+	op_ready(op); /* tried at the next reaping, it may be possible at once */
+	return 0;
+}
+
+int sys_aio_submit(struct net_cpu *cpu, int aiofd, const struct aio_sqe *sqe, unsigned n)
+{
+	unsigned taken = 0;
+	struct aio *a;
+	int err = 0;
+
+	bh_disable(cpu);
+	a = aio_lookup(cpu, aiofd, &err);
+	while (a && !err && taken < n) {
+		err = op_submit(cpu, a, &sqe[taken]);
+		taken += !err;
+	}
+	bh_enable(cpu);
+	return taken ? (int)taken : err;
+}
+
+static int aio_sleep(struct aio *a, u64 deadline)
+{
+	int err;
+
+	file_hold(&a->file);
+	err = wait_event_until(a->file.cpu, &a->wait, EPOLLIN | EPOLLHUP, deadline, "aio");
+	if (!file_is_open(&a->file))
+		err = -EBADF;
+	file_put(&a->file);
+	return err;
+}
+
+int sys_aio_wait(struct net_cpu *cpu, int aiofd, struct aio_cqe *cqe, int max, s64 timeout_ns)
+{
+	u64 deadline = deadline_after(cpu, timeout_ns < 0 ? TIME_NEVER : (u64)timeout_ns);
+	struct aio *a;
+	int n = 0, err = 0;
+
+	if (max <= 0)
+		return -EINVAL;
+	bh_disable(cpu);
+	a = aio_lookup(cpu, aiofd, &err);
+	while (!err) {
+		n = aio_collect(a, cqe, max);
+		if (n || !timeout_ns)
+			break;
+		err = aio_sleep(a, deadline);
+	}
+	bh_enable(cpu);
+	return err == -EBADF || err == -EINVAL ? err : n;
+}

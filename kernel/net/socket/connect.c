@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * connect.c - the system calls that name, open and end a socket's association: bind, listen, accept, connect, shutdown.
+ */
+#include "net/socket/socket_impl.h"
+
+/* Enters the stack with the socket of fd; leave with sock_leave(). NULL: *err says why, nothing is held. */
+static struct socket *sock_enter(struct net_cpu *cpu, int fd, int *err)
+{
+	struct socket *s;
+
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, err);
+	if (unlikely(!s))
+		bh_enable(cpu);
+	return s;
+}
+static int sock_leave(struct net_cpu *cpu, int ret)
+{
+	bh_enable(cpu);
+	return ret;
+}
+
+int sys_bind(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	if (a->family != s->sk->family)
+		return sock_leave(cpu, -EAFNOSUPPORT);
+	return sock_leave(cpu, s->sk->prot->bind(s->sk, a));
+}
+
+int sys_listen(struct net_cpu *cpu, int fd, int backlog)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	if (!s->sk->prot->listen)
+		return sock_leave(cpu, -EOPNOTSUPP);
+	backlog = (int)CLAMP((s64)backlog, 1, cpu->sysctl.somaxconn);
+	return sock_leave(cpu, s->sk->prot->listen(s->sk, backlog));
+}
+
+static void sockaddr_of(struct sockaddr_ip *a, const struct sock *sk, const struct ip_addr *addr, u16 port)
+{
+	a->family = sk->family;
+	a->port = port;
+	a->addr = *addr;
+	a->scope_id = 0;
+}
+
+int socket_accept(struct net_cpu *cpu, struct socket *listener, struct sockaddr_ip *peer, int flags)
+{
+	int err = 0, fd;
+	struct sock *sk;
+
+	if (unlikely(cpu->socket->nr_open >= (u64)cpu->sysctl.file_max)) {
+		cpu->socket->emfile++;
+		return -EMFILE;
+	}
+	sk = listener->sk->prot->accept(listener->sk, &err);
+	if (!sk)
+		return err;
+	fd = socket_install(cpu, sk, flags);
+	if (unlikely(fd < 0))
+		sk->prot->close(sk);
+	else if (peer)
+		sockaddr_of(peer, sk, &sk->daddr, sk->dport);
+	return fd;
+}
+
+int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags)
+{
+	int err = 0, ret;
+	struct socket *s = sock_enter(cpu, fd, &err);
+	u64 deadline = 0;
+
+	if (!s)
+		return err;
+	if (!s->sk->prot->accept)
+		return sock_leave(cpu, -EOPNOTSUPP);
+	for (;;) {
+		ret = socket_accept(cpu, s, peer, flags);
+		if (ret != -EAGAIN)
+			break;
+		ret = socket_wait(s, EPOLLIN, 0, s->rcvtimeo_ns, &deadline);
+		if (ret)
+			break;
+	}
+	return sock_leave(cpu, ret);
+}
+
+/* Waits for a handshake that is under way. A timeout leaves it running (-EINPROGRESS), as POSIX has it. */
+static int connect_wait(struct socket *s)
+{
+	u64 deadline = 0;
+	int err;
+
+	while (!(s->sk->prot->poll(s->sk) & (EPOLLOUT | EPOLLERR | EPOLLHUP))) {
+		err = socket_wait(s, EPOLLOUT, 0, s->sndtimeo_ns, &deadline);
+		if (err)
+			return err == -EAGAIN ? -EINPROGRESS : err;
+	}
+	return sock_error(s->sk);
+}
+
+int sys_connect(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	if (a->family == AF_UNSPEC)
+		err = s->sk->prot->disconnect ? s->sk->prot->disconnect(s->sk) : -EOPNOTSUPP;
+	else if (a->family != s->sk->family)
+		err = -EAFNOSUPPORT;
+	else
+		err = s->sk->prot->connect(s->sk, a);
+	if (err == -EINPROGRESS)
+		err = connect_wait(s);
+	return sock_leave(cpu, err);
+}
+
+int sys_shutdown(struct net_cpu *cpu, int fd, int how)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return sock_leave(cpu, -EINVAL);
+	return sock_leave(cpu, s->sk->prot->shutdown(s->sk, how));
+}
+
+int sys_getsockname(struct net_cpu *cpu, int fd, struct sockaddr_ip *a)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	sockaddr_of(a, s->sk, &s->sk->saddr, s->sk->sport);
+	return sock_leave(cpu, 0);
+}
+
+int sys_getpeername(struct net_cpu *cpu, int fd, struct sockaddr_ip *a)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	if (!s->sk->dport)
+		return sock_leave(cpu, -ENOTCONN);
+	sockaddr_of(a, s->sk, &s->sk->daddr, s->sk->dport);
+	return sock_leave(cpu, 0);
+}
+
+int sys_ioctl(struct net_cpu *cpu, int fd, int cmd, int *val)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	if (!s)
+		return err;
+	return sock_leave(cpu, s->sk->prot->ioctl ? s->sk->prot->ioctl(s->sk, cmd, val) : -EOPNOTSUPP);
+}
+
+int sys_setsockopt(struct net_cpu *cpu, int fd, int level, int opt, const void *val, unsigned len)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	return s ? sock_leave(cpu, socket_setsockopt(s, level, opt, val, len)) : err;
+}
+
+int sys_getsockopt(struct net_cpu *cpu, int fd, int level, int opt, void *val, unsigned *len)
+{
+	int err = 0;
+	struct socket *s = sock_enter(cpu, fd, &err);
+
+	return s ? sock_leave(cpu, socket_getsockopt(s, level, opt, val, len)) : err;
+}

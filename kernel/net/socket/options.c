@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * options.c - the socket options every protocol shares; the others go down to the proto.
+ *
+ * Values are ints, as in POSIX, but for the two timeouts (struct timeval: 64-bit seconds and microseconds) and a device's
+ * name. Buffer sizes are doubled for bookkeeping, as Linux does, and read back doubled.
+ */
+#include "net/socket/socket_impl.h"
+#include "lib/string.h"
+
+#define SOCKBUF_MIN 2304u
+#define SOCKBUF_MAX (16u << 20)
+
+struct timeval64 {
+	s64 tv_sec, tv_usec;
+};
+
+static int set_timeout(u64 *timeo_ns, const void *val, unsigned len)
+{
+	struct timeval64 tv;
+
+	if (len < sizeof(tv))
+		return -EINVAL;
+	memcpy(&tv, val, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= USEC_PER_SEC)
+		return -EINVAL;
+	if (tv.tv_sec < 0)
+		*timeo_ns = 0;
+	else if (!tv.tv_sec && !tv.tv_usec)
+		*timeo_ns = TIME_NEVER;
+	else if (tv.tv_sec >= (s64)(TIME_NEVER / NSEC_PER_SEC / 2))
+		*timeo_ns = TIME_NEVER;
+	else
+		*timeo_ns = (u64)tv.tv_sec * NSEC_PER_SEC + (u64)tv.tv_usec * NSEC_PER_USEC;
+	return 0;
+}
+
+static int get_timeout(u64 timeo_ns, void *val, unsigned *len)
+{
+	struct timeval64 tv = { 0, 0 };
+
+	if (*len < sizeof(tv))
+		return -EINVAL;
+	if (timeo_ns != TIME_NEVER) {
+		tv.tv_sec = (s64)(timeo_ns / NSEC_PER_SEC);
+		tv.tv_usec = (s64)(timeo_ns % NSEC_PER_SEC / NSEC_PER_USEC);
+	}
+	memcpy(val, &tv, sizeof(tv));
+	*len = sizeof(tv);
+	return 0;
+}
+
+static int set_device(struct sock *sk, const void *val, unsigned len)
+{
+	char name[sizeof(((struct net_device *)0)->name)] = "";
+	struct net_device *dev;
+
+	memcpy(name, val, MIN((size_t)len, sizeof(name) - 1));
+	dev = name[0] ? dev_by_name(sk->cpu->net, name) : NULL;
+	if (name[0] && !dev)
+		return -ENODEV;
+	sk->bound_dev = dev;
+	sk->dst.gen = 0;
+	sk->dst.dev = NULL;
+	return 0;
+}
+
+static u32 sockbuf_size(int v)
+{
+	return CLAMP((u32)MAX(v, 0), SOCKBUF_MIN / 2, SOCKBUF_MAX / 2) * 2;
+}
+
+/* The options whose value is a flag or a number kept in struct sock. -ENOPROTOOPT: not one of them. */
+static int set_number(struct sock *sk, int opt, int v)
+{
+	switch (opt) {
+	case SO_REUSEADDR:
+		sk->reuseaddr = v;
+		return 0;
+	case SO_REUSEPORT:
+		sk->reuseport = v;
+		return 0;
+	case SO_BROADCAST:
+		sk->broadcast = v;
+		return 0;
+	case SO_KEEPALIVE:
+		sk->keepopen = v;
+		return 0;
+	case SO_MARK:
+		sk->mark = (u32)v;
+		return 0;
+	case SO_SNDBUF:
+		sk->sndbuf = sockbuf_size(v);
+		return 0;
+	case SO_RCVBUF:
+		sk->rcvbuf = sockbuf_size(v);
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int socket_setsockopt(struct socket *s, int level, int opt, const void *val, unsigned len)
+{
+	struct sock *sk = s->sk;
+	int v = 0, err = -ENOPROTOOPT, below;
+
+	if (level == SOL_SOCKET) {
+		if (opt == SO_RCVTIMEO || opt == SO_SNDTIMEO)
+			return set_timeout(opt == SO_RCVTIMEO ? &s->rcvtimeo_ns : &s->sndtimeo_ns, val, len);
+		if (opt == SO_BINDTODEVICE)
+			return set_device(sk, val, len);
+		if (len < sizeof(v))
+			return -EINVAL;
+		memcpy(&v, val, sizeof(v));
+		err = set_number(sk, opt, v);
+	}
+	/* A protocol may have timers or windows behind a common option (SO_KEEPALIVE, SO_RCVBUF), so it hears of it too. */
+	below = sk->prot->setsockopt ? sk->prot->setsockopt(sk, level, opt, val, len) : -ENOPROTOOPT;
+	return below == -ENOPROTOOPT ? err : below;
+}
+
+static int get_number(struct sock *sk, int opt, int *v)
+{
+	switch (opt) {
+	case SO_ERROR:
+		*v = -sock_error(sk);
+		return 0;
+	case SO_TYPE:
+		*v = sk->type;
+		return 0;
+	case SO_PROTOCOL:
+		*v = sk->protocol;
+		return 0;
+	case SO_DOMAIN:
+		*v = sk->family;
+		return 0;
+	case SO_ACCEPTCONN:
+		*v = sk->type == SOCK_STREAM && sk->state == TCP_LISTEN;
+		return 0;
+	case SO_REUSEADDR:
+		*v = sk->reuseaddr;
+		return 0;
+	case SO_REUSEPORT:
+		*v = sk->reuseport;
+		return 0;
+	case SO_BROADCAST:
+		*v = sk->broadcast;
+		return 0;
+	case SO_KEEPALIVE:
+		*v = sk->keepopen;
+		return 0;
+	case SO_MARK:
+		*v = (int)sk->mark;
+		return 0;
+	case SO_SNDBUF:
+		*v = (int)sk->sndbuf;
+		return 0;
+	case SO_RCVBUF:
+		*v = (int)sk->rcvbuf;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int socket_getsockopt(struct socket *s, int level, int opt, void *val, unsigned *len)
+{
+	struct sock *sk = s->sk;
+	int v;
+
+	if (level == SOL_SOCKET && (opt == SO_RCVTIMEO || opt == SO_SNDTIMEO))
+		return get_timeout(opt == SO_RCVTIMEO ? s->rcvtimeo_ns : s->sndtimeo_ns, val, len);
+	if (level == SOL_SOCKET && !get_number(sk, opt, &v)) {
+		if (*len < sizeof(v))
+			return -EINVAL;
+		memcpy(val, &v, sizeof(v));
+		*len = sizeof(v);
+		return 0;
+	}
+	return sk->prot->getsockopt ? sk->prot->getsockopt(sk, level, opt, val, len) : -ENOPROTOOPT;
+}

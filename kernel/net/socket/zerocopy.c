@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * zerocopy.c - transfers without a copy: memory that stays, and whole skbs in and out of the application.
+ *
+ * An application owns an skb it received, but the pools below it are the CPU's and softirq uses them too: it changes
+ * or frees the skb through the sys_skb_*() calls here, which hold softirq off.
+ */
+#include "net/socket/socket_impl.h"
+
+long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, int flags)
+{
+	const u8 *p = mem;
+	size_t done = 0;
+	u64 deadline = 0;
+	int err = 0;
+	struct socket *s;
+	long n;
+
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, &err);
+	if (s && !s->sk->prot->send_static)
+		err = -EOPNOTSUPP;
+	while (!err && done < len) {
+		n = s->sk->prot->send_static(s->sk, p + done, len - done, flags);
+		if (n > 0)
+			done += (size_t)n;
+		else
+			err = (int)n;
+		if (done < len && (n > 0 || n == -EAGAIN))
+			err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
+	}
+	bh_enable(cpu);
+	return done ? (long)done : err;
+}
+
+struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err)
+{
+	struct sk_buff *skb = NULL;
+	u64 deadline = 0;
+	struct socket *s;
+
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, err);
+	while (likely(s != NULL)) {
+		skb = s->sk->prot->recv_skb(s->sk, err);
+		if (skb || *err != -EAGAIN)
+			break;
+		*err = socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
+		if (*err)
+			break;
+	}
+	bh_enable(cpu);
+	return skb;
+}
+
+int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
+{
+	u64 deadline = 0;
+	int err = 0;
+	struct socket *s;
+
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, &err);
+	while (likely(s != NULL)) {
+		err = s->sk->prot->send_skb(s->sk, skb, flags);
+		if (err != -EAGAIN)
+			break;
+		err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
+		if (err)
+			break;
+	}
+	bh_enable(cpu);
+	return err;
+}
+
+void sys_skb_free(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	bh_disable(cpu);
+	consume_skb(cpu, skb);
+	bh_enable(cpu);
+}
+
+void sys_skb_pull(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
+{
+	bh_disable(cpu);
+	skb_pull_any(cpu, skb, n);
+	bh_enable(cpu);
+}
+
+void sys_skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len)
+{
+	bh_disable(cpu);
+	skb_trim(cpu, skb, len);
+	bh_enable(cpu);
+}
+
+struct sk_buff *sys_skb_split(struct net_cpu *cpu, struct sk_buff *skb, unsigned len)
+{
+	struct sk_buff *first;
+
+	BUG_ON(len > skb->len);
+	bh_disable(cpu);
+	first = skb_clone(cpu, skb);
+	if (likely(first != NULL)) {
+		skb_trim(cpu, first, len);
+		skb_pull_any(cpu, skb, len);
+	}
+	bh_enable(cpu);
+	return first;
+}
