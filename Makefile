@@ -129,7 +129,7 @@ $B/efi/%.o: boot/%.S
 	$(Q)$(CC) -c $< -o $@
 $B/BOOTX64.EFI: $(LOADER:%=$B/efi/%.o) $B/efi/efi/trampoline.o
 	$(say) EFI $@
-	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -T /usr/lib/elf_x86_64_efi.lds -L /usr/lib \
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -zdefs -T /usr/lib/elf_x86_64_efi.lds -L /usr/lib \
 		/usr/lib/crt0-efi-x86_64.o $^ -lefi -lgnuefi -o $B/loader.so
 	$(Q)objcopy -j .text -j .sdata -j .data -j .dynamic -j .dynsym -j .rel* -j .rela* -j .reloc \
 		-O efi-app-x86_64 $B/loader.so $@

@@ -38,3 +38,5 @@ void efi_gather(const struct boot_window *w, u64 pa, struct boot_info *bi);
 
 /* Fills *bi through the door that `magic` names (doors.h). */
 void boot_gather_from(const struct boot_window *w, u32 magic, u64 pa, struct boot_info *bi);
+/* The same for the machine itself; start.S hands the result to kmain(). */
+struct boot_info *boot_gather(u32 magic, u64 pa);

@@ -1,43 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * boot_info.c - the one struct boot_info of this machine, and what the doors share to fill it.
+ * boot_info.c - memory regions and modules of struct boot_info, for the doors and for the EFI loader.
  *
- * Runs once, before kmain(), on the boot stack and the boot page tables; owns nothing afterwards.
+ * Whatever order, overlap or number firmware reports, kmain() gets sorted regions of which the usable ones
+ * overlap nothing.
  */
 #include "boot.h"
-#include "efi/handover.h"
 #include "lib/string.h"
 
 #define PHYS_MAX (1ull << 52) /* bytes; no x86_64 has more address lines */
-
-const void *boot_at(const struct boot_window *w, u64 pa, u64 len)
-{
-	if (!pa || pa >= w->size || len > w->size - pa)
-		return NULL;
-	return w->base + pa;
-}
-
-bool boot_read(const struct boot_window *w, u64 pa, void *dst, u64 len)
-{
-	const void *src = boot_at(w, pa, len);
-
-	if (!src)
-		return false;
-	memcpy(dst, src, len);
-	return true;
-}
-
-void boot_read_text(const struct boot_window *w, u64 pa, char *dst, size_t size)
-{
-	const char *src = boot_at(w, pa, 1);
-	size_t len;
-
-	dst[0] = '\0';
-	if (!src)
-		return;
-	len = strnlen(src, MIN((u64)size - 1, w->size - pa));
-	memcpy(dst, src, len);
-	dst[len] = '\0';
-}
 
 /* Takes [base, end) out of region i. When that leaves two pieces and the table is full, the larger one stays. */
 static void carve(struct boot_info *bi, u32 i, u64 base, u64 end)
@@ -158,43 +128,4 @@ void boot_sort_regions(struct boot_info *bi)
 			carve_usable(bi, bi->regions[i].base, bi->regions[i].base + bi->regions[i].len);
 	sort_by_base(bi);
 	join_neighbours(bi);
-}
-
-/* The loader speaks the kernel's own struct; it is still only believed as far as its counts are sane. */
-void efi_gather(const struct boot_window *w, u64 pa, struct boot_info *bi)
-{
-	const struct efi_handover *h = boot_at(w, pa, sizeof(*h));
-
-	if (!h || h->magic != EFI_HANDOVER_MAGIC || h->size != sizeof(*h))
-		return;
-	memcpy(bi, &h->info, sizeof(*bi));
-	bi->nr_regions = MIN(bi->nr_regions, (u32)BOOT_MAX_REGIONS);
-	bi->nr_modules = MIN(bi->nr_modules, (u32)BOOT_MAX_MODULES);
-	for (u32 i = 0; i < bi->nr_modules; i++)
-		bi->modules[i].name[sizeof(bi->modules[i].name) - 1] = '\0';
-	bi->cmdline[sizeof(bi->cmdline) - 1] = '\0';
-}
-
-static const struct {
-	u32 magic;
-	const char *name;
-	void (*gather)(const struct boot_window *w, u64 pa, struct boot_info *bi);
-} doors[] = {
-	{ DOOR_MAGIC_PVH, "pvh", pvh_gather },
-	{ DOOR_MAGIC_MB2, "multiboot2", multiboot2_gather },
-	{ DOOR_MAGIC_EFI, "efi", efi_gather },
-};
-
-void boot_gather_from(const struct boot_window *w, u32 magic, u64 pa, struct boot_info *bi)
-{
-	const char *name = "unknown";
-
-	for (size_t i = 0; i < ARRAY_SIZE(doors); i++) {
-		if (doors[i].magic != magic)
-			continue;
-		name = doors[i].name;
-		doors[i].gather(w, pa, bi);
-	}
-	bi->door = name;
-	boot_sort_regions(bi);
 }
