@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One booted barewire: started by what tools/run would start, its serial console kept, its end waited for.
+"""One booted barewire: started by tools/run, its serial console kept, its end waited for.
 
     with Guest(boot="pvh", nic="e1000") as g:      # waits for "barewire ready"
         g.get("/"), g.echo(b"hello"), g.metrics()["TcpInSegs"]
@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import re
-import shlex
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from net import GUEST_IP, HOST_IP, PREFIX, ROOT, die_with_parent
+from net import BUILD, GUEST_IP, HOST_IP, PREFIX, ROOT, die_with_parent
 
 READY = "barewire ready"
 BOOT_LIMIT = 120  # seconds: a busy machine without KVM, with firmware in front
@@ -27,50 +26,37 @@ EXIT_CODES_H = os.path.join(ROOT, "kernel/core/exit_codes.h")
 
 
 def exit_codes():
-    """name -> the status QEMU ends with, from the kernel's own table."""
+    """name -> the status that tools/run ends with, from the kernel's own table."""
     with open(EXIT_CODES_H, encoding="ascii") as f:
         rows = re.findall(r"X\((\w+), (0x[0-9a-f]+),", f.read())
-    return {name: int(value, 16) << 1 | 1 for name, value in rows}
+    return {name: 0 if name == "CLEAN" else int(value, 16) << 1 | 1 for name, value in rows}
 
 
 class Guest:
     def __init__(self, boot="pvh", nic="virtio-net", cpus=1, mem=None, net="tap", tap="tap0", cmdline="",
-                 site=None, qemu=(), env=None):
+                 site=None, options=(), qemu=()):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
         self.serial = os.path.join(self.dir, "serial")
-        self.net = net
+        self.qmp_path = os.path.join(self.dir, "qmp")
         self.proc = None
-        self.ip, self.http_port, self.echo_port, self.discard_port = GUEST_IP, 80, 7, 9
-        settings = {"BOOT": boot, "NIC": nic, "CPUS": str(cpus), "NET": "user", "CMDLINE": cmdline}
-        if mem:
-            settings["MEM"] = str(mem)
-        if site:
-            settings["SITE"] = site
+        self.ip, self.http_port, self.echo_port = GUEST_IP, 80, 7
+        words = {"BOOT": boot, "NIC": nic, "CPUS": cpus, "MEM": mem, "SITE": site}
+        options = ["--build", BUILD, "--qmp", self.qmp_path, *options]
         if net == "user":
             self.ip, self.http_port, self.echo_port = "127.0.0.1", free_port(), free_port()
-            settings.update(HTTP_PORT=str(self.http_port), ECHO_PORT=str(self.echo_port))
+            words.update(HTTP_PORT=self.http_port, ECHO_PORT=self.echo_port)
         else:
-            settings["CMDLINE"] = ("ip=%s/%d,%s %s" % (GUEST_IP, PREFIX, HOST_IP, cmdline)).strip()
-        self.command = self.adapt(self.planned(settings, env or {}), tap) + list(qemu)
+            cmdline = "ip=%s/%d,%s %s" % (GUEST_IP, PREFIX, HOST_IP, cmdline)
+            options += ["--netdev", self.netdev(net, tap)]
+        words["CMDLINE"] = cmdline.strip()
+        self.command = [os.path.join(ROOT, "tools/run"), *options,
+                        *("%s=%s" % (k, v) for k, v in words.items() if v), "--", *qemu]
 
-    def planned(self, settings, env):
-        """The command that tools/run would start."""
-        p = subprocess.run([os.path.join(ROOT, "tools/run"), "--print-cmd"], capture_output=True, text=True,
-                           env={**os.environ, **settings, **env}, cwd=ROOT)
-        if p.returncode:
-            raise RuntimeError("tools/run: " + p.stderr)
-        return shlex.split(p.stdout)
-
-    def adapt(self, command, tap):
-        """The same with this test's network in place of the user network."""
-        self.qmp_path = os.path.join(self.dir, "qmp")
-        at = command.index("-netdev") + 1
-        name = re.search(r"\bid=(\w+)", command[at]).group(1)
-        if self.net == "tap":
-            command[at] = "tap,id=%s,ifname=%s,script=no,downscript=no" % (name, tap)
-        elif self.net != "user":
-            command[at] = "stream,id=%s,server=off,addr.type=unix,addr.path=%s" % (name, self.net)
-        return command + ["-qmp", "unix:%s,server=on,wait=off" % self.qmp_path]
+    @staticmethod
+    def netdev(net, tap):
+        if net == "tap":
+            return "tap,ifname=%s,script=no,downscript=no" % tap
+        return "stream,server=off,addr.type=unix,addr.path=" + net
 
     # ------------------------------------------------------------ life
     def start(self):
@@ -93,7 +79,7 @@ class Guest:
 
     def stop(self):
         if self.proc and self.proc.poll() is None:
-            self.proc.kill()
+            self.proc.terminate()
         if self.proc:
             self.proc.wait()
             self.proc = None
@@ -112,11 +98,11 @@ class Guest:
                 return seen
             if ended or time.monotonic() > end:
                 raise AssertionError("no %r on the console%s; it ends:\n%s" % (
-                    text, ", QEMU ended with %d" % self.proc.returncode if ended else "", seen[-3000:]))
+                    text, ", the guest ended with %d" % self.proc.returncode if ended else "", seen[-3000:]))
             time.sleep(0.05)
 
     def wait_exit(self, limit=BOOT_LIMIT):
-        """The status that QEMU ends with."""
+        """The status that the guest ends with."""
         try:
             return self.proc.wait(limit)
         except subprocess.TimeoutExpired:
@@ -135,8 +121,13 @@ class Guest:
                     answer = json.loads(f.readline())
         return answer.get("return")
 
+    def qemu_pid(self):
+        """tools/run's child."""
+        with open("/proc/%d/task/%d/children" % (self.proc.pid, self.proc.pid), encoding="ascii") as f:
+            return int(f.read().split()[0])
+
     def rss_mib(self):
-        with open("/proc/%d/status" % self.proc.pid, encoding="ascii") as f:
+        with open("/proc/%d/status" % self.qemu_pid(), encoding="ascii") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
 
     # ------------------------------------------------------------ its services

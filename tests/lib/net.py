@@ -8,6 +8,7 @@ import ctypes
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -66,10 +67,20 @@ def sysctl(name, value):
     put("/proc/sys/" + name.replace(".", "/"), value)
 
 
+def exists(name):
+    try:
+        return bool(socket.if_nametoindex(name))
+    except OSError:
+        return False
+
+
 def make_tap(name="tap0", address=HOST_IP):
-    """A tap device; with an address it is this host's end of the link. Short queues: nothing stale waits for a guest."""
+    """A tap device, unless it is there already; with an address it is this host's end of the link."""
+    if exists(name):
+        return name
     sh("ip", "tuntap", "add", name, "mode", "tap")
-    sysctl("net.ipv6.conf.%s.disable_ipv6" % name, 1) if os.path.exists("/proc/sys/net/ipv6") else None
+    if os.path.exists("/proc/sys/net/ipv6"):
+        sysctl("net.ipv6.conf.%s.disable_ipv6" % name, 1)  # its neighbour discovery is nobody's business here
     if address:
         sh("ip", "addr", "add", "%s/%d" % (address, PREFIX), "dev", name)
         # Ask again soon for a guest that is still booting, and without end.

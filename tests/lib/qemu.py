@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What the booted tests share: long and short forms, sites with known contents, streams that are summed on the way."""
+import hashlib
+import os
+import random
+import socket
+import subprocess
+import tempfile
+import threading
+
+LONG = bool(os.environ.get("LONG"))  # make test-NAME; make test takes the short form
+NICS = ["virtio-net", "e1000"]
+MIB = 1 << 20
+
+
+def pick(short, long):
+    return long if LONG else short
+
+
+def noise(size, seed=1):
+    """Bytes that no link compresses and no other offset repeats; the same for the same seed."""
+    return random.Random(seed).randbytes(size)
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+class Site(tempfile.TemporaryDirectory):
+    """A folder to serve: name -> contents."""
+
+    def __init__(self, files):
+        super().__init__(prefix="barewire-site-")
+        for name, data in files.items():
+            with open(os.path.join(self.name, name), "wb") as f:
+                f.write(data)
+
+
+def curl(*words, limit=600):
+    """curl's output, as bytes; an error of curl's is a failure."""
+    p = subprocess.run(["curl", "-sS", "--max-time", str(limit), *words], capture_output=True)
+    if p.returncode:
+        raise AssertionError("curl %s: %s" % (" ".join(words), p.stderr.decode().strip()))
+    return p.stdout
+
+
+def echo_stream(address, data, limit=600):
+    """Sends all of data to an echo while reading what comes back; SHA-256 and length of the latter."""
+    total, digest = 0, hashlib.sha256()
+    with socket.create_connection(address, limit) as s:
+        def send():
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        while True:
+            part = s.recv(1 << 18)
+            if not part:
+                break
+            digest.update(part)
+            total += len(part)
+        sender.join()
+    return digest.hexdigest(), total

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+"""gdb commands that know barewire: `source tools/gdb/barewire.py`, then `k help`. `make debug` loads it.
+
+They read memory only and call nothing in the guest, so they work wherever it is stopped, and on a core alike.
+One file per topic: machine.py (CPUs, back traces, log), device.py (devices, rings), stack.py (skbs, sockets, counters).
+"""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(os.path.expanduser(__file__)))
+if HERE not in sys.path:
+    sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+
+import commands  # noqa: E402
+import machine  # noqa: E402,F401  importing a topic registers its commands
+import device  # noqa: E402,F401
+import stack  # noqa: E402,F401
+
+commands.finish()
