@@ -159,12 +159,31 @@ $B/wire $B/load $B/insncount.so:
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
 
-setup:
-	@tools/setup
+## test     lint, units, two stacks over a bad link, and the booted tests in their short forms
+## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
+PROVE     = B=$(abspath $B) prove --directives --timer
+BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire
+test: lint unit $(BOOTABLE)
+	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t
+test-%: $(BOOTABLE)
+	@LONG=1 $(PROVE) -v tests/qemu/$*.t
+## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
+bench: $B/barewire.elf $B/load $B/insncount.so
+	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
+## lint     layering, no globals, licence lines, sizes
 lint: $(PORTABLE:%=$B/k/%.o)
 	@tools/lint --objects $B/k
+## setup    installs what any target uses; the others do so for themselves when something is missing
+setup:
+	@tools/setup
+## clean    forgets all that was built
+## help     these lines
 help:
-	@sed -n 's/^## \{0,1\}//p' Makefile
+	@echo 'make TARGET [VARIABLE=value ...]'
+	@sed -n 's/^## \{0,1\}/  /p' Makefile
+	@echo 'Variables of run and debug (tools/run --help says more):'
+	@tools/run --help | sed -n 's/^    \([A-Z_]*=\)/  \1/p'
+	@echo 'Others: V=1 shows the commands, CC=clang compiles with clang, B=DIR builds there, PEER=linux and BENCH= are for bench'
 
 clean:
 	rm -rf $B
