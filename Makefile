@@ -30,15 +30,17 @@ PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CO
 
 ARCH   := acpi apic cpu idt ioapic msi paging platform smp tsc uart pic rtc
 MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
-           $(ARCH:%=arch/x86_64/%) drivers/pci/pci \
-           drivers/virtio-net/virtio_net drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
-           drivers/e1000/e1000
+           $(ARCH:%=arch/x86_64/%) drivers/pci/pci drivers/pci/enumerate drivers/pci/drivers \
+           drivers/virtio-net/virtio_net drivers/virtio-net/virtio_net_io \
+           drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
+           drivers/e1000/e1000 drivers/e1000/e1000_io
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := lib timer fiber
+UNIT   := boot lib timer fiber
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
+HOSTBOOT := $(DOORS) efi/elf_image
 SIM    := lossy
 
 # ---------------------------------------------------------------- how it is compiled
@@ -48,10 +50,10 @@ KCFLAGS  = $(COMMON) -O2 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-
            -fno-omit-frame-pointer -fasynchronous-unwind-tables \
            -fstack-protector-strong -mstack-protector-guard=global
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
-HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Itests $(SANFLAGS)
+HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Iboot -Itests $(SANFLAGS)
 
 KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
-HOBJ    := $(patsubst %.c,$B/host/%.o,$(wildcard $(PORTABLE:%=kernel/%.c) $(HOSTLIB:%=%.c))) $B/host/switch.o
+HOBJ    := $(patsubst %.c,$B/host/%.o,$(wildcard $(PORTABLE:%=kernel/%.c) $(HOSTLIB:%=%.c) $(HOSTBOOT:%=boot/%.c))) $B/host/switch.o
 
 .PHONY: all unit run debug test bench fuzz lint image setup clean help
 all: $B/barewire.elf

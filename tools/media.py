@@ -146,6 +146,16 @@ def grub_bios_images(folder):
         return boot, bytearray(f.read())
 
 
+def copy_sparse(path, out, at):
+    """Copies a file into an open one at offset `at`, leaving holes where it has only zeros."""
+    with open(path, "rb") as src:
+        while chunk := src.read(MIB // 4):
+            if chunk.strip(b"\0"):
+                out.seek(at)
+                out.write(chunk)
+            at += len(chunk)
+
+
 def make_disk(out, loader, elf, site, cmdline, bios=True):
     """A GPT disk. Partition 1 holds GRUB's core when it shall boot from BIOS too; 2 is the EFI system partition."""
     payload = os.path.getsize(elf) + os.path.getsize(loader) + (os.path.getsize(site) if site else 0)
@@ -177,6 +187,4 @@ def make_disk(out, loader, elf, site, cmdline, bios=True):
             for at, data in [(0, boot), (core_at, core), *gpt_tables(sectors, parts).items()]:
                 f.seek(at * SECTOR)
                 f.write(data)
-            with open(fat, "rb") as src:
-                f.seek(fat_at * SECTOR)
-                shutil.copyfileobj(src, f, MIB)
+            copy_sparse(fat, f, fat_at * SECTOR)
