@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ * e1000_impl.h - one 8254x controller as the driver's two files share it.
+ *
+ *   e1000.c     its life: EEPROM, registers, open, stop, link, recovery
+ *   e1000_io.c  its frames: receive, refill, transmit, completions, doorbells
+ *
+ * One CPU owns the device and its NAPI. Everything but the interrupt handler runs in softirq, or in base context with
+ * softirq held off. A register access leaves the virtual machine: per interrupt there are three (cause, mask, unmask),
+ * per burst one doorbell; what was received and sent is learnt from the descriptors in memory.
+ */
+#pragma once
+
+#include "arch/x86_64/io.h"
+#include "drivers/e1000/e1000_hw.h"
+#include "drivers/pci/pci.h"
+#include "net/core/dev.h"
+
+#define E1000_RING      256  /* descriptors of 16 bytes: a page each way */
+#define E1000_RX_OFF    66   /* of a receive buffer's room: the IP header comes to a multiple of 16 */
+#define E1000_RX_LEN    (SKB_BUF_ROOM - E1000_RX_OFF)
+#define E1000_REFILL    32   /* receive buffers given back at a time */
+#define E1000_MAX_FRAME 1522 /* RCTL.LPE is off: the device drops what is longer, with a VLAN tag and the FCS */
+#define E1000_TX_PIECE  4096 /* bytes of one transmit descriptor: keeps the packet FIFO's arithmetic right (3.3.3) */
+/* Descriptors of the largest frame: a context, and 64 KiB in pieces of which each of the parts may end one early. */
+#define E1000_TX_FREE   (1 + 65536 / E1000_TX_PIECE + MAX_SKB_FRAGS + 1)
+#define E1000_REAP_NS   (1 * NSEC_PER_MSEC)  /* no completion waits longer than that */
+#define E1000_IDLE_NS   (10 * NSEC_PER_MSEC) /* while the ring does not move, looks are rarer */
+#define E1000_HANG_NS   (2 * NSEC_PER_SEC)   /* no movement for so long with the link up: reset */
+#define E1000_RETRY_NS  NSEC_PER_SEC         /* between two resets of a device that lies */
+
+_Static_assert(E1000_RX_LEN >= E1000_MAX_FRAME, "a frame fits a buffer");
+_Static_assert(E1000_RING > 2 * E1000_TX_FREE, "the ring holds two of the largest frames");
+
+#define E1000_INT_ALWAYS (E1000_INT_RXT0 | E1000_INT_RXDMT0 | E1000_INT_RXO | E1000_INT_LSC)
+
+struct e1000_rx_ring {
+	volatile struct e1000_rx_desc *desc;
+	u16 clean;  /* the next one the device fills */
+	u16 use;    /* the next one to give to it */
+	u16 tail;   /* what RDT was last written with */
+	bool skip;  /* in a frame of several descriptors, up to its end */
+	struct skb_buf *bufs[E1000_RING];
+};
+
+struct e1000_tx_ring {
+	volatile union e1000_tx_desc *desc;
+	u16 clean;  /* the first descriptor of the oldest frame with the device */
+	u16 use;    /* the next one to write */
+	u16 tail;   /* what TDT was last written with */
+	u16 nr_free;
+	u16 seen;   /* clean when it last moved, */
+	u64 seen_ns; /* and the time of that */
+	u32 context; /* csum_start << 16 | csum_offset of the checksum context the device holds, 0: none */
+	struct e1000_tx_slot {
+		struct sk_buff *skb; /* at a frame's first descriptor */
+		u16 last;            /* and its last, which is written back */
+	} slots[E1000_RING];
+};
+
+struct e1000 {
+	struct net_device dev;
+	struct pci_dev *pdev;
+	volatile u8 *regs;
+	struct net_cpu *cpu; /* owner */
+	bool open;
+	bool down;       /* the rings are not to be touched: closed, or waiting for the reset */
+	bool broken;     /* the device lied or hangs */
+	bool dead;       /* it does not reset, or has no interrupt: never touched again */
+	bool attention;  /* for the next poll: link, overrun or broken; set in hard IRQ too */
+	u64 retry_ns;    /* no reset before */
+	struct napi_struct napi;
+	struct timer timer; /* armed while frames are in the tx ring, or the rx ring starves */
+	struct e1000_rx_ring rx;
+	struct e1000_tx_ring tx;
+};
+
+static inline u32 e1000_read(struct e1000 *e, u32 reg) { return mmio_read32(e->regs + reg); }
+static inline void e1000_write(struct e1000 *e, u32 reg, u32 v) { mmio_write32(e->regs + reg, v); }
+
+/* ---- e1000_io.c ---- */
+bool e1000_irq(void *arg);
+int e1000_poll(struct napi_struct *napi, int budget);
+void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
+void e1000_flush(struct net_device *dev, unsigned txq);
+void e1000_watchdog(struct net_device *dev, u64 now_ns);
+void e1000_timer(struct timer *t, u64 now_ns);
+/* Both rings as new and empty. */
+void e1000_rings_reset(struct e1000 *e);
+/* Fills the receive ring as far as buffers go, and tells the device. */
+void e1000_refill(struct e1000 *e);
+/* Takes back every buffer and frame; the device has been reset. */
+void e1000_reclaim(struct e1000 *e);
+
+/* ---- e1000.c ---- */
+/* In poll, when e->attention is set: link, overruns, and the reset of a device that is broken. */
+void e1000_attend(struct e1000 *e, u64 now_ns);

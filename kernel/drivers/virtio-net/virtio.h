@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * virtio.h - a virtio device as its driver sees it, whatever carries it: PCI (virtio_pci.c) today.
+ *
+ * A transport is a table of ops; virtio 1.2 chapter 3.1.1 is the order in which the driver calls them.
+ */
+#pragma once
+
+#include "core/irq.h"
+#include "drivers/virtio-net/virtqueue.h"
+
+#define VIRTIO_MAX_IRQS 3 /* configuration, receive, transmit */
+
+/* irqs[0] is for configuration changes, irqs[1 + i] for queue i. The handlers run in hard IRQ. */
+struct virtio_irq {
+	const char *name;
+	irq_handler_t fn;
+	void *arg;
+	unsigned cpu;
+};
+
+struct virtio_device;
+
+struct virtio_transport_ops {
+	const char *name;
+	/* Status 0, and waits until the device says so: no DMA afterwards. -EIO: it does not; it was cut off the bus. */
+	int (*reset)(struct virtio_device *vdev);
+	u8 (*get_status)(struct virtio_device *vdev);
+	void (*set_status)(struct virtio_device *vdev, u8 status);
+	u64 (*get_features)(struct virtio_device *vdev);
+	void (*set_features)(struct virtio_device *vdev, u64 features);
+	/* Bytes of the device's configuration, all of one generation; zeros past its end. */
+	void (*config_read)(struct virtio_device *vdev, unsigned off, void *buf, unsigned len);
+	/* Entries of queue `index` at most; 0: there is no such queue. */
+	u16 (*queue_max)(struct virtio_device *vdev, u16 index);
+	/* Hands the ring to the device and routes its interrupt. Sets vq->notify_addr. 0 or -errno. */
+	int (*queue_enable)(struct virtio_device *vdev, struct virtqueue *vq);
+	void (*notify)(struct virtqueue *vq);
+	/* Once per device: connects the handlers, each with a vector of its own or all by one line. 0 or -errno. */
+	int (*request_irqs)(struct virtio_device *vdev, const struct virtio_irq *irqs, unsigned nr);
+	/* After a reset, before queues: routes configuration changes again. */
+	void (*config_irq)(struct virtio_device *vdev);
+};
+
+struct virtio_device {
+	const struct virtio_transport_ops *ops;
+	const char *bus; /* "00:03.0" */
+	struct virtio_irq irqs[VIRTIO_MAX_IRQS];
+	unsigned nr_irqs;
+	bool vectors; /* irqs[i] has vector i; else one line serves all */
+};
+
+struct pci_dev;
+/* The device behind a PCI function; NULL (and a log line) when it is no modern virtio. Lives as long as the machine. */
+struct virtio_device *virtio_pci_create(struct pci_dev *pdev);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * virtio_hw.h - layouts and bits of the Virtual I/O Device specification, version 1.2: status (2.1), split virtqueues
+ * (2.7), PCI transport (4.1), network device (5.1). All fields are little-endian, as this machine is.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* 2.1: device status */
+#define VIRTIO_S_ACKNOWLEDGE 1
+#define VIRTIO_S_DRIVER      2
+#define VIRTIO_S_DRIVER_OK   4
+#define VIRTIO_S_FEATURES_OK 8
+#define VIRTIO_S_NEEDS_RESET 64
+#define VIRTIO_S_FAILED      128
+
+/* 6: reserved feature bits */
+#define VIRTIO_F_RING_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_RING_EVENT_IDX     (1ull << 29)
+#define VIRTIO_F_VERSION_1          (1ull << 32)
+
+/* 2.7.5: the descriptor table; 2.7.6: available ring; 2.7.8: used ring */
+struct vring_desc {
+	u64 addr;
+	u32 len;
+	u16 flags;
+	u16 next;
+};
+_Static_assert(sizeof(struct vring_desc) == 16, "virtio 1.2, 2.7.5");
+#define VRING_DESC_F_NEXT     1
+#define VRING_DESC_F_WRITE    2
+#define VRING_DESC_F_INDIRECT 4
+
+struct vring_avail {
+	u16 flags;
+	u16 idx;
+	u16 ring[]; /* and behind the last entry: u16 used_event */
+};
+#define VRING_AVAIL_F_NO_INTERRUPT 1
+
+struct vring_used_elem {
+	u32 id;
+	u32 len;
+};
+struct vring_used {
+	u16 flags;
+	u16 idx;
+	struct vring_used_elem ring[]; /* and behind the last entry: u16 avail_event */
+};
+#define VRING_USED_F_NO_NOTIFY 1
+
+/* 2.7: alignment of the three parts */
+#define VRING_AVAIL_ALIGN 2
+#define VRING_USED_ALIGN  4
+
+/* 4.1.2: PCI identity */
+#define VIRTIO_PCI_VENDOR  0x1af4
+#define VIRTIO_PCI_NET     0x1041 /* 0x1040 + device type 1 */
+#define VIRTIO_PCI_NET_OLD 0x1000 /* transitional: the modern interface is there as well */
+
+/* 4.1.4: struct virtio_pci_cap in configuration space, by offset from the capability */
+#define VIRTIO_PCI_CAP_LEN           2
+#define VIRTIO_PCI_CAP_CFG_TYPE      3
+#define VIRTIO_PCI_CAP_BAR           4
+#define VIRTIO_PCI_CAP_OFFSET        8
+#define VIRTIO_PCI_CAP_LENGTH        12
+#define VIRTIO_PCI_CAP_NOTIFY_MULT   16 /* 4.1.4.4 */
+#define VIRTIO_PCI_CAP_BYTES         16
+#define VIRTIO_PCI_NOTIFY_CAP_BYTES  20
+enum { VIRTIO_PCI_CAP_COMMON_CFG = 1, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_PCI_CAP_ISR_CFG, VIRTIO_PCI_CAP_DEVICE_CFG };
+
+/* 4.1.4.3: the common configuration structure, by offset */
+#define VIRTIO_PCI_DEVICE_FEATURE_SELECT 0x00
+#define VIRTIO_PCI_DEVICE_FEATURE        0x04
+#define VIRTIO_PCI_DRIVER_FEATURE_SELECT 0x08
+#define VIRTIO_PCI_DRIVER_FEATURE        0x0c
+#define VIRTIO_PCI_CONFIG_MSIX_VECTOR    0x10
+#define VIRTIO_PCI_NUM_QUEUES            0x12
+#define VIRTIO_PCI_DEVICE_STATUS         0x14
+#define VIRTIO_PCI_CONFIG_GENERATION     0x15
+#define VIRTIO_PCI_QUEUE_SELECT          0x16
+#define VIRTIO_PCI_QUEUE_SIZE            0x18
+#define VIRTIO_PCI_QUEUE_MSIX_VECTOR     0x1a
+#define VIRTIO_PCI_QUEUE_ENABLE          0x1c
+#define VIRTIO_PCI_QUEUE_NOTIFY_OFF      0x1e
+#define VIRTIO_PCI_QUEUE_DESC            0x20
+#define VIRTIO_PCI_QUEUE_DRIVER          0x28
+#define VIRTIO_PCI_QUEUE_DEVICE          0x30
+#define VIRTIO_PCI_COMMON_BYTES          0x38
+#define VIRTIO_MSI_NO_VECTOR             0xffff
+
+/* 4.1.4.5: ISR status; reading it acknowledges */
+#define VIRTIO_PCI_ISR_QUEUE  1
+#define VIRTIO_PCI_ISR_CONFIG 2
+
+/* 5.1.3: network device features */
+#define VIRTIO_NET_F_CSUM       (1ull << 0)
+#define VIRTIO_NET_F_GUEST_CSUM (1ull << 1)
+#define VIRTIO_NET_F_MTU        (1ull << 3)
+#define VIRTIO_NET_F_MAC        (1ull << 5)
+#define VIRTIO_NET_F_GUEST_TSO4 (1ull << 7)
+#define VIRTIO_NET_F_HOST_TSO4  (1ull << 11)
+#define VIRTIO_NET_F_HOST_TSO6  (1ull << 12)
+#define VIRTIO_NET_F_HOST_ECN   (1ull << 13)
+#define VIRTIO_NET_F_MRG_RXBUF  (1ull << 15)
+#define VIRTIO_NET_F_STATUS     (1ull << 16)
+
+/* 5.1.4: device configuration, by offset */
+#define VIRTIO_NET_CFG_MAC    0
+#define VIRTIO_NET_CFG_STATUS 6
+#define VIRTIO_NET_CFG_MTU    10
+#define VIRTIO_NET_S_LINK_UP  1
+
+/* 5.1.6: the header before every frame. num_buffers is there whenever VERSION_1 is, mergeable or not. */
+struct virtio_net_hdr {
+	u8 flags;
+	u8 gso_type;
+	u16 hdr_len;
+	u16 gso_size;
+	u16 csum_start;
+	u16 csum_offset;
+	u16 num_buffers;
+} __packed;
+_Static_assert(sizeof(struct virtio_net_hdr) == 12, "virtio 1.2, 5.1.6");
+#define VIRTIO_NET_HDR_F_NEEDS_CSUM 1
+#define VIRTIO_NET_HDR_F_DATA_VALID 2
+#define VIRTIO_NET_HDR_GSO_NONE     0
+#define VIRTIO_NET_HDR_GSO_TCPV4    1
+#define VIRTIO_NET_HDR_GSO_TCPV6    4
+#define VIRTIO_NET_HDR_GSO_ECN      0x80

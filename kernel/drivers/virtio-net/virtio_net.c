@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT
+ * virtio_net.c - the virtio network device (virtio 1.2, 5.1): features, configuration, open and stop, link, recovery.
+ *
+ * Of the features offered, those that this driver can live up to: see wanted_features. Not GUEST_TSO4/6: such a frame has
+ * up to 64 KiB, 35 buffers, and an skb holds MAX_SKB_FRAGS + 1 of them. open() goes through the whole initialisation of
+ * 3.1.1 each time, and so does the reset of a device that lied, at most once in VIRTNET_RETRY_NS.
+ */
+#include "drivers/virtio-net/virtio_net.h"
+#include "drivers/virtio-net/virtio_net_impl.h"
+
+#include "lib/errno.h"
+#include "platform.h"
+
+#define ETH_HEADER_BYTES 14
+#define VLAN_TAG_BYTES   4
+#define ETH_MTU          1500
+#define IPV4_MIN_MTU     68 /* RFC 791 */
+
+static const u64 wanted_features =
+	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_NET_F_CSUM |
+	VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_HOST_TSO4 |
+	VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
+
+static void update_carrier(struct virtnet *vn)
+{
+	u16 status = VIRTIO_NET_S_LINK_UP;
+
+	if (vn->features & VIRTIO_NET_F_STATUS)
+		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_STATUS, &status, sizeof(status));
+	if (status & VIRTIO_NET_S_LINK_UP)
+		netif_carrier_on(&vn->dev);
+	else
+		netif_carrier_off(&vn->dev);
+}
+
+static bool virtnet_config_irq(void *arg)
+{
+	struct virtnet *vn = arg;
+
+	vn->attention = true;
+	napi_schedule(&vn->pairs[0].napi);
+	return true;
+}
+
+/* ---- up and down: 3.1.1, steps 1 to 8 ---- */
+
+static int negotiate(struct virtnet *vn)
+{
+	const struct virtio_transport_ops *ops = vn->vdev->ops;
+	u8 status = VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER;
+
+	if (ops->reset(vn->vdev) < 0) {
+		vn->dead = true;
+		return -EIO;
+	}
+	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE);
+	ops->set_status(vn->vdev, status);
+	ops->set_features(vn->vdev, vn->features);
+	ops->set_status(vn->vdev, status | VIRTIO_S_FEATURES_OK);
+	if (!(ops->get_status(vn->vdev) & VIRTIO_S_FEATURES_OK))
+		return -ENODEV;
+	ops->config_irq(vn->vdev);
+	return 0;
+}
+
+static int start_pair(struct virtnet_pair *p)
+{
+	const struct virtio_transport_ops *ops = p->vn->vdev->ops;
+	bool event_idx = p->vn->features & VIRTIO_F_RING_EVENT_IDX;
+	int err;
+
+	virtqueue_reset(&p->rx, event_idx);
+	virtqueue_reset(&p->tx, event_idx);
+	err = ops->queue_enable(p->vn->vdev, &p->rx);
+	if (!err)
+		err = ops->queue_enable(p->vn->vdev, &p->tx);
+	if (err)
+		return err;
+	virtnet_refill(p);
+	return 0;
+}
+
+/* The device answers from here on: doorbell, interrupts, and one poll to find what came before them. */
+static void release_pair(struct virtnet_pair *p)
+{
+	p->down = false;
+	p->dev->rx[p->index].kicks += virtqueue_kick(&p->rx, true);
+	virtqueue_irq_on(&p->rx, 0);
+	napi_schedule(&p->napi);
+}
+
+static int start(struct virtnet *vn)
+{
+	const struct virtio_transport_ops *ops = vn->vdev->ops;
+	unsigned i;
+	int err = negotiate(vn);
+
+	for (i = 0; i < vn->nr_pairs && !err; i++)
+		err = start_pair(&vn->pairs[i]);
+	if (err) {
+		ops->set_status(vn->vdev, VIRTIO_S_FAILED);
+		return err;
+	}
+	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK |
+					  VIRTIO_S_DRIVER_OK);
+	for (i = 0; i < vn->nr_pairs; i++)
+		release_pair(&vn->pairs[i]);
+	update_carrier(vn);
+	return 0;
+}
+
+/* No DMA after reset() returns: either the device is in reset or it is off the bus. */
+static void quiesce(struct virtnet *vn)
+{
+	unsigned i;
+
+	for (i = 0; i < vn->nr_pairs; i++)
+		vn->pairs[i].down = true;
+	if (!vn->dead && vn->vdev->ops->reset(vn->vdev) < 0) {
+		log_err("%s: the device does not reset: cut off", vn->dev.name);
+		vn->dead = true;
+		netif_carrier_off(&vn->dev);
+	}
+	for (i = 0; i < vn->nr_pairs; i++)
+		virtnet_reclaim(&vn->pairs[i]);
+}
+
+static int virtnet_open(struct net_device *dev)
+{
+	struct virtnet *vn = dev->priv;
+	int err = vn->dead ? -EIO : start(vn);
+
+	if (err) {
+		quiesce(vn);
+		return err;
+	}
+	vn->open = true;
+	return 0;
+}
+
+static void virtnet_stop(struct net_device *dev)
+{
+	struct virtnet *vn = dev->priv;
+
+	vn->open = false;
+	quiesce(vn);
+	netif_carrier_off(dev);
+}
+
+/* ---- what goes wrong ---- */
+
+/* Counts and names the lies of both queues; true when there was one, or the device itself asks for a reset (2.1.2). */
+static bool is_broken(struct virtnet *vn)
+{
+	bool broken = vn->vdev->ops->get_status(vn->vdev) & VIRTIO_S_NEEDS_RESET;
+	unsigned i;
+
+	for (i = 0; i < vn->nr_pairs; i++) {
+		struct virtnet_pair *p = &vn->pairs[i];
+		enum vq_lie lie = p->rx.lie ?: p->tx.lie;
+
+		vn->dev.rx[i].lies += p->rx.lie != VQ_LIE_NONE;
+		vn->dev.txq[i].stats.lies += p->tx.lie != VQ_LIE_NONE;
+		if (lie)
+			log_warn("%s: queue pair %u: %s: resetting", vn->dev.name, i, vq_lie_text(lie));
+		broken |= lie || p->down;
+		p->rx.lie = p->tx.lie = VQ_LIE_NONE;
+	}
+	return broken;
+}
+
+static void restart(struct virtnet *vn)
+{
+	unsigned i;
+
+	if (start(vn) < 0) {
+		log_err("%s: reset failed", vn->dev.name);
+		quiesce(vn);
+		return;
+	}
+	for (i = 0; i < vn->nr_pairs; i++) {
+		vn->dev.rx[i].resets++;
+		netif_wake_queue(vn->pairs[i].cpu, &vn->dev.txq[i]);
+	}
+}
+
+void virtnet_attend(struct virtnet *vn, u64 now_ns)
+{
+	vn->attention = false;
+	if (!vn->open || vn->dead)
+		return;
+	if (!is_broken(vn)) {
+		update_carrier(vn);
+		return;
+	}
+	quiesce(vn);
+	if (!vn->dead && now_ns >= vn->retry_ns) {
+		vn->retry_ns = now_ns + VIRTNET_RETRY_NS;
+		restart(vn);
+	}
+	if (!vn->dead && vn->pairs[0].down)
+		timer_arm(&vn->pairs[0].cpu->wheel, &vn->pairs[0].timer, vn->retry_ns);
+}
+
+/* ---- probe ---- */
+
+static const struct net_device_ops virtnet_ops = {
+	.open = virtnet_open,
+	.stop = virtnet_stop,
+	.start_xmit = virtnet_xmit,
+	.flush = virtnet_flush,
+	.watchdog = virtnet_watchdog,
+};
+
+/* An MTU that we can not live up to is not accepted (5.1.4.1): the feature is left out. */
+static void read_mtu(struct virtnet *vn)
+{
+	u32 most = VIRTNET_RX_LEN - sizeof(struct virtio_net_hdr) - ETH_HEADER_BYTES - VLAN_TAG_BYTES;
+	u16 mtu = 0;
+
+	if (vn->features & VIRTIO_NET_F_MRG_RXBUF)
+		most += (MAX_SKB_FRAGS - 1) * VIRTNET_RX_LEN;
+	if (vn->features & VIRTIO_NET_F_MTU)
+		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_MTU, &mtu, sizeof(mtu));
+	if (mtu < IPV4_MIN_MTU || mtu > most) {
+		if (mtu)
+			log_warn("virtio-net %s: MTU %u of the device not usable, using %u", vn->vdev->bus,
+				 mtu, ETH_MTU);
+		vn->features &= ~VIRTIO_NET_F_MTU;
+		mtu = ETH_MTU;
+	} else {
+		most = mtu;
+	}
+	vn->dev.mtu = mtu;
+	vn->dev.min_mtu = IPV4_MIN_MTU;
+	vn->dev.max_mtu = most;
+}
+
+static void read_mac(struct virtnet *vn)
+{
+	u8 *mac = vn->dev.addr;
+
+	if (vn->features & VIRTIO_NET_F_MAC)
+		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_MAC, mac, sizeof(vn->dev.addr));
+	if (!(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]))
+		return;
+	random_bytes(mac, sizeof(vn->dev.addr));
+	mac[0] = (u8)((mac[0] & 0xfe) | 2); /* unicast, locally administered */
+}
+
+static u32 stack_features(u64 f)
+{
+	u32 features = NETIF_F_SG | NETIF_F_GRO;
+
+	if (f & VIRTIO_NET_F_GUEST_CSUM)
+		features |= NETIF_F_RXCSUM;
+	if (!(f & VIRTIO_NET_F_CSUM))
+		return features;
+	features |= NETIF_F_HW_CSUM;
+	features |= f & VIRTIO_NET_F_HOST_TSO4 ? NETIF_F_TSO : 0;
+	features |= f & VIRTIO_NET_F_HOST_TSO6 ? NETIF_F_TSO6 : 0;
+	return features;
+}
+
+/* 5.1.3.1: what needs CSUM goes when CSUM is not there. */
+static u64 choose_features(u64 offered)
+{
+	u64 f = offered & wanted_features;
+
+	if (!(f & VIRTIO_NET_F_CSUM))
+		f &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
+	if (!(f & (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)))
+		f &= ~VIRTIO_NET_F_HOST_ECN;
+	return f;
+}
+
+/* The device in reset, its features and configuration read. */
+static int identify(struct virtnet *vn)
+{
+	const struct virtio_transport_ops *ops = vn->vdev->ops;
+
+	if (ops->reset(vn->vdev) < 0)
+		return -EIO;
+	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE);
+	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
+	vn->features = choose_features(ops->get_features(vn->vdev));
+	if (!(vn->features & VIRTIO_F_VERSION_1))
+		return -ENODEV;
+	read_mac(vn);
+	read_mtu(vn);
+	return 0;
+}
+
+static void fill_netdev(struct virtnet *vn)
+{
+	struct net_device *dev = &vn->dev;
+
+	memcpy(dev->name, "eth%d", sizeof("eth%d"));
+	memset(dev->broadcast, 0xff, sizeof(dev->broadcast));
+	dev->features = dev->hw_features = stack_features(vn->features);
+	dev->flags = IFF_BROADCAST | IFF_MULTICAST;
+	dev->tx_queue_len = 1000;
+	dev->ops = &virtnet_ops;
+	dev->link = &eth_link_ops;
+	dev->priv = vn;
+	dev->driver = "virtio-net";
+	dev->bus = vn->vdev->bus;
+	dev->nr_txq = dev->nr_rxq = vn->nr_pairs;
+}
+
+/* The largest power of two that device and driver both hold; 0: too small to work with. */
+static u16 ring_size(u16 offered)
+{
+	u16 size = VIRTNET_RING;
+
+	while (size > offered)
+		size /= 2;
+	return size >= VIRTNET_MIN_RING ? size : 0;
+}
+
+static int create_pair(struct virtnet *vn, u16 index)
+{
+	struct virtnet_pair *p = &vn->pairs[index];
+	bool indirect = vn->features & VIRTIO_F_RING_INDIRECT_DESC;
+	u16 rx = ring_size(vn->vdev->ops->queue_max(vn->vdev, 2 * index));
+	u16 tx = ring_size(vn->vdev->ops->queue_max(vn->vdev, 2 * index + 1));
+
+	if (!rx || !tx)
+		return -ENODEV;
+	p->vn = vn;
+	p->dev = &vn->dev;
+	p->index = index;
+	p->down = true;
+	p->mergeable = vn->features & VIRTIO_NET_F_MRG_RXBUF;
+	timer_init(&p->timer, virtnet_timer);
+	if (virtqueue_create(&p->rx, vn->vdev, 2 * index, rx, false) < 0 ||
+	    virtqueue_create(&p->tx, vn->vdev, 2 * index + 1, tx, indirect) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static void destroy(struct virtnet *vn)
+{
+	unsigned i;
+
+	for (i = 0; i < vn->nr_pairs; i++) {
+		virtqueue_destroy(&vn->pairs[i].rx);
+		virtqueue_destroy(&vn->pairs[i].tx);
+	}
+	vn->vdev->ops->reset(vn->vdev);
+	kfree(vn);
+}
+
+/* From here on nothing is taken back: handlers and NAPI are known to others. */
+static int go_public(struct virtnet *vn, struct net *net)
+{
+	struct virtnet_pair *p = &vn->pairs[0];
+	struct virtio_irq irqs[VIRTIO_MAX_IRQS] = {
+		{ vn->dev.name, virtnet_config_irq, vn, 0 },
+		{ vn->dev.name, virtnet_rx_irq, p, 0 },
+		{ vn->dev.name, virtnet_tx_irq, p, 0 },
+	};
+	int err = register_netdev(net, &vn->dev);
+
+	if (err)
+		return err;
+	p->cpu = net->cpus[vn->dev.txq[0].cpu];
+	netif_napi_add(p->cpu, &vn->dev, &p->napi, virtnet_poll, 64);
+	irqs[1].cpu = irqs[2].cpu = p->cpu->id;
+	err = vn->vdev->ops->request_irqs(vn->vdev, irqs, ARRAY_SIZE(irqs));
+	if (err) {
+		log_err("%s: no interrupt: %s", vn->dev.name, errno_name(err));
+		vn->dead = true; /* it stays registered, and open() refuses */
+	}
+	return 0;
+}
+
+int virtnet_attach(struct net *net, struct virtio_device *vdev)
+{
+	struct virtnet *vn = kzalloc(sizeof(*vn));
+	int err;
+
+	if (!vn)
+		return -ENOMEM;
+	vn->vdev = vdev;
+	vn->nr_pairs = 1;
+	err = identify(vn);
+	if (!err)
+		err = create_pair(vn, 0);
+	if (!err) {
+		fill_netdev(vn);
+		err = go_public(vn, net);
+	}
+	if (err)
+		destroy(vn);
+	else
+		log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name, vdev->bus,
+			 vdev->vectors ? "MSI-X" : "INTx", (unsigned long long)vn->features,
+			 vn->pairs[0].rx.size, vn->pairs[0].tx.size);
+	return err;
+}
+
+static const struct pci_id virtnet_ids[] = {
+	{ VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET },
+	{ VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET_OLD },
+	{ 0, 0 },
+};
+
+static int virtnet_probe(struct net *net, struct pci_dev *pdev)
+{
+	struct virtio_device *vdev = virtio_pci_create(pdev);
+
+	return vdev ? virtnet_attach(net, vdev) : -ENODEV;
+}
+
+const struct pci_driver virtio_net_driver = { .name = "virtio-net", .ids = virtnet_ids, .probe = virtnet_probe };

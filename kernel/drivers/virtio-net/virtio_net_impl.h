@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * virtio_net_impl.h - one virtio network device as the driver's two files share it.
+ *
+ *   virtio_net.c     its life: features, configuration, open, stop, link, recovery
+ *   virtio_net_io.c  its frames: receive, refill, transmit, completions, doorbells
+ *
+ * A pair of queues has one owner CPU and one NAPI, which reaps its completions as well. Everything but the
+ * interrupt handlers runs in softirq, or in base context with softirq held off.
+ */
+#pragma once
+
+#include "drivers/virtio-net/virtio.h"
+#include "net/core/dev.h"
+
+#define VIRTNET_MIN_RING   32  /* entries: one frame of MAX_SKB_FRAGS and some */
+#define VIRTNET_RING       256 /* entries used: half a megabyte of receive buffers */
+#define VIRTNET_REFILL     32  /* receive buffers given back at a time */
+#define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions */
+#define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that */
+#define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that */
+#define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
+#define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
+#define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
+#define VIRTNET_RX_OFF     66 /* of a receive buffer's room: the IP header comes to a multiple of 4 */
+#define VIRTNET_RX_LEN     (SKB_BUF_ROOM - VIRTNET_RX_OFF)
+
+struct virtnet;
+
+struct virtnet_pair {
+	struct virtnet *vn;
+	struct net_cpu *cpu; /* owner */
+	struct net_device *dev;
+	u16 index;           /* of the pair; its queues are 2 * index and 2 * index + 1 */
+	bool mergeable;
+	bool down;           /* the device is not to be touched: closed, or waiting for its reset */
+	u16 seen_used;       /* tx.last_used when it last moved, */
+	u64 seen_ns;         /* and the time of that */
+	struct virtqueue rx, tx;
+	struct napi_struct napi;
+	struct timer timer;  /* armed while frames are in the tx ring, or the rx ring starves */
+};
+
+struct virtnet {
+	struct net_device dev;
+	struct virtio_device *vdev;
+	u64 features;    /* negotiated */
+	bool open;
+	bool dead;       /* the device does not reset: never touched again */
+	bool attention;  /* for the next poll: the configuration changed, or a queue lied; set in hard IRQ too */
+	u64 retry_ns;    /* no reset before */
+	unsigned nr_pairs;
+	struct virtnet_pair pairs[1];
+};
+
+/* ---- virtio_net_io.c ---- */
+int virtnet_poll(struct napi_struct *napi, int budget);
+bool virtnet_rx_irq(void *arg);
+bool virtnet_tx_irq(void *arg);
+void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
+void virtnet_flush(struct net_device *dev, unsigned txq);
+void virtnet_watchdog(struct net_device *dev, u64 now_ns);
+void virtnet_timer(struct timer *t, u64 now_ns);
+/* Fills the receive ring as far as buffers go; the device sees them at the next kick. */
+void virtnet_refill(struct virtnet_pair *p);
+/* Takes back every buffer and frame; the device has been reset. */
+void virtnet_reclaim(struct virtnet_pair *p);
+
+/* ---- virtio_net.c ---- */
+/* In poll, when vn->attention is set: link changes, and the reset of a device that lied. */
+void virtnet_attend(struct virtnet *vn, u64 now_ns);

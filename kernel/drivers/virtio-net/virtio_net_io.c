@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ * virtio_net_io.c - virtio-net's frames (virtio 1.2, 5.1.6): both directions, in NAPI's poll and in start_xmit().
+ *
+ * Receive: buffers of the CPU's pool, one descriptor each; a frame larger than one (mergeable buffers) becomes an skb with
+ * frags. Transmit: the device's header is pushed into the headroom, so that one descriptor covers it and the linear part.
+ * Completions cost no interrupt: poll, flush and a timer of a millisecond reap them; only a stopped queue asks for one.
+ * A device that says what cannot be true is not believed: the queue halts and poll resets it. A header that makes no sense
+ * costs only its frame, since on a switch of guests it may be another guest's word.
+ */
+#include "drivers/virtio-net/virtio_net_impl.h"
+
+#include "arch/x86_64/io.h"
+#include "arch/x86_64/paging.h"
+
+#define ETH_HEADER_BYTES 14
+
+/* ---- interrupts: mask, schedule, nothing else ---- */
+
+bool virtnet_rx_irq(void *arg)
+{
+	struct virtnet_pair *p = arg;
+
+	p->dev->rx[p->index].interrupts++;
+	virtqueue_irq_off(&p->rx);
+	napi_schedule(&p->napi);
+	return true;
+}
+
+bool virtnet_tx_irq(void *arg)
+{
+	struct virtnet_pair *p = arg;
+
+	p->dev->txq[p->index].stats.interrupts++;
+	virtqueue_irq_off(&p->tx);
+	napi_schedule(&p->napi);
+	return true;
+}
+
+/* A queue lied: nothing more goes in or out until poll has reset the device. */
+static __cold void halt(struct virtnet_pair *p)
+{
+	if (p->down)
+		return;
+	p->down = true;
+	netif_stop_queue(&p->dev->txq[p->index]);
+	p->vn->attention = true;
+	napi_schedule(&p->napi);
+}
+
+static void arm_timer(struct virtnet_pair *p, u64 delay_ns)
+{
+	timer_arm(&p->cpu->wheel, &p->timer, p->cpu->now_ns + delay_ns);
+}
+
+/* ---- receive ---- */
+
+void virtnet_refill(struct virtnet_pair *p)
+{
+	while (p->rx.nr_free) {
+		struct skb_buf *b = skb_buf_alloc(p->cpu);
+
+		if (!b) {
+			p->dev->rx[p->index].no_buf++;
+			break;
+		}
+		virtqueue_add_in(&p->rx, virt_to_phys(skb_buf_room(b) + VIRTNET_RX_OFF), VIRTNET_RX_LEN, b);
+	}
+}
+
+/* In batches. A device that ran dry waits for the doorbell whatever it said before, and without buffers of ours
+ * no interrupt would ever come: then the timer tries again. */
+static void refill_and_kick(struct virtnet_pair *p)
+{
+	bool dry = p->rx.in_flight == 0;
+
+	if (p->rx.nr_free < VIRTNET_REFILL && !dry)
+		return;
+	virtnet_refill(p);
+	if (p->rx.avail_idx != p->rx.kicked_idx)
+		p->dev->rx[p->index].kicks += virtqueue_kick(&p->rx, dry);
+	if (unlikely(p->rx.in_flight < VIRTNET_REFILL && !p->timer.armed))
+		arm_timer(p, VIRTNET_REAP_NS);
+}
+
+/* A frame that died before it was an skb. */
+static __cold void lose(struct virtnet_pair *p, struct skb_buf *b, enum drop_reason reason)
+{
+	p->dev->rx[p->index].dropped++;
+	p->cpu->drops[reason]++;
+	skb_buf_put(p->cpu, b);
+}
+
+/* 5.1.6.4: what the header says of checksums and segments; false: it makes no sense. */
+static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
+{
+	if (h->flags && p->vn->features & VIRTIO_NET_F_GUEST_CSUM) {
+		if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+			if (h->csum_start < ETH_HEADER_BYTES ||
+			    (u32)h->csum_start + h->csum_offset + sizeof(u16) > skb_headlen(skb))
+				return false;
+			skb->ip_summed = CHECKSUM_PARTIAL; /* a local sender vouches for it; forwarding completes it */
+			skb->csum_start = (u16)(skb_headroom(skb) + h->csum_start);
+			skb->csum_offset = h->csum_offset;
+		} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
+			skb->ip_summed = CHECKSUM_UNNECESSARY;
+		}
+		p->dev->rx[p->index].csum_good++;
+	} else if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		return false;
+	}
+	return h->gso_type == VIRTIO_NET_HDR_GSO_NONE; /* no GUEST_TSO was negotiated */
+}
+
+/* 5.1.6.4.1: the other buffers of a frame, already used when the first is. skb NULL: they are only taken. */
+static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
+{
+	u32 len;
+
+	while (--nr_buffers) {
+		struct skb_buf *b = virtqueue_get(&p->rx, &len);
+
+		if (unlikely(!b)) {
+			if (!p->rx.lie)
+				p->rx.lie = VQ_LIE_MERGE;
+			return false;
+		}
+		if (!skb || !len || !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, len))
+			skb_buf_put(p->cpu, b);
+	}
+	return true;
+}
+
+/* One frame, whose first buffer is b. The header is copied: the device may still write there. */
+static void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+{
+	struct dev_stats *stats = &p->dev->rx[p->index];
+	struct virtio_net_hdr h;
+	struct sk_buff *skb;
+	unsigned nr_buffers;
+
+	if (unlikely(len < sizeof(h) + ETH_HEADER_BYTES)) {
+		stats->errors++;
+		lose(p, b, DROP_DEV_HDR);
+		return;
+	}
+	memcpy(&h, skb_buf_room(b) + VIRTNET_RX_OFF, sizeof(h));
+	nr_buffers = p->mergeable ? h.num_buffers : 1;
+	if (unlikely(nr_buffers - 1 > MAX_SKB_FRAGS)) {
+		p->rx.lie = VQ_LIE_MERGE;
+		lose(p, b, DROP_DEV_HDR);
+		return;
+	}
+	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(h), len - sizeof(h));
+	if (unlikely(!skb))
+		lose(p, b, DROP_NOMEM);
+	if (unlikely(nr_buffers > 1) && !take_merged(p, skb, nr_buffers)) {
+		if (skb)
+			kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
+		return;
+	}
+	if (unlikely(!skb))
+		return;
+	skb->dev = p->dev;
+	skb->queue_mapping = p->index;
+	if (unlikely(!take_header(p, skb, &h))) {
+		stats->errors++;
+		stats->lies++;
+		kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
+		return;
+	}
+	netif_receive_skb(p->cpu, skb);
+}
+
+static int receive_batch(struct virtnet_pair *p, int budget)
+{
+	struct skb_buf *b;
+	int work = 0;
+	u32 len;
+
+	while (work < budget && (b = virtqueue_get(&p->rx, &len)) != NULL) {
+		receive(p, b, len);
+		work++;
+	}
+	return work;
+}
+
+/* ---- transmit ---- */
+
+/* Frees what the device has sent; wakes a queue that waits for room. */
+static void reap(struct virtnet_pair *p)
+{
+	struct netdev_queue *q = &p->dev->txq[p->index];
+	struct sk_buff *skb;
+	u32 len;
+
+	while ((skb = virtqueue_get(&p->tx, &len)) != NULL)
+		consume_skb(p->cpu, skb);
+	if (unlikely(p->tx.lie))
+		halt(p);
+	else if (unlikely(q->stopped) && !p->down && p->tx.nr_free >= p->tx.size / 4)
+		netif_wake_queue(p->cpu, q);
+}
+
+/* Too little room for the largest frame: stop, and ask to hear when three quarters of the frames are gone. */
+static void stop_queue(struct virtnet_pair *p)
+{
+	reap(p);
+	if (p->down || p->tx.nr_free >= VIRTNET_TX_FREE)
+		return;
+	netif_stop_queue(&p->dev->txq[p->index]);
+	if (virtqueue_irq_on(&p->tx, (u16)(p->tx.in_flight * 3 / 4))) {
+		virtqueue_irq_off(&p->tx);
+		reap(p);
+	}
+}
+
+/* 5.1.6.2: csum_start counts from the frame's first byte, which stands behind the header. */
+static void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, const struct sk_buff *skb)
+{
+	u16 frame = (u16)((u8 *)(h + 1) - skb->head);
+
+	*h = (struct virtio_net_hdr){ 0 };
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return;
+	h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	h->csum_start = skb->csum_start - frame;
+	h->csum_offset = skb->csum_offset;
+	if (!skb->gso_size)
+		return;
+	h->gso_type = skb->gso_type & SKB_GSO_TCPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+	if (skb->gso_type & SKB_GSO_TCP_ECN && vn->features & VIRTIO_NET_F_HOST_ECN)
+		h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
+	h->gso_size = skb->gso_size;
+	/* RFC 9293 3.1: the TCP header's length, in words, is the upper half of its byte 12 */
+	h->hdr_len = (u16)(h->csum_start + (skb->head[skb->csum_start + 12] >> 4) * 4);
+}
+
+void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
+{
+	struct virtnet *vn = dev->priv;
+	struct virtnet_pair *p = &vn->pairs[txq];
+	struct vq_seg segs[MAX_SKB_FRAGS + 1];
+	unsigned i;
+
+	if (unlikely(p->down || skb_headroom(skb) < sizeof(struct virtio_net_hdr))) {
+		dev->txq[txq].stats.dropped++;
+		kfree_skb_reason(p->cpu, skb, p->down ? DROP_FULL_RING : DROP_DEV_TX_FAIL);
+		return;
+	}
+	fill_header(vn, (struct virtio_net_hdr *)skb_push(skb, sizeof(struct virtio_net_hdr)), skb);
+	segs[0] = (struct vq_seg){ virt_to_phys(skb->data), skb_headlen(skb) };
+	for (i = 0; i < skb->nr_frags; i++)
+		segs[i + 1] = (struct vq_seg){ virt_to_phys(skb->frags[i].ptr), skb->frags[i].len };
+	virtqueue_add_out(&p->tx, segs, i + 1, skb);
+	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
+		stop_queue(p);
+}
+
+void virtnet_flush(struct net_device *dev, unsigned txq)
+{
+	struct virtnet *vn = dev->priv;
+	struct virtnet_pair *p = &vn->pairs[txq];
+
+	if (unlikely(p->down) || p->tx.avail_idx == p->tx.kicked_idx)
+		return;
+	dev->txq[txq].stats.kicks += virtqueue_kick(&p->tx, false);
+	if (!p->timer.armed) {
+		p->seen_used = p->tx.last_used;
+		p->seen_ns = p->cpu->now_ns;
+		arm_timer(p, VIRTNET_REAP_NS);
+	}
+	if (p->tx.in_flight >= VIRTNET_REAP_AT)
+		reap(p);
+}
+
+/* ---- what keeps a ring moving ---- */
+
+/* A notification can get lost between two processors' write buffers (and does, in emulators that leave the barrier out). */
+static void check_stall(struct virtnet_pair *p, u64 now_ns)
+{
+	if (!p->tx.in_flight || p->seen_used != p->tx.last_used || virtqueue_has_used(&p->tx)) {
+		p->seen_used = p->tx.last_used;
+		p->seen_ns = now_ns;
+	} else if (now_ns - p->seen_ns >= VIRTNET_STALL_NS) {
+		p->seen_ns = now_ns;
+		p->dev->txq[p->index].stats.requeued++;
+		p->dev->txq[p->index].stats.kicks += virtqueue_kick(&p->tx, true);
+	}
+}
+
+void virtnet_timer(struct timer *t, u64 now_ns)
+{
+	struct virtnet_pair *p = container_of(t, struct virtnet_pair, timer);
+
+	if (p->down) { /* time for the next reset */
+		p->vn->attention = true;
+		napi_schedule(&p->napi);
+		return;
+	}
+	reap(p);
+	check_stall(p, now_ns);
+	refill_and_kick(p);
+	if (p->tx.in_flight && !p->timer.armed && !p->down)
+		arm_timer(p, p->seen_ns == now_ns ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
+}
+
+void virtnet_watchdog(struct net_device *dev, u64 now_ns)
+{
+	struct virtnet *vn = dev->priv;
+	unsigned i;
+
+	for (i = 0; i < vn->nr_pairs; i++)
+		if (!vn->pairs[i].down)
+			check_stall(&vn->pairs[i], now_ns);
+}
+
+void virtnet_reclaim(struct virtnet_pair *p)
+{
+	struct sk_buff *skb;
+	struct skb_buf *b;
+
+	while ((b = virtqueue_detach(&p->rx)) != NULL)
+		skb_buf_put(p->cpu, b);
+	while ((skb = virtqueue_detach(&p->tx)) != NULL) {
+		p->dev->txq[p->index].stats.dropped++;
+		kfree_skb_reason(p->cpu, skb, DROP_FULL_RING);
+	}
+	timer_cancel(&p->cpu->wheel, &p->timer);
+}
+
+int virtnet_poll(struct napi_struct *napi, int budget)
+{
+	struct virtnet_pair *p = container_of(napi, struct virtnet_pair, napi);
+	int work = 0;
+
+	if (unlikely(p->vn->attention))
+		virtnet_attend(p->vn, p->cpu->now_ns);
+	if (!p->down) {
+		reap(p);
+		work = receive_batch(p, budget);
+		if (unlikely(p->rx.lie))
+			halt(p);
+		else
+			refill_and_kick(p);
+	}
+	if (work >= budget)
+		return work;
+	napi_complete(napi, work);
+	if (unlikely(p->vn->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {
+		virtqueue_irq_off(&p->rx);
+		napi_schedule(napi);
+	}
+	return work;
+}
