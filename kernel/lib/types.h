@@ -63,6 +63,10 @@ typedef struct { u32 v; } seq_t;
 #define __noinline      __attribute__((noinline))
 #define __cold          __attribute__((cold))
 
+#ifndef static_assert
+#define static_assert _Static_assert /* C11 has the word in <assert.h>, which is libc's */
+#endif
+
 #define CACHE_LINE 64
 
 #define NSEC_PER_USEC 1000ull

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Many connections, one after the other and at once: all are served, and when TIME_WAIT is over the guest has the memory that
+it had before. tcp_timewait_len is short here, so that the test need not wait for a minute."""
+import os
+import resource
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import make_tap, need_private_network, sysctl
+from qemu import NICS, pick
+from tap import case, check, check_eq, note, run
+
+SEQUENTIAL, CONCURRENT = pick(500, 10000), 1000
+REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n%s\r\n"
+
+
+def one_answer(s):
+    """Status line and whole body of an answer on a connection that stays open."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += s.recv(65536) or b"(closed)\r\n\r\n"
+    head, body = data.split(b"\r\n\r\n", 1)
+    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+    while len(body) < length:
+        part = s.recv(65536)
+        check(part, "the body ends early")
+        body += part
+    return head.split(b"\r\n")[0]
+
+
+def settled(g, start):
+    """What is in use once nothing of the test is left; a minute at most."""
+    for _ in range(60):
+        now = in_use(g)
+        if all(now[k] <= start[k] for k in now):
+            break
+        time.sleep(1)
+    return now
+
+
+def in_use(g):
+    """Memory and objects that connections take."""
+    m = g.metrics()
+    return {k: m[k] for k in m if k.startswith("barewire_in_use")}
+
+
+need_private_network()
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+make_tap()
+sysctl("net.ipv4.ip_local_port_range", "1024 65535")
+for nic in NICS:
+    @case("%s: %d connections one after the other, then %d at once; the memory is back after TIME_WAIT" % (
+        nic, SEQUENTIAL, CONCURRENT))
+    def _(nic=nic):
+        with Guest(nic=nic, cmdline="net.ipv4.tcp_timewait_len=1") as g:
+            g.get("/")
+            start = settled(g, in_use(g))
+            for _ in range(SEQUENTIAL):
+                with socket.create_connection((g.ip, 80), 30) as s:
+                    s.sendall(REQUEST % b"Connection: close\r\n")
+                    check_eq(one_answer(s), b"HTTP/1.1 200 OK")
+                    check_eq(s.recv(1), b"", "the end of the stream")
+            idle = [socket.create_connection((g.ip, 80), 30) for _ in range(CONCURRENT)]
+            check(g.metrics()["TcpCurrEstab"] >= CONCURRENT, "established: %d" % g.metrics()["TcpCurrEstab"])
+            for s in idle:
+                s.sendall(REQUEST % b"")
+            for s in idle:
+                check_eq(one_answer(s), b"HTTP/1.1 200 OK")
+            note("with %d connections: %s" % (CONCURRENT, in_use(g)))
+            for s in idle:
+                s.close()
+            check_eq(settled(g, start), start, "in use")
+
+run()
