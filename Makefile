@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 CORE   := cmdline fiber timer
-NETCORE := dev drop netfilter qdisc skbuff sock stats tap
+NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
 STACK  := $(addprefix core/,$(NETCORE)) net \
           sched/table sched/pfifo sched/pfifo_fast \
           link/ether link/arp link/neigh link/loopback \

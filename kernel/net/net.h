@@ -53,6 +53,7 @@ struct net_cpu {
 	u32 bh_count;             /* >0: softirq is held off or running */
 	u32 dst_gen;              /* a cached dst of another generation is asked again; never 0 */
 	bool in_softirq;
+	bool in_net_tx;           /* the net_tx row runs: what it makes dirty it also flushes */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
 	u32 napi_next;            /* round robin: where net_rx goes on */
@@ -111,6 +112,19 @@ void net_destroy(struct net *net);
 /* Runs the pending softirq rows of this CPU at time now_ns; returns when it next has something to do:
  * now_ns when work is left, TIME_NEVER when nothing is armed. Never re-enters itself. */
 u64 net_poll(struct net_cpu *cpu, u64 now_ns);
+
+/* Where every frame is: rx_frames = rx_done + rx_taken + rx_dropped, and allocs = consumed + dropped + alive. */
+struct net_balance {
+	u64 rx_frames;  /* given to netif_receive_skb() */
+	u64 rx_done;    /* of those: did their work there */
+	u64 rx_taken;   /* of those: went into somebody's queue */
+	u64 rx_dropped; /* of those: died, each with its reason */
+	u64 backlog;    /* wait to be taken in */
+	u64 allocs, consumed, dropped, alive; /* skbs */
+	u64 bufs_alive; /* data buffers outside their pools, those in rx rings included */
+};
+/* Sums over all CPUs; true when both equations hold. For moments when no poll runs. */
+bool net_balance(struct net *net, struct net_balance *b);
 
 /* Sets a row's bit. Safe from hard IRQ and from base. */
 static inline void raise_softirq(struct net_cpu *cpu, enum softirq s)

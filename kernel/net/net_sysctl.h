@@ -15,6 +15,7 @@
 	X(netdev_budget_usecs, "net.core.netdev_budget_usecs", 0, 2000, 1, 1000000, "us", "of one net_rx") \
 	X(netdev_max_backlog, "net.core.netdev_max_backlog", 0, 1000, 1, 65536, "packets",         \
 	  "queued for a CPU by steering and loopback")                                             \
+	X(softirq_times, "net.core.softirq_times", 0, 0, 0, 1, "bool", "measure the time of each softirq row") \
 	X(somaxconn, "net.core.somaxconn", 0, 4096, 1, 65535, "connections", "of an accept queue") \
 	X(rmem_default, "net.core.rmem_default", 0, 212992, 2304, 16777216, "bytes", "socket receive buffer") \
 	X(wmem_default, "net.core.wmem_default", 0, 212992, 4608, 16777216, "bytes", "socket send buffer") \
@@ -95,10 +96,50 @@
 	X(tcp_limit_output_bytes, "net.ipv4.tcp_limit_output_bytes", 0, 1048576, 2048, 16777216, "bytes", "of a flow below TCP") \
 	X(tcp_autocorking, "net.ipv4.tcp_autocorking", 0, 1, 0, 1, "bool", "coalesce small writes")   \
 	X(tcp_mem_pressure, "net.ipv4.tcp_mem", 1, 8192, 16, 1048576, "pages", "pressure begins")  \
-	X(tcp_mem_max, "net.ipv4.tcp_mem", 2, 12288, 16, 1048576, "pages", "all TCP buffers")
+	X(tcp_mem_max, "net.ipv4.tcp_mem", 2, 12288, 16, 1048576, "pages", "all TCP buffers") \
+	/* the built-in server */                                                                  \
+	X(http_max_conns, "http.max_connections", 0, 32768, 8, 131072, "connections", "of one CPU")    \
+	X(http_max_per_addr, "http.max_connections_per_address", 0, 16384, 1, 131072, "connections", \
+	  "of one client address")                                                                 \
+	X(http_line_max, "http.max_line", 0, 8192, 256, 65000, "bytes", "of a request line or a field line") \
+	X(http_head_max, "http.max_head", 0, 32768, 512, 65000, "bytes", "of a request's head")     \
+	X(http_fields_max, "http.max_fields", 0, 100, 4, 1000, "fields", "of a request's head")      \
+	X(http_body_max, "http.max_body", 0, 1099511627776, 0, 4611686018427387904, "bytes", "of a request's body") \
+	X(http_drain_max, "http.max_drain", 0, 1048576, 0, 1073741824, "bytes",                     \
+	  "of a body nobody wants that are read to keep the connection")                           \
+	X(http_head_timeout, "http.head_timeout_ms", 0, 10000, 10, 600000, "ms", "for a whole head")  \
+	X(http_idle_timeout, "http.idle_timeout_ms", 0, 75000, 10, 86400000, "ms", "between requests") \
+	X(http_body_timeout, "http.body_timeout_ms", 0, 10000, 10, 600000, "ms", "a body may be late at any moment") \
+	X(http_body_rate, "http.body_min_rate", 0, 500, 0, 1073741824, "bytes/s", "of a request's body") \
+	X(http_send_timeout, "http.send_timeout_ms", 0, 30000, 10, 600000, "ms", "without the client taking a byte") \
+	X(http_send_rate, "http.send_min_rate", 0, 500, 0, 1073741824, "bytes/s", "a client must take") \
+	X(http_linger_timeout, "http.linger_timeout_ms", 0, 5000, 10, 600000, "ms", \
+	  "to read on after an early end, so that no reset overtakes the answer")                  \
+	X(http_keepalive_max, "http.max_requests", 0, 0, 0, 1000000000, "requests", "of a connection, 0: any number") \
+	X(http_cache_max_age, "http.cache_max_age", 0, 0, 0, 31536000, "s", "Cache-Control of files, 0: none") \
+	X(http_access_log, "http.access_log", 0, 1, 0, 2, "mode", "0 off, 1 kept in a ring (GET /log), 2 on the console too")
 
 struct net_sysctls {
 #define X(field, name, comp, def, min, max, unit, help) s64 field;
 	NET_SYSCTLS(X)
 #undef X
 };
+
+struct net_sysctl_row {
+	const char *name;
+	unsigned component; /* of a name with several values */
+	size_t offset;      /* of the s64 in struct net_sysctls */
+	s64 def, min, max;
+	const char *unit, *help;
+};
+/* The i-th row in the order of this file; NULL past the last. */
+const struct net_sysctl_row *net_sysctl_row(unsigned i);
+void net_sysctl_defaults(struct net_sysctls *s);
+
+struct net;
+/* Sets a tunable by its Linux name on every CPU; several components stand with blanks between them ("4096 131072 6291456").
+ * 0; -ENOENT: no such name; -EINVAL: not a number, or not as many as there are; -ERANGE: outside min..max. Nothing is
+ * changed on error. */
+int net_sysctl_set(struct net *net, const char *name, const char *value);
+/* Its value as text; the length, or -ENOENT. */
+int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t size);

@@ -45,7 +45,8 @@ struct link_ops {
 extern const struct link_ops eth_link_ops; /* link/ether.c */
 extern const struct link_ops raw_link_ops; /* link/loopback.c: bare IP packets */
 
-struct dev_stats { /* per queue; written by the queue's owner CPU */
+/* Per queue; written by the queue's owner CPU. packets and bytes are counted by core/dev.c, both ways; the rest by the driver. */
+struct dev_stats {
 	u64 packets, bytes, dropped, errors;
 	u64 kicks;      /* doorbells rung (tx), refill notifications (rx) */
 	u64 interrupts; /* hard IRQs of this queue */
@@ -106,6 +107,7 @@ enum { IFF_UP = 1, IFF_BROADCAST = 2, IFF_LOOPBACK = 8, IFF_NOARP = 0x80, IFF_PR
 int register_netdev(struct net *net, struct net_device *dev);
 int dev_open(struct net_device *dev);  /* sets IFF_UP, attaches the default qdisc. 0 or -errno */
 void dev_close(struct net_device *dev);
+void unregister_netdev(struct net_device *dev); /* closes it first */
 struct net_device *dev_by_name(struct net *net, const char *name);
 void netif_carrier_on(struct net_device *dev);
 void netif_carrier_off(struct net_device *dev);
@@ -117,6 +119,8 @@ void netif_napi_add(struct net_cpu *cpu, struct net_device *dev, struct napi_str
 /* From hard IRQ or softirq of napi's CPU: it will be polled. Safe against the running poll. */
 static inline void napi_schedule(struct napi_struct *napi)
 {
+	if (!napi->scheduled)
+		napi->cpu->softnet.hardirqs++;
 	napi->scheduled = true;
 	napi->schedules++;
 	__atomic_fetch_or(&napi->cpu->napi_pending, 1ull << napi->index, __ATOMIC_RELAXED);
@@ -124,16 +128,22 @@ static inline void napi_schedule(struct napi_struct *napi)
 }
 /* From poll(): done. The driver then unmasks its interrupt and, if frames came meanwhile, masks and calls napi_schedule() again. */
 void napi_complete(struct napi_struct *napi, int work);
+/* The net_rx row: polls in turns, at most netdev_budget frames and netdev_budget_usecs; what is left stays pending. */
+void net_rx_action(struct net_cpu *cpu);
 
 /* ---- in ---- */
 /* A frame from a device: skb->data at the link header, dev and queue_mapping set. Takes the skb on every path. */
 void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
 /* Queues a frame for this CPU's backlog NAPI (loopback, steering). Takes the skb; dropped with CPU_BACKLOG when full. */
 void netif_rx(struct net_cpu *cpu, struct sk_buff *skb);
+/* The verdict on an skb that a queue below the stack kept back (GRO, reassembly): as if its *_rcv() had returned it. */
+void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason verdict);
 
 /* ---- out ---- */
 /* A finished frame, link header included. Consumes it: tap, checksum and GSO as the device needs, qdisc, ring. */
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
+/* From the stack to the driver, for qdiscs: the queue is not stopped. */
+void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
 /* The net_tx row's device half: qdiscs of woken queues run, one doorbell per dirty queue. */
 void dev_flush(struct net_cpu *cpu);
 /* By a driver: ring full; room again (from its poll). */
@@ -143,6 +153,10 @@ static inline void netif_stop_queue(struct netdev_queue *q)
 	q->stats.stopped++;
 }
 void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q);
+
+/* What net_balance() asks of this room. */
+struct net_balance;
+void dev_balance(struct net_cpu *cpu, struct net_balance *b);
 
 int dev_cpu_init(struct net_cpu *cpu);
 void dev_cpu_destroy(struct net_cpu *cpu);

@@ -34,3 +34,6 @@ static inline enum drop_reason nf_hook(struct net_cpu *cpu, struct sk_buff *skb,
 {
 	return likely(!cpu->nf->nr[hook]) ? RX_OK : nf_hook_slow(cpu, skb, hook, in, out);
 }
+
+int nf_cpu_init(struct net_cpu *cpu);
+void nf_cpu_destroy(struct net_cpu *cpu);

@@ -24,8 +24,7 @@ struct qdisc {
 	struct netdev_queue *txq;
 	struct net_cpu *cpu;
 	u32 qlen, backlog_bytes, limit;
-	u64 packets, bytes, drops, overlimits, requeues, bypassed;
-	struct sk_buff *gso_skb;   /* taken from the discipline but not yet sent */
+	u64 packets, bytes, drops, overlimits, bypassed; /* packets, bytes: sent */
 	struct timer watchdog;     /* throttled until */
 	u64 priv[];                /* ops->priv_size bytes */
 };
@@ -35,6 +34,21 @@ struct qdisc *qdisc_create(struct net_cpu *cpu, struct netdev_queue *txq, const 
 void qdisc_destroy(struct net_cpu *cpu, struct qdisc *q);
 /* Sends while the ring takes it. */
 void qdisc_run(struct net_cpu *cpu, struct qdisc *q);
+/* For disciplines: one skb more or less is queued; kept by whoever links it. */
+static inline void qdisc_added(struct qdisc *q, const struct sk_buff *skb)
+{
+	q->qlen++;
+	q->backlog_bytes += skb->len;
+}
+static inline void qdisc_removed(struct qdisc *q, const struct sk_buff *skb)
+{
+	q->qlen--;
+	q->backlog_bytes -= skb->len;
+}
+/* One word of an option string after the other ("limit", "1000"); false at its end, or when the word is too long. */
+bool qdisc_option(const char **options, char *word, size_t size);
+/* The number of an option: 0, -EINVAL, -ERANGE (outside min..max). */
+int qdisc_option_u32(const char **options, u32 *out, u32 min, u32 max);
 /* Runs again at expires_ns (shapers). */
 void qdisc_watchdog(struct qdisc *q, u64 expires_ns);
 /* Frees skb and counts it as the discipline's drop. */

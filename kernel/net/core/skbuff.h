@@ -31,7 +31,8 @@ struct skb_buf {
 	struct skb_buf *next_free;
 	u64 dma; /* bus address of this header, set once when the pool is filled */
 	u64 owner; /* for debuggers: device ring or skb that last took it */
-	u8 pad[32];
+	struct inbox_msg home; /* on the way to its pool: the first of a chain */
+	u8 pad[24];
 };
 _Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
 #define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf)) /* usable bytes of a buffer */
@@ -97,15 +98,25 @@ struct sk_buff_head {
 };
 
 /* ---- pools ---- */
+#define SKB_CHUNK_ORDER 6 /* 256 KiB: few enough pieces to remember, small enough to find */
 struct skb_pool {
 	struct sk_buff *free_skbs;
 	struct skb_buf *free_bufs;
 	u32 nr_free_skbs, nr_free_bufs, nr_skbs, nr_bufs, low_bufs; /* low_bufs: fewest free ever seen */
 	u64 skb_fail, buf_fail; /* allocations refused */
+	u64 dropped;            /* skbs that died with a reason; the other frees were consumed */
+	s64 in_transit;         /* freed skbs on the way home, over all CPUs together: left here, less arrived here */
+	u64 away;               /* bit per CPU: something of that CPU's waits here to go home */
+	struct sk_buff *home_skbs[MAX_CPUS];
+	struct skb_buf *home_bufs[MAX_CPUS];
+	void **chunks;          /* the memory itself, SKB_CHUNK_ORDER each */
+	u32 nr_chunks;
 };
 /* Fills the CPU's pool with `bytes` of data buffers and as many skbs as fit them. 0 or -ENOMEM. */
 int skb_pool_init(struct net_cpu *cpu, size_t bytes);
 void skb_pool_destroy(struct net_cpu *cpu);
+/* Sends home what was freed here but belongs to other CPUs' pools: once at the end of each poll. */
+void skb_pool_send_home(struct net_cpu *cpu);
 
 /* A raw buffer (for a device's ring), one reference; NULL when the pool is empty (counted). */
 struct skb_buf *skb_buf_alloc(struct net_cpu *cpu);

@@ -27,3 +27,6 @@ static inline void tap_frame(struct net_cpu *cpu, const struct sk_buff *skb, enu
 	if (unlikely(cpu->tap->nr))
 		tap_run(cpu, skb, dir);
 }
+
+int tap_cpu_init(struct net_cpu *cpu);
+void tap_cpu_destroy(struct net_cpu *cpu);

@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT
+ * dev.c - devices: how a frame gets from a driver into the stack and from the stack to a driver.
+ *
+ * Owns cpu->dev (the backlog and its NAPI, the counts of frames) and the list of queues that want a doorbell. The only
+ * place that frees frames on the way in: every *_rcv() above returns a verdict, which is counted here. A tx queue belongs
+ * to one CPU; a frame for another CPU's queue goes through that CPU's inbox. Softirq, or base with softirq held off.
+ */
+#include "net/core/dev.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "net/core/gso.h"
+#include "net/core/qdisc.h"
+#include "net/core/tap.h"
+
+#define WATCHDOG_NS NSEC_PER_SEC
+
+struct dev_cpu {
+	u64 rx_frames, rx_done, rx_taken, rx_dropped; /* see struct net_balance */
+	struct sk_buff_head backlog;
+	struct napi_struct backlog_napi;
+	struct timer watchdog; /* armed while something may be in a ring */
+	struct net_cpu *cpu;
+	bool sent;             /* since the watchdog last looked */
+};
+
+/* ---------------------------------------------------------------- devices */
+
+static void name_device(struct net *net, struct net_device *dev)
+{
+	char name[sizeof(dev->name)], *at = strstr(dev->name, "%d");
+
+	if (!at)
+		return;
+	for (unsigned n = 0; n <= MAX_NETDEVS; n++) {
+		snprintf(name, sizeof(name), "%.*s%u", (int)(at - dev->name), dev->name, n);
+		if (!dev_by_name(net, name))
+			break;
+	}
+	str_copy(dev->name, name, sizeof(dev->name));
+}
+
+int register_netdev(struct net *net, struct net_device *dev)
+{
+	unsigned i;
+
+	if (!dev->nr_txq || dev->nr_txq > MAX_TXQ || dev->nr_rxq > MAX_TXQ)
+		return -EINVAL;
+	for (i = 0; i < MAX_NETDEVS && net->devs[i]; i++)
+		;
+	if (i == MAX_NETDEVS)
+		return -ENOSPC;
+	name_device(net, dev);
+	if (dev_by_name(net, dev->name))
+		return -EEXIST;
+	net->devs[i] = dev;
+	if (i >= net->nr_devs)
+		net->nr_devs = i + 1;
+	dev->ifindex = i + 1;
+	dev->net = net;
+	if (!dev->tx_queue_len)
+		dev->tx_queue_len = 1000;
+	for (unsigned q = 0; q < dev->nr_txq; q++) {
+		struct netdev_queue *txq = &dev->txq[q];
+
+		*txq = (struct netdev_queue){ .dev = dev, .index = (u16)q, .cpu = (u16)(q % net->nr_cpus) };
+		list_init(&txq->dirty_link);
+	}
+	return 0;
+}
+
+void unregister_netdev(struct net_device *dev)
+{
+	dev_close(dev);
+	dev->net->devs[dev->ifindex - 1] = NULL;
+}
+
+struct net_device *dev_by_name(struct net *net, const char *name)
+{
+	for (unsigned i = 0; i < net->nr_devs; i++)
+		if (net->devs[i] && !strcmp(net->devs[i]->name, name))
+			return net->devs[i];
+	return NULL;
+}
+
+static void drop_qdiscs(struct net_device *dev)
+{
+	for (unsigned q = 0; q < dev->nr_txq; q++) {
+		struct netdev_queue *txq = &dev->txq[q];
+
+		if (txq->qdisc)
+			qdisc_destroy(dev->net->cpus[txq->cpu], txq->qdisc);
+		txq->qdisc = NULL;
+		list_del(&txq->dirty_link);
+		txq->dirty = txq->need_flush = txq->stopped = false;
+	}
+}
+
+static int make_qdiscs(struct net_device *dev)
+{
+	int err;
+
+	for (unsigned q = 0; q < dev->nr_txq; q++) {
+		struct netdev_queue *txq = &dev->txq[q];
+
+		txq->qdisc = qdisc_create(dev->net->cpus[txq->cpu], txq, qdisc_table[0]->id, "", &err);
+		if (!txq->qdisc)
+			return err;
+	}
+	return 0;
+}
+
+int dev_open(struct net_device *dev)
+{
+	int err;
+
+	if (dev->flags & IFF_UP)
+		return 0;
+	err = make_qdiscs(dev);
+	if (!err && dev->ops->open)
+		err = dev->ops->open(dev);
+	if (err) {
+		drop_qdiscs(dev);
+		return err;
+	}
+	dev->flags |= IFF_UP;
+	return 0;
+}
+
+void dev_close(struct net_device *dev)
+{
+	if (!(dev->flags & IFF_UP))
+		return;
+	dev->flags &= ~(u32)IFF_UP;
+	if (dev->ops->stop)
+		dev->ops->stop(dev);
+	drop_qdiscs(dev);
+}
+
+void netif_carrier_on(struct net_device *dev)
+{
+	if (dev->carrier)
+		return;
+	dev->carrier = true;
+	log_info("%s: link is up, %u Mbit/s", dev->name, dev->speed_mbit);
+}
+
+void netif_carrier_off(struct net_device *dev)
+{
+	if (!dev->carrier)
+		return;
+	dev->carrier = false;
+	log_info("%s: link is down", dev->name);
+}
+
+/* ---------------------------------------------------------------- in */
+
+void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason verdict)
+{
+	struct dev_cpu *dc = cpu->dev;
+
+	if (verdict == SKB_CONSUMED) {
+		dc->rx_taken++;
+	} else if (verdict == RX_OK) {
+		dc->rx_done++;
+		consume_skb(cpu, skb);
+	} else {
+		dc->rx_dropped++;
+		kfree_skb_reason(cpu, skb, verdict);
+	}
+}
+
+static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	for (unsigned i = 0; i < net_nr_packet_types; i++)
+		if (net_packet_types[i].type == skb->protocol)
+			return net_packet_types[i].rcv(cpu, skb);
+	return DROP_UNHANDLED_PROTO;
+}
+
+void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+	struct dev_stats *rx = &dev->rx[skb->queue_mapping];
+	enum drop_reason verdict;
+
+	cpu->dev->rx_frames++;
+	rx->packets++;
+	rx->bytes += skb->len;
+	skb_reset_mac_header(skb);
+	tap_frame(cpu, skb, TAP_IN);
+	if (unlikely(!(dev->flags & IFF_UP)))
+		verdict = DROP_DEV_READY;
+	else
+		verdict = dev->link->rcv(cpu, skb);
+	if (likely(verdict == RX_OK))
+		verdict = deliver(cpu, skb);
+	netif_rx_verdict(cpu, skb, verdict);
+}
+
+void netif_rx(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct dev_cpu *dc = cpu->dev;
+
+	if (dc->backlog.qlen >= (u64)cpu->sysctl.netdev_max_backlog) {
+		cpu->softnet.dropped++;
+		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		return;
+	}
+	skb_queue_tail(&dc->backlog, skb);
+	if (!dc->backlog_napi.scheduled)
+		napi_schedule(&dc->backlog_napi);
+}
+
+static int backlog_poll(struct napi_struct *napi, int budget)
+{
+	struct net_cpu *cpu = napi->cpu;
+	struct sk_buff *skb;
+	int work = 0;
+
+	while (work < budget && (skb = skb_dequeue(&cpu->dev->backlog))) {
+		netif_receive_skb(cpu, skb);
+		work++;
+	}
+	if (work < budget)
+		napi_complete(napi, work);
+	return work;
+}
+
+/* ---------------------------------------------------------------- out */
+
+static inline void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
+{
+	struct dev_cpu *dc = cpu->dev;
+
+	if (txq->dirty)
+		return;
+	txq->dirty = true;
+	list_add_tail(&txq->dirty_link, &cpu->tx_dirty);
+	if (!cpu->in_net_tx)
+		raise_softirq(cpu, SOFTIRQ_NET_TX);
+	dc->sent = true;
+	if (unlikely(!dc->watchdog.armed))
+		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
+}
+
+void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
+	txq->stats.bytes += skb->len;
+	txq->need_flush = true;
+	mark_dirty(cpu, txq);
+	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
+}
+
+static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	struct qdisc *q = txq->qdisc;
+
+	if (likely(q->ops->can_bypass && !q->qlen && !txq->stopped)) {
+		q->bypassed++;
+		q->packets++;
+		q->bytes += skb->len;
+		dev_hard_xmit(cpu, txq, skb);
+		return;
+	}
+	q->ops->enqueue(cpu, q, skb);
+	qdisc_run(cpu, q);
+}
+
+/* All bytes into the linear part, for a device that cannot gather; RX_OK, or why not. */
+static enum drop_reason linearize(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	STAT_ADD(cpu, CopyOutBytes, skb->data_len);
+	return skb_may_pull(cpu, skb, skb->len) ? RX_OK : DROP_DEV_TX_FAIL;
+}
+
+/* What the device does not do is done here. Then the frame is as it will be on the wire. */
+static inline enum drop_reason fit_to_device(struct net_cpu *cpu, struct sk_buff *skb, u32 features)
+{
+	if (skb->ip_summed == CHECKSUM_PARTIAL && !(features & NETIF_F_HW_CSUM))
+		skb_checksum_help(cpu, skb);
+	if (skb->nr_frags && unlikely(!(features & NETIF_F_SG)))
+		return linearize(cpu, skb);
+	return RX_OK;
+}
+
+static inline void xmit_one(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	enum drop_reason reason = fit_to_device(cpu, skb, txq->dev->features);
+
+	if (likely(reason == RX_OK))
+		queue_xmit(cpu, txq, skb);
+	else
+		kfree_skb_reason(cpu, skb, reason);
+}
+
+static __noinline void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	struct sk_buff_head segs;
+
+	skb_queue_init(&segs);
+	if (!skb_gso_segment(cpu, skb, &segs)) {
+		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		return;
+	}
+	consume_skb(cpu, skb);
+	while ((skb = skb_dequeue(&segs)))
+		xmit_one(cpu, txq, skb);
+}
+
+static inline bool needs_segmentation(const struct sk_buff *skb, u32 features)
+{
+	u32 wanted = skb->gso_type & SKB_GSO_TCPV6 ? NETIF_F_TSO6 : NETIF_F_TSO;
+
+	return skb->gso_size && !(features & wanted);
+}
+
+static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	dev_queue_xmit(cpu, (struct sk_buff *)((u8 *)msg - offsetof(struct sk_buff, cb)));
+}
+
+/* Another CPU owns the queue: one hop through its inbox. */
+static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struct sk_buff *skb)
+{
+	struct inbox_msg *msg = (struct inbox_msg *)skb->cb;
+
+	msg->fn = owner_xmit;
+	if (!inbox_post(cpu, cpu->net->cpus[owner], msg))
+		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+}
+
+void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+	unsigned index = cpu->id < dev->nr_txq ? cpu->id : cpu->id % dev->nr_txq; /* XPS: a CPU has its queue */
+	struct netdev_queue *txq = &dev->txq[index];
+
+	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier)) {
+		kfree_skb_reason(cpu, skb, DROP_DEV_READY);
+		return;
+	}
+	if (unlikely(txq->cpu != cpu->id)) {
+		xmit_elsewhere(cpu, txq->cpu, skb);
+		return;
+	}
+	skb->queue_mapping = (u16)index;
+	tap_frame(cpu, skb, TAP_OUT);
+	if (unlikely(needs_segmentation(skb, dev->features)))
+		xmit_segments(cpu, txq, skb);
+	else
+		xmit_one(cpu, txq, skb);
+}
+
+void dev_flush(struct net_cpu *cpu)
+{
+	while (!list_empty(&cpu->tx_dirty)) {
+		struct netdev_queue *txq = list_first(&cpu->tx_dirty, struct netdev_queue, dirty_link);
+
+		if (txq->qdisc->qlen)
+			qdisc_run(cpu, txq->qdisc);
+		list_del(&txq->dirty_link);
+		txq->dirty = false;
+		if (txq->need_flush) {
+			txq->need_flush = false;
+			if (txq->dev->ops->flush)
+				txq->dev->ops->flush(txq->dev, txq->index);
+		}
+	}
+}
+
+void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q)
+{
+	if (!q->stopped)
+		return;
+	q->stopped = false;
+	if (q->qdisc && q->qdisc->qlen)
+		mark_dirty(cpu, q);
+}
+
+/* ---------------------------------------------------------------- watchdog */
+
+/* Looks at the devices whose queues this CPU owns; true while one of them has work in hand. */
+static bool watch_device(struct net_cpu *cpu, struct net_device *dev)
+{
+	bool busy = false, ours = false;
+
+	for (unsigned q = 0; q < dev->nr_txq; q++) {
+		const struct netdev_queue *txq = &dev->txq[q];
+
+		if (txq->cpu != cpu->id)
+			continue;
+		ours = true;
+		busy |= txq->stopped || (txq->qdisc && txq->qdisc->qlen);
+	}
+	if (ours && dev->ops->watchdog)
+		dev->ops->watchdog(dev, cpu->now_ns);
+	return busy;
+}
+
+static void watchdog_fn(struct timer *t, u64 now_ns)
+{
+	struct dev_cpu *dc = container_of(t, struct dev_cpu, watchdog);
+	struct net_cpu *cpu = dc->cpu;
+	bool again = dc->sent;
+
+	dc->sent = false;
+	for (unsigned i = 0; i < cpu->net->nr_devs; i++) {
+		struct net_device *dev = cpu->net->devs[i];
+
+		if (dev && dev->flags & IFF_UP)
+			again |= watch_device(cpu, dev);
+	}
+	if (again)
+		timer_arm(&cpu->wheel, t, now_ns + WATCHDOG_NS);
+}
+
+/* ---------------------------------------------------------------- this room */
+
+void dev_balance(struct net_cpu *cpu, struct net_balance *b)
+{
+	b->rx_frames += cpu->dev->rx_frames;
+	b->rx_done += cpu->dev->rx_done;
+	b->rx_taken += cpu->dev->rx_taken;
+	b->rx_dropped += cpu->dev->rx_dropped;
+	b->backlog += cpu->dev->backlog.qlen;
+}
+
+int dev_cpu_init(struct net_cpu *cpu)
+{
+	struct dev_cpu *dc = kzalloc(sizeof(*dc));
+
+	if (!dc)
+		return -ENOMEM;
+	dc->cpu = cpu;
+	skb_queue_init(&dc->backlog);
+	timer_init(&dc->watchdog, watchdog_fn);
+	netif_napi_add(cpu, NULL, &dc->backlog_napi, backlog_poll, 0);
+	cpu->dev = dc;
+	return 0;
+}
+
+void dev_cpu_destroy(struct net_cpu *cpu)
+{
+	if (!cpu->dev)
+		return;
+	timer_cancel(&cpu->wheel, &cpu->dev->watchdog);
+	skb_queue_purge(cpu, &cpu->dev->backlog, DROP_DEV_READY);
+	kfree(cpu->dev);
+	cpu->dev = NULL;
+}

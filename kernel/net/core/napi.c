@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ * napi.c - the net_rx row of softirq: poll functions in turns under a budget of frames and of time (FEATURES RX5).
+ *
+ * Owns cpu->napi[] and napi_next. A poll function keeps its turn as long as it takes its whole weight; when it takes
+ * less it has called napi_complete() and its interrupt is on again. The pending bit is cleared before the poll, so that
+ * an interrupt during it is not lost.
+ */
+#include "net/core/dev.h"
+
+void netif_napi_add(struct net_cpu *cpu, struct net_device *dev, struct napi_struct *napi,
+		    int (*poll)(struct napi_struct *, int), int weight)
+{
+	BUG_ON(cpu->nr_napi == MAX_NAPI);
+	*napi = (struct napi_struct){ .cpu = cpu, .dev = dev, .poll = poll, .weight = weight };
+	napi->index = (u8)cpu->nr_napi;
+	cpu->napi[cpu->nr_napi++] = napi;
+}
+
+void napi_complete(struct napi_struct *napi, int work)
+{
+	napi->scheduled = false;
+	napi->completes++;
+}
+
+/* The next pending one at or behind napi_next, going round. */
+static inline unsigned next_index(struct net_cpu *cpu, u64 pending)
+{
+	u64 behind = pending & (~0ull << cpu->napi_next);
+	unsigned i = (unsigned)__builtin_ctzll(behind ? behind : pending);
+
+	cpu->napi_next = (i + 1) % MAX_NAPI;
+	return i;
+}
+
+static inline int napi_poll(struct net_cpu *cpu, struct napi_struct *napi)
+{
+	u64 bit = 1ull << napi->index;
+	int work;
+
+	__atomic_fetch_and(&cpu->napi_pending, ~bit, __ATOMIC_RELAXED);
+	work = napi->poll(napi, napi->weight ? napi->weight : (int)cpu->sysctl.dev_weight);
+	napi->polls++;
+	napi->frames += (u64)work;
+	if (napi->scheduled)
+		__atomic_fetch_or(&cpu->napi_pending, bit, __ATOMIC_RELAXED);
+	return work;
+}
+
+void net_rx_action(struct net_cpu *cpu)
+{
+	s64 budget = cpu->sysctl.netdev_budget;
+	u64 until = 0, pending;
+	int work;
+
+	while ((pending = READ_ONCE(cpu->napi_pending))) {
+		if (until && (budget <= 0 || clock_ns() >= until)) {
+			cpu->softnet.time_squeeze++;
+			raise_softirq(cpu, SOFTIRQ_NET_RX);
+			return;
+		}
+		if (!until) /* the first turn is always taken, and often the only one: no clock is read for it */
+			until = cpu->now_ns + (u64)cpu->sysctl.netdev_budget_usecs * NSEC_PER_USEC;
+		work = napi_poll(cpu, cpu->napi[next_index(cpu, pending)]);
+		cpu->softnet.processed += (u64)work;
+		budget -= work;
+	}
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ * net_sysctl.c - tunables by name: the table made of NET_SYSCTLS, and how each CPU's copy is set. Control path.
+ */
+#include "net/net.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+
+#define MAX_COMPONENTS 3
+
+static const struct net_sysctl_row rows[] = {
+#define X(field, name, comp, def, min, max, unit, help)                                            \
+	{ name, comp, offsetof(struct net_sysctls, field), def, min, max, unit, help },
+	NET_SYSCTLS(X)
+#undef X
+};
+
+const struct net_sysctl_row *net_sysctl_row(unsigned i)
+{
+	return i < ARRAY_SIZE(rows) ? &rows[i] : NULL;
+}
+
+static inline s64 *value_of(struct net_sysctls *s, const struct net_sysctl_row *r)
+{
+	return (s64 *)((u8 *)s + r->offset);
+}
+
+void net_sysctl_defaults(struct net_sysctls *s)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+		*value_of(s, &rows[i]) = rows[i].def;
+}
+
+/* The rows of a name, in the order of their components; how many there are. */
+static unsigned find_rows(const char *name, const struct net_sysctl_row *out[MAX_COMPONENTS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows) && n < MAX_COMPONENTS; i++)
+		if (!strcmp(rows[i].name, name))
+			out[n++] = &rows[i];
+	return n;
+}
+
+/* Takes one blank-separated number off *s: 0, -EINVAL, -ERANGE. */
+static int take_number(const char **s, s64 *out)
+{
+	char word[32];
+	unsigned n = 0;
+
+	while (**s == ' ' || **s == '\t')
+		(*s)++;
+	while (**s && **s != ' ' && **s != '\t' && **s != '\n') {
+		if (n + 1 == sizeof(word))
+			return -EINVAL;
+		word[n++] = *(*s)++;
+	}
+	word[n] = 0;
+	return str_to_s64(word, out);
+}
+
+static bool only_blanks(const char *s)
+{
+	while (*s == ' ' || *s == '\t' || *s == '\n')
+		s++;
+	return !*s;
+}
+
+int net_sysctl_set(struct net *net, const char *name, const char *value)
+{
+	const struct net_sysctl_row *row[MAX_COMPONENTS];
+	unsigned nr = find_rows(name, row), i;
+	s64 v[MAX_COMPONENTS];
+	struct net_cpu *cpu;
+	int err;
+
+	if (!nr)
+		return -ENOENT;
+	for (unsigned k = 0; k < nr; k++) {
+		err = take_number(&value, &v[k]);
+		if (err)
+			return err;
+		if (v[k] < row[k]->min || v[k] > row[k]->max)
+			return -ERANGE;
+	}
+	if (!only_blanks(value))
+		return -EINVAL;
+	for_each_cpu(net, cpu, i)
+		for (unsigned k = 0; k < nr; k++)
+			WRITE_ONCE(*value_of(&cpu->sysctl, row[k]), v[k]); /* whole words: no CPU sees half of one */
+	return 0;
+}
+
+int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t size)
+{
+	const struct net_sysctl_row *row[MAX_COMPONENTS];
+	unsigned nr = find_rows(name, row);
+	int len = 0;
+
+	if (!nr)
+		return -ENOENT;
+	for (unsigned k = 0; k < nr; k++)
+		len += scnprintf(buf + len, size - (size_t)len, "%s%lld", k ? " " : "",
+				 (long long)*value_of(&net->cpus[0]->sysctl, row[k]));
+	return len;
+}

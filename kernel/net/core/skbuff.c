@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT
+ * skbuff.c - the pools of a CPU and the life of an skb: allocation, clones, the end (FEATURES RX7, TX6).
+ *
+ * Owns cpu->skb_pool. Metadata and data buffers are carved once, at start, from chunks of pages; taking and giving back
+ * is a push or a pop, and only what an owner may read before it writes is initialised. What was freed on a CPU that
+ * does not own it waits in home_skbs and home_bufs and goes home as one chain per poll. Bytes: skb_data.c.
+ */
+#include "net/core/skbuff.h"
+#include "lib/errno.h"
+#include "lib/poison.h"
+
+#define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
+#define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff), (size_t)CACHE_LINE)
+
+_Static_assert(CHUNK_BYTES % SKB_BUF_SIZE == 0, "buffers fill a chunk");
+_Static_assert(SKB_HEADROOM < SKB_BUF_ROOM, "headroom leaves room");
+_Static_assert(sizeof(struct inbox_msg) <= sizeof(((struct sk_buff *)0)->cb), "an skb can be a message");
+
+/* ---- free lists. What lies there is poisoned but for the link ---- */
+
+static inline void push_skb(struct skb_pool *pool, struct sk_buff *skb)
+{
+	skb->next = pool->free_skbs;
+	pool->free_skbs = skb;
+	pool->nr_free_skbs++;
+	mem_poison(&skb->prev, sizeof(*skb) - offsetof(struct sk_buff, prev));
+}
+
+static inline struct sk_buff *pop_skb(struct skb_pool *pool)
+{
+	struct sk_buff *skb = pool->free_skbs;
+
+	if (unlikely(!skb)) {
+		pool->skb_fail++;
+		return NULL;
+	}
+	mem_unpoison(skb, sizeof(*skb));
+	pool->free_skbs = skb->next;
+	pool->nr_free_skbs--;
+	return skb;
+}
+
+static inline void push_buf(struct skb_pool *pool, struct skb_buf *b)
+{
+	b->next_free = pool->free_bufs;
+	pool->free_bufs = b;
+	pool->nr_free_bufs++;
+	mem_poison(b + 1, SKB_BUF_ROOM);
+}
+
+static inline struct skb_buf *pop_buf(struct skb_pool *pool)
+{
+	struct skb_buf *b = pool->free_bufs;
+
+	if (unlikely(!b)) {
+		pool->buf_fail++;
+		return NULL;
+	}
+	pool->free_bufs = b->next_free;
+	if (--pool->nr_free_bufs < pool->low_bufs)
+		pool->low_bufs = pool->nr_free_bufs;
+	b->refs = 1;
+	mem_unpoison(b + 1, SKB_BUF_ROOM);
+	return b;
+}
+
+/* ---- pools ---- */
+
+static void *pool_chunk(struct skb_pool *pool)
+{
+	void *p = pages_alloc(SKB_CHUNK_ORDER);
+
+	if (p)
+		pool->chunks[pool->nr_chunks++] = p;
+	return p;
+}
+
+static bool fill_bufs(struct net_cpu *cpu, unsigned chunks)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	while (chunks--) {
+		u8 *p = pool_chunk(pool);
+
+		if (!p)
+			return false;
+		for (size_t off = 0; off < CHUNK_BYTES; off += SKB_BUF_SIZE) {
+			struct skb_buf *b = (struct skb_buf *)(p + off);
+
+			*b = (struct skb_buf){ .cpu = (u16)cpu->id, .dma = dma_addr(b) };
+			push_buf(pool, b);
+			pool->nr_bufs++;
+		}
+	}
+	pool->low_bufs = pool->nr_bufs;
+	return true;
+}
+
+static bool fill_skbs(struct net_cpu *cpu, unsigned chunks)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	while (chunks--) {
+		u8 *p = pool_chunk(pool);
+
+		if (!p)
+			return false;
+		for (size_t off = 0; off + sizeof(struct sk_buff) <= CHUNK_BYTES; off += SKB_STRIDE) {
+			struct sk_buff *skb = (struct sk_buff *)(p + off);
+
+			skb->cpu = (u8)cpu->id;
+			push_skb(pool, skb);
+			pool->nr_skbs++;
+		}
+	}
+	return true;
+}
+
+int skb_pool_init(struct net_cpu *cpu, size_t bytes)
+{
+	unsigned buf_chunks = (unsigned)DIV_ROUND_UP(MAX(bytes, (size_t)1), CHUNK_BYTES);
+	size_t nr_skbs = buf_chunks * (CHUNK_BYTES / SKB_BUF_SIZE) * 3 / 2; /* clones have no buffer of their own */
+	unsigned skb_chunks = (unsigned)DIV_ROUND_UP(nr_skbs, CHUNK_BYTES / SKB_STRIDE);
+	struct skb_pool *pool = kzalloc(sizeof(*pool));
+
+	cpu->skb_pool = pool;
+	if (!pool)
+		return -ENOMEM;
+	pool->chunks = kmalloc((buf_chunks + skb_chunks) * sizeof(void *));
+	if (pool->chunks && fill_bufs(cpu, buf_chunks) && fill_skbs(cpu, skb_chunks))
+		return 0;
+	skb_pool_destroy(cpu);
+	return -ENOMEM;
+}
+
+void skb_pool_destroy(struct net_cpu *cpu)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	if (!pool)
+		return;
+	for (u32 i = 0; i < pool->nr_chunks; i++) {
+		mem_unpoison(pool->chunks[i], CHUNK_BYTES);
+		pages_free(pool->chunks[i], SKB_CHUNK_ORDER);
+	}
+	kfree(pool->chunks);
+	kfree(pool);
+	cpu->skb_pool = NULL;
+}
+
+/* ---- the way home. The first of a chain is the message ---- */
+
+static void skbs_came_home(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = (struct sk_buff *)((u8 *)msg - offsetof(struct sk_buff, cb)), *next;
+
+	for (; skb; skb = next) {
+		next = skb->next;
+		cpu->skb_pool->in_transit--;
+		push_skb(cpu->skb_pool, skb);
+	}
+}
+
+static void bufs_came_home(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct skb_buf *b = container_of(msg, struct skb_buf, home), *next;
+
+	for (; b; b = next) {
+		next = b->next_free;
+		push_buf(cpu->skb_pool, b);
+	}
+}
+
+static bool send_skbs_home(struct net_cpu *cpu, struct net_cpu *to)
+{
+	struct sk_buff *skb = cpu->skb_pool->home_skbs[to->id];
+	struct inbox_msg *msg;
+
+	if (!skb)
+		return true;
+	msg = (struct inbox_msg *)skb->cb;
+	msg->fn = skbs_came_home;
+	if (!inbox_post(cpu, to, msg))
+		return false;
+	cpu->skb_pool->home_skbs[to->id] = NULL;
+	return true;
+}
+
+static bool send_bufs_home(struct net_cpu *cpu, struct net_cpu *to)
+{
+	struct skb_buf *b = cpu->skb_pool->home_bufs[to->id];
+
+	if (!b)
+		return true;
+	b->home.fn = bufs_came_home;
+	if (!inbox_post(cpu, to, &b->home))
+		return false;
+	cpu->skb_pool->home_bufs[to->id] = NULL;
+	return true;
+}
+
+void skb_pool_send_home(struct net_cpu *cpu)
+{
+	u64 away = cpu->skb_pool->away;
+
+	for (; away; away &= away - 1) {
+		struct net_cpu *to = cpu->net->cpus[__builtin_ctzll(away)];
+
+		if (send_skbs_home(cpu, to) && send_bufs_home(cpu, to))
+			cpu->skb_pool->away &= ~(1ull << to->id);
+	}
+}
+
+static __noinline void skb_leave(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	skb->next = pool->home_skbs[skb->cpu];
+	pool->home_skbs[skb->cpu] = skb;
+	pool->in_transit++;
+	pool->away |= 1ull << skb->cpu;
+}
+
+static __noinline void buf_leave(struct net_cpu *cpu, struct skb_buf *b)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	b->next_free = pool->home_bufs[b->cpu];
+	pool->home_bufs[b->cpu] = b;
+	pool->away |= 1ull << b->cpu;
+}
+
+/* ---- buffers ---- */
+
+struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
+{
+	return pop_buf(cpu->skb_pool);
+}
+
+void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b)
+{
+	BUG_ON(!b->refs);
+	if (--b->refs)
+		return;
+	if (likely(b->cpu == cpu->id))
+		push_buf(cpu->skb_pool, b);
+	else
+		buf_leave(cpu, b);
+}
+
+/* ---- skbs ---- */
+
+/* All that an owner may read before it writes; cb, ip, hash sources and offsets of CHECKSUM_PARTIAL are not among it. */
+static inline void skb_reset(struct sk_buff *skb, struct skb_buf *b, unsigned off)
+{
+	u8 *room = skb_buf_room(b);
+
+	skb->next = skb->prev = NULL;
+	skb->head = room;
+	skb->data = skb->tail = room + off;
+	skb->end = room + SKB_BUF_ROOM;
+	skb->len = skb->data_len = 0;
+	skb->buf = b;
+	skb->dev = NULL;
+	skb->sk = NULL;
+	skb->destructor = NULL;
+	skb->mac_header = skb->network_header = skb->transport_header = SKB_NO_OFFSET;
+	skb->protocol = 0;
+	skb->ip_summed = CHECKSUM_NONE;
+	skb->pkt_type = PACKET_HOST;
+	skb->gso_type = skb->nr_frags = 0;
+	skb->gso_size = skb->gso_segs = 0;
+	skb->queue_mapping = 0;
+	skb->cloned = 0;
+	skb->hash = skb->mark = 0;
+	skb->truesize = SKB_BUF_SIZE + sizeof(*skb);
+	skb->tstamp_ns = 0;
+	skb->nfct = NULL;
+}
+
+struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len)
+{
+	struct sk_buff *skb;
+
+	BUG_ON(off > SKB_BUF_ROOM || len > SKB_BUF_ROOM - off);
+	skb = pop_skb(cpu->skb_pool);
+	if (unlikely(!skb))
+		return NULL;
+	STAT(cpu, SkbAllocs);
+	skb_reset(skb, buf, off);
+	skb->tail += len;
+	skb->len = len;
+	return skb;
+}
+
+struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
+{
+	struct skb_buf *b = pop_buf(cpu->skb_pool);
+	struct sk_buff *skb;
+
+	if (unlikely(!b))
+		return NULL;
+	skb = build_skb(cpu, b, headroom, 0);
+	if (unlikely(!skb))
+		push_buf(cpu->skb_pool, b);
+	return skb;
+}
+
+static inline void put_frags(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	for (unsigned i = 0; i < skb->nr_frags; i++)
+		if (skb->frags[i].buf)
+			skb_buf_put(cpu, skb->frags[i].buf);
+}
+
+static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	STAT(cpu, SkbFrees);
+	if (skb->destructor)
+		skb->destructor(skb);
+	if (skb->nr_frags)
+		put_frags(cpu, skb);
+	skb_buf_put(cpu, skb->buf);
+	if (likely(skb->cpu == cpu->id))
+		push_skb(cpu->skb_pool, skb);
+	else
+		skb_leave(cpu, skb);
+}
+
+void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	skb_free(cpu, skb);
+}
+
+void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)
+{
+	BUG_ON((unsigned)reason >= DROP_MAX);
+	if (reason != RX_OK) {
+		cpu->drops[reason]++;
+		cpu->skb_pool->dropped++;
+	}
+	skb_free(cpu, skb);
+}
+
+struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, unsigned len)
+{
+	struct sk_buff *skb;
+	struct skb_buf *b;
+	unsigned n;
+
+	if (len > 65536)
+		return NULL;
+	skb = alloc_skb(cpu, headroom);
+	if (!skb)
+		return NULL;
+	n = MIN(len, (unsigned)SKB_BUF_ROOM - headroom);
+	skb_put(skb, n);
+	for (len -= n; len; len -= n) {
+		n = MIN(len, (unsigned)SKB_BUF_ROOM);
+		b = pop_buf(cpu->skb_pool);
+		if (!b || !skb_add_frag(skb, b, skb_buf_room(b), n)) {
+			if (b)
+				push_buf(cpu->skb_pool, b);
+			consume_skb(cpu, skb);
+			return NULL;
+		}
+	}
+	return skb;
+}
+
+/* From head to nfct: what both refer to. cb belongs to the owner of each. */
+#define CLONE_FROM offsetof(struct sk_buff, head)
+#define CLONE_TO   offsetof(struct sk_buff, cb)
+
+struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct sk_buff *c = pop_skb(cpu->skb_pool);
+	u8 home;
+
+	if (unlikely(!c))
+		return NULL;
+	STAT(cpu, SkbAllocs);
+	home = c->cpu;
+	skb->cloned = 1;
+	memcpy((u8 *)c + CLONE_FROM, (u8 *)skb + CLONE_FROM, CLONE_TO - CLONE_FROM);
+	c->cpu = home;
+	c->next = c->prev = NULL;
+	c->sk = NULL;
+	c->destructor = NULL;
+	skb_buf_get(skb->buf);
+	for (unsigned i = 0; i < skb->nr_frags; i++) {
+		c->frags[i] = skb->frags[i];
+		if (c->frags[i].buf)
+			skb_buf_get(c->frags[i].buf);
+	}
+	return c;
+}
+
+/* Appends data_len bytes of src's frags to dst in fresh buffers. */
+static bool copy_frags(struct net_cpu *cpu, struct sk_buff *dst, const struct sk_buff *src)
+{
+	unsigned off = skb_headlen(src), left = src->data_len, n;
+	struct skb_buf *b;
+
+	for (; left; left -= n, off += n) {
+		n = MIN(left, (unsigned)SKB_BUF_ROOM);
+		b = pop_buf(cpu->skb_pool);
+		if (!b)
+			return false;
+		if (!skb_add_frag(dst, b, skb_buf_room(b), n)) {
+			push_buf(cpu->skb_pool, b);
+			return false;
+		}
+		skb_copy_bits(src, off, skb_buf_room(b), n);
+	}
+	return true;
+}
+
+struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	struct sk_buff *c = alloc_skb(cpu, skb_headroom(skb));
+	struct skb_buf *b;
+	u32 truesize;
+	u8 home;
+
+	if (!c)
+		return NULL;
+	b = c->buf;
+	home = c->cpu;
+	truesize = c->truesize;
+	memcpy((u8 *)c + CLONE_FROM, (const u8 *)skb + CLONE_FROM, CLONE_TO - CLONE_FROM);
+	c->cpu = home;
+	c->sk = NULL;
+	c->destructor = NULL;
+	c->cloned = 0;
+	c->truesize = truesize;
+	c->buf = b;
+	c->head = skb_buf_room(b);
+	c->data = c->head + skb_headroom(skb);
+	c->tail = c->data + skb_headlen(skb);
+	c->end = c->head + SKB_BUF_ROOM;
+	c->nr_frags = 0;
+	c->data_len = 0;
+	c->len = skb_headlen(skb);
+	memcpy(c->head, skb->head, (size_t)(skb->tail - skb->head)); /* link and network headers stand before data */
+	if (copy_frags(cpu, c, skb))
+		return c;
+	consume_skb(cpu, c);
+	return NULL;
+}
+
+void skb_queue_purge(struct net_cpu *cpu, struct sk_buff_head *q, enum drop_reason reason)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(q)))
+		kfree_skb_reason(cpu, skb, reason);
+}

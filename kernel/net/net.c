@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ * net.c - the stack as a whole: its tables, its making, and the heartbeat net_poll().
+ *
+ * The only file that sees every room. All dispatch of the stack stands here as constant tables: EtherTypes, IP
+ * protocols, softirq rows in the order of the data path, rooms in the order of their making.
+ */
+#include "net/net.h"
+#include "lib/errno.h"
+#include "net/core/dev.h"
+#include "net/core/netfilter.h"
+#include "net/core/tap.h"
+#include "net/ipv4/icmp.h"
+#include "net/ipv4/ip.h"
+#include "net/ipv4/udp.h"
+#include "net/link/arp.h"
+#include "net/link/loopback.h"
+#include "net/link/neigh.h"
+#include "net/socket/socket.h"
+#include "net/tcp/tcp.h"
+#include "net/wire/ether.h"
+
+/* ---------------------------------------------------------------- tables */
+
+const struct packet_type net_packet_types[] = {
+	{ ETH_P_IP, ip_rcv },
+	{ ETH_P_ARP, arp_rcv },
+};
+const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
+
+const struct inet_protocol *const net_inet_protocols[256] = {
+	[IPPROTO_ICMP] = &icmp_protocol,
+	[IPPROTO_TCP] = &tcp_protocol,
+	[IPPROTO_UDP] = &udp_protocol,
+};
+
+/* The rooms of a CPU, lowest first; undone in the opposite order. */
+static const struct room {
+	int (*init)(struct net_cpu *cpu);
+	void (*destroy)(struct net_cpu *cpu);
+} rooms[] = {
+	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
+	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
+	{ ip_cpu_init, ip_cpu_destroy },         { udp_cpu_init, udp_cpu_destroy },
+	{ tcp_cpu_init, tcp_cpu_destroy },       { socket_cpu_init, socket_cpu_destroy },
+};
+
+/* ---------------------------------------------------------------- the heartbeat */
+
+#define POLL_ROUNDS   10                  /* of net_poll(), then the application has its turn */
+#define POLL_TIME_NS  (2 * NSEC_PER_MSEC) /* likewise */
+#define TIMER_BATCH   1024u               /* timers in one round */
+#define INBOX_BATCH   256                 /* messages from one CPU in one round */
+#define HOME_RETRY_NS NSEC_PER_MSEC       /* a full inbox is tried again */
+
+static void run_inbox(struct net_cpu *cpu)
+{
+	for (unsigned from = 0; from < cpu->net->nr_cpus; from++) {
+		struct inbox_msg *msg;
+		int n = 0;
+
+		if (!cpu->inbox[from])
+			continue;
+		while (n++ < INBOX_BATCH && (msg = ring_get(cpu->inbox[from])))
+			msg->fn(cpu, msg);
+		if (ring_len(cpu->inbox[from]))
+			raise_softirq(cpu, SOFTIRQ_INBOX);
+	}
+}
+
+static void run_timers(struct net_cpu *cpu)
+{
+	if (timer_wheel_run(&cpu->wheel, cpu->now_ns, TIMER_BATCH) == TIMER_BATCH)
+		raise_softirq(cpu, SOFTIRQ_TIMER);
+}
+
+static void run_net_tx(struct net_cpu *cpu)
+{
+	cpu->in_net_tx = true;
+	tcp_flush(cpu);
+	dev_flush(cpu);
+	cpu->in_net_tx = false;
+}
+
+static void (*const softirq_rows[NR_SOFTIRQS])(struct net_cpu *) = {
+	[SOFTIRQ_INBOX] = run_inbox,
+	[SOFTIRQ_TIMER] = run_timers,
+	[SOFTIRQ_NET_RX] = net_rx_action,
+	[SOFTIRQ_NET_TX] = run_net_tx,
+};
+
+static inline void run_row(struct net_cpu *cpu, enum softirq s)
+{
+	u64 start;
+
+	cpu->softnet.runs[s]++;
+	if (likely(!cpu->sysctl.softirq_times)) {
+		softirq_rows[s](cpu);
+		return;
+	}
+	start = clock_ns();
+	softirq_rows[s](cpu);
+	cpu->softnet.cycles[s] += clock_ns() - start;
+}
+
+/* One walk over the rows. A row raised by an earlier one runs in the same walk. */
+static inline void run_pending(struct net_cpu *cpu)
+{
+	for (unsigned s = 0; s < NR_SOFTIRQS; s++) {
+		if (!(READ_ONCE(cpu->pending) & 1u << s))
+			continue;
+		__atomic_fetch_and(&cpu->pending, ~(1u << s), __ATOMIC_ACQUIRE);
+		run_row(cpu, s);
+	}
+}
+
+/* Time goes on during long polls, and never back. */
+static inline bool time_is_over(struct net_cpu *cpu, u64 until)
+{
+	u64 now = clock_ns();
+
+	if (now > cpu->now_ns)
+		cpu->now_ns = now;
+	return now >= until;
+}
+
+u64 net_poll(struct net_cpu *cpu, u64 now_ns)
+{
+	u64 until, next;
+	unsigned round = 0;
+
+	if (cpu->bh_count)
+		return now_ns;
+	cpu->bh_count++;
+	barrier();
+	cpu->in_softirq = true;
+	cpu->softnet.polls++;
+	if (now_ns > cpu->now_ns)
+		cpu->now_ns = now_ns;
+	until = cpu->now_ns + POLL_TIME_NS;
+	if (timer_wheel_next(&cpu->wheel) <= cpu->now_ns)
+		raise_softirq(cpu, SOFTIRQ_TIMER);
+
+	while (softirq_pending(cpu)) {
+		if (round++) {
+			cpu->softnet.restarts++;
+			if (round > POLL_ROUNDS || time_is_over(cpu, until))
+				break;
+		}
+		run_pending(cpu);
+	}
+
+	if (unlikely(cpu->skb_pool->away))
+		skb_pool_send_home(cpu);
+	next = softirq_pending(cpu) ? cpu->now_ns : timer_wheel_next(&cpu->wheel);
+	if (unlikely(cpu->skb_pool->away))
+		next = MIN(next, cpu->now_ns + HOME_RETRY_NS);
+	cpu->in_softirq = false;
+	barrier();
+	cpu->bh_count--;
+	return next;
+}
+
+void bh_enable_slow(struct net_cpu *cpu)
+{
+	net_poll(cpu, clock_ns());
+}
+
+bool inbox_post(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg)
+{
+	if (!ring_put(to->inbox[from->id], msg))
+		return false;
+	__atomic_fetch_or(&to->pending, 1u << SOFTIRQ_INBOX, __ATOMIC_RELEASE);
+	cpu_kick(to->id);
+	return true;
+}
+
+/* ---------------------------------------------------------------- making and unmaking */
+
+struct inbox {
+	struct ring ring;
+	void *slots[INBOX_SLOTS];
+};
+#define INBOX_ORDER 2 /* pages: a ring's lines are aligned, which kmalloc does not promise */
+_Static_assert(sizeof(struct inbox) <= 4096u << INBOX_ORDER, "an inbox fits its pages");
+
+static struct ring *inbox_create(void)
+{
+	struct inbox *in = pages_alloc(INBOX_ORDER);
+
+	if (!in)
+		return NULL;
+	ring_init(&in->ring, in->slots, INBOX_SLOTS);
+	return &in->ring;
+}
+
+/* Independent keys from one seed: SipHash of a label under each half of it. */
+static struct siphash_key derive_key(const u8 seed[32], u64 label)
+{
+	struct siphash_key half[2], out;
+
+	memcpy(half, seed, sizeof(half));
+	for (u64 i = 0; i < 2; i++)
+		out.k[i] = siphash_2u64(label, i, &half[0]) ^ siphash_2u64(i, label, &half[1]);
+	return out;
+}
+
+static size_t pool_bytes(const struct net_params *p)
+{
+	u64 free_bytes, total;
+
+	if (p->skb_pool_bytes)
+		return p->skb_pool_bytes;
+	mem_totals(&free_bytes, &total);
+	return CLAMP(free_bytes / 4 / p->nr_cpus, 2ull << 20, 64ull << 20);
+}
+
+static struct net_cpu *cpu_create(struct net *net, unsigned id, const struct net_params *p)
+{
+	struct net_cpu *cpu = kzalloc(sizeof(*cpu));
+
+	if (!cpu)
+		return NULL;
+	net->cpus[id] = cpu;
+	cpu->net = net;
+	cpu->id = id;
+	cpu->now_ns = p->now_ns;
+	cpu->dst_gen = 1;
+	cpu->fibers = p->fibers[id];
+	if (cpu->fibers)
+		cpu->fibers->hold = &cpu->bh_count;
+	list_init(&cpu->tx_dirty);
+	net_sysctl_defaults(&cpu->sysctl);
+	timer_wheel_init(&cpu->wheel, p->now_ns);
+	for (unsigned from = 0; from < p->nr_cpus; from++)
+		if (from != id && !(cpu->inbox[from] = inbox_create()))
+			return NULL;
+	return skb_pool_init(cpu, pool_bytes(p)) ? NULL : cpu;
+}
+
+static void cpu_destroy(struct net_cpu *cpu)
+{
+	for (unsigned from = 0; from < MAX_CPUS; from++)
+		if (cpu->inbox[from])
+			pages_free(cpu->inbox[from], INBOX_ORDER);
+	skb_pool_destroy(cpu);
+	kfree(cpu);
+}
+
+/* Undoes the rooms below `room` on all CPUs, and `room` itself on the first `nr` of them. */
+static void leave_rooms(struct net *net, unsigned room, unsigned nr)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+
+	for (i = 0; i < nr; i++)
+		rooms[room].destroy(net->cpus[i]);
+	while (room--)
+		for_each_cpu(net, cpu, i)
+			rooms[room].destroy(cpu);
+}
+
+static int enter_rooms(struct net *net)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+	int err;
+
+	for (unsigned r = 0; r < ARRAY_SIZE(rooms); r++) {
+		for_each_cpu(net, cpu, i) {
+			err = rooms[r].init(cpu);
+			if (err) {
+				leave_rooms(net, r, i);
+				return err;
+			}
+		}
+	}
+	return 0;
+}
+
+static void net_free(struct net *net)
+{
+	for (unsigned i = 0; i < net->nr_cpus; i++)
+		if (net->cpus[i])
+			cpu_destroy(net->cpus[i]);
+	kfree(net);
+}
+
+struct net *net_create(const struct net_params *p)
+{
+	struct net *net = kzalloc(sizeof(*net));
+
+	if (!net)
+		return NULL;
+	BUG_ON(!p->nr_cpus || p->nr_cpus > MAX_CPUS);
+	net->nr_cpus = p->nr_cpus;
+	net->boot_ns = p->now_ns;
+	net->hash_key = derive_key(p->seed, 1);
+	net->isn_key = derive_key(p->seed, 2);
+	net->port_key = derive_key(p->seed, 3);
+	net->cookie_key = derive_key(p->seed, 4);
+	for (unsigned i = 0; i < p->nr_cpus; i++) {
+		if (!cpu_create(net, i, p)) {
+			net_free(net);
+			return NULL;
+		}
+	}
+	if (enter_rooms(net)) {
+		net_free(net);
+		return NULL;
+	}
+	if (loopback_create(net)) {
+		leave_rooms(net, ARRAY_SIZE(rooms), 0);
+		net_free(net);
+		return NULL;
+	}
+	return net;
+}
+
+/* Messages under way are dealt with, so that nothing freed stays in a ring. */
+static void drain_inboxes(struct net *net)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+
+	for_each_cpu(net, cpu, i) {
+		skb_pool_send_home(cpu);
+		run_inbox(cpu);
+	}
+}
+
+void net_destroy(struct net *net)
+{
+	for (unsigned i = 0; i < net->nr_devs; i++)
+		if (net->devs[i])
+			dev_close(net->devs[i]);
+	drain_inboxes(net);
+	loopback_destroy(net);
+	leave_rooms(net, ARRAY_SIZE(rooms), 0);
+	net_free(net);
+}
+
+/* ---------------------------------------------------------------- the balance */
+
+bool net_balance(struct net *net, struct net_balance *b)
+{
+	s64 alive = 0, bufs = 0;
+	u64 frees = 0;
+	struct net_cpu *cpu;
+	unsigned i;
+
+	*b = (struct net_balance){ 0 };
+	for_each_cpu(net, cpu, i) {
+		const struct skb_pool *pool = cpu->skb_pool;
+
+		dev_balance(cpu, b);
+		b->allocs += cpu->stats[STAT_SkbAllocs];
+		frees += cpu->stats[STAT_SkbFrees];
+		b->dropped += pool->dropped;
+		alive += (s64)pool->nr_skbs - pool->nr_free_skbs - pool->in_transit;
+		bufs += (s64)pool->nr_bufs - pool->nr_free_bufs;
+	}
+	b->consumed = frees - b->dropped;
+	b->alive = (u64)alive;
+	b->bufs_alive = (u64)bufs;
+	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == frees + b->alive;
+}
