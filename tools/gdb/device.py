@@ -8,6 +8,7 @@ FEATURES = {1: "SG", 2: "HW_CSUM", 4: "RXCSUM", 8: "TSO", 16: "TSO6", 32: "LRO",
 STAT_FIELDS = ["packets", "bytes", "dropped", "errors", "kicks", "interrupts", "stopped", "requeued", "no_buf", "lies",
                "resets", "csum_good"]
 VRING_NEXT, VRING_WRITE, VRING_INDIRECT = 1, 2, 4
+RXD_DD = 1  # e1000: the device has filled it
 
 
 def counters(stats):
@@ -80,16 +81,32 @@ def virtqueue(name, vq, verbose):
         slot, d = vq["slots"][i], vq["desc"][i]
         if int(slot["token"]):
             yield "    [%d] token %s %d descriptors; first 0x%x + %d %s" % (
-                i, hex(int(slot["token"])), int(slot["nr_desc"]), le(d["addr"]), le(d["len"]),
-                flags(le(d["flags"]), {VRING_NEXT: "next", VRING_WRITE: "device writes", VRING_INDIRECT: "indirect"}))
+                i, hex(int(slot["token"])), int(slot["nr_desc"]), int(d["addr"]), int(d["len"]),
+                flags(int(d["flags"]), {VRING_NEXT: "next", VRING_WRITE: "device writes", VRING_INDIRECT: "indirect"}))
 
 
-def le(value):
-    """A little-endian field, whether it is an integer or a one-member struct."""
-    return int(value[value.type.fields()[0]]) if value.type.strip_typedefs().code == 3 else int(value)
+def e1000_rings(dev, verbose):
+    e = dev["priv"].cast(type_of("struct e1000").pointer())
+    yield "%s: %s%s%s" % (array_text(dev["name"]), "open" if e["open"] else "closed", ", BROKEN" if e["broken"] else "",
+                          ", DEAD" if e["dead"] else "")
+    rx, tx = e["rx"], e["tx"]
+    size = rx["bufs"].type.range()[1] + 1
+    done = [i for i in range(size) if int(rx["desc"]) and int(rx["desc"][i]["status"]) & RXD_DD]
+    yield "  rx: size %d, with the device %d, next to take %d, next to give %d, tail %d; filled and not yet taken %d" % (
+        size, (int(rx["use"]) - int(rx["clean"])) % size, int(rx["clean"]), int(rx["use"]), int(rx["tail"]), len(done))
+    for i in done if verbose else []:
+        d = rx["desc"][i]
+        yield "    [%d] %d bytes status 0x%02x errors 0x%02x buffer %s" % (
+            i, int(d["length"]), int(d["status"]), int(d["errors"]), hex(int(rx["bufs"][i])))
+    yield "  tx: size %d, free %d, oldest %d, next %d, tail %d" % (
+        size, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
+    for i in range(size if verbose else 0):
+        slot = tx["slots"][i]
+        if int(slot["skb"]):
+            yield "    [%d..%d] skb %s of %d bytes" % (i, int(slot["last"]), hex(int(slot["skb"])), int(slot["skb"]["len"]))
 
 
-RINGS = {"virtio-net": virtio_rings}
+RINGS = {"virtio-net": virtio_rings, "e1000": e1000_rings}
 
 
 @command("pci", "", "PCI functions: address, ids, class, BARs, MSI-X entries.")
