@@ -99,6 +99,8 @@ enum { VIRTIO_PCI_CAP_COMMON_CFG = 1, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_PCI_CAP_
 #define VIRTIO_NET_F_MTU        (1ull << 3)
 #define VIRTIO_NET_F_MAC        (1ull << 5)
 #define VIRTIO_NET_F_GUEST_TSO4 (1ull << 7)
+#define VIRTIO_NET_F_GUEST_TSO6 (1ull << 8)
+#define VIRTIO_NET_F_GUEST_ECN  (1ull << 9)
 #define VIRTIO_NET_F_HOST_TSO4  (1ull << 11)
 #define VIRTIO_NET_F_HOST_TSO6  (1ull << 12)
 #define VIRTIO_NET_F_HOST_ECN   (1ull << 13)

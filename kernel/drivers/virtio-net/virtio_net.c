@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * virtio_net.c - the virtio network device (virtio 1.2, 5.1): features, configuration, open and stop, link, recovery.
  *
- * Of the features offered, those that this driver can live up to: see wanted_features. Not GUEST_TSO4/6: such a frame has
- * up to 64 KiB, 35 buffers, and an skb holds MAX_SKB_FRAGS + 1 of them. open() goes through the whole initialisation of
- * 3.1.1 each time, and so does the reset of a device that lied, at most once in VIRTNET_RETRY_NS.
+ * Of the features offered, those that this driver can live up to: see choose_features(). open() goes through the whole
+ * initialisation of 3.1.1 each time, and so does the reset of a device that lied, at most once in VIRTNET_RETRY_NS.
  */
 #include "drivers/virtio-net/virtio_net.h"
 #include "drivers/virtio-net/virtio_net_impl.h"
@@ -16,9 +15,14 @@
 #define ETH_MTU          1500
 #define IPV4_MIN_MTU     68 /* RFC 791 */
 
+#define GUEST_GSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
+
+/* Device-side LRO gives frames of 64 KiB: they must fit the buffers of one skb. */
+_Static_assert((MAX_SKB_FRAGS + 1) * VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
+
 static const u64 wanted_features =
 	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_NET_F_CSUM |
-	VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | VIRTIO_NET_F_HOST_TSO4 |
+	VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | GUEST_GSO | VIRTIO_NET_F_HOST_TSO4 |
 	VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
 
 static void update_carrier(struct virtnet *vn)
@@ -219,7 +223,7 @@ static void read_mtu(struct virtnet *vn)
 	u16 mtu = 0;
 
 	if (vn->features & VIRTIO_NET_F_MRG_RXBUF)
-		most += (MAX_SKB_FRAGS - 1) * VIRTNET_RX_LEN;
+		most = MIN(most + MAX_SKB_FRAGS * VIRTNET_RX_LEN, (u32)UINT16_MAX);
 	if (vn->features & VIRTIO_NET_F_MTU)
 		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_MTU, &mtu, sizeof(mtu));
 	if (mtu < IPV4_MIN_MTU || mtu > most) {
@@ -254,6 +258,8 @@ static u32 stack_features(u64 f)
 
 	if (f & VIRTIO_NET_F_GUEST_CSUM)
 		features |= NETIF_F_RXCSUM;
+	if (f & GUEST_GSO)
+		features |= NETIF_F_LRO;
 	if (!(f & VIRTIO_NET_F_CSUM))
 		return features;
 	features |= NETIF_F_HW_CSUM;
@@ -262,11 +268,14 @@ static u32 stack_features(u64 f)
 	return features;
 }
 
-/* 5.1.3.1: what needs CSUM goes when CSUM is not there. */
+/* 5.1.3.1: what needs another feature goes when that is not there. Large frames in need mergeable buffers here. */
 static u64 choose_features(u64 offered)
 {
 	u64 f = offered & wanted_features;
 
+	if (!(f & VIRTIO_NET_F_GUEST_CSUM) || !(f & VIRTIO_NET_F_MRG_RXBUF) ||
+	    !(f & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)))
+		f &= ~GUEST_GSO;
 	if (!(f & VIRTIO_NET_F_CSUM))
 		f &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
 	if (!(f & (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)))

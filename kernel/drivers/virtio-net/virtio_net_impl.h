@@ -12,7 +12,7 @@
 #include "drivers/virtio-net/virtio.h"
 #include "net/core/dev.h"
 
-#define VIRTNET_MIN_RING   32  /* entries: one frame of MAX_SKB_FRAGS and some */
+#define VIRTNET_MIN_RING   64  /* entries: one frame of MAX_SKB_FRAGS and some */
 #define VIRTNET_RING       256 /* entries used: half a megabyte of receive buffers */
 #define VIRTNET_REFILL     32  /* receive buffers given back at a time */
 #define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions */

@@ -13,6 +13,7 @@
 #include "arch/x86_64/paging.h"
 
 #define ETH_HEADER_BYTES 14
+#define TCP_DOFF_BYTE    12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
 
 /* ---- interrupts: mask, schedule, nothing else ---- */
 
@@ -90,25 +91,58 @@ static __cold void lose(struct virtnet_pair *p, struct skb_buf *b, enum drop_rea
 	skb_buf_put(p->cpu, b);
 }
 
+/* Where the checksum is to go once the frame leaves again; false: outside of the frame. */
+static bool take_partial(struct sk_buff *skb, const struct virtio_net_hdr *h)
+{
+	if (h->csum_start < ETH_HEADER_BYTES ||
+	    (u32)h->csum_start + h->csum_offset + sizeof(u16) > skb_headlen(skb))
+		return false;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = (u16)(skb_headroom(skb) + h->csum_start);
+	skb->csum_offset = h->csum_offset;
+	return true;
+}
+
+/* Segments that the host did not cut up, or merged: what they were, so that they can be cut when forwarded. */
+static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
+{
+	unsigned tcp = (unsigned)h->csum_start + TCP_DOFF_BYTE, header;
+
+	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) || !h->gso_size ||
+	    skb->ip_summed != CHECKSUM_PARTIAL || tcp >= skb_headlen(skb))
+		return false;
+	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_TCPV4:
+		skb->gso_type = SKB_GSO_TCPV4;
+		break;
+	case VIRTIO_NET_HDR_GSO_TCPV6:
+		skb->gso_type = SKB_GSO_TCPV6;
+		break;
+	default:
+		return false;
+	}
+	if (h->gso_type & VIRTIO_NET_HDR_GSO_ECN)
+		skb->gso_type |= SKB_GSO_TCP_ECN;
+	header = h->csum_start + (skb->data[tcp] >> 4) * 4u;
+	skb->gso_size = h->gso_size;
+	skb->gso_segs = skb->len > header ? (u16)DIV_ROUND_UP(skb->len - header, h->gso_size) : 1;
+	return true;
+}
+
 /* 5.1.6.4: what the header says of checksums and segments; false: it makes no sense. */
 static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
 {
-	if (h->flags && p->vn->features & VIRTIO_NET_F_GUEST_CSUM) {
-		if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-			if (h->csum_start < ETH_HEADER_BYTES ||
-			    (u32)h->csum_start + h->csum_offset + sizeof(u16) > skb_headlen(skb))
-				return false;
-			skb->ip_summed = CHECKSUM_PARTIAL; /* a local sender vouches for it; forwarding completes it */
-			skb->csum_start = (u16)(skb_headroom(skb) + h->csum_start);
-			skb->csum_offset = h->csum_offset;
-		} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID) {
-			skb->ip_summed = CHECKSUM_UNNECESSARY;
-		}
+	bool vouched = p->vn->features & VIRTIO_NET_F_GUEST_CSUM;
+
+	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		if (!vouched || !take_partial(skb, h))
+			return false;
 		p->dev->rx[p->index].csum_good++;
-	} else if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		return false;
+	} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID && vouched) {
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+		p->dev->rx[p->index].csum_good++;
 	}
-	return h->gso_type == VIRTIO_NET_HDR_GSO_NONE; /* no GUEST_TSO was negotiated */
+	return likely(h->gso_type == VIRTIO_NET_HDR_GSO_NONE) || take_gso(p, skb, h);
 }
 
 /* 5.1.6.4.1: the other buffers of a frame, already used when the first is. skb NULL: they are only taken. */
@@ -164,6 +198,7 @@ static void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 	skb->queue_mapping = p->index;
 	if (unlikely(!take_header(p, skb, &h))) {
 		stats->errors++;
+		stats->dropped++;
 		stats->lies++;
 		kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
 		return;
@@ -231,8 +266,7 @@ static void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, cons
 	if (skb->gso_type & SKB_GSO_TCP_ECN && vn->features & VIRTIO_NET_F_HOST_ECN)
 		h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	h->gso_size = skb->gso_size;
-	/* RFC 9293 3.1: the TCP header's length, in words, is the upper half of its byte 12 */
-	h->hdr_len = (u16)(h->csum_start + (skb->head[skb->csum_start + 12] >> 4) * 4);
+	h->hdr_len = (u16)(h->csum_start + (skb->head[skb->csum_start + TCP_DOFF_BYTE] >> 4) * 4);
 }
 
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)

@@ -7,12 +7,13 @@
  */
 #pragma once
 
+#include "config.h"
 #include "drivers/virtio-net/virtio_hw.h"
 
 struct virtio_device;
 
 #define VQ_MAX_SIZE      1024 /* entries we use at most; more would only hold more buffers */
-#define VQ_MAX_SEGS      20   /* of one chain: header, linear part, MAX_SKB_FRAGS, and one */
+#define VQ_MAX_SEGS      (MAX_SKB_FRAGS + 2) /* of one chain: header, linear part, frags */
 #define VQ_INDIRECT_FROM 5    /* segments; QEMU maps a table anew for each chain, short chains are cheaper direct */
 
 #define VQ_LIES(X)                                                                                 \

@@ -48,7 +48,8 @@ struct skb_frag {
 enum { /* skb->ip_summed, with Linux's meaning */
 	CHECKSUM_NONE,        /* in: check it. out: it is complete */
 	CHECKSUM_UNNECESSARY, /* in: the device or a local sender vouches for it */
-	CHECKSUM_PARTIAL,     /* out: sum from csum_start into csum_start + csum_offset, pseudo header is in the field */
+	CHECKSUM_PARTIAL,     /* out: sum from csum_start into csum_start + csum_offset, pseudo header is in the field.
+			       * in: as UNNECESSARY, a local sender left it so (to be finished only when forwarded) */
 };
 enum { PACKET_HOST, PACKET_BROADCAST, PACKET_MULTICAST, PACKET_OTHERHOST, PACKET_OUTGOING, PACKET_LOOPBACK };
 enum { SKB_GSO_TCPV4 = 1, SKB_GSO_TCPV6 = 2, SKB_GSO_UDP = 4, SKB_GSO_TCP_ECN = 8 };
