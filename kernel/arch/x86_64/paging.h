@@ -37,6 +37,8 @@ static inline u64 virt_to_phys(const volatile void *v)
 void paging_init(const struct boot_info *bi);
 /* Loads the final tables on this CPU (CR3, EFER.NXE, CR0.WP, CR4 bits). */
 void paging_load(void);
+/* Physical address, below 4 GiB, of a table that also maps the first 2 MiB where they are: for trampoline.S. */
+u64 paging_trampoline_root(void);
 /* Is this physical range inside the direct map? */
 bool phys_is_mapped(u64 phys, u64 len);
 

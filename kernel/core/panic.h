@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ * panic.h - the end, with a report. panic() and bug_at() are declared in platform.h.
+ */
+#pragma once
+
+#include "core/exit_codes.h"
+#include "platform.h"
+
+struct trap_frame;
+
+/* panic=VALUE: "exit" (through isa-debug-exit, and halt where there is none), "halt" or "reboot". False: none of them. */
+bool panic_set_action(const char *value);
+/* Names the door and the image in reports. */
+void panic_set_door(const char *door);
+/* Reports and ends with `code`. f: the exception's registers, NULL for the caller's own place. */
+_Noreturn void panic_report(enum exit_code code, const struct trap_frame *f, const char *fmt, ...)
+	__printf_(3, 4);
+/* From an NMI: is another CPU reporting? Then this one notes where it was and stops for ever, else it returns. */
+void panic_stop_here(const struct trap_frame *f);
+
+extern u64 __stack_chk_guard;
+_Noreturn void __stack_chk_fail(void);

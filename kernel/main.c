@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT
+ * main.c - kmain(), the boot order as a table; cpu_main(), the loop of every CPU; and what interrupts call above them.
+ *
+ * The one file that knows both the machine and the stack.
+ */
+#include "boot_info.h"
+#include "config.h"
+#include "platform.h"
+#include "app/app.h"
+#include "arch/x86_64/acpi.h"
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/idt.h"
+#include "arch/x86_64/ioapic.h"
+#include "arch/x86_64/machine.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/pic.h"
+#include "arch/x86_64/smp.h"
+#include "arch/x86_64/uart.h"
+#include "core/clock.h"
+#include "core/cmdline.h"
+#include "core/irq_impl.h"
+#include "core/log.h"
+#include "core/panic.h"
+#include "core/random.h"
+#include "drivers/pci/pci.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/page.h"
+#include "mm/slab.h"
+#include "net/ipv4/net_config.h"
+#include "net/net.h"
+
+#define SOFTIRQ_RETRY_NS (100 * NSEC_PER_USEC) /* work that softirq left is tried again so soon, even if base spins */
+
+static struct net *net;
+
+/* ---------------------------------------------------------------- the loop of every CPU */
+
+/* Halts until `next` or an interrupt, unless something came since the loop looked. */
+static void cpu_idle(struct cpu *c, u64 next)
+{
+	irq_disable();
+	if (softirq_pending(c->net) || fiber_any_ready(&c->fibers)) {
+		irq_enable();
+		return;
+	}
+	clock_arm(c, next);
+	c->idles++;
+	cpu_wait();
+}
+
+/* Interrupts on, nothing else, until boot gives this CPU its share of the stack. */
+static void cpu_wait_for_stack(struct cpu *c)
+{
+	for (;;) {
+		irq_disable();
+		if (__atomic_load_n(&c->net, __ATOMIC_ACQUIRE))
+			break;
+		cpu_wait();
+	}
+	irq_enable();
+}
+
+_Noreturn void cpu_main(struct cpu *c)
+{
+	u64 now, next, halted_at;
+
+	cpu_wait_for_stack(c);
+	for (;;) {
+		now = clock_ns();
+		next = net_poll(c->net, now);
+		if (fiber_run_ready(&c->fibers))
+			continue;
+		halted_at = clock_ns();
+		cpu_idle(c, next);
+		c->idle_ns += clock_ns() - halted_at;
+	}
+}
+
+/* ---------------------------------------------------------------- what interrupts call */
+
+static void on_timer(struct cpu *c)
+{
+	if (c->net)
+		raise_softirq(c->net, SOFTIRQ_TIMER);
+}
+
+static void on_kick(struct cpu *c)
+{
+	if (c->net)
+		raise_softirq(c->net, SOFTIRQ_INBOX);
+}
+
+/* Softirq at the end of the outermost hard IRQ, on the IRQ stack, interrupts on. Base may be a fiber that spins: the
+ * timer is armed for what net_poll() has next. */
+static void on_irq_exit(struct cpu *c)
+{
+	struct net_cpu *n = c->net;
+	u64 now, next;
+
+	if (!n || n->bh_count || !(READ_ONCE(n->pending) & SOFTIRQ_URGENT))
+		return;
+	irq_enable();
+	now = clock_ns();
+	next = net_poll(n, now);
+	irq_disable();
+	clock_arm(c, next > now ? next : now + SOFTIRQ_RETRY_NS);
+}
+
+const struct cpu_hooks cpu_hooks = { .timer = on_timer, .kick = on_kick, .irq_exit = on_irq_exit };
+
+/* ---------------------------------------------------------------- boot steps */
+
+static void boot_console(const struct boot_info *bi)
+{
+	char value[32];
+	u64 level;
+
+	if (cmdline_get(bi->cmdline, "console", value, sizeof(value)) && strcmp(value, "ttyS0")) {
+		if (!strcmp(value, "none"))
+			uart_off();
+		else if (strcmp(value, "ttyS1") || !uart_init(0x2f8))
+			log_warn("console=%s is not ttyS0, ttyS1 or none, or is not there: using ttyS0", value);
+	}
+	if (cmdline_get(bi->cmdline, "loglevel", value, sizeof(value))) {
+		if (!str_to_u64(value, &level) && level <= LOG_DEBUG)
+			log_set_level((enum log_level)level);
+		else
+			log_warn("loglevel=%s is not a number from 0 to %d: using %d", value, LOG_DEBUG, LOG_INFO);
+	}
+	if (cmdline_get(bi->cmdline, "panic", value, sizeof(value)) && !panic_set_action(value))
+		log_warn("panic=%s is not exit, halt or reboot: using exit", value);
+	log_info("barewire, booted through %s", bi->door);
+	log_info("command line: %s", bi->cmdline);
+}
+
+static void boot_cpu(const struct boot_info *bi)
+{
+	string_init(cpu_has(CPU_ERMS) && !cpu_is_tcg());
+	cpu_report();
+}
+
+static void boot_memory(const struct boot_info *bi)
+{
+	mem_init(bi);
+	paging_init(bi);
+	page_init();
+	slab_init();
+	if (cpu_alloc_stacks(&cpus[0]))
+		panic("no memory for the first CPU's stacks");
+}
+
+static bool kick_irq(void *arg)
+{
+	cpu_hooks.kick(this_cpu());
+	return true;
+}
+
+static void boot_interrupts(const struct boot_info *bi)
+{
+	acpi_init(bi->rsdp);
+	pic_disable();
+	apic_init();
+	ioapic_init();
+	cpus[0].apic_id = apic_id();
+	irq_vector_take(VEC_KICK, "kick");
+	irq_add_handler(VEC_KICK, kick_irq, NULL);
+}
+
+static void boot_clock(const struct boot_info *bi) { clock_init(); }
+static void boot_random(const struct boot_info *bi) { random_init(bi, sizeof(*bi)); }
+
+static void boot_cpus(const struct boot_info *bi)
+{
+	unsigned i;
+
+	for (i = 0; i < MAX_CPUS; i++)
+		fiber_sched_init(&cpus[i].fibers);
+	smp_init(bi);
+}
+
+static void boot_net(const struct boot_info *bi)
+{
+	struct net_params p = { .nr_cpus = nr_cpus, .now_ns = clock_ns() };
+	unsigned i;
+
+	for (i = 0; i < nr_cpus; i++)
+		p.fibers[i] = &cpus[i].fibers;
+	random_bytes(p.seed, sizeof(p.seed));
+	net = net_create(&p);
+	if (!net)
+		panic_report(EXIT_NO_MEMORY, NULL, "no memory for the network stack");
+}
+
+static void boot_devices(const struct boot_info *bi)
+{
+	if (acpi.ecam_base)
+		pci_set_ecam(acpi.ecam_base, acpi.ecam_first_bus, acpi.ecam_last_bus);
+	pci_init();
+	if (!pci_probe(net))
+		log_warn("net: no network card that a driver knows");
+}
+
+/* Words with a dot in the key are tunables, by their Linux names. */
+static void boot_tunables(const struct boot_info *bi)
+{
+	const char *pos = bi->cmdline;
+	char key[64], value[128];
+	int err;
+
+	while (cmdline_next(&pos, key, sizeof(key), value, sizeof(value))) {
+		if (!strchr(key, '.') || !strncmp(key, "app.", 4))
+			continue;
+		err = net_sysctl_set(net, key, value);
+		if (err)
+			log_warn("%s=%s: %s; the default stays", key, value,
+				 err == -ENOENT ? "there is no such tunable" : errno_text(err));
+	}
+}
+
+static void boot_config(const struct boot_info *bi)
+{
+	int err = net_configure(net, bi->cmdline);
+
+	if (err)
+		log_err("net: a device could not be opened: %s", errno_text(err));
+}
+
+static void boot_app(const struct boot_info *bi)
+{
+	struct app_module modules[BOOT_MAX_MODULES];
+	unsigned i;
+
+	for (i = 0; i < bi->nr_modules; i++)
+		modules[i] = (struct app_module){ bi->modules[i].name, phys_to_virt(bi->modules[i].base),
+						  bi->modules[i].len };
+	app_start(net, bi->cmdline, modules, bi->nr_modules);
+}
+
+static void boot_crash(const struct boot_info *bi)
+{
+	char kind[32];
+
+	if (cmdline_get(bi->cmdline, "crash", kind, sizeof(kind)))
+		crash(kind);
+}
+
+/* From here on the other CPUs serve too. */
+static void boot_release(const struct boot_info *bi)
+{
+	unsigned i;
+
+	for (i = 0; i < nr_cpus; i++) {
+		__atomic_store_n(&cpus[i].net, net->cpus[i], __ATOMIC_RELEASE);
+		if (i)
+			cpu_kick(i);
+	}
+}
+
+static void (*const boot_order[])(const struct boot_info *bi) = {
+	boot_console, boot_cpu,	   boot_memory,	  boot_interrupts, boot_clock, boot_random, boot_cpus,
+	boot_net,     boot_devices, boot_tunables, boot_config,	   boot_app,   boot_crash,  boot_release,
+};
+
+/* Called by boot/start.S on the boot stack, which stays the first CPU's. It draws the canary: none may guard itself. */
+_Noreturn void kmain(const struct boot_info *bi);
+__attribute__((no_stack_protector)) _Noreturn void kmain(const struct boot_info *bi)
+{
+	unsigned i;
+
+	cpu_detect();
+	__stack_chk_guard = random_early() & ~0xffull; /* a zero byte stops string functions */
+	uart_init(0x3f8);
+	panic_set_door(bi->door);
+	idt_init();
+	cpu_init(&cpus[0], 0);
+	for (i = 0; i < ARRAY_SIZE(boot_order); i++)
+		boot_order[i](bi);
+	cpu_main(&cpus[0]);
+}
