@@ -28,19 +28,21 @@ CONSOLE :=
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
-ARCH   := acpi apic cpu idt ioapic msi paging platform smp tsc uart pic rtc
+ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart
+DRIVERS := pci/pci pci/enumerate pci/drivers \
+           virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_pci virtio-net/virtqueue \
+           e1000/e1000 e1000/e1000_io
 MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
-           $(ARCH:%=arch/x86_64/%) drivers/pci/pci drivers/pci/enumerate drivers/pci/drivers \
-           drivers/virtio-net/virtio_net drivers/virtio-net/virtio_net_io \
-           drivers/virtio-net/virtio_pci drivers/virtio-net/virtqueue \
-           drivers/e1000/e1000 drivers/e1000/e1000_io
+           $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber
+UNIT   := boot lib timer fiber pci
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
+# Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
+HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_virtio tests/host/fake_e1000
 SIM    := lossy
 
 # ---------------------------------------------------------------- how it is compiled
@@ -53,7 +55,7 @@ SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Iboot -Itests $(SANFLAGS)
 
 KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
-HOBJ    := $(patsubst %.c,$B/host/%.o,$(wildcard $(PORTABLE:%=kernel/%.c) $(HOSTLIB:%=%.c) $(HOSTBOOT:%=boot/%.c))) $B/host/switch.o
+HOBJ    := $(patsubst %.c,$B/host/%.o,$(wildcard $(PORTABLE:%=kernel/%.c) $(HOSTLIB:%=%.c) $(HOSTBOOT:%=boot/%.c) $(HOSTDRV:%=%.c))) $B/host/switch.o
 
 .PHONY: all unit run debug test bench fuzz lint image setup clean help
 all: $B/barewire.elf
@@ -81,6 +83,7 @@ $B/host/kernel/%.o: kernel/%.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
 	-$(Q)$(CC) $(HCFLAGS) -c $< -o $@
+$B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o: COMMON := -Itests/host/machine $(COMMON)
 $B/host/%.o: %.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
