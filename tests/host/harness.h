@@ -66,6 +66,8 @@ extern u64 host_clock, host_clock_step;
 extern u64 host_alloc_budget;
 /* Bytes that mem_totals() reports free; CPUs that cpu_kick() was called for, as bits. */
 extern u64 host_mem_free, host_kicked;
+/* Lines that were logged with LOG_ERR. */
+extern unsigned host_log_errors;
 /* Runs fn(arg); true when it ended in panic() or BUG_ON(), whose text is in host_panic_text. */
 bool host_panics(void (*fn)(void *), void *arg);
 extern char host_panic_text[256];

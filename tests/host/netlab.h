@@ -34,7 +34,7 @@ enum lab_kind {
 	LAB_RAW,   /* bare IP packets, no neighbours (as a tun device) */
 };
 
-/* One direction of a wire. All zero: perfect and instant. */
+/* One direction of a wire. All zero: perfect and without delay. */
 struct lab_link {
 	u64 rate_bps;     /* 0: unlimited */
 	u64 delay_ns;     /* propagation */
@@ -69,13 +69,14 @@ void lab_wire(struct net_device *a, struct net_device *b, const struct lab_link 
 void lab_wire2(struct net_device *a, struct net_device *b, const struct lab_link *ab, const struct lab_link *ba);
 struct lab_link *lab_link(struct net_device *from);
 const struct lab_link_stats *lab_link_stats(struct net_device *from);
-/* 64 MiB/s-style helper for tests of whole paths: two hosts a (10.0.0.1) and b (10.0.0.2), one wire, ARP done by itself. */
+/* For tests of whole paths: two hosts a (10.0.0.1/24) and b (10.0.0.2/24), an Ethernet wire between their eth0. */
 struct lab *lab_pair(u64 seed, const struct lab_link *link, struct lab_host **a, struct lab_host **b);
 
 /* ---- running ---- */
 u64 lab_now(const struct lab *lab);
-/* All that can happen at this moment happens, then the clock jumps to the next event, at most to `until`.
- * false: `until` is reached. */
+/* One round: what arrived is taken in, every CPU polls, ready fibers run. Then the clock goes on by a microsecond (a round of
+ * work takes its time, so that nothing lasts for ever), or jumps to the next event when nobody has work. Never beyond
+ * `until`; false: it is reached. */
 bool lab_step(struct lab *lab, u64 until);
 void lab_run(struct lab *lab, u64 duration_ns);
 /* Runs until the expression holds; false when max_ns went by before. */

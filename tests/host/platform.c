@@ -14,6 +14,7 @@
 
 u64 host_clock, host_clock_step, host_kicked;
 u64 host_alloc_budget = UINT64_MAX;
+unsigned host_log_errors;
 u64 host_mem_free = 256ull << 20;
 char host_panic_text[256];
 
@@ -134,6 +135,7 @@ void log_printf(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;
 
+	host_log_errors += level <= LOG_ERR;
 	if (!getenv("LOG"))
 		return;
 	va_start(ap, fmt);

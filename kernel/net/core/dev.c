@@ -186,7 +186,6 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 	cpu->dev->rx_frames++;
 	rx->packets++;
 	rx->bytes += skb->len;
-	skb_reset_mac_header(skb);
 	tap_frame(cpu, skb, TAP_IN);
 	if (unlikely(!(dev->flags & IFF_UP)))
 		verdict = DROP_DEV_READY;

@@ -139,6 +139,9 @@ void skb_pool_destroy(struct net_cpu *cpu)
 
 	if (!pool)
 		return;
+	if (pool->nr_free_skbs != pool->nr_skbs || pool->nr_free_bufs != pool->nr_bufs)
+		log_err("cpu %u: %u skbs and %u buffers are lost", cpu->id, pool->nr_skbs - pool->nr_free_skbs,
+			pool->nr_bufs - pool->nr_free_bufs);
 	for (u32 i = 0; i < pool->nr_chunks; i++) {
 		mem_unpoison(pool->chunks[i], CHUNK_BYTES);
 		pages_free(pool->chunks[i], SKB_CHUNK_ORDER);
