@@ -3,6 +3,9 @@
  *
  * A fiber runs until it blocks (fiber_block), yields or returns. Only its own CPU touches it. The same code
  * runs on the host: the switch is a few instructions of the x86_64 ABI (arch/x86_64/switch.S).
+ *
+ * The ready queue is shared with softirq, which wakes fibers: the scheduler touches it only while *hold (the CPU's
+ * bh_count) is above zero. Each fiber has its own depth of that count; the switch saves and restores it.
  */
 #pragma once
 
@@ -16,6 +19,7 @@ struct fiber_sched {
 	struct fiber *current;   /* NULL: in the loop itself */
 	void *loop_sp;           /* where fiber_run_ready() was left */
 	struct fiber *zombie;    /* ended; its stack is freed by the loop */
+	u32 *hold;               /* holds softirq off while above zero; NULL: there is none (tests of fibers alone) */
 	u64 switches;
 	unsigned count;
 };
@@ -39,8 +43,8 @@ void fiber_sched_init(struct fiber_sched *s);
 struct fiber *fiber_spawn(struct fiber_sched *s, const char *name, void (*fn)(void *), void *arg);
 /* From the loop: runs every fiber that was ready at the call once; returns how many ran. */
 unsigned fiber_run_ready(struct fiber_sched *s);
-/* From a fiber: sleep until fiber_wake(). A wake that came before is not lost only if the caller checks its
- * condition with bottom halves held off, as socket/ does. */
+/* From a fiber: sleep until fiber_wake(). A caller that holds softirq off from the check of its condition to this call
+ * misses no wake; it holds it off again when this returns. */
 void fiber_block(struct fiber_sched *s, const char *why);
 void fiber_yield(struct fiber_sched *s);
 /* From anywhere on the same CPU, softirq included. Waking a fiber that is not blocked does nothing. */
