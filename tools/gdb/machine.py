@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """CPUs, their contexts, back traces of CPUs and fibers, interrupts, the log."""
+import re
+
 import gdb
 
 from commands import (Problem, command, flags, machine_cpus, memory, net_cpus, symbol, text,
@@ -152,6 +154,17 @@ def k_irq(_words):
             yield "%3d %-20s cpu%d %s%s" % (int(s["vector"]), text(s["name"]), int(s["cpu"]),
                                            " ".join(str(int(s["count"][c])) for c in range(n)),
                                            ", unhandled %d" % int(s["unhandled"]) if s["unhandled"] else "")
+
+
+@command("dmesg", "", "The kernel log, as far as its ring goes back.")
+def k_dmesg(_words):
+    ring, head = symbol("log_ring"), int(symbol("log_head"))
+    size = ring.type.range()[1] + 1
+    data = memory(int(ring.address), size)
+    at = head % size
+    data = data[:head] if head <= size else (data[at:] + data[:at]).split(b"\n", 1)[1]
+    for line in data.decode("latin-1").rstrip("\n").split("\n"):
+        yield re.sub(r"^<\d>", "", line)
 
 
 @command("timers", "", "Armed timers of every CPU in the order of their slots: when, and what they call.")
