@@ -38,7 +38,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber pci
+UNIT   := boot lib timer fiber skbuff pci
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
@@ -105,7 +105,7 @@ $B/libk.a: $(LIBC:%=kernel/lib/%.c)
 	$(Q)ar rcs $@ $(LIBC:%=$B/libk/%.o)
 $B/unit/%: $B/host/tests/unit/test_%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANFLAGS) -Wl,--unresolved-symbols=ignore-all -o $@ $^
+	$(Q)$(CC) $(SANFLAGS) -no-pie -Wl,--unresolved-symbols=ignore-all -o $@ $^
 unit: $(UNIT:%=$B/unit/%)
 	$(Q)prove --exec '' $^
 .SECONDARY: # objects of tests are kept
