@@ -17,14 +17,13 @@ bool ksym_is_text(u64 addr)
 	return addr >= (u64)__text_start && addr < (u64)__text_end;
 }
 
-void ksym_text(u64 addr, char *text, size_t size)
+/* Index of the last symbol at or before addr; -1: there is none. */
+static int ksym_find(u64 addr)
 {
 	u32 offset = (u32)(addr - (u64)__text_start), low = 0, high;
 
-	if (!&ksyms_count || !ksym_is_text(addr) || !ksyms_count || offset < ksyms_addrs[0]) {
-		scnprintf(text, size, "?");
-		return;
-	}
+	if (!&ksyms_count || !ksym_is_text(addr) || !ksyms_count || offset < ksyms_addrs[0])
+		return -1;
 	for (high = ksyms_count; high - low > 1;) {
 		u32 mid = low + (high - low) / 2;
 
@@ -33,5 +32,23 @@ void ksym_text(u64 addr, char *text, size_t size)
 		else
 			high = mid;
 	}
-	scnprintf(text, size, "%s+0x%x", ksyms_strings + ksyms_names[low], offset - ksyms_addrs[low]);
+	return (int)low;
+}
+
+u64 ksym_start(u64 addr)
+{
+	int i = ksym_find(addr);
+
+	return i < 0 ? 0 : (u64)__text_start + ksyms_addrs[i];
+}
+
+void ksym_text(u64 addr, char *text, size_t size)
+{
+	int i = ksym_find(addr);
+
+	if (i < 0)
+		scnprintf(text, size, "?");
+	else
+		scnprintf(text, size, "%s+0x%x", ksyms_strings + ksyms_names[i],
+			  (u32)(addr - (u64)__text_start) - ksyms_addrs[i]);
 }

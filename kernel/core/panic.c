@@ -110,7 +110,7 @@ static void say_registers(const struct trap_frame *f)
 /* A return address may be the first byte of the next function: look one byte back. Recursion is counted, not repeated. */
 static void say_place(u64 pc, bool is_return)
 {
-	static u64 last, repeated;
+	static u64 last = UINT64_MAX, repeated;
 	char where[96];
 
 	if (pc == last) {
@@ -157,6 +157,18 @@ static void say_back_trace(u64 fp)
 	say("  ...\n");
 }
 
+/* Has the function at pc made its frame yet? Compilers put what needs none before "push %rbp; mov %rsp, %rbp". */
+static bool frame_is_made(u64 pc)
+{
+	static const u8 prologue[] = { 0x55, 0x48, 0x89, 0xe5 };
+	u64 at = ksym_start(pc);
+
+	for (; at && at + sizeof(prologue) <= pc; at++)
+		if (!memcmp((const void *)at, prologue, sizeof(prologue)))
+			return true;
+	return false;
+}
+
 static void say_trace_from(const struct trap_frame *f)
 {
 	say("back trace:\n");
@@ -165,8 +177,8 @@ static void say_trace_from(const struct trap_frame *f)
 		return;
 	}
 	say_place(f->rip, false);
-	/* A call to nowhere made no frame: its return address is still on top of the stack. */
-	if (!ksym_is_text(f->rip) && paging_readable(f->rsp))
+	/* Without one, as after a call to nowhere, the return address is still on top of the stack. */
+	if (!frame_is_made(f->rip) && paging_readable(f->rsp) && ksym_is_text(*(u64 *)f->rsp))
 		say_place(*(u64 *)f->rsp, true);
 	say_back_trace(f->rbp);
 }
@@ -194,13 +206,14 @@ static void say_log_tail(void)
 		say("  %s\n", line + 3);
 }
 
+/* One by one: an NMI to all would also wake CPUs that were never started. */
 static void stop_others(u32 self)
 {
 	unsigned i, spins;
 
-	if (nr_cpus < 2)
-		return;
-	apic_send_nmi_others();
+	for (i = 0; i < nr_cpus; i++)
+		if (i != self && cpus[i].online)
+			apic_send_nmi(cpus[i].apic_id);
 	for (i = 0; i < nr_cpus; i++)
 		for (spins = 0; i != self && !READ_ONCE(stopped_at[i]) && spins < STOP_SPINS; spins++)
 			cpu_relax();
@@ -270,7 +283,7 @@ _Noreturn void panic(const char *fmt, ...)
 
 _Noreturn void bug_at(const char *file, int line, const char *what)
 {
-	panic_report(EXIT_ASSERT, NULL, "assertion failed at %s:%d: %s must not be", file, line, what);
+	panic_report(EXIT_ASSERT, NULL, "assertion failed at %s:%d: BUG_ON(%s)", file, line, what);
 }
 
 _Noreturn void __stack_chk_fail(void)

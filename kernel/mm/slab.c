@@ -90,16 +90,21 @@ static struct slab *slab_create(struct kmem_cache *c)
 	return s;
 }
 
-static void slab_retire(struct kmem_cache *c, struct slab *s)
+static void slab_give_back(struct kmem_cache *c, struct slab *s)
 {
-	list_del(&s->link);
-	if (!c->spare) {
-		c->spare = s;
-		return;
-	}
 	c->slabs--;
 	page_set_slab(s, c->order, false);
 	pages_free(s, c->order);
+}
+
+/* An empty one. */
+static void slab_retire(struct kmem_cache *c, struct slab *s)
+{
+	list_del(&s->link);
+	if (c->spare)
+		slab_give_back(c, s);
+	else
+		c->spare = s;
 }
 
 void *kmem_cache_alloc(struct kmem_cache *c)
@@ -138,9 +143,9 @@ void kmem_cache_free(struct kmem_cache *c, void *p)
 	struct free_object *o = p;
 	struct slab *s = (struct slab *)ALIGN_DOWN((u64)p, slab_bytes(c->order));
 
-	BUG_ON(s->cache != c || !s->in_use || ((u64)p - (u64)s - c->first) % c->size);
 	if (unlikely(o->mark == (FREE_MARK ^ (u64)o)))
 		check_double_free(s, o);
+	BUG_ON(s->cache != c || !s->in_use || ((u64)p - (u64)s - c->first) % c->size);
 	o->mark = FREE_MARK ^ (u64)o;
 	o->next = s->free;
 	s->free = o;
@@ -165,6 +170,21 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 	cache_setup(c, name, size, align);
 	spin_unlock(&lock, flags);
 	return c;
+}
+
+void kmem_cache_destroy(struct kmem_cache *c)
+{
+	u64 flags;
+
+	if (!c)
+		return;
+	BUG_ON(c->in_use || !list_empty(&c->partial));
+	if (c->spare)
+		slab_give_back(c, c->spare);
+	flags = spin_lock(&lock);
+	list_del(&c->all);
+	spin_unlock(&lock, flags);
+	kfree(c);
 }
 
 size_t kmem_cache_in_use(const struct kmem_cache *c) { return c->in_use; }

@@ -33,7 +33,6 @@
 #define ICR_STARTUP        (6u << 8)
 #define ICR_PENDING        (1u << 12)
 #define ICR_ASSERT         (1u << 14)
-#define ICR_ALL_BUT_SELF   (3u << 18)
 #define TIMER_BY_16        3
 
 #define APIC_BASE_ENABLE   (1ul << 11)
@@ -113,7 +112,7 @@ static void apic_icr(u32 to, u32 low)
 }
 
 void apic_send_ipi(u32 to_apic_id, u8 vector) { apic_icr(to_apic_id, ICR_ASSERT | vector); }
-void apic_send_nmi_others(void) { apic_icr(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI); }
+void apic_send_nmi(u32 to_apic_id) { apic_icr(to_apic_id, ICR_ASSERT | ICR_NMI); }
 void apic_send_init(u32 to_apic_id) { apic_icr(to_apic_id, ICR_ASSERT | ICR_INIT); }
 void apic_send_startup(u32 to_apic_id, u8 page)
 {

@@ -16,7 +16,7 @@ u32 apic_id(void);
 void apic_eoi(void);
 
 void apic_send_ipi(u32 to_apic_id, u8 vector);
-void apic_send_nmi_others(void);
+void apic_send_nmi(u32 to_apic_id);
 /* INIT and start-up IPI (Intel SDM 3A 8.4.4): page is the physical page number below 1 MiB where it starts. */
 void apic_send_init(u32 to_apic_id);
 void apic_send_startup(u32 to_apic_id, u8 page);

@@ -203,6 +203,8 @@ u64 paging_trampoline_root(void)
 	return virt_to_phys(pml4);
 }
 
+u64 dma_addr(const void *p) { return virt_to_phys(p); }
+
 bool phys_is_mapped(u64 phys, u64 len)
 {
 	unsigned i;
