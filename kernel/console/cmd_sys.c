@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_sys.c - the machine and its tunables: sysctl, slab, balance.
+ */
+#include "console/commands.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "net/core/skbuff.h"
+
+static int print_sysctl(struct console_call *c, const char *name)
+{
+	char value[96];
+	int len = net_sysctl_get(c->cpu->net, name, value, sizeof(value));
+
+	if (len < 0) {
+		out_printf(c->out, "sysctl: no such tunable '%s'; `sysctl -a` lists them\n", name);
+		return len;
+	}
+	out_printf(c->out, "%s = %s\n", name, value);
+	return 0;
+}
+
+static void print_all(struct console_call *c)
+{
+	const struct net_sysctl_row *r;
+	unsigned i;
+
+	for (i = 0; (r = net_sysctl_row(i)); i++)
+		if (!r->component)
+			print_sysctl(c, r->name);
+}
+
+static void print_range(struct console_call *c, const char *name)
+{
+	const struct net_sysctl_row *r;
+	unsigned i;
+
+	for (i = 0; (r = net_sysctl_row(i)); i++)
+		if (!strcmp(r->name, name))
+			out_printf(c->out, "    %lld..%lld %s: %s\n", (long long)r->min, (long long)r->max, r->unit, r->help);
+}
+
+/* "name=value"; `eq` is where the '=' stands. */
+static int set_sysctl(struct console_call *c, char *word, char *eq)
+{
+	int err;
+
+	if (!c->may_change) {
+		out_printf(c->out, "sysctl: changing needs the token of the command line (console.token=)\n");
+		return -EPERM;
+	}
+	*eq = '\0';
+	err = net_sysctl_set(c->cpu->net, word, eq + 1);
+	if (!err)
+		return print_sysctl(c, word);
+	out_printf(c->out, "sysctl: '%s' is refused for %s: %s\n", eq + 1, word,
+		   err == -ENOENT ? "no such tunable" : err == -ERANGE ? "out of range" : "not understood");
+	print_range(c, word);
+	return err;
+}
+
+int cmd_sysctl(struct console_call *c)
+{
+	int i, err = 0;
+	char *eq;
+
+	if (c->argc < 2)
+		return console_usage(c, NULL);
+	if (c->argc == 2 && !strcmp(c->argv[1], "-a")) {
+		print_all(c);
+		return 0;
+	}
+	for (i = 1; i < c->argc && !err; i++) {
+		eq = strchr(c->argv[i], '=');
+		err = eq ? set_sysctl(c, c->argv[i], eq) : print_sysctl(c, c->argv[i]);
+	}
+	return err;
+}
+
+int cmd_slab(struct console_call *c)
+{
+	struct net_cpu *cpu;
+	u64 free, total;
+	unsigned i;
+
+	if (c->argc > 1)
+		return console_usage(c, c->argv[1]);
+	mem_totals(&free, &total);
+	out_printf(c->out, "memory: %llu KiB in all, %llu KiB free\n", (unsigned long long)total / 1024,
+		   (unsigned long long)free / 1024);
+	for_each_cpu(c->cpu->net, cpu, i) {
+		const struct skb_pool *p = cpu->skb_pool;
+
+		out_printf(c->out, "cpu%u: skbs %u of %u free (%llu refused), buffers %u of %u free, fewest %u (%llu refused)\n", i,
+			   p->nr_free_skbs, p->nr_skbs, (unsigned long long)p->skb_fail, p->nr_free_bufs, p->nr_bufs,
+			   p->low_bufs, (unsigned long long)p->buf_fail);
+	}
+	return 0;
+}
+
+/* Where the frames are. While traffic flows the two sides differ by what is under way as they are read. */
+int cmd_balance(struct console_call *c)
+{
+	struct net_balance b;
+	bool ok;
+
+	if (c->argc > 1)
+		return console_usage(c, c->argv[1]);
+	ok = net_balance(c->cpu->net, &b);
+	out_printf(c->out, "in      %llu = done %llu + taken %llu + dropped %llu\n", (unsigned long long)b.rx_frames,
+		   (unsigned long long)b.rx_done, (unsigned long long)b.rx_taken, (unsigned long long)b.rx_dropped);
+	out_printf(c->out, "skbs    %llu = consumed %llu + dropped %llu + alive %llu\n", (unsigned long long)b.allocs,
+		   (unsigned long long)b.consumed, (unsigned long long)b.dropped, (unsigned long long)b.alive);
+	out_printf(c->out, "backlog %llu, buffers outside the pools %llu\n%s\n", (unsigned long long)b.backlog,
+		   (unsigned long long)b.bufs_alive, ok ? "balanced" : "NOT BALANCED");
+	return 0;
+}

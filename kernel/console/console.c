@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * console.c - finds and runs the operator's commands, whichever door the line came through.
+ */
+#include "console/console.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+
+void out_printf(struct console_out *out, const char *fmt, ...)
+{
+	char buf[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vscnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	out->write(out, buf, (size_t)n);
+}
+
+const struct console_cmd *console_find(const char *name)
+{
+	const struct console_cmd *cmd;
+
+	for (cmd = console_cmds; cmd->name; cmd++)
+		if (!strcmp(cmd->name, name))
+			return cmd;
+	return NULL;
+}
+
+int console_usage(struct console_call *c, const char *bad_word)
+{
+	const struct console_cmd *cmd = console_find(c->argv[0]);
+
+	if (bad_word)
+		out_printf(c->out, "%s: not understood: '%s'\n", c->argv[0], bad_word);
+	out_printf(c->out, "usage: %s %s\n", c->argv[0], cmd ? cmd->usage : "");
+	return -EINVAL;
+}
+
+/* Ends the word at p, taking quotes out; returns where the next may begin. */
+static char *word_end(char *p)
+{
+	char *to = p;
+	bool quoted = false;
+
+	for (; *p && (quoted || (*p != ' ' && *p != '\t')); p++) {
+		if (*p == '"')
+			quoted = !quoted;
+		else
+			*to++ = *p;
+	}
+	if (*p)
+		p++;
+	*to = '\0';
+	return p;
+}
+
+/* Number of words, or -E2BIG. */
+static int split(char *line, char **argv)
+{
+	int argc = 0;
+
+	for (;;) {
+		while (*line == ' ' || *line == '\t')
+			line++;
+		if (!*line)
+			return argc;
+		if (argc == CONSOLE_ARGS_MAX)
+			return -E2BIG;
+		argv[argc++] = line;
+		line = word_end(line);
+	}
+}
+
+int console_run(struct console_call *c, char *line)
+{
+	const struct console_cmd *cmd;
+	char *argv[CONSOLE_ARGS_MAX];
+
+	c->argv = argv;
+	c->argc = split(line, argv);
+	if (c->argc == -E2BIG) {
+		out_printf(c->out, "too many words: %d are allowed\n", CONSOLE_ARGS_MAX);
+		return -E2BIG;
+	}
+	if (!c->argc)
+		return 0;
+	cmd = console_find(argv[0]);
+	if (!cmd) {
+		out_printf(c->out, "%s: no such command; 'help' lists them\n", argv[0]);
+		return -ENOENT;
+	}
+	return cmd->run(c);
+}

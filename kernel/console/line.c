@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT
+ * line.c - the line editor: one row of keys each, redraws what stands right of the cursor.
+ */
+#include "console/line.h"
+#include "lib/string.h"
+
+#define CTRL(c) ((c) & 0x1f)
+
+static void put(struct line_editor *l, const char *text)
+{
+	l->out->write(l->out, text, strlen(text));
+}
+
+static void cursor_back(struct line_editor *l, unsigned n)
+{
+	if (n)
+		out_printf(l->out, "\033[%uD", n);
+}
+
+/* Draws from the cursor to the end, clears what stood there before, and goes back. */
+static void redraw_tail(struct line_editor *l)
+{
+	l->out->write(l->out, l->buf + l->cursor, l->len - l->cursor);
+	put(l, "\033[K");
+	cursor_back(l, l->len - l->cursor);
+}
+
+static void redraw_line(struct line_editor *l)
+{
+	put(l, "\r\033[K");
+	put(l, l->prompt);
+	l->out->write(l->out, l->buf, l->len);
+	cursor_back(l, l->len - l->cursor);
+}
+
+static void insert(struct line_editor *l, char c)
+{
+	if (l->len + 1 >= CONSOLE_LINE_MAX) {
+		put(l, "\a");
+		return;
+	}
+	memmove(l->buf + l->cursor + 1, l->buf + l->cursor, l->len - l->cursor);
+	l->buf[l->cursor] = c;
+	l->len++;
+	l->out->write(l->out, &l->buf[l->cursor++], 1);
+	if (l->cursor < l->len)
+		redraw_tail(l);
+}
+
+/* Deletes [from, to) and leaves the cursor at from. */
+static void delete(struct line_editor *l, unsigned from, unsigned to)
+{
+	if (l->cursor > from)
+		cursor_back(l, l->cursor - from);
+	memmove(l->buf + from, l->buf + to, l->len - to);
+	l->len -= to - from;
+	l->cursor = from;
+	redraw_tail(l);
+}
+
+static void move_to(struct line_editor *l, unsigned pos)
+{
+	if (pos < l->cursor)
+		cursor_back(l, l->cursor - pos);
+	else if (pos > l->cursor)
+		l->out->write(l->out, l->buf + l->cursor, pos - l->cursor);
+	l->cursor = pos;
+}
+
+static unsigned word_start(const struct line_editor *l)
+{
+	unsigned i = l->cursor;
+
+	while (i && l->buf[i - 1] == ' ')
+		i--;
+	while (i && l->buf[i - 1] != ' ')
+		i--;
+	return i;
+}
+
+static void browse(struct line_editor *l, unsigned back)
+{
+	unsigned kept = MIN(l->nr_history, (unsigned)LINE_HISTORY);
+
+	if (back > kept)
+		return;
+	if (!l->browsing) {
+		l->buf[l->len] = '\0';
+		str_copy(l->typed, l->buf, sizeof(l->typed));
+	}
+	l->browsing = back;
+	str_copy(l->buf, back ? l->history[(l->nr_history - back) % LINE_HISTORY] : l->typed, sizeof(l->buf));
+	l->len = l->cursor = (unsigned)strlen(l->buf);
+	redraw_line(l);
+}
+
+static void remember(struct line_editor *l)
+{
+	const char *last = l->history[(l->nr_history - 1) % LINE_HISTORY];
+
+	if (!l->len || (l->nr_history && !strcmp(last, l->buf)))
+		return;
+	str_copy(l->history[l->nr_history++ % LINE_HISTORY], l->buf, CONSOLE_LINE_MAX);
+}
+
+/* Completes the first word as far as all commands that begin so agree; lists them when that is nowhere. */
+static void complete(struct line_editor *l)
+{
+	const struct console_cmd *cmd, *first = NULL;
+	unsigned common = 0, matches = 0, i;
+
+	if (memchr(l->buf, ' ', l->cursor) || l->cursor != l->len)
+		return;
+	for (cmd = console_cmds; cmd->name; cmd++) {
+		if (strncmp(cmd->name, l->buf, l->len))
+			continue;
+		if (!matches++) {
+			first = cmd;
+			common = (unsigned)strlen(cmd->name);
+		}
+		for (i = 0; i < common && cmd->name[i] == first->name[i]; i++)
+			;
+		common = i;
+	}
+	for (i = l->len; first && i < common; i++)
+		insert(l, first->name[i]);
+	if (matches == 1)
+		insert(l, ' ');
+	if (matches < 2 || l->len < common)
+		return;
+	put(l, "\r\n");
+	for (cmd = console_cmds; cmd->name; cmd++)
+		if (!strncmp(cmd->name, l->buf, l->len))
+			out_printf(l->out, "%s  ", cmd->name);
+	put(l, "\r\n");
+	redraw_line(l);
+}
+
+static void escape_key(struct line_editor *l, u8 byte)
+{
+	u8 digit = l->escape > 2 ? l->escape : 0;
+
+	if (l->escape == 1) {
+		l->escape = byte == '[' || byte == 'O' ? 2 : 0;
+		return;
+	}
+	if (byte >= 0x30 && byte <= 0x3f) { /* parameters (ECMA-48 5.4): only a lone first digit means something here */
+		l->escape = l->escape == 2 ? byte : ':';
+		return;
+	}
+	l->escape = 0;
+	switch (byte) {
+	case 'A': browse(l, l->browsing + 1); break;
+	case 'B': if (l->browsing) browse(l, l->browsing - 1); break;
+	case 'C': if (l->cursor < l->len) move_to(l, l->cursor + 1); break;
+	case 'D': if (l->cursor) move_to(l, l->cursor - 1); break;
+	case 'H': move_to(l, 0); break;
+	case 'F': move_to(l, l->len); break;
+	case '~':
+		if (digit == '3' && l->cursor < l->len)
+			delete(l, l->cursor, l->cursor + 1);
+		else if (digit == '1' || digit == '7')
+			move_to(l, 0);
+		else if (digit == '4' || digit == '8')
+			move_to(l, l->len);
+		break;
+	}
+}
+
+static void control_key(struct line_editor *l, u8 byte)
+{
+	switch (byte) {
+	case CTRL('A'): move_to(l, 0); break;
+	case CTRL('E'): move_to(l, l->len); break;
+	case CTRL('B'): if (l->cursor) move_to(l, l->cursor - 1); break;
+	case CTRL('F'): if (l->cursor < l->len) move_to(l, l->cursor + 1); break;
+	case CTRL('D'): if (l->cursor < l->len) delete(l, l->cursor, l->cursor + 1); break;
+	case CTRL('K'): delete(l, l->cursor, l->len); break;
+	case CTRL('U'): delete(l, 0, l->cursor); break;
+	case CTRL('W'): delete(l, word_start(l), l->cursor); break;
+	case CTRL('L'): put(l, "\033[H\033[2J"); redraw_line(l); break;
+	case CTRL('P'): browse(l, l->browsing + 1); break;
+	case CTRL('N'): if (l->browsing) browse(l, l->browsing - 1); break;
+	case '\t': complete(l); break;
+	case '\b':
+	case 0x7f: if (l->cursor) delete(l, l->cursor - 1, l->cursor); break;
+	case 0x1b: l->escape = 1; break;
+	}
+}
+
+void line_init(struct line_editor *l, struct console_out *out, const char *prompt)
+{
+	memset(l, 0, sizeof(*l));
+	l->out = out;
+	l->prompt = prompt;
+}
+
+void line_begin(struct line_editor *l)
+{
+	l->len = l->cursor = l->browsing = l->escape = 0;
+	put(l, l->prompt);
+}
+
+enum line_event line_byte(struct line_editor *l, u8 byte)
+{
+	if (l->escape) {
+		escape_key(l, byte);
+		return LINE_MORE;
+	}
+	if (byte == '\r' || byte == '\n') {
+		l->buf[l->len] = '\0';
+		put(l, "\r\n");
+		remember(l);
+		return LINE_READY;
+	}
+	if (byte == CTRL('C')) {
+		put(l, "^C\r\n");
+		return LINE_INTERRUPT;
+	}
+	if (byte < 0x20 || byte == 0x7f)
+		control_key(l, byte);
+	else
+		insert(l, (char)byte);
+	return LINE_MORE;
+}
