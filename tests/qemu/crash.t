@@ -35,7 +35,8 @@ for kind, (code, guilty) in KINDS.items():
         check_eq(status, codes[code], "exit status; the console:\n%s\n" % console[-3000:])
         report = console[console.find("==== panic:"):]
         check(re.search(r"^  [0-9a-f]{16}  %s\+0x" % guilty, report, re.M), "not named:\n" + report)
-        check("  (root)" in report, "the trace does not end at a root:\n" + report)
+        if kind != "canary":  # that one overwrites the way back
+            check("  (root)" in report, "the trace does not end at a root:\n" + report)
 
 
 @case("a NULL write, a stack overflow, a write to text, execution of data and a failed assertion have a status each, and none is that of success")

@@ -32,9 +32,13 @@ def command(name, usage, text):
 
 def say(fn, words):
     """Prints the lines; what cannot be read ends them with one line that says so."""
+    said = False
     try:
         for line in fn(words):
             gdb.write(line + "\n")
+            said = True
+        if not said:
+            gdb.write("(none)\n")
     except Problem as e:
         gdb.write("%s\n" % e)
     except (gdb.MemoryError, gdb.error) as e:

@@ -111,11 +111,9 @@ RINGS = {"virtio-net": virtio_rings, "e1000": e1000_rings}
 
 @command("pci", "", "PCI functions: address, ids, class, BARs, MSI-X entries.")
 def k_pci(_words):
-    devs = symbol("devs")
-    for i in range(devs.type.range()[1] + 1):
-        d = devs[i]
-        if not int(d["vendor"]) or int(d["vendor"]) == 0xffff:
-            continue
+    bus = symbol("pci")
+    for i in range(int(bus["nr"])):
+        d = bus["devs"][i]
         bars = " ".join("bar%d %s0x%x+0x%x" % (n, "io " if d["bars"][n]["io"] else "", int(d["bars"][n]["base"]),
                                                 int(d["bars"][n]["size"])) for n in range(6) if int(d["bars"][n]["size"]))
         yield "%s %04x:%04x class %06x%s %s%s" % (
