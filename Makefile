@@ -19,10 +19,11 @@ NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock sta
 STACK  := $(addprefix core/,$(NETCORE)) net \
           sched/table sched/pfifo sched/pfifo_fast \
           link/ether link/arp link/neigh link/loopback \
-          ipv4/af ipv4/input ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/dhcp \
+          ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
+          ipv4/dhcp ipv4/net_config \
           tcp/conn tcp/input tcp/output tcp/timer tcp/reass tcp/rtt tcp/cong tcp/reno tcp/proto tcp/timewait tcp/request \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
-          wire/checksum wire/ipv4 wire/tcp
+          wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app http http_parse http_file archive echo mime
 CONSOLE := cmd_ip cmd_ss cmd_stat cmd_sys console line table
 # Portable: compiled into the image and, unchanged, for the host.
@@ -38,7 +39,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber console skbuff pci
+UNIT   := boot lib timer fiber console skbuff pci virtqueue
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).

@@ -103,7 +103,7 @@ static void arp_conflict(struct net_cpu *cpu, struct arp_own *o, const u8 *ha)
 
 	if (!t->conflict_logged_ns || cpu->now_ns - t->conflict_logged_ns >= DEFEND_INTERVAL_NS) {
 		t->conflict_logged_ns = cpu->now_ns;
-		log_warn("arp: %s: %02x:%02x:%02x:%02x:%02x:%02x uses our address %s too\n", o->dev->name, ha[0], ha[1],
+		log_warn("arp: %s: %02x:%02x:%02x:%02x:%02x:%02x uses our address %s too", o->dev->name, ha[0], ha[1],
 			 ha[2], ha[3], ha[4], ha[5], ip_ntop(&addr, text));
 	}
 	if (o->conflict) {

@@ -23,17 +23,13 @@ static void lo_stop(struct net_device *dev)
 
 static void lo_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 {
-	struct netdev_queue *q = &dev->txq[txq];
-
-	q->stats.packets++;
-	q->stats.bytes += skb->len;
 	if (skb->destructor)
 		skb->destructor(skb);
 	skb->destructor = NULL;
 	skb->sk = NULL;
 	skb->tstamp_ns = 0;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	netif_rx(dev->net->cpus[q->cpu], skb);
+	netif_rx(dev->net->cpus[dev->txq[txq].cpu], skb);
 }
 
 static void lo_flush(struct net_device *dev, unsigned txq)

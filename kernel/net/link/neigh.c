@@ -176,15 +176,15 @@ static void fail(struct neigh *n)
 {
 	struct net_cpu *cpu = n->cpu;
 	neigh_error_fn error = cpu->neigh->error[family_of(&n->addr)];
-	struct sk_buff_head parked;
-	struct sk_buff *skb;
+	struct sk_buff *chain = NULL, **tail = &chain, *skb;
 
 	enter(n, NEIGH_FAILED, ms(cpu->sysctl.neigh_gc_stale));
 	cpu->dst_gen++; /* another gateway may do */
-	skb_queue_init(&parked);
-	while ((skb = skb_dequeue(&n->parked)))
-		skb_queue_tail(&parked, skb);
-	while ((skb = skb_dequeue(&parked))) { /* n may be gone: an error's way out can evict */
+	while ((*tail = skb_dequeue(&n->parked)))
+		tail = &(*tail)->next;
+	while ((skb = chain)) { /* n may be gone: an error's way out can evict */
+		chain = skb->next;
+		skb->next = NULL;
 		if (error)
 			error(cpu, skb);
 		kfree_skb_reason(cpu, skb, DROP_NEIGH_FAILED);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ * input.c - IPv4 on its way in: checks, PRE_ROUTING, ours or not, reassembly, LOCAL_IN, transport (RFC 791, RFC 1122 3.2, 3.3).
+ *
+ * Owns nothing. Hook functions see skb->data at the IP header, transports at theirs. Runs in net_rx.
+ */
+#include "net/ipv4/ip_impl.h"
+#include "net/core/netfilter.h"
+#include "net/core/sock.h"
+#include "net/wire/udp.h"
+
+#define DHCP_CLIENT_PORT 68
+
+void ip_fill_cb(struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	struct inet_cb *cb = &skb->ip;
+
+	cb->src = ip_from_v4(ip->saddr);
+	cb->dst = ip_from_v4(ip->daddr);
+	cb->proto = ip->proto;
+	cb->tos = ip->tos;
+	cb->ttl = ip->ttl;
+	cb->addr_type = ADDR_UNICAST;
+	cb->hdr_len = ip->hdr_len;
+	cb->flags = 0;
+}
+
+void ip_reload_cb(struct sk_buff *skb)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb_network_header(skb);
+
+	skb->ip.src = ip_from_v4(h->saddr);
+	skb->ip.dst = ip_from_v4(h->daddr);
+	skb->ip.tos = h->tos;
+	skb->ip.ttl = h->ttl;
+}
+
+/* ---- checks ---- */
+static __cold enum drop_reason header_fault(struct net_cpu *cpu, enum ipv4_fault fault)
+{
+	static const enum drop_reason reasons[] = {
+		[IPV4_OK] = RX_OK,
+		[IPV4_SHORT] = DROP_IP_SHORT,
+		[IPV4_VERSION] = DROP_IP_VERSION,
+		[IPV4_LENGTHS] = DROP_IP_INHDR,
+		[IPV4_TRUNCATED] = DROP_IP_INHDR,
+		[IPV4_CHECKSUM] = DROP_IP_CSUM,
+	};
+
+	if (fault == IPV4_TRUNCATED)
+		STAT(cpu, IpExtInTruncatedPkts);
+	else
+		STAT(cpu, IpInHdrErrors);
+	return reasons[fault];
+}
+
+/* RFC 1122 3.2.1.1, 3.2.1.2; what the link padded behind the datagram is cut off. */
+static inline enum drop_reason check_header(struct net_cpu *cpu, struct sk_buff *skb, struct ipv4_info *ip)
+{
+	enum ipv4_fault fault;
+
+	if (unlikely(!skb_may_pull(cpu, skb, IPV4_HLEN) || !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data))))
+		return header_fault(cpu, IPV4_SHORT);
+	fault = ipv4_parse(skb->data, skb_headlen(skb), skb->len, ip);
+	if (unlikely(fault))
+		return header_fault(cpu, fault);
+	if (skb->len > ip->tot_len)
+		skb_trim(cpu, skb, ip->tot_len);
+	return RX_OK;
+}
+
+/* RFC 1122 3.2.1.3: 0.0.0.0 is a host that does not know its address yet and can only shout. */
+static bool source_is_martian(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr, enum addr_type dst_type)
+{
+	u32 s = be32_get(saddr);
+
+	if (likely(s - 0x01000000u < 0x7e000000u || s - 0x80000000u < 0x60000000u)) /* 1/8 to 126/8, 128/8 to 223/8 */
+		return ip_local_find(cpu, saddr) != NULL; /* ourselves, or a broadcast of a subnet of ours */
+	return s || (dst_type != ADDR_BROADCAST && dst_type != ADDR_MULTICAST);
+}
+
+/* 0: none; 1: what comes in by dev would go out by dev (strict); 2: there is a way back at all (RFC 3704). */
+static bool rp_filter_refuses(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr)
+{
+	const struct ip_route *r = NULL;
+	int err = ip_fib_lookup(cpu, saddr, NULL, &r);
+
+	return err || (cpu->sysctl.rp_filter == 1 && r->dev != skb->dev);
+}
+
+/* Options are looked at for every packet that has some; nobody's route through us is taken (RFC 1122 3.3.5: default off). */
+static __cold enum drop_reason check_options(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct ipv4_options opt;
+
+	if (!ipv4_options_parse(skb->data, skb->ip.hdr_len, &opt)) {
+		STAT(cpu, IpInHdrErrors);
+		icmp_send(cpu, skb, ICMP_PARAMETERPROB, 0, opt.bad);
+		return DROP_IP_OPTIONS;
+	}
+	return opt.source_route ? DROP_IP_SOURCE_ROUTE : RX_OK;
+}
+
+/* ---- delivery ---- */
+static enum drop_reason unknown_protocol(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	STAT(cpu, IpInUnknownProtos);
+	icmp_send(cpu, skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
+	return DROP_IP_NOPROTO;
+}
+
+/* A whole datagram for us, skb->data at its IP header. */
+static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct inet_protocol *p = net_inet_protocols[skb->ip.proto];
+	enum drop_reason r = nf_hook(cpu, skb, NF_LOCAL_IN, skb->dev, NULL);
+
+	if (unlikely(r))
+		return r;
+	if (unlikely(!p))
+		return unknown_protocol(cpu, skb);
+	skb_pull(skb, skb->ip.hdr_len);
+	skb_reset_transport_header(skb);
+	STAT(cpu, IpInDelivers);
+	return p->rcv(cpu, skb);
+}
+
+/* The fragment that completes a datagram brings another skb to life than the one our caller holds: its end is seen to here. */
+static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	enum drop_reason r = ip_defrag(cpu, &skb, ip);
+
+	if (r)
+		return r;
+	r = deliver(cpu, skb);
+	if (r == RX_OK)
+		consume_skb(cpu, skb);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+	return SKB_CONSUMED;
+}
+
+static inline enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+{
+	skb->ip.addr_type = (u8)type;
+	if (unlikely(ip->frag_off || ip->mf))
+		return deliver_fragment(cpu, skb, ip);
+	return deliver(cpu, skb);
+}
+
+/* RFC 2131 4.1: a client without an address takes in what a server sends to the one it offers. */
+static bool is_dhcp_reply(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	struct udp_info udp;
+
+	return (cpu->ip->dhcp_devs >> skb->dev->ifindex & 1) && ip->proto == IPPROTO_UDP && !ip->frag_off && !ip->mf &&
+	       skb_may_pull(cpu, skb, ip->hdr_len + UDP_HLEN) &&
+	       udp_parse(skb->data + ip->hdr_len, UDP_HLEN, skb->len - ip->hdr_len, &udp) && udp.dport == DHCP_CLIENT_PORT;
+}
+
+static enum drop_reason not_ours(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+{
+	if (type == ADDR_UNICAST && is_dhcp_reply(cpu, skb, ip))
+		return local_in(cpu, skb, ip, ADDR_LOCAL);
+	if (type == ADDR_UNICAST && cpu->sysctl.ip_forward)
+		return ip_forward(cpu, skb);
+	STAT(cpu, IpInAddrErrors);
+	return type == ADDR_UNICAST ? DROP_IP_NOTFORWARDING : DROP_IP_INVALID_DEST;
+}
+
+static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+{
+	if (type == ADDR_MULTICAST)
+		STAT(cpu, IpExtInMcastPkts);
+	else
+		STAT(cpu, IpExtInBcastPkts);
+	if (skb->pkt_type == PACKET_HOST)
+		skb->pkt_type = type == ADDR_MULTICAST ? PACKET_MULTICAST : PACKET_BROADCAST;
+	return local_in(cpu, skb, ip, type == ADDR_ANY ? ADDR_BROADCAST : type); /* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */
+}
+
+/* What only the link lo may show: sources and destinations of this host itself (RFC 1122 3.2.1.3 (g)). */
+static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_info *ip,
+					       enum addr_type type)
+{
+	if (unlikely(skb->dev->flags & IFF_LOOPBACK))
+		return RX_OK;
+	if (unlikely(source_is_martian(cpu, skb, ip->saddr, type)))
+		return DROP_IP_INVALID_SOURCE;
+	if (unlikely(v4_is_loopback(ip->daddr)))
+		return DROP_IP_INVALID_DEST;
+	if (unlikely(cpu->sysctl.rp_filter) && ip->saddr.raw && rp_filter_refuses(cpu, skb, ip->saddr))
+		return DROP_IP_RPFILTER;
+	return RX_OK;
+}
+
+/* RFC 1122 3.3.6: a link broadcast with a unicast address is not for us, and never to be forwarded. */
+static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	if (skb->pkt_type == PACKET_HOST || is_dhcp_reply(cpu, skb, ip))
+		return RX_OK;
+	STAT(cpu, IpInAddrErrors);
+	return DROP_UNICAST_IN_L2_MULTICAST;
+}
+
+static inline enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	enum addr_type type = ip_addr_type(cpu, ip->daddr);
+	enum drop_reason r = check_addresses(cpu, skb, ip, type);
+
+	if (unlikely(r)) {
+		STAT(cpu, IpInAddrErrors);
+		return r;
+	}
+	if (unlikely(ip->hdr_len > IPV4_HLEN)) {
+		r = check_options(cpu, skb);
+		if (r)
+			return r;
+	}
+	if (unlikely(type == ADDR_BROADCAST || type == ADDR_MULTICAST || type == ADDR_ANY))
+		return group_in(cpu, skb, ip, type);
+	if (unlikely(skb->pkt_type != PACKET_HOST)) {
+		r = check_link_broadcast(cpu, skb, ip);
+		if (r)
+			return r;
+	}
+	return likely(type == ADDR_LOCAL) ? local_in(cpu, skb, ip, type) : not_ours(cpu, skb, ip, type);
+}
+
+enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct ipv4_info ip;
+	enum drop_reason r;
+
+	STAT(cpu, IpInReceives);
+	STAT_ADD(cpu, IpExtInOctets, skb->len);
+	r = check_header(cpu, skb, &ip);
+	if (unlikely(r))
+		return r;
+	if (unlikely(ip.tos & INET_ECN_MASK))
+		cpu->stats[STAT_IpExtInECT1Pkts + (ip.tos & INET_ECN_MASK) - 1]++;
+	ip_fill_cb(skb, &ip);
+	if (unlikely(cpu->nf->nr[NF_PRE_ROUTING])) {
+		r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
+		if (r)
+			return r;
+		ip_reload_cb(skb);
+		ip.saddr = ip_v4(&skb->ip.src);
+		ip.daddr = ip_v4(&skb->ip.dst);
+	}
+	return route_input(cpu, skb, &ip);
+}
+_Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 && STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,
+	       "ECN counters stand in the order of the codepoints");

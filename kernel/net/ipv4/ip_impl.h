@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ * ip_impl.h - what the files of ipv4/ share: struct ip_cpu, one CPU's addresses, routes, caches and reassembly.
+ */
+#pragma once
+
+#include "net/ipv4/ip.h"
+#include "net/ipv4/icmp.h"
+#include "net/link/arp.h"
+#include "lib/errno.h"
+
+#define IP_LOCAL_SLOTS 128 /* three per address of ARP_OWN_MAX, at most 3/4 full */
+
+struct ip_local { /* an address that is not plain unicast: open addressing, addr 0 is empty */
+	be32 addr;
+	u8 type;              /* ADDR_LOCAL or ADDR_BROADCAST */
+	struct net_device *dev;
+};
+
+struct ip_ifaddr {
+	be32 addr, mask;
+	struct net_device *dev;
+	u8 plen;
+};
+
+struct ip_dst_slot { /* what route.c found for (daddr, saddr) without a device asked for */
+	be32 daddr, saddr;    /* as asked; saddr 0.0.0.0: any */
+	be32 src;             /* as chosen */
+	struct dst dst;
+};
+
+struct ip_pmtu {
+	be32 daddr;
+	u32 mtu;              /* 0: empty */
+	u64 expires_ns;
+};
+
+struct fib {              /* route.c: sorted by prefix length (longest first), destination, metric */
+	struct ip_route *routes;
+	unsigned nr, cap;
+	unsigned first[34];   /* where prefix length 32 - i begins; [33] is the end */
+	u64 lengths;          /* bit i: there are routes with prefix length 32 - i */
+};
+
+struct icmp_bucket {      /* tokens of one (hashed) destination */
+	u64 stamp_ns;
+	u32 tokens;
+};
+
+struct icmp_cpu {
+	u64 stamp_ns;         /* of the bucket of all */
+	u32 tokens;
+	struct icmp_bucket peers[ICMP_PEERS];
+	struct list_head pings;
+};
+
+struct frag_cpu;
+
+struct ip_cpu {
+	/* ---- hot ---- */
+	struct ip_local local[IP_LOCAL_SLOTS];
+	struct ip_dst_slot cache[IP_DST_CACHE];
+	u32 dhcp_devs;        /* bit ifindex: UDP to port 68 is taken in whatever its address (RFC 2131 4.1) */
+	/* ---- control ---- */
+	unsigned nr_addrs;
+	struct ip_ifaddr addrs[ARP_OWN_MAX];
+	struct fib fib;
+	struct ip_pmtu *pmtu; /* IP_PMTU_SLOTS of them, made when the first is learned */
+	u16 ids[IP_ID_SLOTS];
+	struct frag_cpu *frags;
+	struct icmp_cpu icmp;
+	struct list_head dhcp; /* clients; CPU 0 alone has some */
+};
+
+/* ---- route.c ---- */
+/* Where to send what is neither local nor broadcast: 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (black hole). */
+int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev, const struct ip_route **route);
+/* The source address for a next hop on dev; 0.0.0.0: dev has none. */
+be32 ip_select_src(struct net_cpu *cpu, const struct net_device *dev, be32 next_hop);
+void ip_fib_destroy(struct net_cpu *cpu);
+
+/* A route that follows an address or is asked for; both sort it in and move the generation. 0, -EEXIST, -ENOMEM. */
+int ip_fib_insert(struct net_cpu *cpu, const struct ip_route *r);
+/* Removes the routes for which match() holds; how many. */
+unsigned ip_fib_remove(struct net_cpu *cpu, bool (*match)(const struct ip_route *r, const void *arg), const void *arg);
+
+/* ---- addr.c ---- */
+enum addr_type ip_addr_type_slow(struct net_cpu *cpu, be32 a);
+static inline struct ip_local *ip_local_find(struct net_cpu *cpu, be32 a)
+{
+	struct ip_local *tab = cpu->ip->local;
+	u32 i = (a.raw * 0x9e3779b1u) >> 25;
+
+	_Static_assert(IP_LOCAL_SLOTS == 128, "the shift above");
+	for (; tab[i].addr.raw; i = (i + 1) % IP_LOCAL_SLOTS)
+		if (be32_eq(tab[i].addr, a))
+			return &tab[i];
+	return NULL;
+}
+/* enum addr_type of an IPv4 address; `dev` where it matters is the caller's business. */
+static inline enum addr_type ip_addr_type(struct net_cpu *cpu, be32 a)
+{
+	const struct ip_local *l = ip_local_find(cpu, a);
+
+	return likely(l) ? (enum addr_type)l->type : ip_addr_type_slow(cpu, a);
+}
+
+/* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in *avail. */
+u8 *ip_skb_at(struct sk_buff *skb, unsigned off, unsigned *avail);
+
+/* A change of the control path: made on CPU 0, then sent to the others, which make it in the same order. */
+struct ip_change {
+	struct inbox_msg msg;
+	int (*apply)(struct net_cpu *cpu, const struct ip_change *c);
+	struct net_device *dev;
+	be32 addr, gateway;
+	u32 metric;
+	u8 plen, type;
+};
+int ip_change_all(struct net *net, const struct ip_change *c);
+
+/* ---- input.c ---- */
+/* skb->ip from a checked header. */
+void ip_fill_cb(struct sk_buff *skb, const struct ipv4_info *ip);
+/* Hook functions ran and may have rewritten the header at skb->data: reads it again. */
+void ip_reload_cb(struct sk_buff *skb);
+
+/* ---- forward.c ---- */
+/* A packet for somebody else, skb->data at its IP header, hooks and checks of the way in behind it. */
+enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb);
+
+/* ---- output.c ---- */
+/* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be, neighbour. Consumes. */
+void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
+
+/* ---- frag.c ---- */
+/* Takes a fragment, skb->data at its IP header, skb->ip filled. RX_OK: *skb is the whole datagram now, in the same shape, and the
+ * caller's; else the verdict on the fragment. */
+enum drop_reason ip_defrag(struct net_cpu *cpu, struct sk_buff **skb, const struct ipv4_info *ip);
+int ip_frag_init(struct net_cpu *cpu);
+void ip_frag_destroy(struct net_cpu *cpu);
+
+/* ---- icmp.c ---- */
+void icmp_cpu_init(struct net_cpu *cpu);
+
+/* ---- dhcp.c ---- */
+void dhcp_cpu_destroy(struct net_cpu *cpu);

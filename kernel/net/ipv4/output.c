@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * output.c - IPv4 on its way out: header, LOCAL_OUT, POST_ROUTING, fragments, neighbour (RFC 791, RFC 1122 3.2.1, RFC 6864).
+ *
+ * Owns the counters of the identification field. A datagram that may not be fragmented on its way carries id 0 (it is atomic,
+ * RFC 6864 4.1); others take the next value of a counter picked by a keyed hash of source, destination and protocol, so that
+ * values repeat late and tell nothing of other traffic (RFC 7739 5.3).
+ */
+#include "net/ipv4/ip_impl.h"
+#include "net/core/netfilter.h"
+
+/* CPUs share the numbers of a destination: each takes every nr_cpus-th. */
+static u16 next_id(struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto)
+{
+	u32 h = hsiphash_3u32(saddr.raw, daddr.raw, proto, &cpu->net->port_key);
+	u16 n = cpu->ip->ids[h % IP_ID_SLOTS]++;
+
+	return (u16)((h >> 16) + n * cpu->net->nr_cpus + cpu->id);
+}
+
+/* ---- header ---- */
+/* 20 bytes in front of skb->data, checksum made from the words while they are at hand. */
+static inline void push_header(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, u16 id)
+{
+	struct __packed words {
+		u32 w[5];
+	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
+	be32 saddr = ip_v4(&fl->src), daddr = ip_v4(&fl->dst);
+	u8 ttl = fl->ttl ? fl->ttl : (u8)cpu->sysctl.ip_default_ttl;
+	u32 w0 = 0x45 | (u32)fl->tos << 8 | (u32)be16_of((u16)skb->len).raw << 16;
+	u32 w1 = be16_of(id).raw | (fl->df ? (u32)be16_of(IP_DF).raw << 16 : 0);
+	u32 w2 = ttl | (u32)fl->proto << 8;
+	u64 sum = (u64)w0 + w1 + w2 + saddr.raw + daddr.raw;
+
+	h->w[0] = w0;
+	h->w[1] = w1;
+	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
+	h->w[3] = saddr.raw;
+	h->w[4] = daddr.raw;
+}
+
+/* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
+static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+{
+	enum drop_reason r;
+
+	skb->ip = (struct inet_cb){
+		.src = fl->src, .dst = fl->dst, .proto = fl->proto, .tos = fl->tos, .addr_type = dst->type, .hdr_len = IPV4_HLEN,
+	};
+	skb->dev = dst->dev;
+	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
+	if (r)
+		return r;
+	ip_reload_cb(skb);
+	if (!ip_eq(&skb->ip.dst, &fl->dst)) {
+		struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = fl->mark };
+
+		if (ip_route_output(cpu, &again, dst))
+			return DROP_IP_OUTNOROUTES;
+	}
+	return RX_OK;
+}
+
+void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+{
+	struct dst rerouted;
+	enum drop_reason r;
+
+	STAT(cpu, IpOutRequests);
+	if (unlikely(skb->len > IPV4_LEN_MAX - IPV4_HLEN)) {
+		STAT(cpu, IpOutDiscards);
+		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		return;
+	}
+	push_header(cpu, skb, fl, fl->df ? 0 : next_id(cpu, ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto));
+	skb_reset_network_header(skb);
+	skb->protocol = ETH_P_IP;
+	STAT_ADD(cpu, IpExtOutOctets, skb->len);
+	if (unlikely(dst->type == ADDR_MULTICAST))
+		STAT(cpu, IpExtOutMcastPkts);
+	else if (unlikely(dst->type == ADDR_BROADCAST))
+		STAT(cpu, IpExtOutBcastPkts);
+	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING])) {
+		rerouted = *dst; /* the socket's own stays as it is */
+		dst = &rerouted;
+		r = local_out_hooks(cpu, skb, fl, dst);
+		if (r) {
+			if (r != SKB_CONSUMED)
+				kfree_skb_reason(cpu, skb, r);
+			return;
+		}
+	}
+	ip_finish_output(cpu, skb, dst, NULL);
+}
+
+/* ---- fragments (RFC 791 3.2) ---- */
+struct fragmenter {
+	struct net_cpu *cpu;
+	struct sk_buff *skb;  /* the whole, header at data */
+	struct dst *dst;
+	unsigned hdr_len;
+	u16 frag;             /* field of the whole: it may be a fragment itself */
+};
+
+/* The payload [off, off + len): copied where it fits beside the headers, else by reference. */
+static bool add_payload(const struct fragmenter *f, struct sk_buff *to, unsigned off, unsigned len)
+{
+	if (len > skb_tailroom(to))
+		return skb_share(f->cpu, to, f->skb, f->hdr_len + off, len);
+	STAT_ADD(f->cpu, CopyOutBytes, len);
+	return !skb_copy_bits(f->skb, f->hdr_len + off, skb_put(to, len), len);
+}
+
+static void finish_fragment(const struct fragmenter *f, struct sk_buff *to, unsigned off, bool last)
+{
+	struct ipv4_hdr *h = (struct ipv4_hdr *)to->data;
+	u16 frag = (u16)(f->frag + off / 8);
+
+	if (off)
+		ipv4_options_fragment(to->data, f->hdr_len);
+	h->frag = be16_of(last ? frag : frag | IP_MF);
+	h->tot_len = be16_of((u16)to->len);
+	h->check.raw = 0;
+	h->check = csum_fold(csum_ip_header(h, f->hdr_len / 4));
+	skb_reset_network_header(to);
+	to->protocol = ETH_P_IP;
+	to->mark = f->skb->mark;
+	to->tstamp_ns = f->skb->tstamp_ns;
+	to->ip = f->skb->ip;
+}
+
+static bool send_fragment(const struct fragmenter *f, unsigned off, unsigned len)
+{
+	bool last = off + len == f->skb->len - f->hdr_len;
+	struct sk_buff *to = alloc_skb(f->cpu, SKB_HEADROOM);
+
+	if (!to)
+		return false;
+	memcpy(skb_put(to, f->hdr_len), f->skb->data, f->hdr_len);
+	if (!add_payload(f, to, off, len)) {
+		consume_skb(f->cpu, to);
+		return false;
+	}
+	finish_fragment(f, to, off, last);
+	STAT(f->cpu, IpFragCreates);
+	neigh_xmit(f->cpu, to, f->dst);
+	return true;
+}
+
+static void ip_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	struct fragmenter f = { .cpu = cpu, .skb = skb, .dst = dst, .hdr_len = ipv4_hdr_bytes(skb->data), .frag = be16_get(h->frag) };
+	unsigned chunk = (dst->mtu - f.hdr_len) & ~7u, left = skb->len - f.hdr_len, off = 0;
+
+	while (left) {
+		unsigned n = MIN(chunk, left);
+
+		if (!send_fragment(&f, off, n)) {
+			STAT(cpu, IpFragFails);
+			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			return;
+		}
+		off += n;
+		left -= n;
+	}
+	STAT(cpu, IpFragOKs);
+	consume_skb(cpu, skb);
+}
+
+static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+
+	if ((be16_get(h->frag) & IP_DF) || dst->mtu < IPV4_MTU_MIN) {
+		STAT(cpu, IpFragFails);
+		icmp_report(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, dst->mtu);
+		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		return;
+	}
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		skb_checksum_help(cpu, skb);
+	ip_fragment(cpu, skb, dst);
+}
+
+void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
+{
+	enum drop_reason r;
+
+	skb->dev = dst->dev;
+	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
+	if (unlikely(r)) {
+		if (r != SKB_CONSUMED)
+			kfree_skb_reason(cpu, skb, r);
+		return;
+	}
+	if (unlikely(skb->len > dst->mtu && !skb->gso_size))
+		output_big(cpu, skb, dst);
+	else
+		neigh_xmit(cpu, skb, dst);
+}

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT
+ * udp_sock.c - UDP endpoints: udp_prot, what an application can do with them (RFC 768, RFC 1122 4.1.3, 4.1.4; ports: RFC 6056).
+ *
+ * Owns each struct udp_sock. No call blocks. A datagram that fits its path is sent with DF (RFC 1191), a larger one is fragmented
+ * here. The checksum is left to the device (CHECKSUM_PARTIAL). Runs in base with softirq held off, and in softirq for the stack's own.
+ */
+#include "net/ipv4/udp_impl.h"
+#include "net/ipv4/ip_impl.h"
+
+#define UDP_MAX_PAYLOAD (IPV4_LEN_MAX - IPV4_HLEN - UDP_HLEN)
+#define UDP_HEADROOM    (ETH_HLEN + IPV4_HLEN + UDP_HLEN)
+
+/* ---- life ---- */
+static struct sock *udp_create(struct net_cpu *cpu, u16 family)
+{
+	struct udp_sock *u = family == AF_INET ? kmem_cache_alloc(cpu->udp->cache) : NULL;
+
+	if (!u)
+		return NULL;
+	sock_init(&u->sk, cpu, &udp_prot, family);
+	u->sk.af = &ipv4_af;
+	u->sk.saddr = u->sk.daddr = ip_from_v4((be32){ 0 });
+	u->has_saddr = u->connected = u->closed = false;
+	u->pmtudisc = IP_PMTUDISC_WANT;
+	skb_queue_init(&u->rx);
+	cpu->udp->nr++;
+	return &u->sk;
+}
+
+void udp_sock_free(struct sock *sk)
+{
+	sk->cpu->udp->nr--;
+	kmem_cache_free(sk->cpu->udp->cache, udp_sk(sk));
+}
+
+static void udp_close(struct sock *sk)
+{
+	struct udp_sock *u = udp_sk(sk);
+
+	hlist_del(&sk->hash);
+	skb_queue_purge(sk->cpu, &u->rx, DROP_SOCKET_CLOSE);
+	sk->socket = NULL;
+	sk->event = NULL;
+	u->closed = true;
+	if (!sk->wmem_alloc)
+		udp_sock_free(sk);
+}
+
+/* ---- names ---- */
+static bool addrs_overlap(const struct sock *a, const struct sock *b)
+{
+	if (a->bound_dev && b->bound_dev && a->bound_dev != b->bound_dev)
+		return false;
+	return ip_is_any(&a->saddr) || ip_is_any(&b->saddr) || ip_eq(&a->saddr, &b->saddr);
+}
+
+/* `wanted` has its address set, not yet its port. */
+static bool port_taken(const struct sock *wanted, u16 port)
+{
+	struct udp_sock *u;
+
+	hlist_for_each_entry(u, udp_bucket(wanted->cpu, port), sk.hash) {
+		if (u->sk.sport != port || &u->sk == wanted || !addrs_overlap(&u->sk, wanted))
+			continue;
+		if (!(u->sk.reuseaddr && wanted->reuseaddr) && !(u->sk.reuseport && wanted->reuseport))
+			return true;
+	}
+	return false;
+}
+
+static void set_port(struct sock *sk, u16 port)
+{
+	sk->sport = port;
+	hlist_add(&sk->hash, udp_bucket(sk->cpu, port));
+}
+
+/* RFC 6056 3.3.1: from a random place on, the first that is free. */
+static int autobind(struct sock *sk)
+{
+	const struct net_sysctls *sc = &sk->cpu->sysctl;
+	u32 lo = (u32)MIN(sc->local_port_lo, sc->local_port_hi), n = (u32)MAX(sc->local_port_lo, sc->local_port_hi) - lo + 1;
+	u64 r = siphash_3u64(sk->cpu->udp->port_seq++, sk->cpu->now_ns, sk->cpu->id, &sk->cpu->net->port_key);
+	u32 start = (u32)(r % n);
+
+	for (u32 i = 0; i < n; i++) {
+		u16 port = (u16)(lo + (start + i) % n);
+
+		if (!port_taken(sk, port)) {
+			set_port(sk, port);
+			return 0;
+		}
+	}
+	return -EADDRINUSE;
+}
+
+static int udp_bind(struct sock *sk, const struct sockaddr_ip *a)
+{
+	enum addr_type type = sk->af->addr_type(sk->cpu, &a->addr);
+	struct ip_addr old = sk->saddr;
+	int err = 0;
+
+	if (sk->sport)
+		return -EINVAL;
+	if (a->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (type != ADDR_LOCAL && type != ADDR_ANY)
+		return -EADDRNOTAVAIL;
+	sk->saddr = a->addr;
+	if (!a->port)
+		err = autobind(sk);
+	else if (port_taken(sk, a->port))
+		err = -EADDRINUSE;
+	else
+		set_port(sk, a->port);
+	if (err) {
+		sk->saddr = old;
+		return err;
+	}
+	udp_sk(sk)->has_saddr = sk->bound_by_user = type != ADDR_ANY;
+	return 0;
+}
+
+static int find_way(struct sock *sk, struct flow *fl, struct dst *dst)
+{
+	int err = sk->af->route(sk->cpu, fl, dst);
+
+	if (err)
+		STAT(sk->cpu, IpOutNoRoutes);
+	else if (dst->type == ADDR_BROADCAST && !sk->broadcast)
+		err = -EACCES;
+	return err;
+}
+
+static int udp_connect(struct sock *sk, const struct sockaddr_ip *a)
+{
+	struct udp_sock *u = udp_sk(sk);
+	struct flow fl = { .src = sk->saddr, .dst = a->addr, .proto = IPPROTO_UDP, .mark = sk->mark, .dev = sk->bound_dev };
+	struct dst dst;
+	int err;
+
+	if (a->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (!a->port)
+		return -EINVAL;
+	if (!sk->bound_by_user)
+		fl.src = ip_from_v4((be32){ 0 });
+	err = find_way(sk, &fl, &dst);
+	if (!err && !sk->sport)
+		err = autobind(sk);
+	if (err)
+		return err;
+	sk->saddr = fl.src;
+	sk->daddr = a->addr;
+	sk->dport = a->port;
+	sk->dst = dst;
+	sk->state = TCP_ESTABLISHED;
+	u->has_saddr = u->connected = true;
+	return 0;
+}
+
+static int udp_disconnect(struct sock *sk)
+{
+	struct udp_sock *u = udp_sk(sk);
+
+	u->connected = false;
+	sk->daddr = ip_from_v4((be32){ 0 });
+	sk->dport = 0;
+	sk->state = TCP_CLOSE;
+	sk->dst.gen = 0;
+	if (!sk->bound_by_user) {
+		sk->saddr = ip_from_v4((be32){ 0 });
+		u->has_saddr = false;
+	}
+	return 0;
+}
+
+/* ---- out ---- */
+static void udp_wfree(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+	u32 before = sk->wmem_alloc, half = sk->sndbuf / 2;
+
+	sk->wmem_alloc = before - skb->truesize;
+	if (unlikely(udp_sk(sk)->closed)) {
+		if (!sk->wmem_alloc)
+			udp_sock_free(sk);
+	} else if (before > half && sk->wmem_alloc <= half) {
+		sock_event(sk, EPOLLOUT);
+	}
+}
+
+static inline bool has_room(const struct sock *sk, u32 truesize)
+{
+	return likely(!sk->wmem_alloc || sk->wmem_alloc + truesize <= sk->sndbuf);
+}
+
+/* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade it. */
+static inline int choose_df(const struct sock *sk, struct flow *fl, const struct dst *dst, u32 payload)
+{
+	bool fits = payload + UDP_HLEN + IPV4_HLEN <= dst->mtu;
+	u8 mode = udp_csk(sk)->pmtudisc;
+
+	if (unlikely(mode == IP_PMTUDISC_DO && !fits))
+		return -EMSGSIZE;
+	fl->df = mode != IP_PMTUDISC_DONT && fits && dst->type != ADDR_MULTICAST && dst->type != ADDR_BROADCAST;
+	return 0;
+}
+
+/* Header in front of the payload at skb->data, and off it goes. */
+static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct flow *fl, struct dst *dst, u16 dport)
+{
+	struct udp_hdr *h = (struct udp_hdr *)skb_push(skb, UDP_HLEN);
+	u32 len = skb->len;
+
+	h->sport = be16_of(sk->sport);
+	h->dport = be16_of(dport);
+	h->len = be16_of((u16)len);
+	h->check = csum_fold16(csum_tcpudp_nofold(ip_v4(&fl->src), ip_v4(&fl->dst), len, IPPROTO_UDP));
+	skb_reset_transport_header(skb);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb->transport_header;
+	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->mark = sk->mark;
+	skb->sk = sk;
+	skb->destructor = udp_wfree;
+	sk->wmem_alloc += skb->truesize;
+	STAT(sk->cpu, UdpOutDatagrams);
+	sk->af->xmit(sk->cpu, skb, fl, dst);
+}
+
+/* The way to a peer: a connected sock's own while it is valid, else asked for. */
+static inline int way_to(struct sock *sk, struct flow *fl, struct dst **dst, struct dst *scratch)
+{
+	int err;
+
+	if (likely(udp_sk(sk)->connected && ip_eq(&fl->dst, &sk->daddr))) {
+		*dst = &sk->dst;
+		if (likely(dst_valid(sk->cpu, &sk->dst)))
+			return 0;
+	} else {
+		*dst = scratch;
+	}
+	err = find_way(sk, fl, *dst);
+	if (err && *dst == &sk->dst)
+		sk->dst.gen = 0;
+	return err;
+}
+
+static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
+{
+	unsigned at = 0, n;
+
+	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		const u8 *from = m->msg_iov[i].iov_base;
+		size_t left = m->msg_iov[i].iov_len;
+
+		for (; left; left -= n, from += n, at += n) {
+			u8 *to = ip_skb_at(skb, at, &n);
+
+			n = (unsigned)MIN((size_t)n, left);
+			memcpy(to, from, n);
+		}
+	}
+}
+
+static size_t iov_bytes(const struct msghdr *m)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		if (__builtin_add_overflow(sum, m->msg_iov[i].iov_len, &sum))
+			return SIZE_MAX;
+	return sum;
+}
+
+/* What stands against sending at all. */
+static inline int may_send(struct sock *sk)
+{
+	if (unlikely(sk->err))
+		return sock_error(sk);
+	if (unlikely(sk->shutdown & 2))
+		return -EPIPE;
+	return likely(sk->sport) ? 0 : autobind(sk);
+}
+
+static int destination(const struct sock *sk, const struct msghdr *m, struct flow *fl, u16 *dport)
+{
+	const struct sockaddr_ip *to = m->msg_name;
+
+	if (!to) {
+		if (!udp_csk(sk)->connected)
+			return -EDESTADDRREQ;
+		fl->dst = sk->daddr;
+		*dport = sk->dport;
+		return 0;
+	}
+	if (to->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (!to->port)
+		return -EINVAL;
+	fl->dst = to->addr;
+	*dport = to->port;
+	return 0;
+}
+
+static struct flow flow_of(const struct sock *sk)
+{
+	return (struct flow){ .src = sk->saddr, .proto = IPPROTO_UDP, .tos = sk->tos, .ttl = sk->ttl, .mark = sk->mark,
+			      .dev = sk->bound_dev };
+}
+
+static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
+{
+	struct flow fl = flow_of(sk);
+	size_t len = iov_bytes(m);
+	struct dst scratch, *dst;
+	struct sk_buff *skb;
+	u16 dport;
+	int err;
+
+	if (flags & (MSG_OOB | MSG_MORE))
+		return -EOPNOTSUPP;
+	if (len > UDP_MAX_PAYLOAD)
+		return -EMSGSIZE;
+	err = may_send(sk) ?: destination(sk, m, &fl, &dport) ?: way_to(sk, &fl, &dst, &scratch) ?:
+	      choose_df(sk, &fl, dst, (u32)len);
+	if (err)
+		return err;
+	if (!has_room(sk, (u32)len + SKB_BUF_SIZE))
+		return -EAGAIN;
+	skb = alloc_skb_with_frags(sk->cpu, SKB_HEADROOM, (unsigned)len);
+	if (!skb) {
+		STAT(sk->cpu, UdpSndbufErrors);
+		return -ENOBUFS;
+	}
+	fill_payload(skb, m);
+	STAT_ADD(sk->cpu, CopyOutBytes, len);
+	transmit(sk, skb, &fl, dst, dport);
+	return (long)len;
+}
+
+/* An skb whose headers may be written: itself, or a new one that shares the payload. NULL: no memory. */
+static struct sk_buff *writable(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct sk_buff *front;
+
+	if (likely(!skb->cloned && skb_headroom(skb) >= UDP_HEADROOM))
+		return skb;
+	front = alloc_skb(cpu, SKB_HEADROOM);
+	if (front && !skb_share(cpu, front, skb, 0, skb->len)) {
+		consume_skb(cpu, front);
+		return NULL;
+	}
+	return front;
+}
+
+static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
+{
+	struct flow fl = flow_of(sk);
+	struct dst scratch, *dst;
+	struct sk_buff *out;
+	u16 dport = sk->dport;
+	int err = may_send(sk);
+
+	if (unlikely(err))
+		return err;
+	if (unlikely(skb->len > UDP_MAX_PAYLOAD))
+		return -EMSGSIZE;
+	if (udp_sk(sk)->connected) {
+		fl.dst = sk->daddr;
+	} else { /* back to the sender, from the address it wrote to (RFC 1122 4.1.3.5) */
+		fl.dst = skb->ip.src;
+		dport = udp_cb(skb)->sport;
+		if (skb->ip.addr_type == ADDR_LOCAL)
+			fl.src = skb->ip.dst;
+	}
+	err = way_to(sk, &fl, &dst, &scratch) ?: choose_df(sk, &fl, dst, skb->len);
+	if (unlikely(err))
+		return err;
+	if (!has_room(sk, skb->truesize))
+		return -EAGAIN;
+	out = writable(sk->cpu, skb);
+	if (unlikely(!out))
+		return -ENOBUFS;
+	if (out != skb)
+		consume_skb(sk->cpu, skb);
+	out->tstamp_ns = 0;
+	out->hash = 0;
+	out->nfct = NULL;
+	transmit(sk, out, &fl, dst, dport);
+	return 0;
+}
+
+/* ---- in ---- */
+/* 0: there is a datagram; else what recvmsg() says instead, *end when that is the end of it all. */
+static inline int may_receive(struct sock *sk, bool *end)
+{
+	*end = false;
+	if (unlikely(sk->err))
+		return sock_error(sk);
+	if (likely(!skb_queue_empty(&udp_sk(sk)->rx)))
+		return 0;
+	*end = sk->shutdown & 1;
+	return *end ? 0 : -EAGAIN;
+}
+
+static struct sk_buff *take(struct sock *sk)
+{
+	struct sk_buff *skb = skb_dequeue(&udp_sk(sk)->rx);
+
+	sk->rmem_alloc -= skb->truesize;
+	return skb;
+}
+
+static size_t copy_payload(const struct sk_buff *skb, struct msghdr *m)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < m->msg_iovlen && at < skb->len; i++) {
+		size_t n = MIN(m->msg_iov[i].iov_len, (size_t)skb->len - at);
+
+		skb_copy_bits(skb, (unsigned)at, m->msg_iov[i].iov_base, (unsigned)n);
+		at += n;
+	}
+	return at;
+}
+
+static long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
+{
+	struct sk_buff *skb;
+	size_t len, copied;
+	bool end;
+	int err = may_receive(sk, &end);
+
+	if (err || end)
+		return err;
+	skb = skb_peek(&udp_sk(sk)->rx);
+	len = skb->len;
+	copied = copy_payload(skb, m);
+	STAT_ADD(sk->cpu, CopyInBytes, copied);
+	m->msg_flags = copied < len ? MSG_TRUNC : 0;
+	if (m->msg_name)
+		*m->msg_name = (struct sockaddr_ip){ .family = sk->family, .port = udp_cb(skb)->sport, .addr = skb->ip.src };
+	if (!(flags & MSG_PEEK))
+		consume_skb(sk->cpu, take(sk));
+	return (long)(flags & MSG_TRUNC ? len : copied);
+}
+
+static struct sk_buff *udp_recv_skb(struct sock *sk, int *err)
+{
+	bool end;
+
+	*err = may_receive(sk, &end);
+	return unlikely(*err || end) ? NULL : take(sk);
+}
+
+/* ---- the rest ---- */
+static int udp_shutdown(struct sock *sk, int how)
+{
+	if (!udp_sk(sk)->connected)
+		return -ENOTCONN;
+	sk->shutdown |= how == SHUT_RDWR ? 3 : how == SHUT_RD ? 1 : 2;
+	sock_event(sk, EPOLLIN | EPOLLOUT | EPOLLRDHUP | (sk->shutdown == 3 ? EPOLLHUP : 0));
+	return 0;
+}
+
+static u32 udp_poll(struct sock *sk)
+{
+	u32 events = 0;
+
+	if (!skb_queue_empty(&udp_sk(sk)->rx))
+		events |= EPOLLIN;
+	if (sk->wmem_alloc <= sk->sndbuf / 2)
+		events |= EPOLLOUT;
+	if (unlikely(sk->err))
+		events |= EPOLLERR;
+	if (unlikely(sk->shutdown & 1))
+		events |= EPOLLIN | EPOLLRDHUP;
+	if (unlikely(sk->shutdown == 3))
+		events |= EPOLLHUP;
+	return events;
+}
+
+static int udp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len)
+{
+	int v;
+
+	if (level != SOL_IP)
+		return -ENOPROTOOPT;
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (opt == IP_TOS && v >= 0 && v <= 255)
+		sk->tos = (u8)v;
+	else if (opt == IP_TTL && v >= -1 && v <= 255 && v)
+		sk->ttl = v < 0 ? 0 : (u8)v;
+	else if (opt == IP_MTU_DISCOVER && v >= IP_PMTUDISC_DONT && v <= IP_PMTUDISC_DO)
+		udp_sk(sk)->pmtudisc = (u8)v;
+	else
+		return opt == IP_TOS || opt == IP_TTL || opt == IP_MTU_DISCOVER ? -EINVAL : -ENOPROTOOPT;
+	return 0;
+}
+
+static int get_ip_option(struct sock *sk, int opt, int *v)
+{
+	switch (opt) {
+	case IP_TOS:
+		*v = sk->tos;
+		return 0;
+	case IP_TTL:
+		*v = sk->ttl ? sk->ttl : (int)sk->cpu->sysctl.ip_default_ttl;
+		return 0;
+	case IP_MTU_DISCOVER:
+		*v = udp_sk(sk)->pmtudisc;
+		return 0;
+	case IP_MTU:
+		*v = (int)sk->dst.mtu;
+		return udp_sk(sk)->connected ? 0 : -ENOTCONN;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int udp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len)
+{
+	int v, err = level == SOL_IP ? get_ip_option(sk, opt, &v) : -ENOPROTOOPT;
+
+	if (err)
+		return err;
+	if (*len < sizeof(v))
+		return -EINVAL;
+	memcpy(val, &v, sizeof(v));
+	*len = sizeof(v);
+	return 0;
+}
+
+static int udp_ioctl(struct sock *sk, int cmd, int *val)
+{
+	struct sk_buff *first = skb_peek(&udp_sk(sk)->rx);
+
+	if (cmd == SIOCINQ)
+		*val = first ? (int)first->len : 0;
+	else if (cmd == SIOCOUTQ)
+		*val = (int)sk->wmem_alloc;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+const struct proto udp_prot = {
+	.name = "udp",
+	.type = SOCK_DGRAM,
+	.protocol = IPPROTO_UDP,
+	.create = udp_create,
+	.close = udp_close,
+	.bind = udp_bind,
+	.connect = udp_connect,
+	.disconnect = udp_disconnect,
+	.sendmsg = udp_sendmsg,
+	.recvmsg = udp_recvmsg,
+	.recv_skb = udp_recv_skb,
+	.send_skb = udp_send_skb,
+	.shutdown = udp_shutdown,
+	.poll = udp_poll,
+	.setsockopt = udp_setsockopt,
+	.getsockopt = udp_getsockopt,
+	.ioctl = udp_ioctl,
+};
