@@ -39,11 +39,11 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber console skbuff pci virtqueue
+UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
-HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_virtio tests/host/fake_e1000
+HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
 SIM    := lossy
 
 # ---------------------------------------------------------------- how it is compiled
