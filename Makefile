@@ -21,7 +21,8 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
           ipv4/dhcp ipv4/net_config \
-          tcp/conn tcp/input tcp/output tcp/timer tcp/reass tcp/rtt tcp/cong tcp/reno tcp/proto tcp/timewait tcp/request \
+          tcp/conn tcp/input tcp/err tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/timer tcp/rtt \
+          tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app http http_parse http_file archive echo mime
@@ -39,7 +40,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net
+UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net mm acpi
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
@@ -85,6 +86,7 @@ $B/host/kernel/%.o: kernel/%.c
 	@mkdir -p $(@D)
 	-$(Q)$(CC) $(HCFLAGS) -c $< -o $@
 $B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o: COMMON := -Itests/host/machine $(COMMON)
+$B/host/tests/unit/test_mm.o $B/host/tests/unit/test_acpi.o: COMMON := -Itests/host/ram $(COMMON)
 $B/host/%.o: %.c
 	$(say) HCC $<
 	@mkdir -p $(@D)

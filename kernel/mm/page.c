@@ -62,7 +62,7 @@ static void range_cut(u64 start, u64 end)
 
 void mem_init(const struct boot_info *bi)
 {
-	extern const char __kernel_start[], __kernel_end[];
+	u64 image_start, image_end;
 	unsigned i;
 
 	for (i = 0; i < bi->nr_regions; i++) {
@@ -73,7 +73,8 @@ void mem_init(const struct boot_info *bi)
 		range_add(r->base, r->base + r->len);
 		total_bytes += r->len;
 	}
-	range_cut(virt_to_phys(__kernel_start), virt_to_phys(__kernel_end));
+	kernel_image_range(&image_start, &image_end);
+	range_cut(image_start, image_end);
 	for (i = 0; i < bi->nr_modules; i++)
 		range_cut(bi->modules[i].base, bi->modules[i].base + bi->modules[i].len);
 }

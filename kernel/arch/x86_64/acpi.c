@@ -114,10 +114,12 @@ static bool sum_is_zero(const void *p, size_t len)
 /* A table of at least `min` bytes, wholly mapped, or NULL. */
 static const struct sdt *table_at(u64 phys, size_t min)
 {
-	const struct sdt *t = phys_to_virt(phys);
+	const struct sdt *t;
 
-	if (!phys || !phys_is_mapped(phys, sizeof(*t)) || t->length < MAX(min, sizeof(*t)) ||
-	    t->length > MAX_TABLE_SIZE || !phys_is_mapped(phys, t->length))
+	if (!phys || !phys_is_mapped(phys, sizeof(*t)))
+		return NULL;
+	t = phys_to_virt(phys);
+	if (t->length < MAX(min, sizeof(*t)) || t->length > MAX_TABLE_SIZE || !phys_is_mapped(phys, t->length))
 		return NULL;
 	if (!sum_is_zero(t, t->length)) {
 		log_warn("acpi: table %.4s has a wrong checksum: left out", t->signature);
@@ -283,11 +285,12 @@ static const struct {
 
 static void read_table(u64 phys)
 {
-	const struct sdt *t = phys_to_virt(phys);
+	const struct sdt *t;
 	unsigned i;
 
 	if (!phys_is_mapped(phys, sizeof(*t)))
 		return;
+	t = phys_to_virt(phys);
 	for (i = 0; i < ARRAY_SIZE(readers); i++) {
 		if (memcmp(t->signature, readers[i].signature, 4))
 			continue;
@@ -316,11 +319,12 @@ static void read_root(u64 phys, size_t entry_size)
 
 static const struct rsdp *rsdp_at(u64 phys)
 {
-	const struct rsdp *r = phys_to_virt(phys);
+	const struct rsdp *r;
 
-	if (!phys_is_mapped(phys, sizeof(*r)) || memcmp(r->signature, "RSD PTR ", 8) || !sum_is_zero(r, 20))
+	if (!phys_is_mapped(phys, sizeof(*r)))
 		return NULL;
-	return r;
+	r = phys_to_virt(phys);
+	return memcmp(r->signature, "RSD PTR ", 8) || !sum_is_zero(r, 20) ? NULL : r;
 }
 
 /* 5.2.5.1: in the first KiB of the EBDA, or below 1 MiB in the BIOS; on 16-byte boundaries. */

@@ -156,6 +156,12 @@ static void find_extents(const struct boot_info *bi)
 	extent_add(0, ALIGN_UP(low_end, SIZE_2M));
 }
 
+void kernel_image_range(u64 *start, u64 *end)
+{
+	*start = virt_to_phys(__kernel_start);
+	*end = virt_to_phys(__kernel_end);
+}
+
 static void map_kernel(void)
 {
 	map_section(__kernel_start, __text_end, 0);

@@ -33,6 +33,8 @@ static inline u64 virt_to_phys(const volatile void *v)
 	return a >= KERNEL_BASE ? a - KERNEL_BASE : a - DIRECT_MAP_BASE;
 }
 
+/* Physical memory that the image takes, bss included. */
+void kernel_image_range(u64 *start, u64 *end);
 /* Builds the final tables from the boot memory map and leaves the boot tables. */
 void paging_init(const struct boot_info *bi);
 /* Loads the final tables on this CPU (CR3, EFER.NXE, CR0.WP, CR4 bits). */
