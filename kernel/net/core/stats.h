@@ -106,8 +106,8 @@
 	X(TcpExtTCPDSACKOfoSent, "D-SACKs sent for out-of-order data")                             \
 	X(TcpExtTCPDSACKRecv, "D-SACKs received")                                                  \
 	X(TcpExtTCPDSACKOfoRecv, "D-SACKs received for out-of-order data")                         \
-	X(TcpExtTCPAbortOnData, "closed with data unread")                                         \
-	X(TcpExtTCPAbortOnClose, "data came after close")                                          \
+	X(TcpExtTCPAbortOnData, "data came after close, or closed without lingering")              \
+	X(TcpExtTCPAbortOnClose, "closed with data unread")                                        \
 	X(TcpExtTCPAbortOnMemory, "aborted for memory")                                            \
 	X(TcpExtTCPAbortOnTimeout, "aborted by a timer")                                           \
 	X(TcpExtTCPAbortOnLinger, "aborted by linger")                                             \

@@ -52,7 +52,6 @@ enum {
 	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
 	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25,
 };
-enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411 };
 
 /* getsockopt(TCP_INFO): Linux's struct, field by field. */
 struct tcp_info {
@@ -161,8 +160,8 @@ struct tcb {
 	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
-	bool nodelay : 1, corked : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
-	bool was_retransmitted_syn : 1, linger_set : 1, win_probe_fail : 1, frto : 1, rst_on_done : 1, passive : 1;
+	bool nodelay : 1, corked : 1, more : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
+	bool linger_set : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -175,7 +174,9 @@ struct tcb {
 	} snd;
 	struct sk_buff_head sendq;  /* not sent yet, in order */
 	struct sk_buff_head rtxq;   /* sent, not acknowledged, in order ... */
-	struct rb_root rtx_tree;    /* ... and by sequence number, for SACK */
+	struct rb_root rtx_tree;    /* ... by sequence number, for SACK ... */
+	struct list_head tsorted;   /* ... and by the time of the last transmission, for RACK: neither SACKed nor lost */
+	struct sk_buff *rtx_hint;   /* first of rtxq that may be lost and not sent again; NULL: none is */
 	u64 last_send_ns;           /* of data */
 
 	/* ---- receive ---- */
@@ -221,6 +222,7 @@ struct tcb {
 	u32 min_rtt_ms;             /* when it was seen */
 	u8 backoff, retransmits, syn_retries, probes;
 	u32 ts_recent;
+	u32 ts_echo;                /* of the last segment: our clock when it left; 0: none */
 	u32 ts_off;                 /* of our clock: random per peer */
 	u32 ts_recent_s;            /* when it was taken */
 
@@ -233,6 +235,7 @@ struct tcb {
 	u32 packets_out, sacked_out, lost_out, retrans_out;
 	u32 max_packets_out;
 	seq_t cwnd_usage_seq;
+	seq_t high_sack;            /* end of the highest SACKed segment */
 	seq_t high_seq;             /* snd.nxt when the recovery began */
 	seq_t undo_marker;          /* undo_on: start of what this recovery retransmitted */
 	s32 undo_retrans;           /* retransmissions not yet known to be duplicates */
@@ -250,7 +253,7 @@ struct tcb {
 		u32 rtt_us;
 		u32 reo_wnd_mult;
 		u8 persist;
-		bool advanced, reord_seen, dsack_seen;
+		bool advanced, dsack_seen;
 		seq_t dsack_round;
 	} rack;
 
@@ -288,6 +291,7 @@ static inline void *tcp_ca_priv(struct tcb *t) { return t->ca_priv; }
 /* ---- one CPU's share ---- */
 #define TCP_BOUND_BUCKETS 256
 struct tcp_cpu {
+	struct net_cpu *cpu;
 	struct conn_table conns;
 	struct hlist_head bound[TCP_BOUND_BUCKETS]; /* socks that own their local port (bind, listen), by port */
 	struct tcb *dirty, **dirty_tail; /* FIFO */
@@ -302,9 +306,10 @@ struct tcp_cpu {
 };
 
 const char *tcp_state_name(u8 state);
+const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
 struct tcp_request;
 struct tcp_timewait;
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
-_Static_assert(sizeof(struct tcb) <= 960, "an idle connection with its socket and file stays near 1 KiB");
+_Static_assert(sizeof(struct tcb) <= 992, "an idle connection with its socket and file stays near 1 KiB");

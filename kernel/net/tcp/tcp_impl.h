@@ -12,11 +12,11 @@
 #define TCP_DELACK_MAX_US   200000u
 #define TCP_INIT_CWND       10u        /* RFC 6928 */
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
-#define TCP_QUICKACKS       16
+#define TCP_QUICKACKS       16u
+#define TCP_SKB_COST        1024       /* bytes of metadata charged for each skb queued for sending */
 #define TCP_COPY_MAX        256        /* payload up to this many bytes is copied behind the header: cheaper than a frag */
-#define TCP_MAX_GSO         65535u - TCP_HDR_MAX - 60 /* payload of one skb: what an IP length can say */
+#define TCP_MAX_GSO         (65535u - TCP_HDR_MAX - 60) /* payload of one skb: what an IP length can say */
 #define TCP_RETRY_US        10000      /* when memory was out: try again */
-#define TCP_SYNACK_FAST_MS  1000
 
 /* ---- an skb of ours: in a send queue, or received ---- */
 enum { /* tcp_skb_cb.sacked */
@@ -31,9 +31,10 @@ struct tcp_skb_cb {
 	u8 flags;               /* FIN, PSH, URG; received: as on the wire */
 	u8 sacked;
 	u16 segs;               /* on the wire */
-	u16 tail_room;          /* send: bytes free behind the last piece, which nobody else will write */
-	u16 gso_size;           /* send: MSS it was cut for */
+	bool own;               /* send: bytes behind the last piece are ours to append to */
 	u64 tx_ns;              /* last (re)transmission */
+	struct list_head ts;    /* in tcb.tsorted */
+	struct sk_buff *skip;   /* SACKed: a later skb before which all are SACKed, too; NULL: not known */
 };
 _Static_assert(sizeof(struct tcp_skb_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
 static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb) { return (struct tcp_skb_cb *)skb->cb; }
@@ -54,10 +55,11 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	u32 iss, irs;                /* sequence numbers, host order */
 	u32 ts_recent, ts_off;
 	u32 rcv_wnd;
-	u16 mss;                     /* the peer's option */
+	u32 snd_wnd;                 /* of the SYN */
+	u16 mss, advmss;             /* the peer's option, ours */
 	u8 snd_wscale, rcv_wscale, tos;
 	u8 retries;
-	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, acked : 1; /* acked: the ACK came, the accept queue was full */
+	bool ts_ok : 1, sack_ok : 1, ws_ok : 1;
 	u32 mark;
 	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
 };
@@ -81,8 +83,6 @@ struct tcp_listener {
 	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
 	u32 accept_len, backlog;
 	u32 nr_requests;                        /* the SYN queue */
-	u32 defer_accept_s;
-	u8 fastopen_qlen;
 };
 
 /* A segment on its way through the steps. */
@@ -150,11 +150,14 @@ void tcp_flow(const struct tcb *t, struct flow *fl);
 /* ---- input.c ---- */
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
+void tcp_take_syn_options(struct tcb *t, const struct tcp_in *in);
 void tcp_pred_update(struct tcb *t);
+/* RFC 5961 7: an ACK that lets a true peer correct itself; limited per connection, so that no counter can be probed. */
+void tcp_challenge_ack(struct tcb *t);
 
 /* ---- reass.c: what arrived, and when it is acknowledged ---- */
-enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in);
-void tcp_rcv_in_order(struct tcb *t, struct tcp_in *in);
+enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin);
+bool tcp_rcv_in_order(struct tcb *t, struct tcp_in *in);
 void tcp_ack_policy(struct tcb *t);
 void tcp_enter_quickack(struct tcb *t, u8 n);
 void tcp_read_done(struct tcb *t); /* the application took bytes: window update? */
@@ -162,6 +165,7 @@ void tcp_ofo_purge(struct tcb *t, enum drop_reason reason);
 void tcp_rcv_window_init(struct tcb *t);
 u32 tcp_initial_window(u32 rcvbuf, u32 mss, const struct net_sysctls *s, bool ws, u8 *wscale);
 u32 tcp_select_window(struct tcb *t); /* bytes; advances wup and wnd */
+u32 tcp_next_window(const struct tcb *t);
 u32 tcp_rcv_space(const struct tcb *t);
 static inline u32 tcp_win_from_space(u32 bytes) { return bytes / 2; } /* the other half is metadata of skbs */
 static inline u32 tcp_receive_window(const struct tcb *t)
@@ -193,7 +197,8 @@ void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb);
 void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb);
 /* The first skb of the retransmit queue that ends after seq; NULL: none. O(log n). */
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq);
-bool tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len);
+void tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
+void tcp_trim_acked(struct tcb *t, struct sk_buff *skb, u32 len, u32 segs);
 void tcp_sendq_purge(struct tcb *t);
 static inline struct sk_buff *tcp_send_head(const struct tcb *t) { return skb_peek(&t->sendq); }
 static inline struct sk_buff *tcp_rtx_head(const struct tcb *t) { return skb_peek(&t->rtxq); }
@@ -213,7 +218,7 @@ bool tcp_send_syn(struct tcb *t);         /* SYN, or SYN-ACK of a simultaneous o
 void tcp_send_active_reset(struct tcb *t);
 void tcp_send_reset(struct net_cpu *cpu, struct sk_buff *skb, const struct tcp_seg *seg);
 bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs);
-bool tcp_xmit_probe(struct tcb *t, bool old_seq); /* zero-window or keepalive probe */
+bool tcp_xmit_probe(struct tcb *t); /* zero-window or keepalive probe */
 bool tcp_send_loss_probe(struct tcb *t);
 void tcp_sync_mss(struct tcb *t);
 u32 tcp_size_goal(const struct tcb *t);
@@ -230,6 +235,13 @@ struct tcp_reply {
 };
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
 u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr);
+struct tcp_syn_options {
+	u16 mss;
+	bool ts, sack, ws;
+	u8 wscale;
+	u32 tsval, tsecr;
+};
+unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o); /* bytes put, at most TCP_OPTS_MAX */
 
 /* ---- timer.c ---- */
 void tcp_timer_fire(struct timer *timer, u64 now_ns);
@@ -246,6 +258,7 @@ void tcp_keepalive_start(struct tcb *t);
 void tcp_persist_start(struct tcb *t);
 void tcp_delack_start(struct tcb *t);
 void tcp_rearm_rto(struct tcb *t);
+u64 tcp_rto_at(const struct tcb *t); /* when the RTO of the oldest segment in flight is over */
 
 /* ---- rtt.c ---- */
 void tcp_rtt_sample(struct tcb *t, s64 rtt_us);
@@ -277,7 +290,7 @@ struct ack_state {
 	seq_t prior_una;
 	u32 prior_packets, prior_delivered, prior_lost, prior_in_flight;
 	u32 acked;                  /* segments, cumulatively */
-	u32 reord;                  /* lowest sequence number sacked or acked late, when `reord_set` */
+	seq_t reord;                /* lowest sequence number sacked or acked late, when `reord_set` */
 	bool reord_set;
 	u64 first_tx_ns, last_tx_ns;  /* of never retransmitted skbs acknowledged; 0: none */
 	u64 sack_first_ns, sack_last_ns;
@@ -299,12 +312,15 @@ u32 tcp_rack_reo_wnd(const struct tcb *t);
 void tcp_rack_dsack(struct tcb *t, struct ack_state *s);
 void tcp_check_reordering(struct tcb *t, seq_t low, bool ts);
 
+bool tcp_schedule_tlp(struct tcb *t, bool rto_restarts);
+
 void tcp_recovery(struct tcb *t, struct ack_state *s, u32 num_dupack);
 void tcp_enter_loss(struct tcb *t);
 void tcp_enter_recovery(struct tcb *t, bool ece);
 void tcp_process_tlp_ack(struct tcb *t, struct ack_state *s, seq_t ack);
 void tcp_mark_lost(struct tcb *t, struct sk_buff *skb);
-void tcp_clear_retrans(struct tcb *t);
+void tcp_remove_reno_sacks(struct tcb *t, u32 acked);
+void tcp_try_keep_open(struct tcb *t);
 void tcp_xmit_lost(struct tcb *t);
 void tcp_set_ca_state(struct tcb *t, enum tcp_ca_state s);
 
@@ -336,13 +352,18 @@ enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
 void tcp_request_free(struct tcp_request *r); /* out of the table, too */
 void tcp_requests_drop(struct tcb *listener);
 enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, struct tcp_in *in, bool *reopen);
-void tcp_time_wait(struct tcb *t); /* the TCB's place in the table goes to a tcp_timewait */
+/* The TCB's place in the table goes to a tcp_timewait, which acknowledges the FIN if asked to; the TCB is done. */
+void tcp_time_wait(struct tcb *t, bool ack);
 void tcp_timewait_free(struct net_cpu *cpu, struct tcp_timewait *tw);
 void tcp_timewait_run(struct timer *timer, u64 now_ns);
+
+/* ---- err.c ---- */
+void tcp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);
 
 /* ---- sockopt.c ---- */
 int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len);
 int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len);
 
 /* ---- proto.c ---- */
+void tcp_fin_wait_2(struct tcb *t); /* entered: an orphan does not wait for ever */
 void tcp_accept_add(struct tcb *listener, struct tcb *child);

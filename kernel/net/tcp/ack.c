@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ * ack.c - the acknowledgment in a segment: is it acceptable, what does it free, what does it tell (RFC 9293 3.10.7.4 fifth).
+ *
+ * Order: acceptability (RFC 5961 5.2), window, SACK blocks, retransmit queue and round-trip samples, loss recovery where
+ * anything is doubtful, congestion window, timers. The header-prediction path enters here too, with FLAG_FAST.
+ */
+#include "net/tcp/tcp_impl.h"
+
+/* ---- what it frees ---- */
+
+static void rtt_from_ack(struct tcb *t, struct ack_state *s)
+{
+	u64 now = tcp_now(t);
+	s64 seq_rtt = -1;
+
+	if (s->first_tx_ns && !(s->flag & FLAG_RETRANS_DATA_ACKED)) { /* Karn */
+		seq_rtt = (s64)((now - s->first_tx_ns) / NSEC_PER_USEC);
+		s->ca_rtt_us = (s64)((now - s->last_tx_ns) / NSEC_PER_USEC);
+	}
+	s->rtt_us = seq_rtt;
+	if (s->sack_first_ns) {
+		if (seq_rtt < 0)
+			seq_rtt = (s64)((now - s->sack_first_ns) / NSEC_PER_USEC);
+		s->ca_rtt_us = (s64)((now - s->sack_last_ns) / NSEC_PER_USEC);
+	}
+	if (seq_rtt < 0 && t->ts_ok && t->ts_echo && s->flag & FLAG_DATA_ACKED) {
+		u32 ms = tcp_ts_now(t) - t->ts_echo; /* RFC 7323 4: the echo says which transmission it was */
+
+		if (ms < TCP_RTO_MAX_US / USEC_PER_MSEC)
+			seq_rtt = s->ca_rtt_us = (s64)MAX(ms, 1u) * USEC_PER_MSEC;
+	}
+	if (seq_rtt < 0)
+		return;
+	tcp_min_rtt_update(t, (u32)MIN(MAX(s->ca_rtt_us, 1), (s64)TCP_RTO_MAX_US));
+	tcp_rtt_sample(t, seq_rtt);
+	t->backoff = 0;
+}
+
+static void account_acked(struct tcb *t, struct tcp_skb_cb *cb, u32 segs, struct ack_state *s)
+{
+	if (cb->sacked & TCPCB_RETRANS)
+		t->retrans_out -= segs;
+	if (cb->sacked & TCPCB_EVER_RETRANS) {
+		s->flag |= FLAG_RETRANS_DATA_ACKED;
+	} else if (!(cb->sacked & TCPCB_SACKED)) {
+		s->last_tx_ns = cb->tx_ns;
+		if (!s->first_tx_ns)
+			s->first_tx_ns = cb->tx_ns;
+		if (t->sacked_out && seq_lt(cb->seq, t->high_sack) && (!s->reord_set || seq_lt(cb->seq, s->reord))) {
+			s->reord = cb->seq;
+			s->reord_set = true;
+		}
+		if (seq_le(cb->end_seq, t->high_seq))
+			s->flag |= FLAG_ORIG_SACK_ACKED;
+	}
+	if (cb->sacked & TCPCB_SACKED) {
+		t->sacked_out -= segs;
+	} else if (t->sack_ok) {
+		t->delivered += segs;
+		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, segs);
+		tcp_rack_advance(t, cb->sacked, cb->end_seq, cb->tx_ns);
+	}
+	if (cb->sacked & TCPCB_LOST)
+		t->lost_out -= segs;
+	s->acked += segs;
+}
+
+/* Segments of a GSO skb that end at or before una. */
+static u32 partly_acked(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	u32 len = (u32)seq_diff(t->snd.una, cb->seq), mss = DIV_ROUND_UP(skb->len, cb->segs);
+
+	return cb->segs > 1 ? len / mss : 0;
+}
+
+/* Pops what is acknowledged from the head: never a walk over what is not. */
+static void clean_rtx_queue(struct tcb *t, struct ack_state *s)
+{
+	struct sk_buff *skb;
+
+	while ((skb = tcp_rtx_head(t))) {
+		struct tcp_skb_cb *cb = tcp_cb(skb);
+		u32 segs;
+
+		if (seq_gt(cb->end_seq, t->snd.una)) {
+			if (!seq_gt(t->snd.una, cb->seq))
+				break;
+			segs = partly_acked(t, skb);
+			if (segs) {
+				u32 mss = DIV_ROUND_UP(skb->len, cb->segs);
+
+				account_acked(t, cb, segs, s);
+				t->packets_out -= segs;
+				tcp_trim_acked(t, skb, segs * mss, segs);
+			}
+			break;
+		}
+		account_acked(t, cb, cb->segs, s);
+		t->packets_out -= cb->segs;
+		tcp_rtx_unlink_free(t, skb);
+	}
+	if (!s->acked)
+		return;
+	s->flag |= FLAG_DATA_ACKED | FLAG_SET_XMIT_TIMER;
+	if (!t->sack_ok)
+		tcp_remove_reno_sacks(t, s->acked);
+	else if (s->reord_set)
+		tcp_check_reordering(t, s->reord, false);
+}
+
+/* ---- the peer's window ---- */
+
+/* RFC 9293 3.10.7.4: only from a segment newer than the one that told it last. */
+static bool window_update(struct tcb *t, const struct tcp_seg *seg)
+{
+	u32 wnd = seg->flags & TCP_SYN ? seg->wnd : seg->wnd << t->snd.wscale;
+
+	if (!(seq_gt(seg->ack, t->snd.una) || seq_gt(seg->seq, t->snd.wl1) ||
+	      (seq_eq(seg->seq, t->snd.wl1) && wnd > t->snd.wnd)))
+		return false;
+	t->snd.wl1 = seg->seq;
+	if (wnd == t->snd.wnd)
+		return false;
+	t->snd.wnd = wnd;
+	if (wnd > t->snd.max_wnd) {
+		t->snd.max_wnd = wnd;
+		tcp_sync_mss(t);
+	}
+	tcp_pred_update(t);
+	return true;
+}
+
+/* Nothing in flight: either the window lets the next segment go, or it is probed. */
+static void check_persist(struct tcb *t)
+{
+	struct sk_buff *head = tcp_send_head(t);
+
+	if (!head || t->packets_out)
+		return;
+	if (seq_le(tcp_cb(head)->end_seq, tcp_wnd_end(t))) {
+		t->backoff = 0;
+		tcp_timer_clear(t, TCPT_PERSIST);
+	} else if (!tcp_timer_armed(t, TCPT_PERSIST)) {
+		tcp_persist_start(t);
+	}
+}
+
+/* ---- acceptability ---- */
+
+static void update_una(struct tcb *t, seq_t ack)
+{
+	t->bytes_acked += (u32)seq_diff(ack, t->snd.una);
+	t->snd.una = ack;
+}
+
+/* RFC 5961 5.2: an ACK older than any window we ever offered is an attack or a ghost; a merely old one still has its text
+ * taken. */
+static enum drop_reason old_ack(struct tcb *t, struct tcp_in *in)
+{
+	if (seq_lt(in->seg.ack, seq_add(t->snd.una, -MAX(t->snd.max_wnd, 1u)))) {
+		tcp_challenge_ack(t);
+		return DROP_TCP_TOO_OLD_ACK;
+	}
+	if (in->opt.nr_sacks) {
+		struct ack_state s = { .prior_una = t->snd.una, .prior_packets = t->packets_out, .rtt_us = -1, .ca_rtt_us = -1,
+				       .prior_delivered = t->delivered, .prior_lost = t->lost_out };
+
+		tcp_sack_rcv(t, in, &s);
+		if (s.flag & FLAG_CA_ALERT)
+			tcp_recovery(t, &s, 0);
+		if (t->rtx_hint)
+			tcp_mark(t);
+	}
+	return RX_OK;
+}
+
+static bool is_dubious(const struct tcb *t, u32 flag)
+{
+	return !(flag & FLAG_NOT_DUP) || flag & FLAG_CA_ALERT || t->ca_state != TCP_CA_OPEN;
+}
+
+static void tell_cong(struct tcb *t, const struct ack_state *s)
+{
+	if (t->ca->pkts_acked && s->acked)
+		t->ca->pkts_acked(t, &(struct ack_sample){ s->acked, s->ca_rtt_us, s->prior_in_flight });
+}
+
+/* Losses, window and timers, after the queue was cleaned. */
+static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
+{
+	bool loss_before = t->ca_state == TCP_CA_LOSS;
+
+	tcp_rack_dsack(t, s);
+	if (t->tlp_out)
+		tcp_process_tlp_ack(t, s, t->snd.una);
+	if (is_dubious(t, s->flag)) {
+		if (!(s->flag & (FLAG_UNA_ADVANCED | FLAG_NOT_DUP)))
+			num_dupack = MAX(num_dupack, 1u);
+		tcp_recovery(t, s, num_dupack);
+	}
+	if (s->flag & FLAG_SET_XMIT_TIMER && !tcp_schedule_tlp(t, true))
+		tcp_rearm_rto(t);
+	tcp_cong_control(t, s);
+	if (loss_before && t->ca_state == TCP_CA_OPEN)
+		t->frto_new = false;
+}
+
+enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
+{
+	struct tcp_seg *seg = &in->seg;
+	struct ack_state s;
+
+	if (unlikely(seq_lt(seg->ack, t->snd.una)))
+		return old_ack(t, in);
+	if (unlikely(seq_gt(seg->ack, t->snd.nxt))) {
+		tcp_challenge_ack(t);
+		return DROP_TCP_ACK_UNSENT_DATA;
+	}
+	s = (struct ack_state){ .flag = flag | (seg->len ? FLAG_DATA : 0), .prior_una = t->snd.una,
+				.prior_packets = t->packets_out, .prior_delivered = t->delivered, .prior_lost = t->lost_out,
+				.prior_in_flight = tcp_in_flight(t), .rtt_us = -1, .ca_rtt_us = -1 };
+	if (!(flag & FLAG_FAST)) {
+		if (!seg->len)
+			STAT(t->sk.cpu, TcpExtTCPPureAcks);
+		if (window_update(t, seg))
+			s.flag |= FLAG_WIN_UPDATE;
+	} else {
+		t->snd.wl1 = seg->seq;
+	}
+	if (seq_gt(seg->ack, t->snd.una)) {
+		s.flag |= FLAG_UNA_ADVANCED;
+		t->retransmits = 0;
+		update_una(t, seg->ack);
+	}
+	if (!(flag & FLAG_FAST) && in->opt.nr_sacks)
+		tcp_sack_rcv(t, in, &s);
+	t->last_ack_rcv_ms = cpu_ms(t->sk.cpu);
+	t->probes = 0;
+	if (s.prior_packets) {
+		clean_rtx_queue(t, &s);
+		rtt_from_ack(t, &s);
+		react(t, &s, 0);
+		tell_cong(t, &s);
+		if (s.flag & FLAG_DATA_ACKED) {
+			t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
+			tcp_new_space(t);
+		}
+	}
+	check_persist(t);
+	if (tcp_send_head(t) || t->rtx_hint)
+		tcp_mark(t);
+	return RX_OK;
+}

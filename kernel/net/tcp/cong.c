@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * cong.c - what all congestion controls share: their table, window arithmetic, proportional rate reduction (RFC 6937),
+ * window validation (RFC 5681 4.1, RFC 7661's idea in Linux's form). Windows are counted in segments of t->mss.
+ */
+#include "net/tcp/tcp_impl.h"
+
+const struct tcp_congestion_ops *const tcp_cong_table[] = { &tcp_cubic, &tcp_reno, NULL };
+
+const struct tcp_congestion_ops *tcp_cong_find(const char *name)
+{
+	const struct tcp_congestion_ops *const *ca;
+
+	for (ca = tcp_cong_table; *ca; ca++)
+		if (!strcmp((*ca)->name, name))
+			return *ca;
+	return NULL;
+}
+
+int tcp_cong_set_default(struct net_cpu *cpu, const char *name)
+{
+	const struct tcp_congestion_ops *ca = tcp_cong_find(name);
+
+	if (!ca)
+		return -ENOENT;
+	cpu->tcp->default_ca = ca;
+	return 0;
+}
+
+void tcp_cong_init(struct tcb *t)
+{
+	_Static_assert(TCP_CA_PRIV % 8 == 0, "an array of words");
+	BUG_ON(t->ca->priv_size > TCP_CA_PRIV);
+	memset(t->ca_priv, 0, sizeof(t->ca_priv));
+	if (t->ca->init)
+		t->ca->init(t);
+}
+
+/* ---- growth ---- */
+
+/* Returns the part of `acked` that slow start did not need: it is congestion avoidance's. */
+u32 tcp_slow_start(struct tcb *t, u32 acked)
+{
+	u32 cwnd = MIN(t->cwnd + acked, t->ssthresh);
+
+	acked -= cwnd - t->cwnd;
+	t->cwnd = cwnd;
+	return acked;
+}
+
+/* One segment more for every w acknowledged. */
+void tcp_cong_avoid_ai(struct tcb *t, u32 w, u32 acked)
+{
+	if (t->cwnd_cnt >= w) {
+		t->cwnd_cnt = 0;
+		t->cwnd++;
+	}
+	t->cwnd_cnt += acked;
+	if (t->cwnd_cnt >= w) {
+		u32 delta = t->cwnd_cnt / w;
+
+		t->cwnd_cnt -= delta * w;
+		t->cwnd += delta;
+	}
+}
+
+/* ---- reduction ---- */
+
+void tcp_init_cwnd_reduction(struct tcb *t)
+{
+	t->high_seq = t->snd.nxt;
+	t->tlp_out = false;
+	t->cwnd_cnt = 0;
+	t->prior_cwnd = t->cwnd;
+	t->prr_delivered = t->prr_out = 0;
+	t->ssthresh = t->ca->ssthresh(t);
+}
+
+/* RFC 6937 3, with the slow-start part bounded by what was delivered while losses go on (as Linux does). */
+void tcp_cwnd_reduction(struct tcb *t, u32 newly_acked, u32 newly_lost, u32 flag)
+{
+	u32 in_flight = tcp_in_flight(t);
+	s32 delta = (s32)t->ssthresh - (s32)in_flight, sndcnt;
+
+	if (!newly_acked || !t->prior_cwnd)
+		return;
+	t->prr_delivered += newly_acked;
+	if (delta < 0) {
+		u64 part = (u64)t->ssthresh * t->prr_delivered + t->prior_cwnd - 1;
+
+		sndcnt = (s32)(part / t->prior_cwnd) - (s32)t->prr_out;
+	} else {
+		sndcnt = MAX((s32)(t->prr_delivered - t->prr_out), (s32)newly_acked);
+		if (flag & FLAG_UNA_ADVANCED && !newly_lost)
+			sndcnt++;
+		sndcnt = MIN(delta, sndcnt);
+	}
+	sndcnt = MAX(sndcnt, t->prr_out ? 0 : 1); /* the fast retransmit itself */
+	t->cwnd = in_flight + (u32)sndcnt;
+}
+
+void tcp_end_cwnd_reduction(struct tcb *t)
+{
+	if (t->ssthresh < TCP_INFINITE_SSTHRESH && (t->ca_state == TCP_CA_CWR || t->undo_on))
+		t->cwnd = t->ssthresh;
+	if (t->ca->cwnd_event)
+		t->ca->cwnd_event(t, CA_EVENT_COMPLETE_CWR);
+}
+
+/* ---- validation ---- */
+
+/* The window may grow only when it is used: in slow start, when half of it was. */
+static bool is_cwnd_limited(const struct tcb *t)
+{
+	if (t->cwnd_limited)
+		return true;
+	return tcp_in_slow_start(t) && t->cwnd < 2 * t->max_packets_out;
+}
+
+void tcp_cwnd_validate(struct tcb *t, bool limited)
+{
+	if (!seq_lt(t->snd.una, t->cwnd_usage_seq) || limited || (!t->cwnd_limited && t->packets_out > t->max_packets_out)) {
+		t->cwnd_limited = limited;
+		t->max_packets_out = t->packets_out;
+		t->cwnd_usage_seq = t->snd.nxt;
+	}
+}
+
+/* RFC 5681 4.1: after an idle time the path is not known any more; halved for every RTO, down to the initial window. */
+void tcp_cwnd_restart(struct tcb *t)
+{
+	u64 idle = tcp_now(t) - t->last_send_ns, rto = t->rto_us * NSEC_PER_USEC;
+	u32 restart = MIN(TCP_INIT_CWND, t->cwnd), cwnd = t->cwnd;
+
+	if (!t->sk.cpu->sysctl.tcp_slow_start_after_idle || t->ca_state != TCP_CA_OPEN)
+		return;
+	if (t->ca->cwnd_event)
+		t->ca->cwnd_event(t, CA_EVENT_CWND_RESTART);
+	t->ssthresh = MAX(t->ssthresh, cwnd - cwnd / 4);
+	for (; idle > rto && cwnd > restart; idle -= rto)
+		cwnd /= 2;
+	t->cwnd = MAX(cwnd, restart);
+	t->cwnd_limited = false;
+	t->max_packets_out = 0;
+	t->cwnd_usage_seq = t->snd.nxt;
+}
+
+/* After each ACK: shrink by the plan of the reduction, or grow by the algorithm. */
+void tcp_cong_control(struct tcb *t, struct ack_state *s)
+{
+	u32 delivered = t->delivered - s->prior_delivered;
+	bool may_raise = s->flag & (FLAG_DATA_ACKED | FLAG_DATA_SACKED);
+
+	if (tcp_in_cwnd_reduction(t)) {
+		u32 lost = t->lost_out > s->prior_lost ? t->lost_out - s->prior_lost : 0;
+
+		tcp_cwnd_reduction(t, delivered, lost, s->flag);
+		return;
+	}
+	if (t->reordering <= t->sk.cpu->sysctl.tcp_reordering)
+		may_raise = s->flag & FLAG_DATA_ACKED; /* no reordering known: holes mean loss */
+	if (may_raise && delivered && is_cwnd_limited(t))
+		t->ca->cong_avoid(t, delivered);
+}

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT
+ * conn.c - which connection is it? The table of connections, listeners and ports, the life of a TCB, its states.
+ *
+ * Owns cpu->tcp. The table grows by doubling, a few chains per insertion, so that no single packet pays for it.
+ * ISNs: RFC 6528. Ports: RFC 6056 algorithm 3. A TCB dies in two steps: tcp_done() takes it out of sight,
+ * tcp_flush() frees it.
+ */
+#include "net/tcp/tcp_impl.h"
+
+#define CONN_ORDER_MIN 1 /* pages: 1024 chains */
+#define CONN_MOVES     4 /* old chains emptied per insertion */
+
+/* ---- the table ---- */
+
+static const struct ip_addr *node_addrs(struct conn_node *n, const struct ip_addr **remote)
+{
+	const struct ip_addr *small = (const struct ip_addr *)(n + 1);
+
+	if (n->kind == CONN_TCB) {
+		*remote = &node_tcb(n)->sk.daddr;
+		return &node_tcb(n)->sk.saddr;
+	}
+	*remote = small + 1;
+	return small;
+}
+
+u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+{
+	const struct siphash_key *key = &cpu->net->hash_key;
+	u32 ports = (u32)lport << 16 | rport;
+
+	if (likely(ip_is_v4(l)))
+		return hsiphash_3u32(l->w[3].raw, r->w[3].raw, ports, key);
+	return (u32)siphash_3u64(siphash_2u64(l->q[0], l->q[1], key), siphash_2u64(r->q[0], r->q[1], key), ports, key);
+}
+
+static struct hlist_head *chains_alloc(u32 n)
+{
+	struct hlist_head *h = NULL;
+	unsigned order = 0;
+
+	while ((4096ull << order) < n * sizeof(*h))
+		order++;
+	h = pages_alloc(order);
+	if (h)
+		memset(h, 0, n * sizeof(*h));
+	return h;
+}
+
+static void chains_free(struct hlist_head *h, u32 n)
+{
+	unsigned order = 0;
+
+	while ((4096ull << order) < n * sizeof(*h))
+		order++;
+	if (h)
+		pages_free(h, order);
+}
+
+static void conn_move_chains(struct conn_table *ct, u32 n)
+{
+	struct conn_node *c, *next;
+
+	while (n-- && ct->moved <= ct->old_mask) {
+		struct hlist_head *from = &ct->old[ct->moved++];
+
+		hlist_for_each_entry_safe(c, next, from, link) {
+			hlist_del(&c->link);
+			hlist_add(&c->link, &ct->chains[c->hash & ct->mask]);
+		}
+	}
+	if (ct->moved > ct->old_mask) {
+		chains_free(ct->old, ct->old_mask + 1);
+		ct->old = NULL;
+	}
+}
+
+static void conn_grow(struct conn_table *ct)
+{
+	u32 size = (ct->mask + 1) * 2;
+	struct hlist_head *h = size ? chains_alloc(size) : NULL;
+
+	if (!h)
+		return; /* longer chains, until memory comes back */
+	ct->old = ct->chains;
+	ct->old_mask = ct->mask;
+	ct->moved = 0;
+	ct->chains = h;
+	ct->mask = size - 1;
+}
+
+static struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const struct ip_addr *l, const struct ip_addr *r,
+				    u16 lport, u16 rport)
+{
+	const struct ip_addr *nl, *nr;
+	struct conn_node *n;
+
+	hlist_for_each_entry(n, chain, link) {
+		if (n->hash != hash || n->lport != lport || n->rport != rport)
+			continue;
+		nl = node_addrs(n, &nr);
+		if (ip_eq(nl, l) && ip_eq(nr, r))
+			return n;
+	}
+	return NULL;
+}
+
+struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+{
+	struct conn_table *ct = &cpu->tcp->conns;
+	u32 hash = conn_hash(cpu, l, r, lport, rport);
+	struct conn_node *n = chain_find(&ct->chains[hash & ct->mask], hash, l, r, lport, rport);
+
+	if (n || likely(!ct->old) || (hash & ct->old_mask) < ct->moved)
+		return n;
+	return chain_find(&ct->old[hash & ct->old_mask], hash, l, r, lport, rport);
+}
+
+void conn_insert(struct net_cpu *cpu, struct conn_node *n)
+{
+	struct conn_table *ct = &cpu->tcp->conns;
+
+	if (ct->old)
+		conn_move_chains(ct, CONN_MOVES);
+	else if (ct->count > ct->mask)
+		conn_grow(ct);
+	hlist_add(&n->link, &ct->chains[n->hash & ct->mask]);
+	ct->count++;
+}
+
+void conn_remove(struct net_cpu *cpu, struct conn_node *n)
+{
+	if (hlist_unhashed(&n->link))
+		return;
+	hlist_del(&n->link);
+	cpu->tcp->conns.count--;
+}
+
+void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *n)
+{
+	conn_remove(cpu, old);
+	conn_insert(cpu, n);
+}
+
+/* ---- secrets ---- */
+
+struct tuple_key { /* what the PRF sees: no padding */
+	struct ip_addr l, r;
+	u16 lport, rport;
+	u32 tag;
+};
+_Static_assert(sizeof(struct tuple_key) == 40, "hashed as bytes");
+enum { TUPLE_ISN = 1, TUPLE_TS = 2, TUPLE_PORT = 3 };
+
+static u64 tuple_prf(const struct siphash_key *key, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
+		     u32 tag)
+{
+	struct tuple_key k = { *l, *r, lport, rport, tag };
+
+	return siphash(&k, sizeof(k), key);
+}
+
+/* RFC 6528 3: a clock of 4 us and a keyed hash of the connection. */
+u32 tcp_isn(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+{
+	return (u32)(cpu->now_ns / 4000) + (u32)tuple_prf(&cpu->net->isn_key, l, r, lport, rport, TUPLE_ISN);
+}
+
+/* RFC 7323 7.1: where our timestamp clock starts, per pair of hosts, so that TIME_WAIT reuse still sees it rise. */
+u32 tcp_ts_offset(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r)
+{
+	if (cpu->sysctl.tcp_timestamps != 1)
+		return 0;
+	return (u32)tuple_prf(&cpu->net->isn_key, l, r, 0, 0, TUPLE_TS);
+}
+
+/* ---- ports ---- */
+
+static struct hlist_head *bound_chain(struct net_cpu *cpu, u16 port)
+{
+	return &cpu->tcp->bound[port % TCP_BOUND_BUCKETS];
+}
+
+static bool bound_overlap(const struct sock *a, const struct ip_addr *addr)
+{
+	return ip_is_any(&a->saddr) || ip_is_any(addr) || ip_eq(&a->saddr, addr);
+}
+
+/* May `t` own addr:port beside those who own it already? Linux's rules for SO_REUSEADDR and SO_REUSEPORT. */
+static bool port_conflict(struct tcb *t, const struct ip_addr *addr, u16 port)
+{
+	struct sock *o;
+
+	hlist_for_each_entry(o, bound_chain(t->sk.cpu, port), hash) {
+		if (o->sport != port || o == &t->sk || !bound_overlap(o, addr))
+			continue;
+		if (o->reuseport && t->sk.reuseport)
+			continue;
+		if (o->reuseaddr && t->sk.reuseaddr && o->state != TCP_LISTEN)
+			continue;
+		return true;
+	}
+	return false;
+}
+
+static bool port_is_bound(struct net_cpu *cpu, u16 port)
+{
+	struct sock *o;
+
+	hlist_for_each_entry(o, bound_chain(cpu, port), hash)
+		if (o->sport == port)
+			return true;
+	return false;
+}
+
+static int choose_port(struct tcb *t, const struct ip_addr *addr)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u32 lo = (u32)cpu->sysctl.local_port_lo, n = (u32)cpu->sysctl.local_port_hi - lo + 1, i, off;
+
+	if (cpu->sysctl.local_port_hi < (s64)lo)
+		return -EADDRINUSE;
+	off = (u32)tuple_prf(&cpu->net->port_key, addr, addr, 0, 0, TUPLE_PORT) + cpu->tcp->port_step;
+	for (i = 0; i < n; i++) {
+		u16 port = (u16)(lo + (off + i) % n);
+
+		if (!port_is_bound(cpu, port)) {
+			cpu->tcp->port_step += i + 1;
+			return port;
+		}
+	}
+	return -EADDRINUSE;
+}
+
+int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port)
+{
+	if (!port) {
+		int chosen = choose_port(t, addr);
+
+		if (chosen < 0)
+			return chosen;
+		port = (u16)chosen;
+	} else if (port_conflict(t, addr, port)) {
+		return -EADDRINUSE;
+	}
+	t->sk.saddr = *addr;
+	t->sk.sport = port;
+	hlist_add(&t->sk.hash, bound_chain(t->sk.cpu, port));
+	return 0;
+}
+
+void tcp_unbind(struct tcb *t)
+{
+	hlist_del(&t->sk.hash);
+}
+
+static void node_enter(struct tcb *t, u32 hash)
+{
+	t->node.hash = hash;
+	t->node.lport = t->sk.sport;
+	t->node.rport = t->sk.dport;
+	conn_insert(t->sk.cpu, &t->node);
+}
+
+/* Is the 4-tuple free? A TIME_WAIT whose timestamps let us go on gives way (RFC 6191 as a client, tcp_tw_reuse). */
+static bool tuple_free(struct tcb *t, u16 port)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct conn_node *n = conn_lookup(cpu, &t->sk.saddr, &t->sk.daddr, port, t->sk.dport);
+	struct tcp_timewait *tw;
+
+	if (!n)
+		return true;
+	if (n->kind != CONN_TIMEWAIT || !cpu->sysctl.tcp_tw_reuse)
+		return false;
+	tw = node_timewait(n);
+	if (!tw->ts_ok || cpu_s(cpu) - tw->ts_recent_s < 1 || (cpu->sysctl.tcp_tw_reuse == 2 && !t->sk.dst.loopback))
+		return false;
+	t->snd.iss = seq_add(tw->snd_nxt, 65535 + 2);
+	t->ts_recent = tw->ts_recent;
+	t->ts_recent_s = tw->ts_recent_s;
+	tcp_timewait_free(cpu, tw);
+	return true;
+}
+
+int tcp_connect_port(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sock *sk = &t->sk;
+	u32 lo = (u32)cpu->sysctl.local_port_lo, n = (u32)cpu->sysctl.local_port_hi - lo + 1, i, off;
+
+	t->snd.iss = seq_of(0);
+	if (sk->sport) {
+		if (!tuple_free(t, sk->sport))
+			return -EADDRNOTAVAIL;
+	} else {
+		off = (u32)tuple_prf(&cpu->net->port_key, &sk->saddr, &sk->daddr, 0, sk->dport, TUPLE_PORT);
+		off += cpu->tcp->port_step;
+		for (i = 0; i < n; i++) {
+			u16 port = (u16)(lo + (off + i) % n);
+
+			if (!port_is_bound(cpu, port) && tuple_free(t, port)) {
+				sk->sport = port;
+				break;
+			}
+		}
+		if (!sk->sport)
+			return -EADDRNOTAVAIL;
+		cpu->tcp->port_step += i + 1;
+	}
+	if (!t->snd.iss.v)
+		t->snd.iss = seq_of(tcp_isn(cpu, &sk->saddr, &sk->daddr, sk->sport, sk->dport));
+	node_enter(t, conn_hash(cpu, &sk->saddr, &sk->daddr, sk->sport, sk->dport));
+	return 0;
+}
+
+/* The best listener: its own address beats the wildcard; of a SO_REUSEPORT group the flow's hash takes one. */
+struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, u16 lport, u32 hash)
+{
+	struct tcb *best = NULL;
+	int best_score = 0;
+	u32 equals = 0;
+	struct sock *o;
+
+	hlist_for_each_entry(o, bound_chain(cpu, lport), hash) {
+		int score = 1;
+
+		if (o->sport != lport || o->state != TCP_LISTEN)
+			continue;
+		if (!ip_is_any(&o->saddr)) {
+			if (!ip_eq(&o->saddr, laddr))
+				continue;
+			score = 2;
+		}
+		if (score > best_score) {
+			best = tcb_of(o);
+			best_score = score;
+			equals = 1;
+		} else if (score == best_score) {
+			equals++; /* keeps each of n with chance 1/n, the same one for the same flow */
+			if ((u64)hash * equals >> 32 == equals - 1)
+				best = tcb_of(o);
+		}
+	}
+	return best;
+}
+
+/* ---- the way to the peer ---- */
+
+void tcp_flow(const struct tcb *t, struct flow *fl)
+{
+	const struct sock *sk = &t->sk;
+
+	fl->src = sk->saddr;
+	fl->dst = sk->daddr;
+	fl->proto = IPPROTO_TCP;
+	fl->tos = sk->tos;
+	fl->ttl = sk->ttl;
+	fl->df = true; /* RFC 1191: always */
+	fl->mark = sk->mark;
+	fl->dev = sk->bound_dev;
+}
+
+int tcp_route(struct tcb *t)
+{
+	struct sock *sk = &t->sk;
+	struct flow fl;
+	int err;
+
+	if (likely(dst_valid(sk->cpu, &sk->dst)))
+		return 0;
+	tcp_flow(t, &fl);
+	err = sk->af->route(sk->cpu, &fl, &sk->dst);
+	if (err) {
+		sk->dst.gen = 0;
+		return err;
+	}
+	if (ip_is_any(&sk->saddr))
+		sk->saddr = fl.src;
+	return 0;
+}
+
+/* ---- the life of a TCB ---- */
+
+struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
+{
+	struct tcb *t = kmem_cache_alloc(cpu->tcp->tcbs);
+	struct sock *sk;
+
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	sk = &t->sk;
+	sock_init(sk, cpu, &tcp_prot, family);
+	sk->state = TCP_CLOSE;
+	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
+	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
+	skb_queue_init(&t->sendq);
+	skb_queue_init(&t->rtxq);
+	skb_queue_init(&t->rcvq);
+	list_init(&t->tsorted);
+	timer_init(&t->timer, tcp_timer_fire);
+	t->node.kind = CONN_TCB;
+	t->mss = TCP_MSS_DEFAULT;
+	t->mss_clamp = TCP_MSS_DEFAULT;
+	t->rto_us = TCP_RTO_INIT_US;
+	t->mdev_us = TCP_RTO_INIT_US;
+	t->min_rtt_us = ~0u;
+	t->rack.reo_wnd_mult = 1;
+	t->cwnd = TCP_INIT_CWND;
+	t->ssthresh = TCP_INFINITE_SSTHRESH;
+	t->reordering = (u8)MIN(cpu->sysctl.tcp_reordering, 255);
+	t->tcp_hdr_len = TCP_HDR_LEN;
+	t->ca = cpu->tcp->default_ca;
+	cpu->tcp->nr_tcbs++;
+	return t;
+}
+
+void tcb_free(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+
+	tcp_sendq_purge(t);
+	skb_queue_purge(cpu, &t->rcvq, RX_OK);
+	tcp_ofo_purge(t, RX_OK);
+	cpu->tcp->mem_bytes -= t->sk.rmem_alloc;
+	cpu->tcp->nr_tcbs--;
+	if (t->orphan)
+		cpu->tcp->nr_orphans--;
+	kmem_cache_free(cpu->tcp->tcbs, t);
+}
+
+void tcp_mark_slow(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+
+	t->marked = true;
+	t->dirty_next = NULL;
+	*cpu->tcp->dirty_tail = t;
+	cpu->tcp->dirty_tail = &t->dirty_next;
+	raise_softirq(cpu, SOFTIRQ_NET_TX);
+}
+
+#define S(name) (1u << TCP_##name)
+/* The map of tcp.h: from a state, the states it may go to. CLOSE is always allowed. */
+static const u16 tcp_arrows[NR_TCP_STATES] = {
+	[TCP_CLOSE] = S(LISTEN) | S(SYN_SENT) | S(SYN_RECEIVED),
+	[TCP_SYN_SENT] = S(ESTABLISHED) | S(SYN_RECEIVED),
+	[TCP_SYN_RECEIVED] = S(ESTABLISHED) | S(FIN_WAIT_1) | S(CLOSE_WAIT),
+	[TCP_ESTABLISHED] = S(FIN_WAIT_1) | S(CLOSE_WAIT),
+	[TCP_FIN_WAIT_1] = S(FIN_WAIT_2) | S(CLOSING),
+	[TCP_CLOSE_WAIT] = S(LAST_ACK),
+};
+#undef S
+
+static bool counts_as_established(u8 state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT; /* RFC 4022 tcpCurrEstab */
+}
+
+void tcp_set_state(struct tcb *t, u8 state)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u8 old = t->sk.state;
+
+	BUG_ON(state != TCP_CLOSE && !(tcp_arrows[old] & 1u << state));
+	t->sk.state = state;
+	t->pred = 0;
+	if (!counts_as_established(old) && counts_as_established(state))
+		STAT(cpu, TcpCurrEstab);
+	else if (counts_as_established(old) && !counts_as_established(state))
+		STAT_ADD(cpu, TcpCurrEstab, -1);
+}
+
+void tcp_done(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u8 old = t->sk.state;
+
+	if (old == TCP_SYN_SENT || old == TCP_SYN_RECEIVED)
+		STAT(cpu, TcpAttemptFails);
+	tcp_set_state(t, TCP_CLOSE);
+	tcp_timers_stop(t);
+	conn_remove(cpu, &t->node);
+	tcp_unbind(t);
+	tcp_sendq_purge(t);
+	tcp_ofo_purge(t, RX_OK);
+	t->sk.shutdown = 3;
+	t->ack.now = false;
+	t->dead = t->orphan;
+	tcp_event(t, EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLRDHUP | (t->sk.err ? EPOLLERR : 0));
+}
+
+void tcp_done_error(struct tcb *t, int err)
+{
+	t->sk.err = err;
+	tcp_done(t);
+}
+
+const char *tcp_state_name(u8 state)
+{
+	static const char *const names[NR_TCP_STATES] = {
+#define X(name, number, text) [number] = text,
+		TCP_STATES(X)
+#undef X
+	};
+
+	return state < NR_TCP_STATES && names[state] ? names[state] : "?";
+}
+
+static void for_each_in_chain(struct hlist_head *chain, void (*fn)(void *, struct tcb *, struct tcp_request *,
+								   struct tcp_timewait *), void *arg)
+{
+	struct conn_node *n, *next;
+
+	hlist_for_each_entry_safe(n, next, chain, link)
+		fn(arg, n->kind == CONN_TCB ? node_tcb(n) : NULL, n->kind == CONN_REQUEST ? node_request(n) : NULL,
+		   n->kind == CONN_TIMEWAIT ? node_timewait(n) : NULL);
+}
+
+void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *, struct tcb *, struct tcp_request *, struct tcp_timewait *), void *arg)
+{
+	struct conn_table *ct = &cpu->tcp->conns;
+	struct sock *o;
+	u32 i;
+
+	for (i = 0; i < TCP_BOUND_BUCKETS; i++)
+		hlist_for_each_entry(o, &cpu->tcp->bound[i], hash)
+			if (o->state == TCP_LISTEN)
+				fn(arg, tcb_of(o), NULL, NULL);
+	for (i = 0; i <= ct->mask; i++)
+		for_each_in_chain(&ct->chains[i], fn, arg);
+	for (i = ct->moved; ct->old && i <= ct->old_mask; i++)
+		for_each_in_chain(&ct->old[i], fn, arg);
+}
+
+/* ---- the CPU's share ---- */
+
+int tcp_cpu_init(struct net_cpu *cpu)
+{
+	struct tcp_cpu *tc = kzalloc(sizeof(*tc));
+
+	if (!tc)
+		return -ENOMEM;
+	cpu->tcp = tc;
+	tc->cpu = cpu;
+	tc->conns.mask = (4096u << CONN_ORDER_MIN) / sizeof(struct hlist_head) - 1;
+	tc->conns.chains = chains_alloc(tc->conns.mask + 1);
+	tc->tcbs = kmem_cache_create("tcb", sizeof(struct tcb), CACHE_LINE);
+	tc->requests = kmem_cache_create("tcp_request", sizeof(struct tcp_request), 8);
+	tc->timewaits = kmem_cache_create("tcp_timewait", sizeof(struct tcp_timewait), 8);
+	if (!tc->conns.chains || !tc->tcbs || !tc->requests || !tc->timewaits)
+		return -ENOMEM;
+	tc->dirty_tail = &tc->dirty;
+	list_init(&tc->timewait);
+	timer_init(&tc->timewait_timer, tcp_timewait_run);
+	tc->default_ca = tcp_cong_table[0];
+	return 0;
+}
+
+static void destroy_one(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw)
+{
+	struct net_cpu *cpu = arg;
+
+	if (r)
+		tcp_request_free(r);
+	if (tw)
+		tcp_timewait_free(cpu, tw);
+	if (t) {
+		t->sk.event = NULL;
+		tcp_prot.close(&t->sk);
+		if (t->sk.state != TCP_CLOSE)
+			tcp_done(t);
+	}
+}
+
+void tcp_cpu_destroy(struct net_cpu *cpu)
+{
+	struct tcp_cpu *tc = cpu->tcp;
+
+	tcp_for_each(cpu, destroy_one, cpu);
+	while (tc->dirty) {
+		struct tcb *t = tc->dirty;
+
+		tc->dirty = t->dirty_next;
+		tcb_free(t);
+	}
+	timer_cancel(&cpu->wheel, &tc->timewait_timer);
+	chains_free(tc->conns.chains, tc->conns.mask + 1);
+	if (tc->conns.old)
+		chains_free(tc->conns.old, tc->conns.old_mask + 1);
+	kmem_cache_destroy(tc->tcbs);
+	kmem_cache_destroy(tc->requests);
+	kmem_cache_destroy(tc->timewaits);
+	kfree(tc);
+	cpu->tcp = NULL;
+}

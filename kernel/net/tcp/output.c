@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: MIT
+ * output.c - what leaves: segments with their options, data within min(cwnd, window), ACKs, SYNs, resets, probes.
+ *
+ * Runs in net_tx only (tcp_flush), except for answers that belong to no TCB, which leave at once like an ICMP echo reply.
+ * A segment is a header skb plus references to the payload; the queued skb stays as it is for a retransmission.
+ */
+#include "net/tcp/tcp_impl.h"
+#include "net/wire/checksum.h"
+
+struct tx { /* one segment (or one GSO skb of segments) to build */
+	seq_t seq;
+	struct sk_buff *payload; /* NULL: none */
+	u32 mss;
+	u8 flags;
+};
+
+/* ---- options ---- */
+
+static void put32(u8 *p, u32 v)
+{
+	be32 w = be32_of(v);
+
+	memcpy(p, &w, 4);
+}
+
+u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr)
+{
+	put32(p, TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10);
+	put32(p + 4, tsval);
+	put32(p + 8, tsecr);
+	return TCPOLEN_TSTAMP_ALIGNED;
+}
+
+/* Options of a SYN in Linux's order: mss, sackOK with TS (or padded), nop wscale. */
+static unsigned put_syn_options(struct tcb *t, u8 *p)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	bool answer = t->sk.state == TCP_SYN_RECEIVED;
+	bool ts = answer ? t->ts_ok : s->tcp_timestamps != 0;
+	bool sack = answer ? t->sack_ok : s->tcp_sack != 0;
+	bool ws = answer ? t->ws_ok : s->tcp_window_scaling != 0;
+
+	return tcp_put_syn_options(p, &(struct tcp_syn_options){
+		.mss = t->advmss, .ts = ts, .sack = sack, .ws = ws, .wscale = t->rcv.wscale,
+		.tsval = tcp_ts_now(t), .tsecr = t->ts_recent });
+}
+
+unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o)
+{
+	u8 *start = p;
+
+	put32(p, TCPOPT_MSS << 24 | 4 << 16 | o->mss);
+	p += 4;
+	if (o->ts) {
+		tcp_put_timestamp(p, o->tsval, o->tsecr);
+		if (o->sack) {
+			p[0] = TCPOPT_SACK_PERM;
+			p[1] = 2;
+		}
+		p += TCPOLEN_TSTAMP_ALIGNED;
+	} else if (o->sack) {
+		put32(p, TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_SACK_PERM << 8 | 2);
+		p += 4;
+	}
+	if (o->ws) {
+		put32(p, TCPOPT_NOP << 24 | TCPOPT_WSCALE << 16 | 3 << 8 | o->wscale);
+		p += 4;
+	}
+	return (unsigned)(p - start);
+}
+
+static unsigned put_options(struct tcb *t, u8 flags, u8 *p)
+{
+	unsigned n = 0;
+
+	if (unlikely(flags & TCP_SYN))
+		return put_syn_options(t, p);
+	if (t->ts_ok)
+		n = tcp_put_timestamp(p, tcp_ts_now(t), t->ts_recent);
+	if (unlikely(t->nr_sacks || t->dsack_due))
+		n += tcp_sacks_put(t, p + n, TCP_OPTS_MAX - n);
+	return n;
+}
+
+/* ---- one segment ---- */
+
+/* The window field. A SYN's is never scaled (RFC 7323 2.2). */
+static u16 window_field(struct tcb *t, u8 flags)
+{
+	u32 wnd;
+
+	if (unlikely(flags & TCP_SYN))
+		return (u16)MIN(t->rcv.wnd, 65535u);
+	wnd = tcp_select_window(t);
+	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
+}
+
+static void put_header(struct tcb *t, struct sk_buff *skb, const struct tx *x, const u8 *opts, unsigned opt_len)
+{
+	struct sock *sk = &t->sk;
+	struct tcp_hdr *h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + opt_len);
+
+	skb_reset_transport_header(skb);
+	h->sport = be16_of(sk->sport);
+	h->dport = be16_of(sk->dport);
+	h->seq = be32_of(x->seq.v);
+	h->ack = be32_of(x->flags & TCP_ACK ? t->rcv.nxt.v : 0);
+	h->doff = (u8)((TCP_HDR_LEN + opt_len) << 2);
+	h->flags = x->flags;
+	h->wnd = be16_of(window_field(t, x->flags));
+	h->urg = be16_of(0);
+	memcpy(h + 1, opts, opt_len);
+	h->csum = csum_fold16(sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, skb->len));
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb->transport_header;
+	skb->csum_offset = TCP_CSUM_OFFSET;
+}
+
+/* The payload behind the header to come: a copy when it is short, references otherwise. */
+static bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_buff *payload)
+{
+	u32 len = payload->len;
+
+	if (len <= TCP_COPY_MAX) {
+		skb_copy_bits(payload, 0, skb_put(skb, len), len);
+		STAT_ADD(cpu, CopyOutBytes, len);
+		return true;
+	}
+	return skb_share(cpu, skb, payload, 0, len);
+}
+
+/* What follows from any segment that left: the ACK went with it. */
+static void ack_was_sent(struct tcb *t)
+{
+	if (t->ack.quick)
+		t->ack.quick--;
+	if (t->ack.delayed && !t->ack.now)
+		STAT(t->sk.cpu, TcpExtDelayedACKs);
+	t->ack.now = t->ack.delayed = false;
+	tcp_timer_clear(t, TCPT_DELACK);
+}
+
+static bool transmit(struct tcb *t, const struct tx *x)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u8 opts[TCP_OPTS_MAX];
+	unsigned opt_len;
+	struct sk_buff *skb;
+	struct flow fl;
+
+	if (unlikely(tcp_route(t)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
+		return false;
+	if (x->payload && x->payload->len) {
+		if (!attach_payload(cpu, skb, x->payload)) {
+			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			return false;
+		}
+		if (skb->len > x->mss) {
+			skb->gso_size = (u16)x->mss;
+			skb->gso_segs = tcp_cb(x->payload)->segs;
+			skb->gso_type = t->sk.family == AF_INET6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+		}
+	}
+	opt_len = put_options(t, x->flags, opts);
+	put_header(t, skb, x, opts, opt_len);
+	if (likely(x->flags & TCP_ACK))
+		ack_was_sent(t);
+	t->segs_out += MAX(skb->gso_segs, (u16)1);
+	STAT_ADD(cpu, TcpOutSegs, MAX(skb->gso_segs, (u16)1));
+	tcp_flow(t, &fl);
+	t->sk.af->xmit(cpu, skb, &fl, &t->sk.dst);
+	return true;
+}
+
+/* ---- sizes ---- */
+
+/* RFC 9293 3.7.1: what fits the path, the peer's MSS and half of the largest window it ever offered. */
+void tcp_sync_mss(struct tcb *t)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	u32 mtu = dst_valid(t->sk.cpu, &t->sk.dst) ? t->sk.dst.mtu : 576;
+	u32 mss = mtu - t->sk.af->hdr_len - TCP_HDR_LEN, half;
+
+	mss = MIN(mss, (u32)t->mss_clamp);
+	mss = MAX(mss, (u32)s->tcp_min_snd_mss) - (t->tcp_hdr_len - TCP_HDR_LEN);
+	half = t->snd.max_wnd > TCP_MSS_DEFAULT ? t->snd.max_wnd / 2 : t->snd.max_wnd;
+	if (half && mss > half)
+		mss = MAX(half, 68u - t->tcp_hdr_len);
+	t->mss = (u16)MIN(mss, 65535u);
+}
+
+/* SACK blocks take their room from the payload. */
+static u32 current_mss(const struct tcb *t)
+{
+	unsigned blocks = t->nr_sacks + t->dsack_due, opts = t->tcp_hdr_len - TCP_HDR_LEN;
+
+	if (likely(!blocks))
+		return t->mss;
+	blocks = MIN(blocks, (TCP_OPTS_MAX - opts - 4) / 8);
+	return t->mss - MIN(blocks * 8 + 4, (unsigned)t->mss / 2);
+}
+
+static u32 gso_max(const struct tcb *t, u32 mss)
+{
+	const struct dst *dst = &t->sk.dst;
+	u32 segs;
+
+	if (!dst_valid(t->sk.cpu, dst) || !(dst->dev->features & NETIF_F_TSO))
+		return mss;
+	segs = TCP_MAX_GSO / mss;
+	segs = MIN(segs, MAX(t->snd.max_wnd / 2 / mss, 1u));
+	return segs * mss;
+}
+
+/* How many bytes the send queue puts into one skb. */
+u32 tcp_size_goal(const struct tcb *t)
+{
+	return gso_max(t, t->mss);
+}
+
+/* ---- new data ---- */
+
+/* RFC 1122 4.2.3.4 with Minshall's rule: one small segment in flight. true: a last, short segment may go. */
+static bool nagle_allows(const struct tcb *t, bool in_flight)
+{
+	if (t->corked || t->more)
+		return false;
+	if (t->nodelay || !in_flight)
+		return true;
+	return !(seq_gt(t->snd.small, t->snd.una) && seq_le(t->snd.small, t->snd.nxt));
+}
+
+static bool nagle_test(const struct tcb *t, const struct sk_buff *skb, u32 mss)
+{
+	return skb->len >= mss || skb != skb_peek_tail(&t->sendq) || tcp_cb(skb)->flags & TCP_FIN ||
+	       nagle_allows(t, t->packets_out != 0);
+}
+
+/* How many bytes of skb may leave: whole segments where it must be cut, nothing smaller than the window test allows. */
+static u32 send_limit(const struct tcb *t, const struct sk_buff *skb, u32 mss, u32 quota)
+{
+	u32 window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
+	u32 most = MIN(quota, gso_max(t, mss) / mss) * mss, len = MIN(skb->len, MIN(window, most));
+	u32 partial = len % mss;
+
+	if (len < skb->len)
+		return len > mss ? len - partial : len;
+	if (partial && len > mss && !(tcp_cb(skb)->flags & TCP_FIN) && skb == skb_peek_tail(&t->sendq) &&
+	    !nagle_allows(t, true))
+		return len - partial;
+	return len;
+}
+
+/* The first segment of skb fits the peer's window. */
+static bool window_test(const struct tcb *t, const struct sk_buff *skb, u32 mss)
+{
+	const struct tcp_skb_cb *cb = tcp_cb(skb);
+	seq_t end = skb->len > mss ? seq_add(cb->seq, mss) : cb->end_seq;
+
+	return seq_le(end, tcp_wnd_end(t));
+}
+
+static void data_was_sent(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	struct net_cpu *cpu = t->sk.cpu;
+	u64 now = tcp_now(t);
+	u32 prior = t->packets_out;
+
+	skb_unlink(&t->sendq, skb);
+	skb_queue_tail(&t->rtxq, skb);
+	tcp_rtx_insert(t, skb);
+	list_add_tail(&cb->ts, &t->tsorted);
+	cb->tx_ns = now;
+	cb->skip = NULL;
+	t->snd.nxt = cb->end_seq;
+	t->packets_out += cb->segs;
+	t->data_segs_out += cb->segs;
+	if (tcp_in_cwnd_reduction(t))
+		t->prr_out += cb->segs;
+	STAT_ADD(cpu, TcpExtTCPOrigDataSent, cb->segs);
+	if (!prior && t->ca->cwnd_event)
+		t->ca->cwnd_event(t, CA_EVENT_TX_START);
+	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
+		t->ack.pingpong = 1; /* we answer soon after we receive: our data carries the ACKs */
+	t->last_send_ns = now;
+	if (!prior || tcp_timer_armed(t, TCPT_TLP))
+		tcp_rearm_rto(t);
+}
+
+/* Sends skb (the head of sendq) up to `limit`. false: memory is out. */
+static bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+
+	if (limit < skb->len && !tcp_split(t, skb, limit, mss))
+		return false;
+	tcp_set_segs(skb, mss);
+	if (!transmit(t, &(struct tx){ cb->seq, skb, mss, (u8)(cb->flags | TCP_ACK) }))
+		return false;
+	if (skb->len < mss)
+		t->snd.small = cb->end_seq;
+	data_was_sent(t, skb);
+	return true;
+}
+
+static void retry_later(struct tcb *t)
+{
+	if (!t->packets_out || t->ack.now)
+		tcp_timer_set(t, TCPT_RETRY, tcp_now(t) + TCP_RETRY_US * NSEC_PER_USEC);
+}
+
+static void send_new_data(struct tcb *t)
+{
+	u32 mss = current_mss(t), in_flight;
+	bool sent = false, limited = false;
+	struct sk_buff *skb;
+
+	if (!t->packets_out && t->last_send_ns && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
+		tcp_cwnd_restart(t);
+	while ((skb = tcp_send_head(t))) {
+		in_flight = tcp_in_flight(t);
+		if (in_flight >= t->cwnd) {
+			limited = true;
+			break;
+		}
+		if (!window_test(t, skb, mss) || !nagle_test(t, skb, mss))
+			break;
+		if (!send_one(t, skb, send_limit(t, skb, mss, t->cwnd - in_flight), mss)) {
+			retry_later(t);
+			break;
+		}
+		sent = true;
+	}
+	if (sent) {
+		tcp_cwnd_validate(t, limited || tcp_in_flight(t) >= t->cwnd);
+		tcp_schedule_tlp(t, false);
+	}
+	if (!t->packets_out && tcp_send_head(t) && !tcp_timer_armed(t, TCPT_PERSIST))
+		tcp_persist_start(t);
+}
+
+/* ---- once more ---- */
+
+static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	struct net_cpu *cpu = t->sk.cpu;
+
+	STAT_ADD(cpu, TcpRetransSegs, cb->segs);
+	cpu->stats[STAT_TcpOutSegs] -= cb->segs; /* RFC 4022: tcpOutSegs leaves them out */
+	if (cb->sacked & TCPCB_RETRANS)
+		t->retrans_out -= cb->segs;
+	cb->sacked |= TCPCB_RETRANS | TCPCB_EVER_RETRANS;
+	t->retrans_out += cb->segs;
+	t->undo_retrans += cb->segs;
+	t->total_retrans += cb->segs;
+	t->bytes_retrans += skb->len;
+	if (!t->retrans_stamp_ms)
+		t->retrans_stamp_ms = tcp_ts_now(t) | !tcp_ts_now(t);
+	cb->tx_ns = tcp_now(t);
+	list_del(&cb->ts);
+	list_add_tail(&cb->ts, &t->tsorted);
+	t->last_send_ns = cb->tx_ns;
+}
+
+bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	u32 mss = current_mss(t), most = segs * mss, window;
+
+	if (seq_lt(cb->seq, t->snd.una))
+		tcp_trim_head(t, skb, (u32)seq_diff(t->snd.una, cb->seq), mss);
+	window = (u32)MAX(seq_diff(tcp_wnd_end(t), cb->seq), 0);
+	if (!window) {
+		if (!seq_eq(cb->seq, t->snd.una))
+			return false; /* beyond a window that shrank: wait (RFC 9293 3.8.6) */
+		window = mss;
+	}
+	most = MIN(most, MAX(window, 1u));
+	if (skb->len > most && !tcp_split(t, skb, most, mss))
+		return false;
+	if (!transmit(t, &(struct tx){ cb->seq, skb, mss, (u8)(cb->flags | TCP_ACK) }))
+		return false;
+	retrans_was_sent(t, skb);
+	return true;
+}
+
+/* A tail loss probe (RFC 8985 7.3): a new segment where the windows allow, else the last one again. */
+bool tcp_send_loss_probe(struct tcb *t)
+{
+	struct sk_buff *skb = tcp_send_head(t);
+	u32 mss = current_mss(t);
+
+	t->tlp_retrans = false;
+	if (skb && window_test(t, skb, mss) && t->snd.wnd) {
+		if (!send_one(t, skb, send_limit(t, skb, mss, 1), mss))
+			return false;
+	} else {
+		skb = tcp_rtx_tail(t);
+		if (!skb)
+			return false;
+		if (skb->len > mss && !tcp_split(t, skb, (tcp_cb(skb)->segs - 1u) * mss, mss))
+			return false;
+		if (!tcp_retransmit(t, tcp_rtx_tail(t), 1))
+			return false;
+		t->tlp_retrans = true;
+	}
+	t->tlp_out = true;
+	t->tlp_high_seq = t->snd.nxt;
+	STAT(t->sk.cpu, TcpExtTCPLossProbes);
+	return true;
+}
+
+/* A zero-window probe or a keepalive: real data when the window has room, else an old sequence number that asks for an ACK. */
+bool tcp_xmit_probe(struct tcb *t)
+{
+	struct sk_buff *skb = tcp_send_head(t);
+
+	if (skb && seq_lt(tcp_cb(skb)->seq, tcp_wnd_end(t))) {
+		u32 mss = current_mss(t), window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
+
+		return send_one(t, skb, MIN(skb->len, MIN(window, mss)), mss);
+	}
+	return transmit(t, &(struct tx){ .seq = seq_add(t->snd.una, -1u), .mss = t->mss, .flags = TCP_ACK });
+}
+
+/* ---- control segments ---- */
+
+bool tcp_send_ack(struct tcb *t)
+{
+	return transmit(t, &(struct tx){ .seq = t->snd.nxt, .mss = t->mss, .flags = TCP_ACK });
+}
+
+bool tcp_send_syn(struct tcb *t)
+{
+	u8 flags = t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+
+	if (!transmit(t, &(struct tx){ .seq = t->snd.iss, .mss = t->mss, .flags = flags }))
+		return false;
+	t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
+	t->last_send_ns = tcp_now(t);
+	return true;
+}
+
+void tcp_send_active_reset(struct tcb *t)
+{
+	STAT(t->sk.cpu, TcpOutRsts);
+	if (!transmit(t, &(struct tx){ .seq = t->snd.nxt, .mss = t->mss, .flags = TCP_RST | TCP_ACK }))
+		STAT(t->sk.cpu, TcpExtTCPAbortFailed);
+}
+
+bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
+{
+	const struct af_ops *af = &ipv4_af;
+	struct flow fl = { .src = *r->src, .dst = *r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .df = true, .mark = r->mark };
+	struct sk_buff *skb;
+	struct tcp_hdr *h;
+	struct dst dst;
+
+	if (af->route(cpu, &fl, &dst) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
+		return false;
+	h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + r->opt_len);
+	skb_reset_transport_header(skb);
+	h->sport = be16_of(r->sport);
+	h->dport = be16_of(r->dport);
+	h->seq = be32_of(r->seq.v);
+	h->ack = be32_of(r->ack.v);
+	h->doff = (u8)((TCP_HDR_LEN + r->opt_len) << 2);
+	h->flags = r->flags;
+	h->wnd = be16_of(r->wnd);
+	h->urg = be16_of(0);
+	memcpy(h + 1, r->opts, r->opt_len);
+	h->csum = csum_fold16(af->pseudo_sum(r->src, r->dst, IPPROTO_TCP, skb->len));
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb->transport_header;
+	skb->csum_offset = TCP_CSUM_OFFSET;
+	STAT(cpu, TcpOutSegs);
+	af->xmit(cpu, skb, &fl, &dst);
+	return true;
+}
+
+/* RFC 9293 3.10.7.1: a RST that the sender of `seg` will believe. Never in answer to a RST. */
+void tcp_send_reset(struct net_cpu *cpu, struct sk_buff *skb, const struct tcp_seg *seg)
+{
+	struct tcp_reply r = {
+		.src = &skb->ip.dst, .dst = &skb->ip.src, .sport = seg->dport, .dport = seg->sport, .flags = TCP_RST,
+	};
+
+	if (seg->flags & TCP_RST || skb->ip.addr_type != ADDR_LOCAL)
+		return;
+	if (seg->flags & TCP_ACK) {
+		r.seq = seg->ack;
+	} else {
+		r.flags |= TCP_ACK;
+		r.ack = seg->end;
+	}
+	STAT(cpu, TcpOutRsts);
+	tcp_reply_xmit(cpu, &r);
+}
+
+/* ---- the flush ---- */
+
+void tcp_output(struct tcb *t)
+{
+	switch (t->sk.state) {
+	case TCP_CLOSE:
+	case TCP_LISTEN:
+		return;
+	case TCP_SYN_SENT:
+		if (seq_eq(t->snd.nxt, t->snd.iss))
+			tcp_send_syn(t);
+		return;
+	case TCP_SYN_RECEIVED:
+		if (t->ack.now && !t->passive)
+			tcp_send_syn(t);
+		return;
+	}
+	if (unlikely(t->fin_wanted && !t->fin_queued) && !tcp_queue_fin(t))
+		retry_later(t);
+	if (unlikely(t->frto_new)) {
+		send_new_data(t);
+		t->frto_new = t->frto = seq_gt(t->snd.nxt, t->high_seq);
+	}
+	if (unlikely(t->rtx_hint && !t->frto_new))
+		tcp_xmit_lost(t);
+	if (tcp_send_head(t))
+		send_new_data(t);
+	if (t->ack.now && !tcp_send_ack(t))
+		retry_later(t);
+}
+
+void tcp_flush(struct net_cpu *cpu)
+{
+	struct tcp_cpu *tc = cpu->tcp;
+	struct tcb *t = tc->dirty, *next;
+
+	tc->dirty = NULL;
+	tc->dirty_tail = &tc->dirty;
+	for (; t; t = next) {
+		u32 events = t->events;
+
+		next = t->dirty_next;
+		t->marked = false;
+		if (unlikely(t->dead)) {
+			tcb_free(t);
+			continue;
+		}
+		if (events) {
+			t->events = 0;
+			sock_event(&t->sk, events);
+		}
+		tcp_output(t);
+	}
+}

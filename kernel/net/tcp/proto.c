@@ -1,0 +1,524 @@
+/* SPDX-License-Identifier: MIT
+ * proto.c - the operations that socket/ asks of a TCP endpoint (struct proto): open, accept, send, receive, close.
+ *
+ * Runs in base context with softirq held off. Nothing here blocks and, but for a RST of an abort, nothing here sends: the TCB
+ * is marked and the next flush does it, so that many writes of one turn of the loop leave together.
+ */
+#include "net/tcp/tcp_impl.h"
+
+static struct sock *tcp_create(struct net_cpu *cpu, u16 family)
+{
+	struct tcb *t = tcb_alloc(cpu, family);
+
+	return t ? &t->sk : NULL;
+}
+
+/* ---- opening ---- */
+
+static int tcp_bind(struct sock *sk, const struct sockaddr_ip *a)
+{
+	enum addr_type type = sk->af->addr_type(sk->cpu, &a->addr);
+	int err;
+
+	if (a->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (sk->state != TCP_CLOSE || sk->bound_by_user)
+		return -EINVAL;
+	if (type != ADDR_LOCAL && type != ADDR_ANY)
+		return -EADDRNOTAVAIL;
+	err = tcp_bind_port(tcb_of(sk), &a->addr, a->port);
+	sk->bound_by_user = !err;
+	return err;
+}
+
+static void start_numbers(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u32 mss = t->sk.dst.dev->mtu - t->sk.af->hdr_len - TCP_HDR_LEN;
+
+	t->advmss = (u16)MIN(t->user_mss ? MIN(mss, (u32)t->user_mss) : mss, 65495u);
+	t->snd.una = t->snd.nxt = t->snd.iss;
+	t->snd.write = t->snd.small = seq_add(t->snd.iss, 1);
+	t->ts_off = tcp_ts_offset(cpu, &t->sk.saddr, &t->sk.daddr);
+	t->rcv.wnd = tcp_initial_window(t->sk.rcvbuf, t->advmss, &cpu->sysctl, cpu->sysctl.tcp_window_scaling, &t->rcv.wscale);
+	t->last_ack_rcv_ms = cpu_ms(cpu);
+}
+
+static int connect_state(const struct sock *sk)
+{
+	switch (sk->state) {
+	case TCP_CLOSE:
+		return 0;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		return -EALREADY;
+	}
+	return -EISCONN;
+}
+
+static int tcp_connect(struct sock *sk, const struct sockaddr_ip *a)
+{
+	struct tcb *t = tcb_of(sk);
+	struct ip_addr bound = sk->saddr;
+	int err = connect_state(sk);
+
+	if (err)
+		return err;
+	if (a->family != sk->family)
+		return -EAFNOSUPPORT;
+	sk->daddr = a->addr;
+	sk->dport = a->port;
+	sk->dst.gen = 0;
+	err = tcp_route(t);
+	if (!err && (sk->dst.type == ADDR_BROADCAST || sk->dst.type == ADDR_MULTICAST))
+		err = -ENETUNREACH; /* MUST-46 */
+	if (!err)
+		err = tcp_connect_port(t);
+	if (err) {
+		sk->saddr = bound;
+		sk->dport = 0;
+		return err;
+	}
+	start_numbers(t);
+	sk->shutdown = 0;
+	sk->err = sk->err_soft = 0;
+	tcp_set_state(t, TCP_SYN_SENT);
+	STAT(sk->cpu, TcpActiveOpens);
+	tcp_rtx_arm(t, TCPT_RTO, sk->cpu->now_ns + t->rto_us * NSEC_PER_USEC);
+	tcp_mark(t);
+	return -EINPROGRESS;
+}
+
+static int tcp_listen(struct sock *sk, int backlog)
+{
+	struct tcb *t = tcb_of(sk);
+	struct ip_addr any = ip_from_v4(be32_of(0));
+	int err;
+
+	if (sk->state != TCP_CLOSE && sk->state != TCP_LISTEN)
+		return -EINVAL;
+	if (!sk->sport) {
+		err = tcp_bind_port(t, &any, 0);
+		if (err)
+			return err;
+	}
+	if (sk->state == TCP_CLOSE) {
+		struct tcp_listener *q = kzalloc(sizeof(*q));
+
+		if (!q)
+			return -ENOMEM;
+		q->accept_tail = &q->accept_head;
+		t->listener = q;
+		tcp_set_state(t, TCP_LISTEN);
+		sk->shutdown = 0;
+	}
+	t->listener->backlog = (u32)CLAMP((s64)backlog, 0, sk->cpu->sysctl.somaxconn);
+	return 0;
+}
+
+void tcp_accept_add(struct tcb *listener, struct tcb *child)
+{
+	struct tcp_listener *q = listener->listener;
+
+	child->accept_next = NULL;
+	*q->accept_tail = child;
+	q->accept_tail = &child->accept_next;
+	q->accept_len++;
+	tcp_event(listener, EPOLLIN);
+}
+
+static struct tcb *accept_take(struct tcp_listener *q)
+{
+	struct tcb *t = q->accept_head;
+
+	if (!t)
+		return NULL;
+	q->accept_head = t->accept_next;
+	if (!q->accept_head)
+		q->accept_tail = &q->accept_head;
+	q->accept_len--;
+	t->accept_next = NULL;
+	return t;
+}
+
+static struct sock *tcp_accept(struct sock *sk, int *err)
+{
+	struct tcb *t;
+
+	*err = -EINVAL;
+	if (sk->state != TCP_LISTEN)
+		return NULL;
+	t = accept_take(tcb_of(sk)->listener);
+	*err = t ? 0 : -EAGAIN;
+	return t ? &t->sk : NULL;
+}
+
+/* ---- sending ---- */
+
+/* May bytes be queued? 0, or the error of the call. */
+static long send_state(struct sock *sk, int flags)
+{
+	if (unlikely(sk->err))
+		return sock_error(sk);
+	if (unlikely(sk->shutdown & 2))
+		return -EPIPE;
+	if (unlikely(flags & MSG_OOB))
+		return -EOPNOTSUPP; /* SHLD-13 */
+	switch (sk->state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+		return 0;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECEIVED:
+		return -EAGAIN;
+	}
+	return -EPIPE;
+}
+
+static long tcp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
+{
+	long err = send_state(sk, flags);
+
+	return err ? err : tcp_queue_bytes(tcb_of(sk), m, flags);
+}
+
+static long tcp_send_static(struct sock *sk, const void *mem, size_t len, int flags)
+{
+	long err = send_state(sk, flags);
+
+	return err ? err : tcp_queue_static(tcb_of(sk), mem, len, flags);
+}
+
+static int tcp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
+{
+	long err = send_state(sk, flags);
+
+	return err ? (int)err : tcp_queue_skb(tcb_of(sk), skb, flags);
+}
+
+/* ---- receiving ---- */
+
+/* Nothing waits in the queue: why? 0 is the end of the stream. */
+static int recv_empty(struct sock *sk)
+{
+	if (sk->err)
+		return sock_error(sk);
+	if (sk->shutdown & 1)
+		return 0;
+	if (sk->state == TCP_CLOSE || sk->state == TCP_LISTEN)
+		return -ENOTCONN;
+	return -EAGAIN;
+}
+
+/* Copies from offset `off` of skb into the vector at position *pos; returns the bytes taken. */
+static size_t copy_to_iov(const struct sk_buff *skb, size_t off, struct msghdr *m, size_t *pos, bool discard)
+{
+	size_t taken = 0, before = 0, i;
+
+	for (i = 0; i < m->msg_iovlen && off + taken < skb->len; i++) {
+		struct iovec *v = &m->msg_iov[i];
+		size_t at = *pos - before, n;
+
+		before += v->iov_len;
+		if (*pos >= before)
+			continue;
+		n = MIN(v->iov_len - at, skb->len - off - taken);
+		if (!discard)
+			skb_copy_bits(skb, (unsigned)(off + taken), (u8 *)v->iov_base + at, (unsigned)n);
+		taken += n;
+		*pos += n;
+	}
+	return taken;
+}
+
+static size_t iov_len(const struct msghdr *m)
+{
+	size_t sum = 0, i;
+
+	for (i = 0; i < m->msg_iovlen; i++)
+		sum += m->msg_iov[i].iov_len;
+	return sum;
+}
+
+static long recv_peek(struct tcb *t, struct msghdr *m, size_t want)
+{
+	struct sk_buff *skb;
+	size_t pos = 0;
+
+	skb_queue_walk(&t->rcvq, skb) {
+		copy_to_iov(skb, 0, m, &pos, false);
+		if (pos == want)
+			break;
+	}
+	return (long)pos;
+}
+
+static void bytes_read(struct tcb *t, u32 n)
+{
+	t->rcv.copied = seq_add(t->rcv.copied, n);
+	if (t->urg_valid && seq_ge(t->rcv.copied, t->rcv.urg)) {
+		t->urg_valid = false;
+		tcp_pred_update(t);
+	}
+	tcp_read_done(t);
+}
+
+static long recv_take(struct tcb *t, struct msghdr *m, size_t want, bool discard)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sk_buff *skb;
+	size_t pos = 0;
+
+	while (pos < want && (skb = skb_peek(&t->rcvq))) {
+		size_t n = copy_to_iov(skb, 0, m, &pos, discard);
+
+		if (n < skb->len) {
+			skb_pull_any(cpu, skb, (unsigned)n);
+			break;
+		}
+		skb_unlink(&t->rcvq, skb);
+		tcp_rmem_uncharge(t, skb);
+		consume_skb(cpu, skb);
+	}
+	if (!discard)
+		STAT_ADD(cpu, CopyInBytes, pos);
+	bytes_read(t, (u32)pos);
+	return (long)pos;
+}
+
+static void peer_name(const struct sock *sk, struct sockaddr_ip *a)
+{
+	if (!a)
+		return;
+	a->family = sk->family;
+	a->addr = sk->daddr;
+	a->port = sk->dport;
+	a->scope_id = 0;
+}
+
+static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
+{
+	struct tcb *t = tcb_of(sk);
+	size_t want = iov_len(m);
+
+	if (unlikely(flags & MSG_OOB))
+		return -EINVAL; /* urgent data is in line: RFC 6093 */
+	if (!want)
+		return 0;
+	if (skb_queue_empty(&t->rcvq))
+		return recv_empty(sk);
+	peer_name(sk, m->msg_name);
+	if (unlikely(flags & MSG_PEEK))
+		return recv_peek(t, m, want);
+	return recv_take(t, m, want, flags & MSG_TRUNC);
+}
+
+static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
+{
+	struct tcb *t = tcb_of(sk);
+	struct sk_buff *skb = skb_dequeue(&t->rcvq);
+
+	if (!skb) {
+		*err = recv_empty(sk);
+		return NULL;
+	}
+	*err = 0;
+	tcp_rmem_uncharge(t, skb);
+	bytes_read(t, skb->len);
+	return skb;
+}
+
+/* ---- closing ---- */
+
+/* Sends FIN behind what is queued, where the state still has one to send. */
+static void tcp_close_state(struct tcb *t)
+{
+	switch (t->sk.state) {
+	case TCP_SYN_RECEIVED:
+	case TCP_ESTABLISHED:
+		tcp_set_state(t, TCP_FIN_WAIT_1);
+		break;
+	case TCP_CLOSE_WAIT:
+		tcp_set_state(t, TCP_LAST_ACK);
+		break;
+	default:
+		return;
+	}
+	t->more = t->corked = false;
+	t->fin_wanted = true;
+	tcp_mark(t);
+}
+
+void tcp_fin_wait_2(struct tcb *t)
+{
+	s64 s = t->linger2_s ? t->linger2_s : t->sk.cpu->sysctl.tcp_fin_timeout;
+
+	if (!t->orphan)
+		return;
+	if (s < 0)
+		s = 0;
+	tcp_timer_set(t, TCPT_LINGER, tcp_now(t) + (u64)s * NSEC_PER_SEC);
+}
+
+static int tcp_shutdown(struct sock *sk, int how)
+{
+	struct tcb *t = tcb_of(sk);
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT)
+		return -ENOTCONN;
+	if (sk->state == TCP_LISTEN)
+		return how == SHUT_WR ? -ENOTCONN : 0;
+	if (how != SHUT_WR)
+		sk->shutdown |= 1;
+	if (how != SHUT_RD && !(sk->shutdown & 2)) {
+		sk->shutdown |= 2;
+		tcp_close_state(t);
+	}
+	tcp_event(t, (sk->shutdown & 1 ? EPOLLIN | EPOLLRDHUP : 0) | EPOLLOUT | (sk->shutdown == 3 ? EPOLLHUP : 0));
+	return 0;
+}
+
+static void become_orphan(struct tcb *t)
+{
+	t->orphan = true;
+	t->sk.cpu->tcp->nr_orphans++;
+	t->sk.event = NULL;
+	t->events = 0;
+}
+
+/* Gives up the connection with a RST (RFC 9293 3.10.5). */
+static void tcp_abort(struct tcb *t)
+{
+	switch (t->sk.state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE_WAIT:
+	case TCP_FIN_WAIT_1:
+	case TCP_FIN_WAIT_2:
+	case TCP_SYN_RECEIVED:
+		tcp_send_active_reset(t);
+	}
+	tcp_done(t);
+}
+
+static void tcp_close_listener(struct tcb *t)
+{
+	struct tcp_listener *q = t->listener;
+	struct tcb *child;
+
+	tcp_requests_drop(t);
+	while ((child = accept_take(q))) {
+		become_orphan(child);
+		tcp_abort(child); /* its text was never taken: the peer must know */
+	}
+	t->listener = NULL;
+	kfree(q);
+	tcp_done(t);
+}
+
+static void tcp_close(struct sock *sk)
+{
+	struct tcb *t = tcb_of(sk);
+	bool unread = !skb_queue_empty(&t->rcvq);
+
+	become_orphan(t);
+	sk->socket = NULL;
+	sk->shutdown = 3;
+	if (unread) {
+		t->sk.cpu->tcp->mem_bytes -= sk->rmem_alloc;
+		sk->rmem_alloc = 0;
+		skb_queue_purge(sk->cpu, &t->rcvq, RX_OK);
+	}
+	if (sk->state == TCP_LISTEN) {
+		tcp_close_listener(t);
+	} else if (sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT) {
+		tcp_done(t);
+	} else if (unread) {
+		STAT(sk->cpu, TcpExtTCPAbortOnClose);
+		tcp_abort(t);
+	} else if (t->linger_set && !t->linger_s) {
+		STAT(sk->cpu, TcpExtTCPAbortOnData);
+		tcp_abort(t);
+	} else {
+		tcp_close_state(t);
+		if (sk->state == TCP_FIN_WAIT_2)
+			tcp_fin_wait_2(t);
+		else if (t->linger_set)
+			tcp_timer_set(t, TCPT_LINGER, tcp_now(t) + t->linger_s * NSEC_PER_SEC);
+	}
+}
+
+/* ---- looking ---- */
+
+static u32 poll_connected(struct tcb *t)
+{
+	struct sock *sk = &t->sk;
+	u32 mask = 0;
+
+	if (!skb_queue_empty(&t->rcvq))
+		mask |= EPOLLIN;
+	if (sk->shutdown & 2 || tcp_sndbuf_space(t) >= sk->wmem_alloc / 2)
+		mask |= EPOLLOUT;
+	else
+		t->nospace = true;
+	if (t->urg_valid)
+		mask |= EPOLLPRI;
+	return mask;
+}
+
+static u32 tcp_poll(struct sock *sk)
+{
+	struct tcb *t = tcb_of(sk);
+	u32 mask = sk->err ? EPOLLERR : 0;
+
+	if (sk->state == TCP_LISTEN)
+		return mask | (t->listener->accept_len ? EPOLLIN : 0);
+	if (sk->shutdown == 3 || sk->state == TCP_CLOSE)
+		mask |= EPOLLHUP;
+	if (sk->shutdown & 1)
+		mask |= EPOLLIN | EPOLLRDHUP;
+	if (sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECEIVED)
+		mask |= poll_connected(t);
+	return mask;
+}
+
+static int tcp_ioctl(struct sock *sk, int cmd, int *val)
+{
+	struct tcb *t = tcb_of(sk);
+	bool fin_came = sk->state != TCP_CLOSE && sk->shutdown & 1;
+
+	if (sk->state == TCP_LISTEN)
+		return -EINVAL;
+	switch (cmd) {
+	case SIOCINQ:
+		*val = skb_queue_empty(&t->rcvq) ? 0 : seq_diff(t->rcv.nxt, t->rcv.copied) - fin_came;
+		return 0;
+	case SIOCOUTQ:
+		*val = sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT ? 0 : seq_diff(t->snd.write, t->snd.una);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+const struct proto tcp_prot = {
+	.name = "TCP",
+	.type = SOCK_STREAM,
+	.protocol = IPPROTO_TCP,
+	.create = tcp_create,
+	.close = tcp_close,
+	.bind = tcp_bind,
+	.connect = tcp_connect,
+	.listen = tcp_listen,
+	.accept = tcp_accept,
+	.sendmsg = tcp_sendmsg,
+	.recvmsg = tcp_recvmsg,
+	.send_static = tcp_send_static,
+	.recv_skb = tcp_recv_skb,
+	.send_skb = tcp_send_skb,
+	.shutdown = tcp_shutdown,
+	.poll = tcp_poll,
+	.setsockopt = tcp_setsockopt,
+	.getsockopt = tcp_getsockopt,
+	.ioctl = tcp_ioctl,
+};

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT
+ * request.c - a connection being opened from outside: SYN_RECEIVED as a small struct until the handshake is complete.
+ *
+ * RFC 9293 3.10.7.2 and the SYN_RECEIVED parts of 3.10.7.4. The SYN-ACK leaves at once, because no TCB stands behind it; the
+ * ACK of it makes the TCB, which then takes the same segment as any other, text and FIN included.
+ */
+#include "net/tcp/tcp_impl.h"
+
+/* ---- the SYN-ACK ---- */
+
+static u16 advertised_mss(const struct tcb *l, const struct dst *dst)
+{
+	u32 mss = dst->dev->mtu - l->sk.af->hdr_len - TCP_HDR_LEN; /* the link's, never the path's (RFC 1191) */
+
+	return (u16)MIN(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss, 65495u);
+}
+
+static bool send_synack(struct tcp_request *r)
+{
+	struct net_cpu *cpu = r->cpu;
+	struct tcp_syn_options o = {
+		.mss = r->advmss, .ts = r->ts_ok, .sack = r->sack_ok, .ws = r->ws_ok, .wscale = r->rcv_wscale,
+		.tsval = cpu_ms(cpu) + r->ts_off, .tsecr = r->ts_recent,
+	};
+	struct tcp_reply reply = {
+		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
+		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = TCP_SYN | TCP_ACK, .tos = r->tos, .mark = r->mark,
+	};
+
+	reply.opt_len = (u8)tcp_put_syn_options(reply.opts, &o);
+	return tcp_reply_xmit(cpu, &reply);
+}
+
+static void send_ack(struct tcp_request *r)
+{
+	struct tcp_reply reply = {
+		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss + 1),
+		.ack = seq_of(r->irs + 1), .wnd = (u16)(r->rcv_wnd >> r->rcv_wscale), .flags = TCP_ACK, .tos = r->tos,
+		.mark = r->mark,
+	};
+
+	if (r->ts_ok)
+		reply.opt_len = tcp_put_timestamp(reply.opts, cpu_ms(r->cpu) + r->ts_off, r->ts_recent);
+	tcp_reply_xmit(r->cpu, &reply);
+}
+
+static void arm(struct tcp_request *r)
+{
+	u64 us = (u64)TCP_RTO_INIT_US << MIN(r->retries, (u8)7);
+
+	timer_arm(&r->cpu->wheel, &r->timer, r->cpu->now_ns + MIN(us, (u64)TCP_RTO_MAX_US) * NSEC_PER_USEC);
+}
+
+static void synack_timeout(struct timer *timer, u64 now_ns)
+{
+	struct tcp_request *r = container_of(timer, struct tcp_request, timer);
+	struct net_cpu *cpu = r->cpu;
+
+	if (r->retries >= cpu->sysctl.tcp_synack_retries) {
+		STAT(cpu, TcpAttemptFails);
+		STAT(cpu, TcpExtTCPTimeouts);
+		tcp_request_free(r);
+		return;
+	}
+	r->retries++;
+	STAT(cpu, TcpExtTCPTimeouts);
+	STAT(cpu, TcpExtTCPSynRetrans);
+	STAT(cpu, TcpRetransSegs);
+	send_synack(r);
+	arm(r);
+}
+
+/* ---- the life of a request ---- */
+
+void tcp_request_free(struct tcp_request *r)
+{
+	struct net_cpu *cpu = r->cpu;
+
+	timer_cancel(&cpu->wheel, &r->timer);
+	conn_remove(cpu, &r->node);
+	r->listener->listener->nr_requests--;
+	cpu->tcp->nr_requests--;
+	kmem_cache_free(cpu->tcp->requests, r);
+}
+
+static void drop_if_of(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw)
+{
+	if (r && r->listener == arg)
+		tcp_request_free(r);
+}
+
+void tcp_requests_drop(struct tcb *listener)
+{
+	if (listener->listener->nr_requests)
+		tcp_for_each(listener->sk.cpu, drop_if_of, listener);
+}
+
+static void take_options(struct tcp_request *r, const struct tcp_in *in)
+{
+	const struct net_sysctls *s = &r->cpu->sysctl;
+	const struct tcp_options *o = &in->opt;
+
+	r->ts_ok = o->has_ts && s->tcp_timestamps;
+	r->sack_ok = o->sack_perm && s->tcp_sack;
+	r->ws_ok = o->has_wscale && s->tcp_window_scaling;
+	r->ts_recent = o->has_ts ? o->tsval : 0;
+	r->ts_off = tcp_ts_offset(r->cpu, &r->laddr, &r->raddr);
+	r->mss = o->mss ? o->mss : TCP_MSS_DEFAULT;
+	r->snd_wscale = r->ws_ok ? o->wscale : 0;
+	r->snd_wnd = in->seg.wnd;
+}
+
+static struct tcp_request *request_new(struct tcb *l, struct tcp_in *in)
+{
+	const struct inet_cb *ip = &in->skb->ip;
+	struct net_cpu *cpu = l->sk.cpu;
+	struct tcp_request *r = kmem_cache_alloc(cpu->tcp->requests);
+	struct flow fl = { .src = ip->dst, .dst = ip->src, .proto = IPPROTO_TCP, .mark = l->sk.mark, .dev = l->sk.bound_dev };
+	struct dst dst;
+
+	if (!r)
+		return NULL;
+	if (l->sk.af->route(cpu, &fl, &dst)) {
+		kmem_cache_free(cpu->tcp->requests, r);
+		return NULL;
+	}
+	memset(r, 0, sizeof(*r));
+	r->cpu = cpu;
+	r->listener = l;
+	r->laddr = ip->dst;
+	r->raddr = ip->src;
+	r->node.kind = CONN_REQUEST;
+	r->node.lport = in->seg.dport;
+	r->node.rport = in->seg.sport;
+	r->node.hash = conn_hash(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
+	timer_init(&r->timer, synack_timeout);
+	r->irs = in->seg.seq.v;
+	r->iss = tcp_isn(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
+	r->tos = l->sk.tos;
+	r->mark = l->sk.mark;
+	r->advmss = advertised_mss(l, &dst);
+	take_options(r, in);
+	r->rcv_wnd = tcp_initial_window(l->sk.rcvbuf, r->advmss, &cpu->sysctl, r->ws_ok, &r->rcv_wscale);
+	return r;
+}
+
+/* RFC 9293 3.10.7.2. */
+enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
+{
+	struct net_cpu *cpu = l->sk.cpu;
+	struct tcp_listener *q = l->listener;
+	struct tcp_request *r;
+
+	if (in->seg.flags & TCP_RST)
+		return DROP_TCP_FLAGS;
+	if (in->seg.flags & TCP_ACK) {
+		tcp_send_reset(cpu, in->skb, &in->seg);
+		return DROP_TCP_FLAGS;
+	}
+	if (!(in->seg.flags & TCP_SYN) || in->seg.flags & TCP_FIN)
+		return DROP_TCP_FLAGS;
+	if (q->accept_len > q->backlog) {
+		STAT(cpu, TcpExtListenOverflows);
+		STAT(cpu, TcpExtListenDrops);
+		return DROP_TCP_LISTEN_OVERFLOW;
+	}
+	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog) {
+		STAT(cpu, TcpExtTCPReqQFullDrop);
+		STAT(cpu, TcpExtListenDrops);
+		return DROP_TCP_LISTEN_OVERFLOW;
+	}
+	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
+	r = request_new(l, in);
+	if (!r) {
+		STAT(cpu, TcpExtListenDrops);
+		return DROP_TCP_NOMEM_REQ;
+	}
+	conn_insert(cpu, &r->node);
+	q->nr_requests++;
+	cpu->tcp->nr_requests++;
+	r->synack_ns = cpu->now_ns;
+	send_synack(r);
+	arm(r);
+	return RX_OK;
+}
+
+/* ---- the handshake's end ---- */
+
+/* What a child inherits of its listener's settings. */
+static void inherit(struct tcb *t, const struct tcb *l)
+{
+	t->sk.rcvbuf = l->sk.rcvbuf;
+	t->sk.sndbuf = l->sk.sndbuf;
+	t->sk.keepopen = l->sk.keepopen;
+	t->sk.tos = l->sk.tos;
+	t->sk.ttl = l->sk.ttl;
+	t->sk.mark = l->sk.mark;
+	t->sk.bound_dev = l->sk.bound_dev;
+	t->sk.reuseaddr = l->sk.reuseaddr;
+	t->nodelay = l->nodelay;
+	t->corked = l->corked;
+	t->linger_set = l->linger_set;
+	t->linger_s = l->linger_s;
+	t->linger2_s = l->linger2_s;
+	t->sndbuf_locked = l->sndbuf_locked;
+	t->rcvbuf_locked = l->rcvbuf_locked;
+	t->keepidle_s = l->keepidle_s;
+	t->keepintvl_s = l->keepintvl_s;
+	t->keepcnt = l->keepcnt;
+	t->user_mss = l->user_mss;
+	t->user_timeout_ms = l->user_timeout_ms;
+	t->rcv.clamp = l->rcv.clamp;
+	t->ca = l->ca;
+}
+
+static void child_numbers(struct tcb *t, const struct tcp_request *r)
+{
+	t->snd.iss = seq_of(r->iss);
+	t->snd.una = t->snd.nxt = t->snd.write = t->snd.small = seq_of(r->iss + 1);
+	t->rcv.irs = seq_of(r->irs);
+	t->rcv.nxt = t->rcv.wup = t->rcv.copied = seq_of(r->irs + 1);
+	t->rcv.wnd = r->rcv_wnd;
+	t->rcv.wscale = r->ws_ok ? r->rcv_wscale : 0;
+	t->snd.wscale = r->snd_wscale;
+	t->snd.wl1 = t->rcv.irs;
+	t->snd.wnd = t->snd.max_wnd = r->snd_wnd;
+	t->ts_ok = r->ts_ok;
+	t->sack_ok = r->sack_ok;
+	t->ws_ok = r->ws_ok;
+	t->ts_recent = r->ts_recent;
+	t->ts_recent_s = cpu_s(r->cpu);
+	t->ts_off = r->ts_off;
+	t->advmss = r->advmss;
+	t->mss_clamp = t->user_mss ? MIN(r->mss, t->user_mss) : r->mss;
+	t->tcp_hdr_len = TCP_HDR_LEN + (r->ts_ok ? TCPOLEN_TSTAMP_ALIGNED : 0);
+}
+
+static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
+{
+	struct net_cpu *cpu = r->cpu;
+	struct tcb *l = r->listener, *t = tcb_alloc(cpu, l->sk.family);
+
+	if (!t)
+		return NULL;
+	inherit(t, l);
+	t->passive = true;
+	t->sk.saddr = r->laddr;
+	t->sk.daddr = r->raddr;
+	t->sk.sport = r->node.lport;
+	t->sk.dport = r->node.rport;
+	t->node.hash = r->node.hash;
+	t->node.lport = r->node.lport;
+	t->node.rport = r->node.rport;
+	child_numbers(t, r);
+	t->syn_retries = r->retries;
+	if (tcp_route(t)) {
+		tcb_free(t);
+		return NULL;
+	}
+	conn_replace(cpu, &r->node, &t->node);
+	tcp_set_state(t, TCP_SYN_RECEIVED);
+	if (r->retries)
+		t->cwnd = 1; /* RFC 5681 3.1 */
+	else
+		tcp_rtt_sample(t, (s64)((cpu->now_ns - r->synack_ns) / NSEC_PER_USEC));
+	tcp_established(t);
+	STAT(cpu, TcpPassiveOpens);
+	tcp_request_free(r);
+	tcp_accept_add(l, t);
+	return t;
+}
+
+/* The SYN again: the SYN-ACK was lost. */
+static enum drop_reason syn_again(struct tcp_request *r)
+{
+	if (r->cpu->now_ns - r->synack_ns >= (u64)r->cpu->sysctl.tcp_invalid_ratelimit * NSEC_PER_MSEC) {
+		STAT(r->cpu, TcpExtTCPSynRetrans);
+		STAT(r->cpu, TcpRetransSegs);
+		r->retries += !r->retries; /* no sample, and a careful window */
+		send_synack(r);
+	} else {
+		STAT(r->cpu, TcpExtTCPACKSkippedSynRecv);
+	}
+	return RX_OK;
+}
+
+static bool in_window(const struct tcp_request *r, const struct tcp_seg *seg)
+{
+	seq_t nxt = seq_of(r->irs + 1);
+
+	return seq_ge(seg->end, nxt) && seq_le(seg->seq, seq_add(nxt, r->rcv_wnd));
+}
+
+static enum drop_reason request_rst(struct tcp_request *r, const struct tcp_seg *seg)
+{
+	if (seg->seq.v != r->irs + 1)
+		return DROP_TCP_INVALID_RST;
+	STAT(r->cpu, TcpExtEmbryonicRsts);
+	STAT(r->cpu, TcpAttemptFails);
+	tcp_request_free(r);
+	return DROP_TCP_RESET;
+}
+
+static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
+{
+	struct net_cpu *cpu = r->cpu;
+	struct tcp_listener *q = r->listener->listener;
+	struct tcb *t;
+
+	if (q->accept_len > q->backlog) {
+		STAT(cpu, TcpExtListenOverflows);
+		if (!cpu->sysctl.tcp_abort_on_overflow)
+			return DROP_TCP_LISTEN_OVERFLOW; /* the SYN-ACK will ask again */
+		tcp_send_reset(cpu, in->skb, &in->seg);
+		STAT(cpu, TcpAttemptFails);
+		tcp_request_free(r);
+		return DROP_TCP_LISTEN_OVERFLOW;
+	}
+	t = tcp_request_to_tcb(r);
+	if (!t) {
+		STAT(cpu, TcpExtListenDrops);
+		return DROP_TCP_NOMEM_REQ;
+	}
+	return tcp_rcv_tcb(t, in);
+}
+
+enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in)
+{
+	struct tcp_seg *seg = &in->seg;
+	struct net_cpu *cpu = r->cpu;
+
+	tcp_parse_options(in->skb->data, seg, &in->opt);
+	if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN && seg->seq.v == r->irs)
+		return syn_again(r);
+	if (r->ts_ok && in->opt.has_ts && !(seg->flags & TCP_RST) && (s32)(in->opt.tsval - r->ts_recent) < 0) {
+		STAT(cpu, TcpExtPAWSEstab);
+		send_ack(r);
+		return DROP_TCP_RFC7323_PAWS;
+	}
+	if (!in_window(r, seg)) {
+		if (!(seg->flags & TCP_RST))
+			send_ack(r);
+		return DROP_TCP_INVALID_SEQUENCE;
+	}
+	if (seg->flags & TCP_RST)
+		return request_rst(r, seg);
+	if (seg->flags & TCP_SYN) {
+		STAT(cpu, TcpExtTCPSYNChallenge);
+		send_ack(r);
+		return DROP_TCP_INVALID_SYN;
+	}
+	if (!(seg->flags & TCP_ACK))
+		return DROP_TCP_FLAGS;
+	if (seg->ack.v != r->iss + 1) {
+		tcp_send_reset(cpu, in->skb, seg);
+		return DROP_TCP_ACK_UNSENT_DATA;
+	}
+	if (r->ts_ok && in->opt.has_ts && seq_le(seg->seq, seq_of(r->irs + 1)))
+		r->ts_recent = in->opt.tsval;
+	return handshake_done(r, in);
+}

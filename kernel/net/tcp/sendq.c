@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: MIT
+ * sendq.c - the application's bytes on their way out: cut into skbs when they are given, kept until acknowledged.
+ *
+ * sendq (not sent) and rtxq (sent) are one sequence: sendq's first goes to rtxq's end when it leaves. rtxq is also a tree
+ * by sequence number and a list by time of transmission. An skb here has no headers; a transmission shares its bytes.
+ * Every skb is charged to sk.wmem_alloc with its length and TCP_SKB_COST.
+ */
+#include "net/tcp/tcp_impl.h"
+
+/* ---- charging ---- */
+
+static void wmem_charge(struct tcb *t, struct sk_buff *skb)
+{
+	u32 cost = skb->len + TCP_SKB_COST, delta = cost - skb->truesize;
+
+	skb->truesize = cost;
+	t->sk.wmem_alloc += delta;
+	t->sk.cpu->tcp->mem_bytes += (u64)(s64)(s32)delta;
+}
+
+static void wmem_free_skb(struct tcb *t, struct sk_buff *skb)
+{
+	t->sk.wmem_alloc -= skb->truesize;
+	t->sk.cpu->tcp->mem_bytes -= skb->truesize;
+	consume_skb(t->sk.cpu, skb);
+}
+
+/* Leave something for what must be received: ACKs are what frees memory. */
+static bool pool_is_low(const struct net_cpu *cpu)
+{
+	return cpu->skb_pool->nr_free_bufs < cpu->skb_pool->nr_bufs / 8 ||
+	       cpu->skb_pool->nr_free_skbs < cpu->skb_pool->nr_skbs / 8;
+}
+
+u32 tcp_sndbuf_space(const struct tcb *t)
+{
+	return t->sk.sndbuf > t->sk.wmem_alloc ? t->sk.sndbuf - t->sk.wmem_alloc : 0;
+}
+
+/* Room for two windows, each segment with its metadata (tcp_wmem is the bound). */
+void tcp_sndbuf_expand(struct tcb *t)
+{
+	u32 segs = MAX(MAX(t->cwnd, TCP_INIT_CWND), (u32)t->reordering + 1);
+	u64 want = 2ull * segs * (t->mss + TCP_SKB_COST);
+
+	if (want > t->sk.sndbuf && !t->sndbuf_locked)
+		t->sk.sndbuf = (u32)MIN(want, (u64)t->sk.cpu->sysctl.tcp_wmem_max);
+}
+
+/* Acknowledged bytes left the queue: grows the buffer with the window, and tells a writer that waits when a third is free. */
+void tcp_new_space(struct tcb *t)
+{
+	if (t->cwnd_limited && !t->sk.cpu->tcp->pressure)
+		tcp_sndbuf_expand(t);
+	if (t->nospace && t->sk.wmem_alloc <= t->sk.sndbuf - t->sk.sndbuf / 3) {
+		t->nospace = false;
+		tcp_event(t, EPOLLOUT);
+	}
+}
+
+/* ---- filling ---- */
+
+static struct sk_buff *queue_new(struct tcb *t)
+{
+	struct sk_buff *skb = alloc_skb(t->sk.cpu, 0);
+	struct tcp_skb_cb *cb;
+
+	if (!skb)
+		return NULL;
+	cb = tcp_cb(skb);
+	cb->seq = cb->end_seq = t->snd.write;
+	cb->flags = cb->sacked = 0;
+	cb->own = true;
+	cb->tx_ns = 0;
+	skb->truesize = 0;
+	return skb;
+}
+
+static void queue_tail(struct tcb *t, struct sk_buff *skb)
+{
+	skb_queue_tail(&t->sendq, skb);
+	wmem_charge(t, skb);
+}
+
+/* n bytes were put behind the last of the queue. */
+static void queue_grew(struct tcb *t, struct sk_buff *skb, u32 n)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+
+	cb->end_seq = seq_add(cb->end_seq, n);
+	cb->flags &= (u8)~TCP_PSH;
+	t->snd.write = seq_add(t->snd.write, n);
+	tcp_set_segs(skb, t->mss);
+	wmem_charge(t, skb);
+}
+
+/* Where up to *n bytes can be written behind skb's last; NULL: nowhere. The caller says how many it wrote (room_used). */
+static u8 *room_behind(struct net_cpu *cpu, struct sk_buff *skb, u32 *n)
+{
+	struct skb_frag *f;
+	struct skb_buf *buf;
+	u32 room;
+
+	if (!tcp_cb(skb)->own)
+		return NULL;
+	if (!skb->data_len && skb_tailroom(skb)) {
+		*n = MIN(*n, skb_tailroom(skb));
+		return skb->tail;
+	}
+	f = &skb->frags[skb->nr_frags - 1];
+	if (skb->nr_frags && f->buf) {
+		room = (u32)((u8 *)f->buf + SKB_BUF_SIZE - (f->ptr + f->len));
+		if (room) {
+			*n = MIN(*n, room);
+			return f->ptr + f->len;
+		}
+	}
+	if (skb->nr_frags == MAX_SKB_FRAGS || !(buf = skb_buf_alloc(cpu)))
+		return NULL;
+	skb_add_frag(skb, buf, skb_buf_room(buf), 0);
+	*n = MIN(*n, (u32)SKB_BUF_ROOM);
+	return skb_buf_room(buf);
+}
+
+static void room_used(struct sk_buff *skb, u32 n)
+{
+	if (!skb->nr_frags) {
+		skb_put(skb, n);
+		return;
+	}
+	skb->frags[skb->nr_frags - 1].len += n;
+	skb->len += n;
+	skb->data_len += n;
+}
+
+/* The skb that the next bytes go to: the last one while it is unsent and not full. */
+static struct sk_buff *queue_open_tail(struct tcb *t, u32 goal)
+{
+	struct sk_buff *skb = skb_peek_tail(&t->sendq);
+
+	return skb && skb->len < goal && !(tcp_cb(skb)->flags & TCP_FIN) ? skb : NULL;
+}
+
+static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sk_buff *skb = queue_open_tail(t, goal), *fresh = NULL;
+	u32 n = skb ? MIN(len, goal - skb->len) : MIN(len, goal);
+	u8 *to = skb ? room_behind(cpu, skb, &n) : NULL;
+
+	if (!to) {
+		if (pool_is_low(cpu) || !(skb = fresh = queue_new(t)))
+			return 0;
+		n = MIN(len, goal);
+		to = room_behind(cpu, skb, &n);
+	}
+	memcpy(to, from, n);
+	room_used(skb, n);
+	STAT_ADD(cpu, CopyOutBytes, n);
+	if (fresh)
+		queue_tail(t, fresh);
+	queue_grew(t, skb, n);
+	return n;
+}
+
+/* The end of a send call: what it queued may go. Nothing queued: why. */
+static long queue_done(struct tcb *t, long done, int flags, bool full)
+{
+	struct sk_buff *tail = skb_peek_tail(&t->sendq);
+
+	t->more = (flags & MSG_MORE) != 0;
+	if (done && tail && !t->more)
+		tcp_cb(tail)->flags |= TCP_PSH;
+	if (done)
+		tcp_mark(t);
+	if (full)
+		t->nospace = true;
+	else if (!done)
+		tcp_timer_set(t, TCPT_RETRY, tcp_now(t) + TCP_RETRY_US * NSEC_PER_USEC);
+	if (!done)
+		t->nospace = true;
+	return done ? done : -EAGAIN;
+}
+
+long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags)
+{
+	u32 goal = tcp_size_goal(t);
+	bool full = false;
+	long done = 0;
+	size_t i;
+
+	for (i = 0; i < m->msg_iovlen; i++) {
+		const u8 *p = m->msg_iov[i].iov_base;
+		size_t left = m->msg_iov[i].iov_len;
+
+		while (left) {
+			long n;
+
+			full = !tcp_sndbuf_space(t);
+			n = full ? 0 : queue_some(t, p, (u32)MIN(left, (size_t)goal), goal);
+			if (!n)
+				return queue_done(t, done, flags, full);
+			p += n;
+			left -= (size_t)n;
+			done += n;
+		}
+	}
+	return done ? queue_done(t, done, flags, false) : 0;
+}
+
+static u32 static_some(struct tcb *t, const u8 *mem, u32 len, u32 goal)
+{
+	struct sk_buff *skb = queue_open_tail(t, goal), *fresh = NULL;
+	u32 n;
+
+	if (!skb || skb->nr_frags == MAX_SKB_FRAGS) {
+		if (pool_is_low(t->sk.cpu) || !(skb = fresh = queue_new(t)))
+			return 0;
+	}
+	n = MIN(len, goal - skb->len);
+	skb_add_frag(skb, NULL, (u8 *)(uintptr_t)mem, n);
+	if (fresh)
+		queue_tail(t, fresh);
+	queue_grew(t, skb, n);
+	return n;
+}
+
+long tcp_queue_static(struct tcb *t, const u8 *mem, size_t len, int flags)
+{
+	u32 goal = tcp_size_goal(t);
+	size_t done = 0;
+	bool full = false;
+
+	while (done < len) {
+		u32 n;
+
+		full = !tcp_sndbuf_space(t);
+		n = full ? 0 : static_some(t, mem + done, (u32)MIN(len - done, (size_t)goal), goal);
+		if (!n)
+			break;
+		done += n;
+	}
+	return len ? queue_done(t, (long)done, flags, full && done < len) : 0;
+}
+
+/* An skb joins the last one when both fit one segment (or one GSO skb): references only. */
+static bool queue_merge(struct tcb *t, struct sk_buff *skb)
+{
+	u32 goal = tcp_size_goal(t), len = skb->len;
+	struct sk_buff *tail = queue_open_tail(t, goal);
+
+	if (!tail || tail->len + len > goal || !skb_share(t->sk.cpu, tail, skb, 0, len))
+		return false;
+	tcp_cb(tail)->own = false;
+	queue_grew(t, tail, len);
+	consume_skb(t->sk.cpu, skb);
+	return true;
+}
+
+int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+
+	if (!tcp_sndbuf_space(t)) {
+		t->nospace = true;
+		return -EAGAIN;
+	}
+	if (!queue_merge(t, skb)) {
+		u32 len = skb->len;
+
+		cb->seq = cb->end_seq = t->snd.write;
+		cb->flags = cb->sacked = 0;
+		cb->own = false;
+		cb->tx_ns = 0;
+		skb->truesize = 0;
+		skb->sk = NULL;
+		skb_queue_tail(&t->sendq, skb);
+		queue_grew(t, skb, len);
+	}
+	queue_done(t, 1, flags, false);
+	return 0;
+}
+
+bool tcp_queue_fin(struct tcb *t)
+{
+	struct sk_buff *skb = skb_peek_tail(&t->sendq);
+
+	if (!skb) {
+		skb = queue_new(t);
+		if (!skb)
+			return false;
+		tcp_set_segs(skb, t->mss);
+		queue_tail(t, skb);
+	}
+	tcp_cb(skb)->flags |= TCP_FIN;
+	tcp_cb(skb)->end_seq = seq_add(tcp_cb(skb)->end_seq, 1);
+	t->snd.write = seq_add(t->snd.write, 1);
+	t->fin_queued = true;
+	return true;
+}
+
+/* ---- the retransmit queue ---- */
+
+void tcp_set_segs(struct sk_buff *skb, u32 mss)
+{
+	tcp_cb(skb)->segs = skb->len <= mss ? 1 : (u16)DIV_ROUND_UP(skb->len, mss);
+}
+
+void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	struct rb_node *parent = NULL, **link = &t->rtx_tree.node;
+
+	while (*link) {
+		parent = *link;
+		link = seq_lt(cb->seq, rb_entry(parent, struct tcp_skb_cb, rb)->seq) ? &parent->left : &parent->right;
+	}
+	rb_insert(&t->rtx_tree, &cb->rb, parent, link);
+}
+
+void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+
+	if (t->rtx_hint == skb)
+		t->rtx_hint = tcp_rtx_next(t, skb);
+	rb_erase(&t->rtx_tree, &cb->rb);
+	list_del(&cb->ts);
+	skb_unlink(&t->rtxq, skb);
+	wmem_free_skb(t, skb);
+}
+
+struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq)
+{
+	struct rb_node *n = t->rtx_tree.node;
+	struct tcp_skb_cb *best = NULL;
+
+	while (n) {
+		struct tcp_skb_cb *cb = rb_entry(n, struct tcp_skb_cb, rb);
+
+		if (seq_gt(cb->end_seq, seq)) {
+			best = cb;
+			n = n->left;
+		} else {
+			n = n->right;
+		}
+	}
+	return best ? rb_to_skb(&best->rb) : NULL;
+}
+
+/* Segment counts follow an skb whose number of segments changed by `diff`. */
+static void adjust_counts(struct tcb *t, u8 sacked, s32 diff)
+{
+	t->packets_out += (u32)diff;
+	if (sacked & TCPCB_SACKED)
+		t->sacked_out += (u32)diff;
+	if (sacked & TCPCB_LOST)
+		t->lost_out += (u32)diff;
+	if (sacked & TCPCB_RETRANS)
+		t->retrans_out += (u32)diff;
+}
+
+static void split_enter_rtx(struct tcb *t, struct sk_buff *skb, struct sk_buff *rest, s32 old_segs)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb), *rcb = tcp_cb(rest);
+
+	skb_insert(&t->rtxq, rest, skb, skb->next);
+	tcp_rtx_insert(t, rest);
+	if (list_empty(&cb->ts))
+		list_init(&rcb->ts);
+	else
+		list_add(&rcb->ts, &cb->ts);
+	adjust_counts(t, cb->sacked, cb->segs + rcb->segs - old_segs);
+}
+
+bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sk_buff *rest = skb_clone(cpu, skb);
+	struct tcp_skb_cb *cb = tcp_cb(skb), *rcb;
+	bool sent = cb->tx_ns != 0;
+	s32 old_segs = cb->segs;
+
+	if (!rest)
+		return false;
+	rcb = tcp_cb(rest);
+	*rcb = *cb;
+	skb_pull_any(cpu, rest, len);
+	skb_trim(cpu, skb, len);
+	cb->end_seq = rcb->seq = seq_add(cb->seq, len);
+	cb->flags &= (u8) ~(TCP_FIN | TCP_PSH);
+	cb->own = false;
+	rest->truesize = 0;
+	wmem_charge(t, skb);
+	wmem_charge(t, rest);
+	tcp_set_segs(skb, mss);
+	tcp_set_segs(rest, mss);
+	if (sent)
+		split_enter_rtx(t, skb, rest, old_segs);
+	else
+		skb_insert(&t->sendq, rest, skb, skb->next);
+	return true;
+}
+
+/* The first len bytes of an skb of rtxq are acknowledged, the others are not. */
+void tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	s32 old_segs = cb->segs;
+
+	skb_pull_any(t->sk.cpu, skb, len);
+	cb->seq = seq_add(cb->seq, len);
+	wmem_charge(t, skb);
+	tcp_set_segs(skb, mss);
+	adjust_counts(t, cb->sacked, cb->segs - old_segs);
+}
+
+/* The first `segs` segments of an skb, `len` bytes, are acknowledged and already out of the counts. */
+void tcp_trim_acked(struct tcb *t, struct sk_buff *skb, u32 len, u32 segs)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+
+	skb_pull_any(t->sk.cpu, skb, len);
+	cb->seq = seq_add(cb->seq, len);
+	cb->segs -= (u16)segs;
+	wmem_charge(t, skb);
+}
+
+void tcp_sendq_purge(struct tcb *t)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&t->sendq)))
+		wmem_free_skb(t, skb);
+	while ((skb = skb_dequeue(&t->rtxq)))
+		wmem_free_skb(t, skb);
+	t->rtx_tree.node = NULL;
+	t->rtx_hint = NULL;
+	list_init(&t->tsorted);
+	t->packets_out = t->sacked_out = t->lost_out = t->retrans_out = 0;
+}

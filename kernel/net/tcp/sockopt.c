@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT
+ * sockopt.c - the options of a TCP socket and TCP_INFO, with Linux's numbers and units. An unknown option is -ENOPROTOOPT.
+ */
+#include "net/tcp/tcp_impl.h"
+
+struct linger {
+	int l_onoff, l_linger;
+};
+
+/* ---- set ---- */
+
+static int set_maxseg(struct tcb *t, int v)
+{
+	if (v && (v < 88 || v > 32767))
+		return -EINVAL;
+	t->user_mss = (u16)v;
+	return 0;
+}
+
+static int set_keepalive(struct tcb *t, int opt, int v)
+{
+	int max = opt == TCP_KEEPCNT ? 127 : 32767;
+
+	if (v < 1 || v > max)
+		return -EINVAL;
+	if (opt == TCP_KEEPIDLE) {
+		t->keepidle_s = (u16)v;
+		if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN)
+			tcp_keepalive_start(t);
+	} else if (opt == TCP_KEEPINTVL) {
+		t->keepintvl_s = (u16)v;
+	} else {
+		t->keepcnt = (u8)v;
+	}
+	return 0;
+}
+
+static int set_quickack(struct tcb *t, int v)
+{
+	t->ack.pingpong = !v;
+	if (v && t->ack.delayed)
+		tcp_ack_now(t);
+	return 0;
+}
+
+static int set_nagle(struct tcb *t, int opt, int v)
+{
+	if (opt == TCP_NODELAY)
+		t->nodelay = v != 0;
+	else
+		t->corked = v != 0;
+	if ((opt == TCP_NODELAY) == (v != 0)) /* what was held may go */
+		tcp_mark(t);
+	return 0;
+}
+
+static int set_congestion(struct tcb *t, const void *val, unsigned len)
+{
+	const struct tcp_congestion_ops *ca;
+	char name[16] = "";
+
+	memcpy(name, val, MIN(len, (unsigned)sizeof(name) - 1));
+	ca = tcp_cong_find(name);
+	if (!ca)
+		return -ENOENT;
+	t->ca = ca;
+	if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN && t->sk.state != TCP_SYN_SENT)
+		tcp_cong_init(t);
+	return 0;
+}
+
+static int set_number(struct tcb *t, int opt, int v)
+{
+	switch (opt) {
+	case TCP_NODELAY:
+	case TCP_CORK:
+		return set_nagle(t, opt, v);
+	case TCP_MAXSEG:
+		return set_maxseg(t, v);
+	case TCP_KEEPIDLE:
+	case TCP_KEEPINTVL:
+	case TCP_KEEPCNT:
+		return set_keepalive(t, opt, v);
+	case TCP_SYNCNT:
+		if (v < 1 || v > 127)
+			return -EINVAL;
+		t->synretries_max = (u8)v;
+		return 0;
+	case TCP_LINGER2:
+		t->linger2_s = (s16)CLAMP(v, -1, 120);
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		if (v < 0 || (v && v < 2048 / 2))
+			return -EINVAL;
+		t->rcv.clamp = (u32)v;
+		t->rcv.ssthresh = MIN(t->rcv.ssthresh, (u32)v);
+		return 0;
+	case TCP_QUICKACK:
+		return set_quickack(t, v);
+	case TCP_USER_TIMEOUT:
+		if (v < 0)
+			return -EINVAL;
+		t->user_timeout_ms = (u32)v;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned len)
+{
+	struct linger l;
+
+	switch (opt) {
+	case SO_LINGER:
+		if (len < sizeof(l))
+			return -EINVAL;
+		memcpy(&l, val, sizeof(l));
+		t->linger_set = l.l_onoff != 0;
+		t->linger_s = (u32)CLAMP(l.l_linger, 0, 32767);
+		return 0;
+	case SO_KEEPALIVE: /* sk.keepopen is set already */
+		if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN)
+			tcp_keepalive_start(t);
+		return 0;
+	case SO_SNDBUF:
+		t->sndbuf_locked = true;
+		return 0;
+	case SO_RCVBUF:
+		t->rcvbuf_locked = true;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int set_ip_level(struct tcb *t, int opt, int v)
+{
+	switch (opt) {
+	case IP_TOS:
+		t->sk.tos = (u8)v;
+		return 0;
+	case IP_TTL:
+		if (v != -1 && (v < 1 || v > 255))
+			return -EINVAL;
+		t->sk.ttl = v == -1 ? 0 : (u8)v;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len)
+{
+	struct tcb *t = tcb_of(sk);
+	int v;
+
+	if (level == SOL_TCP && opt == TCP_CONGESTION)
+		return set_congestion(t, val, len);
+	if (level == SOL_SOCKET)
+		return set_socket_level(t, opt, val, len);
+	if (level != SOL_TCP && level != SOL_IP)
+		return -ENOPROTOOPT;
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	return level == SOL_TCP ? set_number(t, opt, v) : set_ip_level(t, opt, v);
+}
+
+/* ---- TCP_INFO ---- */
+
+static u32 ms_ago(const struct tcb *t, u64 ns)
+{
+	return ns ? (u32)((tcp_now(t) - ns) / NSEC_PER_MSEC) : cpu_ms(t->sk.cpu);
+}
+
+static void info_counts(const struct tcb *t, struct tcp_info *i)
+{
+	i->tcpi_unacked = t->packets_out;
+	i->tcpi_sacked = t->sacked_out;
+	i->tcpi_lost = t->lost_out;
+	i->tcpi_retrans = t->retrans_out;
+	i->tcpi_total_retrans = t->total_retrans;
+	i->tcpi_bytes_acked = t->bytes_acked;
+	i->tcpi_bytes_received = t->bytes_received;
+	i->tcpi_bytes_retrans = t->bytes_retrans;
+	i->tcpi_segs_out = t->segs_out;
+	i->tcpi_segs_in = t->segs_in;
+	i->tcpi_data_segs_in = t->data_segs_in;
+	i->tcpi_data_segs_out = t->data_segs_out;
+	i->tcpi_delivered = t->delivered;
+	i->tcpi_dsack_dups = t->dsack_dups;
+	i->tcpi_reord_seen = t->reord_seen;
+	i->tcpi_rcv_ooopack = t->rcv_ooopack;
+}
+
+static void info_timing(const struct tcb *t, struct tcp_info *i)
+{
+	i->tcpi_rto = t->rto_us;
+	i->tcpi_ato = t->ack.ato_us;
+	i->tcpi_rtt = t->srtt_us >> 3;
+	i->tcpi_rttvar = t->mdev_us >> 2;
+	i->tcpi_min_rtt = t->min_rtt_us;
+	i->tcpi_rcv_rtt = t->rcv_rtt_us >> 3;
+	i->tcpi_last_data_sent = ms_ago(t, t->last_send_ns);
+	i->tcpi_last_data_recv = ms_ago(t, t->last_rcv_ns);
+	i->tcpi_last_ack_recv = cpu_ms(t->sk.cpu) - t->last_ack_rcv_ms;
+	i->tcpi_retransmits = t->retransmits;
+	i->tcpi_probes = t->probes;
+	i->tcpi_backoff = t->backoff;
+}
+
+static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
+{
+	memset(i, 0, sizeof(*i));
+	i->tcpi_state = t->sk.state;
+	if (t->sk.state == TCP_LISTEN) {
+		i->tcpi_unacked = t->listener->accept_len;
+		i->tcpi_sacked = t->listener->backlog;
+		return;
+	}
+	i->tcpi_ca_state = t->ca_state;
+	i->tcpi_options = (t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
+			  (t->ws_ok ? TCPI_OPT_WSCALE : 0);
+	i->tcpi_snd_wscale = t->snd.wscale;
+	i->tcpi_rcv_wscale = t->rcv.wscale;
+	info_timing(t, i);
+	info_counts(t, i);
+	i->tcpi_bytes_sent = t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) + t->bytes_retrans;
+	i->tcpi_notsent_bytes = (u32)MAX(seq_diff(t->snd.write, t->snd.nxt), 0);
+	i->tcpi_snd_mss = t->mss;
+	i->tcpi_rcv_mss = t->rcv.mss;
+	i->tcpi_advmss = t->advmss;
+	i->tcpi_pmtu = t->sk.dst.mtu;
+	i->tcpi_snd_cwnd = t->cwnd;
+	i->tcpi_snd_ssthresh = t->ssthresh;
+	i->tcpi_reordering = t->reordering;
+	i->tcpi_rcv_ssthresh = t->rcv.ssthresh;
+	i->tcpi_rcv_space = t->space_bytes;
+	i->tcpi_snd_wnd = t->snd.wnd;
+	i->tcpi_rcv_wnd = t->rcv.wnd;
+}
+
+/* ---- get ---- */
+
+static int get_number(const struct tcb *t, int opt, int *v)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+
+	switch (opt) {
+	case TCP_NODELAY:
+		*v = t->nodelay;
+		return 0;
+	case TCP_CORK:
+		*v = t->corked;
+		return 0;
+	case TCP_MAXSEG:
+		*v = t->sk.state == TCP_CLOSE || t->sk.state == TCP_LISTEN ? (t->user_mss ?: TCP_MSS_DEFAULT) : t->mss;
+		return 0;
+	case TCP_KEEPIDLE:
+		*v = t->keepidle_s ?: (int)s->tcp_keepalive_time;
+		return 0;
+	case TCP_KEEPINTVL:
+		*v = t->keepintvl_s ?: (int)s->tcp_keepalive_intvl;
+		return 0;
+	case TCP_KEEPCNT:
+		*v = t->keepcnt ?: (int)s->tcp_keepalive_probes;
+		return 0;
+	case TCP_SYNCNT:
+		*v = t->synretries_max ?: (int)s->tcp_syn_retries;
+		return 0;
+	case TCP_LINGER2:
+		*v = t->linger2_s ?: (int)s->tcp_fin_timeout;
+		return 0;
+	case TCP_WINDOW_CLAMP:
+		*v = (int)t->rcv.clamp;
+		return 0;
+	case TCP_QUICKACK:
+		*v = !t->ack.pingpong;
+		return 0;
+	case TCP_USER_TIMEOUT:
+		*v = (int)t->user_timeout_ms;
+		return 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int give(void *val, unsigned *len, const void *from, unsigned size)
+{
+	*len = MIN(*len, size);
+	memcpy(val, from, *len);
+	return 0;
+}
+
+static int get_number_of(const struct tcb *t, int level, int opt, int *v)
+{
+	if (level == SOL_TCP)
+		return get_number(t, opt, v);
+	if (level != SOL_IP)
+		return -ENOPROTOOPT;
+	switch (opt) {
+	case IP_TOS:
+		*v = t->sk.tos;
+		return 0;
+	case IP_TTL:
+		*v = t->sk.ttl ?: (int)t->sk.cpu->sysctl.ip_default_ttl;
+		return 0;
+	case IP_MTU:
+		*v = (int)t->sk.dst.mtu;
+		return t->sk.state == TCP_CLOSE || t->sk.state == TCP_LISTEN ? -ENOTCONN : 0;
+	}
+	return -ENOPROTOOPT;
+}
+
+int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len)
+{
+	struct tcb *t = tcb_of(sk);
+	struct tcp_info info;
+	struct linger l;
+	int v, err;
+
+	if (level == SOL_TCP && opt == TCP_INFO) {
+		tcp_get_info(t, &info);
+		return give(val, len, &info, sizeof(info));
+	}
+	if (level == SOL_TCP && opt == TCP_CONGESTION)
+		return give(val, len, t->ca->name, (unsigned)strlen(t->ca->name) + 1);
+	if (level == SOL_SOCKET && opt == SO_LINGER) {
+		l = (struct linger){ t->linger_set, (int)t->linger_s };
+		return give(val, len, &l, sizeof(l));
+	}
+	err = get_number_of(t, level, opt, &v);
+	return err ? err : give(val, len, &v, sizeof(v));
+}
