@@ -34,14 +34,15 @@ def exit_codes():
 
 class Guest:
     def __init__(self, boot="pvh", nic="virtio-net", cpus=1, mem=None, net="tap", tap="tap0", cmdline="",
-                 site=None, options=(), qemu=()):
+                 site=None, gdb=False, options=(), qemu=()):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
         self.serial = os.path.join(self.dir, "serial")
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.proc = None
         self.ip, self.http_port, self.echo_port = GUEST_IP, 80, 7
         words = {"BOOT": boot, "NIC": nic, "CPUS": cpus, "MEM": mem, "SITE": site}
-        options = ["--build", BUILD, "--qmp", self.qmp_path, *options]
+        self.gdb_path = os.path.join(self.dir, "gdb")
+        options = ["--build", BUILD, "--qmp", self.qmp_path, *(["--gdb", self.gdb_path] if gdb else []), *options]
         if net == "user":
             self.ip, self.http_port, self.echo_port = "127.0.0.1", free_port(), free_port()
             words.update(HTTP_PORT=self.http_port, ECHO_PORT=self.echo_port)
@@ -162,7 +163,7 @@ class Guest:
         if status != 200:
             raise AssertionError("/metrics answers %d" % status)
         rows = re.findall(r"^(\w+(?:\{[^}]*\})?) ([-+.\deE]+)$", body.decode(), re.M)
-        return {name: float(value) for name, value in rows}
+        return {name.removeprefix("barewire_"): float(value) for name, value in rows}
 
 
 def free_port():

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import threading
 
+from net import BUILD, ROOT
+
 LONG = bool(os.environ.get("LONG"))  # make test-NAME; make test takes the short form
 NICS = ["virtio-net", "e1000"]
 MIB = 1 << 20
@@ -62,3 +64,14 @@ def echo_stream(address, data, limit=600):
             total += len(part)
         sender.join()
     return digest.hexdigest(), total
+
+
+def gdb(guest, *commands, limit=300):
+    """What gdb prints when it runs these, attached to a guest made with gdb=True; it leaves the guest running."""
+    words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off",
+             "-ex", "target remote " + guest.gdb_path]
+    for c in ["source " + os.path.join(ROOT, "tools/gdb/barewire.py"), *commands, "detach"]:
+        words += ["-ex", c]
+    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=limit)
+    return p.stdout

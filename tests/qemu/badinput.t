@@ -95,12 +95,8 @@ class Injector:
 
 def drops(g):
     """reason -> frames, from /metrics."""
-    out = {}
-    for name, value in g.metrics().items():
-        m = re.search(r'drop\w*\{.*reason="(\w+)"', name)
-        if m:
-            out[m.group(1)] = out.get(m.group(1), 0) + int(value)
-    return out
+    rows = ((re.fullmatch(r'drops_total{reason="(\w+)"}', name), value) for name, value in g.metrics().items())
+    return {m.group(1): int(value) for m, value in rows if m}
 
 
 def settled(g, before, reason):

@@ -4,14 +4,13 @@
 project's commands read what is there."""
 import os
 import re
-import subprocess
 import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import BUILD, ROOT, make_tap, need_private_network
-from qemu import NICS
+from net import make_tap, need_private_network
+from qemu import NICS, gdb
 from tap import case, check, check_in, note, run
 
 # A function that only ever runs in the context, and what must stand in its trace further out, in this order.
@@ -23,27 +22,14 @@ CONTEXTS = {
     "a fiber": ("sys_epoll_wait", ["context_entry"]),
 }
 COMMANDS = ["cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "napi", "ring eth0", "ring eth0 -v", "pci",
-            "ss", "ss -i", "nstat", "drops", "pools", "neigh", "help"]
-
-
-def gdb(g, *commands):
-    """What gdb prints when it runs these, attached to the guest; it leaves the guest running."""
-    words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off",
-             "-ex", "target remote " + g.gdb]
-    for c in ["source " + os.path.join(ROOT, "tools/gdb/barewire.py"), *commands, "detach"]:
-        words += ["-ex", c]
-    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], capture_output=True, text=True, timeout=300,
-                       stdin=subprocess.DEVNULL)
-    return p.stdout + p.stderr
+            "ss", "ss -i", "nstat", "drops", "balance", "pools", "neigh", "help"]
 
 
 class Debugged(Guest):
     """A guest with a gdb socket, and traffic that keeps every context busy while the body runs."""
 
     def __init__(self, nic):
-        super().__init__(nic=nic)
-        self.gdb = os.path.join(self.dir, "gdb")
-        self.command[1:1] = ["--gdb", self.gdb]
+        super().__init__(nic=nic, gdb=True)
         self.quit = threading.Event()
 
     def __enter__(self):

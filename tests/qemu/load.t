@@ -10,16 +10,18 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
 from net import make_tap, need_private_network
-from qemu import NICS, pick
+from qemu import NICS, gdb, pick
 from tap import case, check, check_eq, note, run
 
 SECONDS = pick(5, 30)
 
 
 def balance(g):
-    """The terms of the balance of frames, from /metrics."""
-    m = g.metrics()
-    return {k: int(v) for k, v in m.items() if k.startswith("barewire_frames")}
+    """The equations of `k balance`, read while the guest stands still: name -> (left side, terms of the right side)."""
+    out = gdb(g, "k balance")
+    rows = re.findall(r"^(in|skbs) +(\d+) = (.*)$", out, re.M)
+    check_eq([r[0] for r in rows], ["in", "skbs"], out)
+    return {name: (int(whole), [int(n) for n in re.findall(r"\d+", rest)]) for name, whole, rest in rows}
 
 
 need_private_network()
@@ -27,12 +29,14 @@ make_tap()
 for nic in NICS:
     @case("%s: wrk with 64 connections for %d s: no errors, and the counters balance" % (nic, SECONDS))
     def _(nic=nic):
-        with Guest(nic=nic) as g:
+        with Guest(nic=nic, gdb=True) as g:
             out = subprocess.run(["wrk", "-t2", "-c64", "-d%ds" % SECONDS, "--timeout", "30s", g.url("/")],
                                  capture_output=True, text=True, check=True).stdout
             note(re.search(r"Requests/sec.*", out).group(0))
             check("Socket errors" not in out and "Non-2xx" not in out, out)
             check(int(re.search(r"(\d+) requests in", out).group(1)) > 0, out)
-            note(balance(g))
+            for name, (whole, parts) in balance(g).items():
+                note("%s: %d = %s" % (name, whole, " + ".join(map(str, parts))))
+                check_eq(sum(parts), whole, name)
 
 run()

@@ -46,6 +46,20 @@ def k_pools(_words):
                                                  "skb_fail", "buf_fail")))
 
 
+@command("balance", "", "Where every frame and skb is: both lines are equations that hold at any moment outside a poll.")
+def k_balance(_words):
+    names, cpus = enum_names("enum net_stat", "STAT_"), net_cpus()
+    stat = {name: i for i, name in names.items()}
+    frames, done, taken, dropped = (sum(int(c["dev"][f]) for c in cpus)
+                                    for f in ("rx_frames", "rx_done", "rx_taken", "rx_dropped"))
+    allocs, frees = (sum(int(c["stats"][stat[n]]) for c in cpus) for n in ("SkbAllocs", "SkbFrees"))
+    pools = [c["skb_pool"] for c in cpus]
+    alive = sum(int(p["nr_skbs"]) - int(p["nr_free_skbs"]) - int(p["in_transit"]) for p in pools)
+    yield "in   %d = done %d + taken %d + dropped %d%s" % (
+        frames, done, taken, dropped, "" if frames == done + taken + dropped else "  NOT BALANCED")
+    yield "skbs %d = freed %d + alive %d%s" % (allocs, frees, alive, "" if allocs == frees + alive else "  NOT BALANCED")
+
+
 # ---------------------------------------------------------------- skbs
 def v4(b):
     return ".".join(str(x) for x in b)
