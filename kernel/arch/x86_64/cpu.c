@@ -162,8 +162,16 @@ static void gdt_load(struct cpu *c)
 			 : : "m"(desc), "i"(GDT_CODE), "i"(GDT_DATA), "i"(GDT_TSS) : "rax", "memory");
 }
 
+/* Until the boot CPU has its own: so that a double fault in the first milliseconds still makes a report. */
+static u8 first_fault_stack[FAULT_STACK] __aligned_(16);
+
 void cpu_init(struct cpu *c, unsigned id)
 {
+	unsigned i;
+
+	for (i = 0; i < NR_IST; i++)
+		if (!c->tss.ist[i])
+			c->tss.ist[i] = (u64)first_fault_stack + FAULT_STACK;
 	c->self = c;
 	c->id = id;
 	c->timer_armed_ns = TIME_NEVER;
