@@ -392,7 +392,7 @@ struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
 	memset(t, 0, sizeof(*t));
 	sk = &t->sk;
 	sock_init(sk, cpu, &tcp_prot, family);
-	sk->state = TCP_CLOSE;
+	sk->af = &ipv4_af; /* the one family until IPv6 comes */
 	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
 	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
 	skb_queue_init(&t->sendq);
