@@ -37,7 +37,7 @@ static struct net *net;
 /* ---------------------------------------------------------------- the loop of every CPU */
 
 /* Halts until `next` or an interrupt, unless something came since the loop looked. */
-static void cpu_idle(struct cpu *c, u64 next)
+static void cpu_idle(struct cpu *c, u64 now, u64 next)
 {
 	irq_disable();
 	if (softirq_pending(c->net) || fiber_any_ready(&c->fibers)) {
@@ -46,6 +46,7 @@ static void cpu_idle(struct cpu *c, u64 next)
 	}
 	clock_arm(c, next);
 	c->idles++;
+	c->halted_since_ns = now;
 	cpu_wait();
 }
 
@@ -61,19 +62,26 @@ static void cpu_wait_for_stack(struct cpu *c)
 	irq_enable();
 }
 
+/* Idle time ends where work begins: at the loop, or before it in the interrupt that woke the CPU. */
+static inline void cpu_idle_ends(struct cpu *c, u64 now)
+{
+	if (!c->halted_since_ns)
+		return;
+	c->idle_ns += now - c->halted_since_ns;
+	c->halted_since_ns = 0;
+}
+
 _Noreturn void cpu_main(struct cpu *c)
 {
-	u64 now, next, halted_at;
+	u64 now, next;
 
 	cpu_wait_for_stack(c);
 	for (;;) {
 		now = clock_ns();
+		cpu_idle_ends(c, now);
 		next = net_poll(c->net, now);
-		if (fiber_run_ready(&c->fibers))
-			continue;
-		halted_at = clock_ns();
-		cpu_idle(c, next);
-		c->idle_ns += clock_ns() - halted_at;
+		if (!fiber_run_ready(&c->fibers))
+			cpu_idle(c, now, next);
 	}
 }
 
@@ -102,6 +110,7 @@ static void on_irq_exit(struct cpu *c)
 		return;
 	irq_enable();
 	now = clock_ns();
+	cpu_idle_ends(c, now);
 	next = net_poll(n, now);
 	irq_disable();
 	clock_arm(c, next > now ? next : now + SOFTIRQ_RETRY_NS);
@@ -226,15 +235,22 @@ static void boot_config(const struct boot_info *bi)
 		log_err("net: a device could not be opened: %s", errno_text(err));
 }
 
+/* The first module is the site archive; it stays where the door put it. */
 static void boot_app(const struct boot_info *bi)
 {
-	struct app_module modules[BOOT_MAX_MODULES];
-	unsigned i;
+	const struct boot_module *site = bi->nr_modules ? &bi->modules[0] : NULL;
+	struct app_params p = { .cmdline = bi->cmdline };
+	int err;
 
-	for (i = 0; i < bi->nr_modules; i++)
-		modules[i] = (struct app_module){ bi->modules[i].name, phys_to_virt(bi->modules[i].base),
-						  bi->modules[i].len };
-	app_start(net, bi->cmdline, modules, bi->nr_modules);
+	if (site && phys_is_mapped(site->base, site->len)) {
+		p.site = phys_to_virt(site->base);
+		p.site_len = site->len;
+	} else if (site) {
+		log_warn("module %s lies outside RAM: left out", site->name);
+	}
+	err = app_start(net, &p);
+	if (err)
+		log_err("app: could not be started: %s", errno_text(err));
 }
 
 static void boot_crash(const struct boot_info *bi)
