@@ -25,7 +25,8 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
-APP    := app http http_parse http_file archive echo mime
+APP    := app echo archive site site_default mime sha1 websocket access_log \
+          $(addprefix http_,server conn parse body value reply file route metrics events)
 CONSOLE := cmd_ip cmd_ss cmd_stat cmd_sys console line table
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
@@ -40,7 +41,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net mm acpi
+UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net e1000 mm acpi
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
@@ -85,7 +86,7 @@ $B/host/kernel/%.o: kernel/%.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
 	-$(Q)$(CC) $(HCFLAGS) -c $< -o $@
-$B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o: COMMON := -Itests/host/machine $(COMMON)
+$B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o $B/host/tests/unit/test_e1000.o: COMMON := -Itests/host/machine $(COMMON)
 $B/host/tests/unit/test_mm.o $B/host/tests/unit/test_acpi.o: COMMON := -Itests/host/ram $(COMMON)
 $B/host/%.o: %.c
 	$(say) HCC $<

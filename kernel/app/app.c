@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ * app.c - the application's table of services, its start on a CPU, and the line that says it is ready.
+ *
+ * Command line: app.NAME=0|1 turns a service of the table off or on; app.spin=1 allows GET /debug/spin, which holds the CPU
+ * to show that the stack goes on below a busy application. Flows are on CPU 0, so the services are; another CPU would call
+ * cpu_start() on itself.
+ */
+#include "app/app_impl.h"
+#include "app/http.h"
+#include "core/cmdline.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "net/ipv4/ip.h"
+
+static int http_service_start(struct net_cpu *cpu, const struct app_service *s)
+{
+	int err = 0;
+
+	cpu->app->http = http_start(cpu, cpu->app->site, s->port, &err);
+	return err;
+}
+
+static const struct app_service services[] = {
+	{ "http", IPPROTO_TCP, 80, true, http_service_start },
+	{ "echo", IPPROTO_TCP, 7, true, echo_tcp_start },
+	{ "echo", IPPROTO_UDP, 7, true, echo_udp_start },
+	{ "discard", IPPROTO_TCP, 9, true, discard_tcp_start },
+	{ "discard", IPPROTO_UDP, 9, true, discard_udp_start },
+	{ "daytime", IPPROTO_TCP, 13, true, daytime_tcp_start },
+	{ "daytime", IPPROTO_UDP, 13, true, daytime_udp_start },
+	{ "chargen", IPPROTO_TCP, 19, false, chargen_tcp_start }, /* off: a flood for whoever asks */
+};
+
+#define READY_POLL_NS (5 * NSEC_PER_MSEC) /* how often the address is asked for until there is one */
+
+/* ---- sockets for services ---- */
+int app_socket(struct net_cpu *cpu, const struct app_service *s)
+{
+	bool tcp = s->protocol == IPPROTO_TCP;
+	struct sockaddr_ip any = { .family = AF_INET, .port = s->port, .addr = ip_from_v4(be32_of(0)) };
+	int fd = sys_socket(cpu, AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, s->protocol), one = 1, err;
+
+	if (fd < 0)
+		return fd;
+	sys_setsockopt(cpu, fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	err = sys_bind(cpu, fd, &any);
+	if (!err && tcp)
+		err = sys_listen(cpu, fd, 4096);
+	if (err)
+		sys_close(cpu, fd);
+	return err ?: fd;
+}
+
+struct served {
+	struct net_cpu *cpu;
+	int fd;
+	const char *name;
+	void (*serve)(struct net_cpu *cpu, int fd);
+};
+
+static void served_fiber(void *arg)
+{
+	struct served s = *(struct served *)arg;
+
+	kfree(arg);
+	s.serve(s.cpu, s.fd);
+	sys_close(s.cpu, s.fd);
+	if (s.cpu->app)
+		s.cpu->app->conns--;
+}
+
+/* A fiber for the connection; false: there is no room for one more. */
+static bool serve_in_fiber(const struct served *listener, int fd)
+{
+	struct net_cpu *cpu = listener->cpu;
+	struct served *s = cpu->app->conns < APP_CONNS_MAX ? kmalloc(sizeof(*s)) : NULL;
+
+	if (!s)
+		return false;
+	*s = *listener;
+	s->fd = fd;
+	if (!fiber_spawn(cpu->fibers, s->name, served_fiber, s)) {
+		kfree(s);
+		return false;
+	}
+	cpu->app->conns++;
+	return true;
+}
+
+static void accept_fiber(void *arg)
+{
+	struct served s = *(struct served *)arg;
+
+	kfree(arg);
+	for (;;) {
+		int fd = sys_accept4(s.cpu, s.fd, NULL, 0);
+
+		if (fd == -EBADF)
+			return;
+		if (fd == -EMFILE || fd == -ENOMEM) {
+			sys_nanosleep(s.cpu, 100 * NSEC_PER_MSEC); /* it stays in the queue */
+		} else if (fd >= 0 && !serve_in_fiber(&s, fd)) {
+			s.cpu->app->refused++;
+			sys_close(s.cpu, fd);
+		}
+	}
+}
+
+int app_accept_loop(struct net_cpu *cpu, const char *name, int fd, void (*serve)(struct net_cpu *cpu, int fd))
+{
+	struct served *s = kmalloc(sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	*s = (struct served){ .cpu = cpu, .fd = fd, .name = name, .serve = serve };
+	if (fiber_spawn(cpu->fibers, name, accept_fiber, s))
+		return 0;
+	kfree(s);
+	return -ENOMEM;
+}
+
+/* ---- ready ---- */
+static bool has_address(struct net_cpu *cpu, be32 *addr)
+{
+	for (unsigned i = 0; i < cpu->net->nr_devs; i++) {
+		struct net_device *dev = cpu->net->devs[i];
+
+		if (!(dev->flags & IFF_LOOPBACK) && dev->carrier) {
+			*addr = ip_dev_addr(cpu, dev, NULL);
+			if (addr->raw)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void ready_fiber(void *arg)
+{
+	struct net_cpu *cpu = arg;
+	char text[IP_NTOP_MAX];
+	struct ip_addr ip;
+	be32 addr;
+
+	while (cpu->app && !has_address(cpu, &addr))
+		sys_nanosleep(cpu, READY_POLL_NS);
+	if (!cpu->app)
+		return;
+	ip = ip_from_v4(addr);
+	cpu->app->ready_ns = cpu->now_ns;
+	log_notice("barewire ready: http://%s/ (%u files%s)", ip_ntop(&ip, text), cpu->app->site->files,
+		   cpu->app->site->builtin ? ", the built-in site" : "");
+}
+
+/* Deadlines and streams of the servers. */
+static void tick_fiber(void *arg)
+{
+	struct net_cpu *cpu = arg;
+
+	for (;;) {
+		sys_nanosleep(cpu, HTTP_TICK_NS);
+		if (!cpu->app)
+			return;
+		if (cpu->app->http)
+			http_tick(cpu->app->http);
+	}
+}
+
+/* ---- start and end ---- */
+/* app.KEY=0|1; anything else is named, and `otherwise` holds. */
+static bool is_on(const char *cmdline, const char *name, bool otherwise)
+{
+	char key[32], value[32];
+
+	snprintf(key, sizeof(key), "app.%s", name);
+	if (!cmdline_get(cmdline, key, value, sizeof(value)))
+		return otherwise;
+	if (!strcmp(value, "0") || !strcmp(value, "1"))
+		return value[0] == '1';
+	log_warn("%s=%s: 0 or 1 is expected; it stays %s", key, value, otherwise ? "on" : "off");
+	return otherwise;
+}
+
+static int start_services(struct net_cpu *cpu, const char *cmdline)
+{
+	int started = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(services); i++) {
+		const struct app_service *s = &services[i];
+		int err;
+
+		if (!is_on(cmdline, s->name, s->on))
+			continue;
+		err = s->start(cpu, s);
+		started += !err;
+		if (err)
+			log_err("app: %s on port %u: %s", s->name, s->port, errno_text(err));
+	}
+	if (cpu->app->http)
+		cpu->app->http->spin_allowed = is_on(cmdline, "spin", false);
+	return started;
+}
+
+static int cpu_start(struct net_cpu *cpu, const struct app_params *p)
+{
+	struct app_cpu *a = kzalloc(sizeof(*a));
+
+	if (a)
+		a->site = site_create(p->site, p->site_len, (u32)cpu->sysctl.http_cache_max_age);
+	if (!a || !a->site) {
+		kfree(a);
+		return -ENOMEM;
+	}
+	cpu->app = a;
+	if (!start_services(cpu, p->cmdline) || !fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ||
+	    !fiber_spawn(cpu->fibers, "ready", ready_fiber, cpu))
+		return -ENOMEM;
+	return 0;
+}
+
+int app_start(struct net *net, const struct app_params *p)
+{
+	return cpu_start(net->cpus[0], p);
+}
+
+void app_drain(struct net *net)
+{
+	struct app_cpu *a = net->cpus[0]->app;
+
+	if (a && a->http)
+		http_drain(a->http);
+}
+
+bool app_is_idle(const struct net *net)
+{
+	const struct app_cpu *a = net->cpus[0]->app;
+
+	return !a || !a->http || !a->http->nr_conns;
+}
+
+void app_stop(struct net *net)
+{
+	struct net_cpu *cpu = net->cpus[0];
+	struct app_cpu *a = cpu->app;
+
+	if (!a)
+		return;
+	cpu->app = NULL;
+	if (a->http)
+		http_stop(a->http);
+	site_destroy(a->site);
+	kfree(a);
+}

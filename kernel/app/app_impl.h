@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * app_impl.h - what the services share: one CPU's state, and how a service is described.
+ */
+#pragma once
+
+#include "app/app.h"
+#include "app/site.h"
+#include "net/socket/socket.h"
+
+struct http_server;
+
+/* A service of the table in app.c. start() makes its socket, spawns its fibers and returns 0 or -errno. */
+struct app_service {
+	const char *name;
+	u8 protocol; /* IPPROTO_TCP, IPPROTO_UDP */
+	u16 port;
+	bool on;     /* started unless the command line says otherwise (app.NAME=0 or 1) */
+	int (*start)(struct net_cpu *cpu, const struct app_service *s);
+};
+
+#define APP_CONNS_MAX 4096 /* of the services that have a fiber per connection: each costs a stack */
+
+struct app_cpu {
+	struct http_server *http;
+	struct site *site;
+	u32 conns;           /* of the echo family */
+	u64 refused;         /* of them, because there were too many */
+	u64 echo_bytes, datagrams;
+	u64 ready_ns;        /* when the ready line was printed; 0: not yet */
+};
+
+/* A listening or bound socket on `port` of any address: its descriptor or -errno. */
+int app_socket(struct net_cpu *cpu, const struct app_service *s);
+/* Spawns a fiber that accepts on fd, and one running serve(cpu, connection) for each connection; serve closes nothing. */
+int app_accept_loop(struct net_cpu *cpu, const char *name, int fd, void (*serve)(struct net_cpu *cpu, int fd));
+
+/* echo.c */
+int echo_tcp_start(struct net_cpu *cpu, const struct app_service *s);
+int echo_udp_start(struct net_cpu *cpu, const struct app_service *s);
+int discard_tcp_start(struct net_cpu *cpu, const struct app_service *s);
+int discard_udp_start(struct net_cpu *cpu, const struct app_service *s);
+int daytime_tcp_start(struct net_cpu *cpu, const struct app_service *s);
+int daytime_udp_start(struct net_cpu *cpu, const struct app_service *s);
+int chargen_tcp_start(struct net_cpu *cpu, const struct app_service *s);

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT
+ * http.h - the HTTP/1.1 server (RFC 9110, 9112): one per CPU, a fiber over an epoll set, a small object per connection.
+ *
+ *   http_server.c  the fiber: accepts, waits, sweeps deadlines       http_conn.c   a connection's way through its states
+ *   http_parse.c   heads        http_body.c  framing of bodies       http_reply.c  status lines, pages, what leaves
+ *   http_file.c    the site's files: conditions, ranges, encodings   http_route.c  the table of paths with code behind them
+ *
+ * A handler answers a request with one of the http_reply*() calls or refuses it with http_error(); it never waits. What
+ * does not fit into the send buffer stays in the connection's http_out and leaves when there is room; until then nothing
+ * more is read from that client, so a connection never holds more than one answer and one received skb.
+ */
+#pragma once
+
+#include "app/http_body.h"
+#include "app/http_value.h"
+#include "app/site.h"
+#include "net/socket/socket.h"
+
+/* What the server counts; X(name, "help"). */
+#define HTTP_STATS(X)                                                                              \
+	X(accepted, "connections accepted")                                                        \
+	X(refused_table, "connections refused: table full")                                        \
+	X(refused_addr, "connections refused: too many of one address")                            \
+	X(evicted, "incomplete requests ended because the table was nearly full")                  \
+	X(requests, "requests answered")                                                           \
+	X(status_1xx, "interim answers")                                                           \
+	X(status_2xx, "answers that say success")                                                  \
+	X(status_3xx, "answers that lead elsewhere or say not modified")                           \
+	X(status_4xx, "answers that blame the client")                                             \
+	X(status_5xx, "answers that blame the server")                                             \
+	X(head_timeouts, "heads that took too long")                                               \
+	X(body_timeouts, "bodies that were too slow")                                              \
+	X(send_timeouts, "clients that did not take their answer")                                 \
+	X(idle_timeouts, "idle connections ended")                                                 \
+	X(resets, "connections that broke")                                                        \
+	X(no_memory, "requests that found no memory")                                              \
+	X(ws_messages, "WebSocket messages")
+
+struct http_stats {
+#define X(name, help) u64 name;
+	HTTP_STATS(X)
+#undef X
+};
+
+enum http_state {
+	CONN_IDLE,   /* between requests */
+	CONN_HEAD,   /* a head has begun */
+	CONN_BODY,   /* a body is being read */
+	CONN_SEND,   /* the answer waits for room */
+	CONN_STREAM, /* neither side ends it soon: events, WebSocket */
+	CONN_LINGER, /* our side is closed; what still comes is thrown away */
+	NR_CONN_STATES
+};
+
+struct http_server;
+struct http_conn;
+struct http_request;
+
+/* Who takes a request's body, or a stream's bytes. */
+struct http_sink {
+	const char *name;
+	/* The first n bytes of c->in are payload; it takes them off c->in. 0, or -errno: the connection is ended. */
+	int (*data)(struct http_conn *c, u32 n);
+	void (*end)(struct http_conn *c); /* the body is complete: finish the answer */
+	void (*tick)(struct http_conn *c, u64 now_ns); /* about four times a second, for streams; may be NULL */
+	void (*gone)(struct http_conn *c); /* the connection ends: free c->sink_data; may be NULL */
+};
+
+/* What still has to leave, in this order. */
+struct http_out {
+	u8 *buf;             /* memory of our own, freed when sent */
+	u32 off, len, size;  /* bytes of buf: from off to len wait */
+	struct sk_buff *skb;
+	const u8 *mem;       /* memory that stays: a site file */
+	u64 mem_left;
+};
+
+/* Bytes of a head that came in pieces, and how far it was parsed. */
+struct http_part {
+	struct http_head head;
+	u32 len, size;
+	u8 buf[];
+};
+
+struct http_addr { /* one client address with its connections */
+	struct hlist_node hash;
+	struct ip_addr addr;
+	u32 conns;
+};
+
+struct http_conn {
+	struct list_head list;  /* in server->state[state], oldest first */
+	struct list_head again; /* in server->again while its turn was cut short, in server->dead when it is gone */
+	struct http_server *srv;
+	int fd;                 /* -1: gone */
+	u8 state;               /* enum http_state */
+	bool busy;              /* a request is being answered */
+	bool replied;           /* its answer is all in `out`, or sent */
+	bool keep_alive;        /* after it */
+	bool eof;               /* the client sends no more */
+	bool wants_out;         /* EPOLLOUT is asked for */
+	bool chunked;           /* our answer is */
+	bool begun;             /* the head of a streamed answer is out */
+	bool soft_end;          /* more may come than we read: the end is a lingering one */
+	u64 since_ns;           /* the state's beginning */
+	u64 progress_ns;        /* last byte received or taken by the client */
+	u64 request_ns;         /* the request's first byte */
+	u64 moved;              /* bytes in this state, for the least rates */
+	u32 requests;
+	u16 prefix;             /* HTTP_PREFIX_* of its answer */
+	u16 peer_port;
+	struct sk_buff *in;     /* received, not used yet */
+	struct http_part *part;
+	struct http_out out;
+	struct http_body body;
+	const struct http_sink *sink;
+	void *sink_data;
+	struct http_addr *addr;
+	u64 log_seq;            /* its record in the access log; 0: none */
+};
+_Static_assert(sizeof(struct http_conn) <= 320, "an idle connection is this and its socket, nothing more");
+
+/* A request whose head is complete; lives while its handler runs. */
+struct http_request {
+	const struct http_head *head;
+	const u8 *base;     /* of the head's offsets */
+	const char *path;   /* decoded, starts with '/' (or is "*") */
+	u32 path_len;
+	const char *query;  /* as it came */
+	u32 query_len;
+};
+
+static inline const u8 *http_field(const struct http_request *rq, enum http_field f, size_t *len)
+{
+	*len = rq->head->field[f].len;
+	return rq->base + rq->head->field[f].off;
+}
+
+struct http_route {
+	const char *path;
+	u32 path_len;
+	u32 methods; /* HTTP_METHOD_BIT()s; HEAD comes with GET */
+	u32 bodies;  /* those whose body fn takes; any other body is read and thrown away, or ends the connection */
+	void (*fn)(struct http_conn *c, const struct http_request *rq);
+	const char *help;
+};
+/* The route of a path, NULL when it is the site's. */
+const struct http_route *http_route_find(const char *path, u32 len);
+
+#define HTTP_ADDR_BUCKETS 1024u
+#define HTTP_PREFIX_MAX   160u
+enum { HTTP_PREFIX_11, HTTP_PREFIX_10, HTTP_PREFIX_CLOSE, NR_HTTP_PREFIXES };
+
+struct access_log;
+
+struct http_server {
+	struct net_cpu *cpu;
+	const struct site *site;
+	int epfd, listen_fd;
+	u16 port;
+	bool draining;         /* shutting down: no new connection, none kept */
+	bool spin_allowed;     /* GET /debug/spin */
+	/* The start of a 200 answer: status line, Server, Date, Connection; rewritten when the second changes. */
+	char prefix[NR_HTTP_PREFIXES][HTTP_PREFIX_MAX];
+	u32 prefix_len[NR_HTTP_PREFIXES];
+	char date[HTTP_DATE_LEN];
+	u64 next_second_ns;
+	struct list_head state[NR_CONN_STATES];
+	struct list_head again, dead;
+	u32 nr_conns;
+	struct kmem_cache *conns, *addrs;
+	struct hlist_head by_addr[HTTP_ADDR_BUCKETS];
+	struct http_stats stats;
+	struct access_log *log;
+};
+
+/* ---- http_server.c ---- */
+/* Listens on `port` of this CPU and spawns the fibers. NULL: *err says why. */
+struct http_server *http_start(struct net_cpu *cpu, const struct site *site, u16 port, int *err);
+/* No new connections; idle ones end now, the others after their answer. */
+void http_drain(struct http_server *srv);
+/* Ends a connection now. Its memory stays good until the current round is over. */
+void http_conn_close(struct http_conn *c);
+/* Deadlines and streams: about every HTTP_TICK_NS. */
+#define HTTP_TICK_NS (250 * NSEC_PER_MSEC)
+void http_tick(struct http_server *srv);
+/* Ends everything at once and frees the server; its fiber ends when it next runs. */
+void http_stop(struct http_server *srv);
+void http_conn_state(struct http_conn *c, enum http_state state);
+
+/* ---- http_conn.c ---- */
+/* Goes as far as it can without waiting: sends, reads, parses, answers. */
+void http_conn_run(struct http_conn *c);
+/* Answers what is no request, or none that came to its end, with an error, and ends the connection. */
+void http_conn_refuse(struct http_conn *c, int status);
+/* After the last answer: close our side, and read on until the client closes too, so that no reset overtakes the answer. */
+void http_conn_linger(struct http_conn *c);
+/* From a handler: the body goes to this sink. */
+void http_take_body(struct http_conn *c, const struct http_sink *sink);
+/* From a handler: from now on all bytes are the sink's, both ways, until either side closes. */
+void http_take_stream(struct http_conn *c, const struct http_sink *sink, void *data);
+/* Takes the first n bytes off c->in. */
+void http_consume(struct http_conn *c, u32 n);
+
+/* ---- http_reply.c ---- */
+/* Pages for content made at the time of the request; the head goes before it in the same memory. */
+#define HTTP_PAGE_HEAD 512u
+struct http_page {
+	u8 *buf;
+	u32 len, size; /* HTTP_PAGE_HEAD is left free in front */
+	bool failed;   /* no memory: the rest is missing */
+};
+void http_page_init(struct http_page *p);
+void http_page_printf(struct http_page *p, const char *fmt, ...) __printf_(2, 3);
+/* Answers with the page; takes its memory on every path. */
+void http_reply_page(struct http_conn *c, const struct http_request *rq, int status, const char *type, struct http_page *p);
+/* Answers with a few bytes (up to 1 KiB). `fields`: further lines, each with its CR LF, or "". */
+void http_reply(struct http_conn *c, const struct http_request *rq, int status, const char *type, const char *fields,
+		const char *body, u32 len);
+/* Answers with an error page. rq NULL: the head could not be understood, and the connection is closed after it. */
+void http_error(struct http_conn *c, const struct http_request *rq, int status, const char *fields);
+/* The head of an answer whose bytes follow later; length < 0: they will be chunked. The handler called http_account(). */
+void http_reply_begin(struct http_conn *c, int status, const char *type, s64 length);
+/* "Allow: ..." with its CR LF, of a set of methods, into out. */
+void http_allow_format(char *out, u32 size, u32 methods);
+/* Writes a head (no empty line) into out of `size` bytes; its length. */
+u32 http_head_format(struct http_conn *c, char *out, u32 size, int status);
+const char *http_status_text(int status);
+/* Counts and logs the answer to the current request. */
+void http_account(struct http_conn *c, const struct http_request *rq, int status, u64 bytes);
+/* Sends pieces now or keeps them; a failure ends the connection at the next flush. */
+void http_send(struct http_conn *c, const struct iovec *iov, unsigned n, int flags);
+static inline bool http_out_is_empty(const struct http_out *o) { return !o->len && !o->skb && !o->mem_left; }
+/* 0: all has left; -EAGAIN; -errno: the connection is broken. */
+int http_out_flush(struct http_conn *c);
+void http_out_free(struct http_conn *c);
+/* Rewrites the prefixes when a second has passed. */
+void http_date_update(struct http_server *srv);
+
+/* ---- http_file.c ---- */
+void http_file(struct http_conn *c, const struct http_request *rq);
+
+/* ---- http_events.c, websocket.c ---- */
+void http_events(struct http_conn *c, const struct http_request *rq);
+void http_websocket(struct http_conn *c, const struct http_request *rq);
+
+/* ---- http_metrics.c ---- */
+void http_metrics(struct http_conn *c, const struct http_request *rq);
+
+/* ---- access_log.c ---- */
+struct access_log *access_log_create(void);
+void access_log_destroy(struct access_log *l);
+void access_log_add(struct http_conn *c, const struct http_request *rq, int status, u64 bytes);
+/* The answer has left: its duration is known. */
+void access_log_done(struct http_conn *c);
+void http_access_log(struct http_conn *c, const struct http_request *rq);
