@@ -203,8 +203,8 @@ static enum drop_reason ofo_insert(struct tcb *t, struct sk_buff *skb)
 		return SKB_CONSUMED;
 	rb_insert(&t->ofo, &cb->rb, parent, link);
 	t->ofo_segs++;
-	tcp_rmem_charge(t, skb);
 	ofo_trim_followers(t, skb);
+	tcp_rmem_charge(t, skb);
 	return SKB_CONSUMED;
 }
 

@@ -11,17 +11,17 @@
 
 static void wmem_charge(struct tcb *t, struct sk_buff *skb)
 {
-	u32 cost = skb->len + TCP_SKB_COST, delta = cost - skb->truesize;
+	u32 cost = skb->len + TCP_SKB_COST, delta = cost - tcp_cb(skb)->charged;
 
-	skb->truesize = cost;
+	tcp_cb(skb)->charged = cost;
 	t->sk.wmem_alloc += delta;
 	t->sk.cpu->tcp->mem_bytes += (u64)(s64)(s32)delta;
 }
 
 static void wmem_free_skb(struct tcb *t, struct sk_buff *skb)
 {
-	t->sk.wmem_alloc -= skb->truesize;
-	t->sk.cpu->tcp->mem_bytes -= skb->truesize;
+	t->sk.wmem_alloc -= tcp_cb(skb)->charged;
+	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
 	consume_skb(t->sk.cpu, skb);
 }
 
@@ -72,7 +72,7 @@ static struct sk_buff *queue_new(struct tcb *t)
 	cb->flags = cb->sacked = 0;
 	cb->own = true;
 	cb->tx_ns = 0;
-	skb->truesize = 0;
+	cb->charged = 0;
 	return skb;
 }
 
@@ -272,7 +272,7 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 		cb->flags = cb->sacked = 0;
 		cb->own = false;
 		cb->tx_ns = 0;
-		skb->truesize = 0;
+		cb->charged = 0;
 		skb->sk = NULL;
 		skb_queue_tail(&t->sendq, skb);
 		queue_grew(t, skb, len);
@@ -390,7 +390,7 @@ bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss)
 	cb->end_seq = rcb->seq = seq_add(cb->seq, len);
 	cb->flags &= (u8) ~(TCP_FIN | TCP_PSH);
 	cb->own = false;
-	rest->truesize = 0;
+	rcb->charged = 0;
 	wmem_charge(t, skb);
 	wmem_charge(t, rest);
 	tcp_set_segs(skb, mss);

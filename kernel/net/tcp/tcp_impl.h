@@ -29,9 +29,10 @@ struct tcp_skb_cb {
 	struct rb_node rb;      /* in rtx_tree or ofo */
 	seq_t seq, end_seq;     /* FIN counted */
 	u8 flags;               /* FIN, PSH, URG; received: as on the wire */
-	u8 sacked;
+	u8 sacked : 4;
+	bool own : 1;           /* send: bytes behind the last piece are ours to append to */
 	u16 segs;               /* on the wire */
-	bool own;               /* send: bytes behind the last piece are ours to append to */
+	u32 charged;            /* to sk.wmem_alloc or sk.rmem_alloc */
 	u64 tx_ns;              /* last (re)transmission */
 	struct list_head ts;    /* in tcb.tsorted */
 	struct sk_buff *skip;   /* SACKed: a later skb before which all are SACKed, too; NULL: not known */
@@ -176,13 +177,14 @@ static inline u32 tcp_receive_window(const struct tcb *t)
 }
 static inline void tcp_rmem_charge(struct tcb *t, struct sk_buff *skb)
 {
+	tcp_cb(skb)->charged = skb->truesize;
 	t->sk.rmem_alloc += skb->truesize;
 	t->sk.cpu->tcp->mem_bytes += skb->truesize;
 }
 static inline void tcp_rmem_uncharge(struct tcb *t, struct sk_buff *skb)
 {
-	t->sk.rmem_alloc -= skb->truesize;
-	t->sk.cpu->tcp->mem_bytes -= skb->truesize;
+	t->sk.rmem_alloc -= tcp_cb(skb)->charged;
+	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
 }
 
 /* ---- sendq.c: the application's bytes, before and after they were sent ---- */
