@@ -132,7 +132,7 @@ static unsigned mask_len(be32 mask, be32 addr)
 	u32 m = be32_get(mask), top = be32_get(addr) >> 24;
 
 	if (m && m != ~0u && !(~m & (~m + 1)))
-		return (unsigned)__builtin_popcount(m);
+		return 32 - (unsigned)__builtin_ctz(m);
 	return m == ~0u ? 32 : top < 128 ? 8 : top < 192 ? 16 : 24; /* none or nonsense: the class, RFC 950 */
 }
 
