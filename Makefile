@@ -41,8 +41,8 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net e1000 mm acpi
-HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev
+UNIT   := boot lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net e1000 mm acpi checksum ip_input ip_output frag route
+HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
