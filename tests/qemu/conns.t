@@ -55,7 +55,7 @@ for nic in NICS:
     @case("%s: %d connections one after the other, then %d at once; the memory is back after TIME_WAIT" % (
         nic, SEQUENTIAL, CONCURRENT))
     def _(nic=nic):
-        with Guest(nic=nic, cmdline="net.ipv4.tcp_timewait_len=1 app.conns_per_addr=0") as g:
+        with Guest(nic=nic, cmdline="net.ipv4.tcp_timewait_len=1") as g:
             start = free(g)
             for _ in range(SEQUENTIAL):
                 with socket.create_connection((g.ip, 80), 30) as s:
