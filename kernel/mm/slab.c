@@ -131,11 +131,16 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 /* The mark is there: by chance in live data, or because it was freed before? */
 static __cold __noinline void check_double_free(const struct slab *s, const struct free_object *o)
 {
-	const struct free_object *f;
+	const struct free_object *f = s->free;
+	bool freed_twice;
 
-	for (f = s->free; f; f = f->next)
-		if (f == o)
-			panic("%s: %p is freed twice", s->cache->name, (const void *)o);
+	while (f && f != o)
+		f = f->next;
+	freed_twice = f != NULL;
+	if (freed_twice)
+		log_err("slab: the %u-byte object %p of %s is freed twice", s->cache->size, (const void *)o,
+			s->cache->name);
+	BUG_ON(freed_twice);
 }
 
 void kmem_cache_free(struct kmem_cache *c, void *p)

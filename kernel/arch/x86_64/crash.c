@@ -44,12 +44,14 @@ static void crash_exec(void)
 	void (*volatile fn)(void) = (void (*)(void))code;
 
 	fn();
+	barrier(); /* a call, no jump: its return address names this function */
 }
 static void crash_jump_null(void)
 {
 	void (*volatile fn)(void) = NULL;
 
 	fn();
+	barrier();
 }
 
 static void crash_assert(void) { BUG_ON(depth == 0); }
@@ -64,6 +66,7 @@ static void crash_double_free(void)
 
 	kfree(p);
 	kfree(p);
+	barrier();
 }
 static __noinline void crash_canary_smash(volatile char *p)
 {
