@@ -50,5 +50,7 @@ struct virtio_device {
 };
 
 struct pci_dev;
-/* The device behind a PCI function; NULL (and a log line) when it is no modern virtio. Lives as long as the machine. */
+/* The device behind a PCI function; NULL (and a log line) when it is no modern virtio. */
 struct virtio_device *virtio_pci_create(struct pci_dev *pdev);
+/* For a device that no driver took; what request_irqs() was called for stays for good. */
+void virtio_pci_destroy(struct virtio_device *vdev);

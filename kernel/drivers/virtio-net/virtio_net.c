@@ -418,8 +418,14 @@ static const struct pci_id virtnet_ids[] = {
 static int virtnet_probe(struct net *net, struct pci_dev *pdev)
 {
 	struct virtio_device *vdev = virtio_pci_create(pdev);
+	int err;
 
-	return vdev ? virtnet_attach(net, vdev) : -ENODEV;
+	if (!vdev)
+		return -ENODEV;
+	err = virtnet_attach(net, vdev);
+	if (err)
+		virtio_pci_destroy(vdev);
+	return err;
 }
 
 const struct pci_driver virtio_net_driver = { .name = "virtio-net", .ids = virtnet_ids, .probe = virtnet_probe };

@@ -277,3 +277,8 @@ struct virtio_device *virtio_pci_create(struct pci_dev *pdev)
 	kfree(vp);
 	return NULL;
 }
+
+void virtio_pci_destroy(struct virtio_device *vdev)
+{
+	kfree(to_vp(vdev));
+}

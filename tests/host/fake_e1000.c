@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * fake_e1000.c - see fake_e1000.h. Sections are of the 8254x manual (317453).
+ */
+#include <stdlib.h>
+
+#include "host/fake_e1000.h"
+
+#include "drivers/pci/pci_hw.h"
+#include "host/harness.h"
+#include "lib/string.h"
+
+static u32 *reg(struct fake_e1000 *d, u32 off) { return &d->regs[off / 4]; }
+static u32 get(const struct fake_e1000 *d, u32 off) { return d->regs[off / 4]; }
+
+static struct e1000_rx_desc *rx_desc(const struct fake_e1000 *d, u32 i)
+{
+	return (struct e1000_rx_desc *)(uintptr_t)((u64)get(d, E1000_RDBAH) << 32 | get(d, E1000_RDBAL)) + i;
+}
+
+static union e1000_tx_desc *tx_desc(const struct fake_e1000 *d, u32 i)
+{
+	return (union e1000_tx_desc *)(uintptr_t)((u64)get(d, E1000_TDBAH) << 32 | get(d, E1000_TDBAL)) + i;
+}
+
+static void device_reset(struct fake_e1000 *d)
+{
+	u32 status = get(d, E1000_STATUS);
+
+	memset(d->regs, 0, sizeof(d->regs));
+	*reg(d, E1000_STATUS) = status;
+	*reg(d, E1000_RAL0) = d->eeprom[0] | (u32)d->eeprom[1] << 16;
+	*reg(d, E1000_RAH0) = d->eeprom[2] | E1000_RAH_AV;
+	d->icr = d->ims = 0;
+	d->build_len = 0;
+	d->resets++;
+}
+
+void fake_e1000_cause(struct fake_e1000 *d, u32 cause)
+{
+	d->icr |= cause;
+	if (!(d->icr & d->ims))
+		return;
+	d->interrupts++;
+	fake_irq(d->func, FAKE_INTX);
+}
+
+void fake_e1000_set_link(struct fake_e1000 *d, bool up)
+{
+	if (up)
+		*reg(d, E1000_STATUS) |= E1000_STATUS_LU;
+	else
+		*reg(d, E1000_STATUS) &= ~E1000_STATUS_LU;
+	fake_e1000_cause(d, E1000_INT_LSC);
+}
+
+/* ---- receive: 3.2 ---- */
+
+unsigned fake_e1000_offered(const struct fake_e1000 *d)
+{
+	u32 size = get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc);
+
+	return size ? (get(d, E1000_RDT) + size - get(d, E1000_RDH)) % size : 0;
+}
+
+static void check_running(struct fake_e1000 *d, u32 control, u32 enable)
+{
+	CHECK(get(d, control) & enable);
+	CHECK(fake_config_get(d->func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
+}
+
+static struct e1000_rx_desc *next_rx(struct fake_e1000 *d)
+{
+	u32 head = get(d, E1000_RDH);
+
+	check_running(d, E1000_RCTL, E1000_RCTL_EN);
+	REQUIRE(fake_e1000_offered(d) > 0);
+	*reg(d, E1000_RDH) = (head + 1) % (get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
+	CHECK_EQ(rx_desc(d, head)->status, 0);
+	return rx_desc(d, head);
+}
+
+void fake_e1000_write_back(struct fake_e1000 *d, u16 len, u8 status, u8 errors)
+{
+	struct e1000_rx_desc *e = next_rx(d);
+
+	e->length = len;
+	e->errors = errors;
+	e->status = status;
+}
+
+bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 piece, u8 status, u8 errors)
+{
+	const u8 *p = frame;
+
+	piece = piece ?: len;
+	if (fake_e1000_offered(d) < DIV_ROUND_UP(len, piece))
+		return false;
+	while (len) {
+		struct e1000_rx_desc *e = next_rx(d);
+		u32 n = MIN(len, piece);
+
+		memcpy((void *)(uintptr_t)e->addr, p, n);
+		p += n;
+		len -= n;
+		e->length = (u16)n;
+		e->errors = errors;
+		e->status = status | E1000_RXD_DD | (len ? 0 : E1000_RXD_EOP);
+	}
+	fake_e1000_cause(d, E1000_INT_RXT0);
+	return true;
+}
+
+/* ---- transmit: 3.3 ---- */
+
+static u16 sum16(const u8 *p, u32 len, u32 sum)
+{
+	for (u32 i = 0; i + 1 < len; i += 2)
+		sum += (u32)p[i] << 8 | p[i + 1];
+	if (len & 1)
+		sum += (u32)p[len - 1] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (u16)sum;
+}
+
+static void insert_sum(u8 *frame, u32 len, u8 css, u8 cso, u16 cse)
+{
+	u32 end = cse ? cse + 1u : len;
+	u16 sum;
+
+	REQUIRE(css < len && cso + 2u <= len && end <= len && end > css);
+	sum = (u16)~sum16(frame + css, end - css, 0);
+	frame[cso] = (u8)(sum >> 8);
+	frame[cso + 1] = (u8)sum;
+}
+
+static void frame_out(struct fake_e1000 *d, const u8 *frame, u32 len)
+{
+	REQUIRE(len <= sizeof(d->sent));
+	memcpy(d->sent, frame, len);
+	d->sent_len = len;
+	d->sent_lens[d->nr_sent++ % FAKE_E1000_FRAMES] = len;
+}
+
+/* 3.5: each segment has the header, with length, sequence number, flags and both checksums filled in by the device. */
+static void segment(struct fake_e1000 *d)
+{
+	const struct e1000_tx_context *c = &d->tso;
+	u32 total = d->build_len, at = c->hdrlen, seq;
+	u8 frame[2048], *tcp = frame + c->tucss;
+
+	REQUIRE(c->hdrlen >= c->tucss + 20u && c->hdrlen < total && c->mss);
+	CHECK_EQ(c->cmd_len & 0xfffff, total - c->hdrlen);
+	CHECK_EQ(d->build[c->ipcss + 2] | d->build[c->ipcss + 3], 0);
+	seq = (u32)d->build[c->tucss + 4] << 24 | (u32)d->build[c->tucss + 5] << 16 |
+	      (u32)d->build[c->tucss + 6] << 8 | d->build[c->tucss + 7];
+	for (; at < total; at += c->mss) {
+		u32 n = MIN(total - at, (u32)c->mss), len = c->hdrlen + n, sum;
+
+		REQUIRE(len <= sizeof(frame));
+		memcpy(frame, d->build, c->hdrlen);
+		memcpy(frame + c->hdrlen, d->build + at, n);
+		frame[c->ipcss + 2] = (u8)((len - c->ipcss) >> 8);
+		frame[c->ipcss + 3] = (u8)(len - c->ipcss);
+		tcp[4] = (u8)(seq >> 24), tcp[5] = (u8)(seq >> 16), tcp[6] = (u8)(seq >> 8), tcp[7] = (u8)seq;
+		seq += n;
+		/* the pseudo header in the field has no length yet */
+		sum = ((u32)frame[c->tucso] << 8 | frame[c->tucso + 1]) + (len - c->tucss);
+		sum = (sum & 0xffff) + (sum >> 16);
+		frame[c->tucso] = (u8)(sum >> 8);
+		frame[c->tucso + 1] = (u8)sum;
+		insert_sum(frame, len, c->ipcss, c->ipcso, c->ipcse);
+		insert_sum(frame, len, c->tucss, c->tucso, c->tucse);
+		frame_out(d, frame, len);
+	}
+}
+
+static void end_of_packet(struct fake_e1000 *d)
+{
+	if (d->build_tse) {
+		segment(d);
+	} else {
+		if (d->build_popts & E1000_TXD_POPTS_TXSM)
+			insert_sum(d->build, d->build_len, d->checksum.tucss, d->checksum.tucso, d->checksum.tucse);
+		frame_out(d, d->build, d->build_len);
+	}
+	d->build_len = 0;
+}
+
+static void take_desc(struct fake_e1000 *d, union e1000_tx_desc *e)
+{
+	u32 cmd = e->data.cmd_len, len = cmd & 0xfffff;
+
+	CHECK(cmd & E1000_TXD_DEXT);
+	CHECK_EQ(e->data.status, 0);
+	d->nr_descs++;
+	if ((cmd & (0xfu << 20)) == E1000_TXD_TYPE_CONTEXT) {
+		CHECK_EQ(d->build_len, 0);
+		d->nr_contexts++;
+		*(cmd & E1000_TXD_TSE ? &d->tso : &d->checksum) = e->context;
+		return;
+	}
+	CHECK_EQ(cmd & (0xfu << 20), E1000_TXD_TYPE_DATA);
+	REQUIRE(len && d->build_len + len <= sizeof(d->build));
+	if (!d->build_len) {
+		d->build_popts = e->data.popts;
+		d->build_tse = cmd & E1000_TXD_TSE;
+	}
+	memcpy(d->build + d->build_len, (const void *)(uintptr_t)e->data.addr, len);
+	d->build_len += len;
+	if (cmd & E1000_TXD_EOP)
+		end_of_packet(d);
+	if (cmd & E1000_TXD_RS && !d->short_tx)
+		e->data.status = E1000_TXD_DD;
+}
+
+unsigned fake_e1000_send(struct fake_e1000 *d)
+{
+	u32 size = get(d, E1000_TDLEN) / sizeof(union e1000_tx_desc);
+	unsigned before = d->nr_sent;
+
+	check_running(d, E1000_TCTL, E1000_TCTL_EN);
+	while (get(d, E1000_TDH) != get(d, E1000_TDT)) {
+		take_desc(d, tx_desc(d, get(d, E1000_TDH)));
+		*reg(d, E1000_TDH) = (get(d, E1000_TDH) + 1) % size;
+	}
+	CHECK_EQ(d->build_len, 0); /* the driver shows whole frames */
+	if (d->nr_sent != before)
+		fake_e1000_cause(d, E1000_INT_TXDW);
+	return d->nr_sent - before;
+}
+
+/* ---- registers ---- */
+
+static u64 window_read(void *ctx, u64 off, unsigned bytes)
+{
+	struct fake_e1000 *d = ctx;
+	u32 v;
+
+	CHECK_EQ(bytes, 4);
+	if (off == E1000_ICR) {
+		v = d->icr;
+		d->icr = 0;
+		return v;
+	}
+	if (off == E1000_EERD) {
+		v = get(d, E1000_EERD) >> E1000_EERD_ADDR_SHIFT & 0x3f;
+		return d->eeprom_dead ? 0 : (u32)d->eeprom[v] << E1000_EERD_DATA_SHIFT | E1000_EERD_DONE;
+	}
+	v = get(d, (u32)off);
+	if (off == E1000_MPC)
+		*reg(d, E1000_MPC) = 0;
+	return v;
+}
+
+static void write_ctrl(struct fake_e1000 *d, u32 v)
+{
+	if (v & E1000_CTRL_RST && !d->never_resets) {
+		device_reset(d);
+		v &= ~E1000_CTRL_RST;
+	}
+	*reg(d, E1000_CTRL) = v;
+}
+
+static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
+{
+	struct fake_e1000 *d = ctx;
+	u32 v = (u32)value;
+
+	CHECK_EQ(bytes, 4);
+	switch (off) {
+	case E1000_CTRL:
+		write_ctrl(d, v);
+		return;
+	case E1000_STATUS:
+	case E1000_ICR:
+		CHECK(!"a register that can be written");
+		return;
+	case E1000_IMS:
+		d->ims |= v;
+		fake_e1000_cause(d, 0);
+		return;
+	case E1000_IMC:
+		d->ims &= ~v;
+		return;
+	}
+	*reg(d, (u32)off) = v;
+	if (off == E1000_RDT) {
+		d->rdt_writes++;
+		CHECK(v < 256);
+	} else if (off == E1000_RDLEN || off == E1000_TDLEN) {
+		CHECK_EQ(v % 128, 0); /* 13.4.27 */
+	} else if (off == E1000_RDBAL || off == E1000_TDBAL) {
+		CHECK_EQ(v % 16, 0);
+	} else if (off == E1000_TDT && get(d, E1000_TDLEN)) {
+		d->tdt_writes++;
+		CHECK(v < 256);
+		if (!d->lazy_tx && get(d, E1000_TCTL) & E1000_TCTL_EN)
+			fake_e1000_send(d);
+	}
+}
+
+void fake_e1000_set_mac(struct fake_e1000 *d, const u8 mac[6])
+{
+	u16 sum = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		d->eeprom[i] = (u16)(mac[2 * i] | mac[2 * i + 1] << 8);
+	for (unsigned i = 0; i < 63; i++)
+		sum += d->eeprom[i];
+	d->eeprom[63] = E1000_EEPROM_SUM - sum;
+}
+
+struct fake_e1000 *fake_e1000_create(u8 slot)
+{
+	static const u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
+	struct fake_e1000 *d = calloc(1, sizeof(*d));
+
+	d->func = fake_func_add(0, slot, 0, E1000_VENDOR, E1000_82540EM, 0x020000);
+	d->func->bars[0] = (struct fake_bar){ E1000_REGS_BYTES, false, window_read, window_write, d };
+	d->func->config[PCI_INTERRUPT_PIN] = 1;
+	fake_e1000_set_mac(d, mac);
+	*reg(d, E1000_STATUS) = E1000_STATUS_LU | E1000_STATUS_SPEED_1000;
+	device_reset(d);
+	d->resets = 0;
+	return d;
+}

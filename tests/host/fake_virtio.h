@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ * fake_virtio.h - a virtio network device on the fake PCI bus, written from the specification's device side.
+ *
+ * It is honest until a test takes its used ring in hand: fake_virtio_push() writes any entry, fake_virtio_jump() any index.
+ * It keeps its own idea of the rings, checks what the driver does (status order, descriptors, alignment), and computes
+ * interrupts and notifications as the event index rules say.
+ */
+#pragma once
+
+#include "drivers/virtio-net/virtio_hw.h"
+#include "host/fake_machine.h"
+
+#define FAKE_VIRTIO_MAX_FRAME 70000
+
+struct fake_vq {
+	u16 size, vector;
+	bool enabled;
+	u64 desc, avail, used; /* bus addresses = pointers */
+	u16 last_avail, used_idx, signalled;
+	u64 notifies, interrupts;
+};
+
+struct fake_virtio {
+	struct fake_func *func;
+	/* ---- what it offers; set before the driver probes ---- */
+	u64 offered;
+	u16 queue_max;
+	u8 mac[6];
+	u16 link_status, mtu;
+	/* ---- misbehaviour ---- */
+	bool refuse_features; /* FEATURES_OK does not stay */
+	bool refuse_vectors;  /* vector registers read back NO_VECTOR */
+	bool never_resets;    /* status stays */
+	bool deaf;            /* notifications get lost */
+	bool lazy_tx;         /* transmits only when told: fake_virtio_send() */
+	/* ---- what happened ---- */
+	u64 driver_features;
+	u8 status, isr, generation;
+	u16 nr_vectors;
+	u32 device_sel, driver_sel;
+	u16 config_vector, queue_sel;
+	struct fake_vq vq[2]; /* 0 receive, 1 transmit */
+	unsigned resets;
+	/* ---- frames the driver sent ---- */
+	unsigned nr_sent, sent_descs; /* descriptors of the last chain */
+	bool sent_indirect;
+	struct virtio_net_hdr sent_hdr;
+	u32 sent_len;
+	u8 sent[FAKE_VIRTIO_MAX_FRAME];
+};
+
+/* At slot `slot` of bus 0, modern, all features this driver knows offered, three vectors, queues of 256. Caller frees. */
+struct fake_virtio *fake_virtio_create(u8 slot);
+/* MSI-X vectors, 0: no such capability. */
+void fake_virtio_set_vectors(struct fake_virtio *d, u16 n);
+/* Removes what create() put into configuration space, as a legacy-only device would show itself. */
+void fake_virtio_make_legacy(struct fake_virtio *d);
+
+/* Gives the driver a frame with this header (num_buffers is filled in); spreads it over buffers when they are mergeable.
+ * false: no buffers. Interrupts when the driver wants that. */
+bool fake_virtio_receive(struct fake_virtio *d, const struct virtio_net_hdr *h, const void *frame, u32 len);
+/* Takes all that is in the transmit ring; returns how many frames. */
+unsigned fake_virtio_send(struct fake_virtio *d);
+/* Buffers the driver has offered and the device not used. */
+u16 fake_virtio_offered(const struct fake_virtio *d, unsigned q);
+/* Takes the next available chain's head without using it. */
+u16 fake_virtio_take(struct fake_virtio *d, unsigned q);
+/* Writes a used entry as it is, and moves the index on. */
+void fake_virtio_push(struct fake_virtio *d, unsigned q, u32 id, u32 len);
+/* Moves the used index by n without entries. */
+void fake_virtio_jump(struct fake_virtio *d, unsigned q, u16 n);
+/* Bytes 0.. of the chain with head `id`: where the device would write. */
+u8 *fake_virtio_buffer(struct fake_virtio *d, unsigned q, u16 id);
+/* Interrupts queue q, asked for or not. */
+void fake_virtio_interrupt(struct fake_virtio *d, unsigned q);
+/* Changes link_status and interrupts for configuration. */
+void fake_virtio_set_link(struct fake_virtio *d, bool up);
