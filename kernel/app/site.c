@@ -257,10 +257,11 @@ static int member_path(const struct archive_member *m, char *out)
 
 	if (m->prefix.len + m->name.len + 1 >= SITE_PATH_MAX)
 		return -EINVAL;
-	memcpy(out, m->prefix.s, m->prefix.len);
-	n = m->prefix.len;
-	if (n)
+	if (m->prefix.len) {
+		memcpy(out, m->prefix.s, m->prefix.len);
+		n = m->prefix.len;
 		out[n++] = '/';
+	}
 	memcpy(out + n, m->name.s, m->name.len);
 	n += m->name.len;
 	while (start < n && (out[start] == '/' || (out[start] == '.' && (start + 1 == n || out[start + 1] == '/'))))
