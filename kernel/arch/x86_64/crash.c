@@ -2,9 +2,11 @@
  * crash.c - crash=KIND: deliberate faults, so that the tests can see what each report looks like.
  */
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/idt.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/machine.h"
 #include "arch/x86_64/paging.h"
+#include "core/irq_impl.h"
 #include "lib/string.h"
 #include "platform.h"
 
@@ -26,6 +28,25 @@ static __noinline u64 crash_stack_deeper(u64 n)
 	return crash_stack_deeper(n + 1) + (u64)frame[0];
 }
 static void crash_stack(void) { depth = crash_stack_deeper(0); }
+
+/* The same on a fiber, when the loop runs it: the guard page below its stack. */
+static void crash_fiber_main(void *arg) { depth = crash_stack_deeper(0); }
+static void crash_fiber_stack(void) { fiber_spawn(&this_cpu()->fibers, "crash", crash_fiber_main, NULL); }
+
+/* In a hard interrupt: the trace must go through it, from the IRQ stack to what was interrupted. */
+static bool crash_irq_handler(void *arg)
+{
+	null_pointer[16] = 1;
+	return true;
+}
+static void crash_irq(void)
+{
+	irq_add_handler(VEC_KICK, crash_irq_handler, NULL);
+	cpu_kick(this_cpu()->id);
+	irq_enable();
+	for (;;)
+		cpu_relax();
+}
 
 static void write_to(const void *p) { *(volatile u8 *)p = 0xcc; }
 static void crash_text(void) { write_to((const void *)crash_null); }
@@ -96,6 +117,8 @@ static const struct {
 	{ "write-null", crash_write_null },
 	{ "jump-null", crash_jump_null },
 	{ "stack", crash_stack },
+	{ "fiber-stack", crash_fiber_stack },
+	{ "irq", crash_irq },
 	{ "text", crash_text },
 	{ "rodata", crash_rodata },
 	{ "alias", crash_alias },
