@@ -33,7 +33,7 @@ const struct inet_protocol *const net_inet_protocols[256] = {
 	[IPPROTO_UDP] = &udp_protocol,
 };
 
-/* The rooms of a CPU, lowest first; undone in the opposite order. */
+/* The rooms of a CPU, lowest first; undone in the opposite order. An init that fails leaves nothing behind. */
 static const struct room {
 	int (*init)(struct net_cpu *cpu);
 	void (*destroy)(struct net_cpu *cpu);

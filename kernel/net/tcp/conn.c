@@ -549,8 +549,16 @@ int tcp_cpu_init(struct net_cpu *cpu)
 	tc->tcbs = kmem_cache_create("tcb", sizeof(struct tcb), CACHE_LINE);
 	tc->requests = kmem_cache_create("tcp_request", sizeof(struct tcp_request), 8);
 	tc->timewaits = kmem_cache_create("tcp_timewait", sizeof(struct tcp_timewait), 8);
-	if (!tc->conns.chains || !tc->tcbs || !tc->requests || !tc->timewaits)
+	if (!tc->conns.chains || !tc->tcbs || !tc->requests || !tc->timewaits) {
+		if (tc->conns.chains)
+			chains_free(tc->conns.chains, tc->conns.mask + 1);
+		kmem_cache_destroy(tc->tcbs);
+		kmem_cache_destroy(tc->requests);
+		kmem_cache_destroy(tc->timewaits);
+		kfree(tc);
+		cpu->tcp = NULL;
 		return -ENOMEM;
+	}
 	tc->dirty_tail = &tc->dirty;
 	list_init(&tc->timewait);
 	timer_init(&tc->timewait_timer, tcp_timewait_run);
