@@ -330,9 +330,16 @@ static void drain_inboxes(struct net *net)
 
 void net_destroy(struct net *net)
 {
-	for (unsigned i = 0; i < net->nr_devs; i++)
-		if (net->devs[i])
-			dev_close(net->devs[i]);
+	struct net_cpu *cpu;
+	unsigned c;
+
+	for (unsigned i = 0; i < net->nr_devs; i++) {
+		if (!net->devs[i])
+			continue;
+		dev_close(net->devs[i]);
+		for_each_cpu(net, cpu, c)
+			neigh_flush(cpu, net->devs[i]); /* what is parked there belongs to socks */
+	}
 	drain_inboxes(net);
 	loopback_destroy(net);
 	leave_rooms(net, ARRAY_SIZE(rooms), 0);

@@ -55,6 +55,8 @@ static enum drop_reason answer_echo(struct net_cpu *cpu, struct sk_buff *skb)
 		return echo_copy(cpu, skb, answer_echo);
 	h->type = ICMP_ECHOREPLY;
 	h->check = csum_replace2(h->check, BE16_C(ICMP_ECHO << 8), BE16_C(ICMP_ECHOREPLY << 8));
+	if (unlikely(!h->check.raw))
+		h->check.raw = 0xffff; /* the same number, and right too where all else is zero */
 	STAT(cpu, IcmpOutEchoReps);
 	return send_back(cpu, skb);
 }

@@ -140,12 +140,13 @@ static void enter(struct neigh *n, enum neigh_state state, u64 for_ns)
 }
 
 /* RFC 4861 6.3.2: the base value times 0.5 to 1.5, so that hosts do not probe in step. */
-static u64 reachable_ns(const struct neigh *n)
+static void enter_reachable(struct neigh *n)
 {
 	u64 base = ms(n->cpu->sysctl.neigh_base_reachable);
 	u32 r = (u32)(siphash_2u64(n->cpu->now_ns, n->addr.q[1], &n->cpu->net->hash_key) >> 32);
 
-	return base / 2 + (base >> 8) * (r >> 24);
+	n->reachable_ns = base / 2 + (base >> 8) * (r >> 24);
+	enter(n, NEIGH_REACHABLE, n->reachable_ns);
 }
 
 static void solicit(struct neigh *n, bool unicast)
@@ -193,7 +194,7 @@ static void fail(struct neigh *n)
 
 static void reachable_timer(struct neigh *n, u64 now_ns)
 {
-	u64 until = n->confirmed_ns + reachable_ns(n);
+	u64 until = n->confirmed_ns + n->reachable_ns;
 
 	if (now_ns < until)
 		timer_arm(&n->cpu->wheel, &n->timer, until);
@@ -248,7 +249,7 @@ static void neigh_timer(struct timer *timer, u64 now_ns)
 void neigh_confirm_slow(struct net_cpu *cpu, struct neigh *n)
 {
 	if (neigh_is_valid(n))
-		enter(n, NEIGH_REACHABLE, reachable_ns(n));
+		enter_reachable(n);
 }
 
 /* ---- out ---- */
@@ -396,7 +397,7 @@ static bool update_local(struct net_cpu *cpu, struct net_device *dev, const stru
 		set_ha(n, ha);
 	if (how & NEIGH_SOLICITED) {
 		n->confirmed_ns = cpu->now_ns;
-		enter(n, NEIGH_REACHABLE, reachable_ns(n));
+		enter_reachable(n);
 	} else if (!known || changed) {
 		enter(n, NEIGH_STALE, ms(cpu->sysctl.neigh_gc_stale));
 	}

@@ -34,6 +34,7 @@ struct neigh {
 	struct net_cpu *cpu;
 	struct timer timer;   /* always armed: each state ends some time */
 	u64 updated_ns;       /* the link address changed */
+	u64 reachable_ns;     /* how long a confirmation lasts this time */
 	u64 solicited_ns;     /* last request: at most one per retrans time (RFC 1122 2.3.2.1) */
 	struct sk_buff_head parked;
 };
