@@ -4,21 +4,23 @@
 project's commands read what is there."""
 import os
 import re
+import subprocess
 import sys
-import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import make_tap, need_private_network
-from qemu import NICS, gdb
+from net import ROOT, die_with_parent, make_tap, need_private_network
+from qemu import NICS, gdb, pick
 from tap import case, check, check_in, note, run
 
+SAMPLES = pick(100, 1000)
+INTERRUPT = "<signal handler called>"  # what gdb calls a frame of the entry code
 # A function that only ever runs in the context, and what must stand in its trace further out, in this order.
 CONTEXTS = {
-    "hard interrupt": ("irq_dispatch", ["irq_entry", "irq_common"]),
-    "softirq at the end of an interrupt": ("net_poll", ["irq_common"]),
+    "hard interrupt": ("irq_dispatch", ["irq_entry", INTERRUPT, "kmain"]),
+    "softirq at the end of an interrupt": ("run_pending", ["net_poll", INTERRUPT, "kmain"]),
     "softirq, TCP": ("tcp_flush", ["net_poll"]),
-    "the loop": ("fiber_run_ready", ["cpu_main"]),
+    "the loop": ("fiber_run_ready", ["cpu_main", "kmain"]),
     "a fiber": ("sys_epoll_wait", ["context_entry"]),
 }
 COMMANDS = ["cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "napi", "ring eth0", "ring eth0 -v", "pci",
@@ -26,34 +28,26 @@ COMMANDS = ["cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev
 
 
 class Debugged(Guest):
-    """A guest with a gdb socket, and traffic that keeps every context busy while the body runs."""
+    """A guest with a gdb socket, and with load that keeps every context busy while the body runs."""
 
     def __init__(self, nic):
         super().__init__(nic=nic, gdb=True)
-        self.quit = threading.Event()
 
     def __enter__(self):
         super().__enter__()
-        self.traffic = threading.Thread(target=self.talk, daemon=True)
-        self.traffic.start()
+        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/")],
+                                     stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
         return self
 
     def __exit__(self, *_):
-        self.quit.set()
+        self.load.kill()
+        self.load.wait()
         super().__exit__()
-        self.traffic.join()
-
-    def talk(self):
-        while not self.quit.wait(0.02):
-            try:
-                self.get("/")
-            except OSError:
-                pass  # the guest is stopped, or its end has come
 
 
 def trace_after(text):
     """The function names of gdb's back trace, innermost first, and whether it ends where a root is marked."""
-    frames = re.findall(r"^#\d+\s+(?:0x[0-9a-f]+ in )?([\w.]+)", text, re.M)
+    frames = re.findall(r"^#\d+\s+(?:0x[0-9a-f]+ in )?([\w.]+|<signal handler called>)", text, re.M)
     broken = re.search(r"Backtrace stopped: (.*)", text)
     return frames, broken and broken.group(1)
 
@@ -65,12 +59,22 @@ for name, (function, further) in CONTEXTS.items():
     def _(function=function, further=further):
         with Debugged("virtio-net") as g:
             out = gdb(g, "hbreak " + function, "continue", "bt", "delete")
-        frames, broken = trace_after(out[out.find("Breakpoint 1, "):])
+        frames, broken = trace_after(out[re.search(r"^Breakpoint 1(\.\d+)?, |$", out, re.M).start():])
         note(" < ".join(frames))
         check(not broken, "gdb gave up: %s\n%s" % (broken, out[-3000:]))
         check(frames and frames[0] == function, "no stop in %s:\n%s" % (function, out[-3000:]))
         rest = iter(frames)
         check(all(f in rest for f in further), "no %s further out" % further)
+
+@case("at %d moments taken at random under load the back trace ends at a marked root" % SAMPLES)
+def _():
+    with Debugged("virtio-net") as g:
+        out = gdb(g, "set $samples = %d" % SAMPLES, "source " + os.path.join(ROOT, "tests/lib/sample_gdb.py"))
+    result = re.search(r"^samples (\d+) good (\d+) places (\d+) roots (.*)$", out, re.M)
+    check(result, out[-3000:])
+    note(result.group(0))
+    check(result.group(1) == result.group(2), out[-3000:])
+
 
 for nic in NICS:
     @case("%s: every k command reads a live guest without an error" % nic)
