@@ -111,13 +111,14 @@ static void clean_rtx_queue(struct tcb *t, struct ack_state *s)
 
 /* ---- the peer's window ---- */
 
-/* RFC 9293 3.10.7.4: only from a segment newer than the one that told it last. */
+/* RFC 9293 3.10.7.4: only from a segment newer than the one that told it last. Of equals (same SEQ, same ACK, as reordered
+ * window updates are) the larger window counts, or none at all: otherwise the order of arrival would decide. */
 static bool window_update(struct tcb *t, const struct tcp_seg *seg)
 {
 	u32 wnd = seg->flags & TCP_SYN ? seg->wnd : seg->wnd << t->snd.wscale;
 
 	if (!(seq_gt(seg->ack, t->snd.una) || seq_gt(seg->seq, t->snd.wl1) ||
-	      (seq_eq(seg->seq, t->snd.wl1) && wnd > t->snd.wnd)))
+	      (seq_eq(seg->seq, t->snd.wl1) && (wnd > t->snd.wnd || !wnd))))
 		return false;
 	t->snd.wl1 = seg->seq;
 	if (wnd == t->snd.wnd)

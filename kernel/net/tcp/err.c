@@ -5,6 +5,7 @@
  * that is still opening; an established one takes them as a hint that the user sees when it times out.
  */
 #include "net/tcp/tcp_impl.h"
+#include "net/ipv4/ip.h"
 
 enum { ICMP_UNREACH = 3, ICMP_QUENCH = 4, ICMP_TIME_EXCEEDED = 11, ICMP_PARAM = 12 };
 enum { UNREACH_NET, UNREACH_HOST, UNREACH_PROTO, UNREACH_PORT, UNREACH_FRAG, UNREACH_SRCROUTE };
@@ -43,11 +44,12 @@ static void resend_too_long(struct tcb *t)
 	tcp_mark(t);
 }
 
-static void mtu_reduced(struct tcb *t)
+static void mtu_reduced(struct tcb *t, u32 mtu)
 {
 	u16 before = t->mss;
 
-	t->sk.dst.gen = 0; /* IP has noted the path's new MTU */
+	ip_pmtu_update(t->sk.cpu, ip_v4(&t->sk.daddr), mtu);
+	t->sk.dst.gen = 0;
 	if (tcp_route(t))
 		return;
 	tcp_sync_mss(t);
@@ -55,7 +57,7 @@ static void mtu_reduced(struct tcb *t)
 		resend_too_long(t);
 }
 
-static void tcb_err(struct tcb *t, seq_t seq, u8 type, u8 code)
+static void tcb_err(struct tcb *t, seq_t seq, u8 type, u8 code, u32 info)
 {
 	bool opening = t->sk.state == TCP_SYN_SENT;
 
@@ -64,7 +66,7 @@ static void tcb_err(struct tcb *t, seq_t seq, u8 type, u8 code)
 	if (opening && !seq_eq(seq, t->snd.iss))
 		return;
 	if (type == ICMP_UNREACH && code == UNREACH_FRAG) {
-		mtu_reduced(t);
+		mtu_reduced(t, info);
 		return;
 	}
 	if (type == ICMP_QUENCH || type == ICMP_PARAM)
@@ -87,5 +89,5 @@ void tcp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 inf
 	q = (void *)skb->data;
 	n = conn_lookup(cpu, &skb->ip.src, &skb->ip.dst, be16_get(q->sport), be16_get(q->dport));
 	if (n && n->kind == CONN_TCB)
-		tcb_err(node_tcb(n), seq_of(be32_get(q->seq)), type, code);
+		tcb_err(node_tcb(n), seq_of(be32_get(q->seq)), type, code, info);
 }

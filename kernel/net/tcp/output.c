@@ -134,8 +134,6 @@ static void ack_was_sent(struct tcb *t)
 {
 	if (t->ack.quick)
 		t->ack.quick--;
-	if (t->ack.delayed && !t->ack.now)
-		STAT(t->sk.cpu, TcpExtDelayedACKs);
 	t->ack.now = t->ack.delayed = false;
 	tcp_timer_clear(t, TCPT_DELACK);
 }
@@ -353,7 +351,7 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 		t->retrans_out -= cb->segs;
 	cb->sacked |= TCPCB_RETRANS | TCPCB_EVER_RETRANS;
 	t->retrans_out += cb->segs;
-	t->undo_retrans += cb->segs;
+	t->undo_retrans = MAX(t->undo_retrans, 0) + cb->segs;
 	t->total_retrans += cb->segs;
 	t->bytes_retrans += skb->len;
 	if (!t->retrans_stamp_ms)

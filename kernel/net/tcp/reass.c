@@ -309,8 +309,8 @@ void tcp_ack_policy(struct tcb *t)
 {
 	if (t->ack.now)
 		return;
-	if (t->ofo_segs || (t->ack.quick && !t->ack.pingpong) || t->dsack_due ||
-	    ((u32)seq_diff(t->rcv.nxt, t->rcv.wup) > t->rcv.mss && tcp_next_window(t) >= t->rcv.wnd))
+	if ((u32)seq_diff(t->rcv.nxt, t->rcv.wup) > t->rcv.mss || (t->ack.quick && !t->ack.pingpong) || t->ofo_segs ||
+	    t->dsack_due)
 		tcp_ack_now(t);
 	else
 		tcp_delack_start(t);

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT
+ * test_tcp_open.c - opening: passive, active and simultaneous, options, retries, listeners and their queues.
+ */
+#include "host/tcprig.h"
+
+TEST(a_syn_is_answered_with_options_in_the_usual_order)
+{
+	static const u8 want[] = { 2, 4, 5, 180, 4, 2, 8, 10 };
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	CHECK_MEM(r->last_frame + 40, want, sizeof(want));
+	CHECK_EQ(r->opt.mss, 1460);
+	CHECK(r->opt.sack_perm && r->opt.has_ts && r->opt.has_wscale);
+	CHECK_EQ(r->opt.wscale, 7);
+	CHECK_EQ(r->opt.tsecr, 5000);
+	CHECK_EQ(r->last.wnd, 64240); /* never scaled in a SYN */
+	rig_end(r);
+}
+
+TEST(options_the_peer_did_not_offer_are_not_answered)
+{
+	struct rig *r = rig_new();
+
+	r->no_ts = r->no_sack = r->no_ws = true;
+	rig_state(r, TCP_LISTEN);
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	CHECK_EQ(r->last.hdr_len, 24);
+	CHECK_EQ(r->opt.mss, 1460);
+	rig_end(r);
+}
+
+TEST(without_the_mss_option_536_is_assumed) /* MUST-15 */
+{
+	struct rig *r = rig_new();
+
+	r->no_ts = r->no_sack = r->no_ws = true;
+	r->peer_mss = 0;
+	rig_state(r, TCP_ESTABLISHED);
+	CHECK_EQ(r->t->mss, 536);
+	rig_write(r, 1000, 0);
+	expect(r, .len = 536);
+	rig_end(r);
+}
+
+TEST(a_tiny_mss_is_not_believed)
+{
+	struct rig *r = rig_new();
+
+	r->no_ts = true;
+	r->peer_mss = 1;
+	rig_state(r, TCP_ESTABLISHED);
+	CHECK(r->t->mss >= 48);
+	rig_end(r);
+}
+
+TEST(a_window_scale_above_14_is_taken_as_14) /* RFC 7323 2.3 */
+{
+	struct rig *r = rig_new();
+
+	r->peer_wscale = 15;
+	rig_state(r, TCP_ESTABLISHED);
+	CHECK_EQ(r->t->snd.wscale, 14);
+	rig_end(r);
+}
+
+TEST(the_handshake_makes_a_connection_that_accept_returns)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	CHECK_EQ(r->t->sk.dport, RIG_PEER_PORT);
+	CHECK(ip_eq(&r->t->sk.daddr, &r->peer.addr));
+	CHECK_EQ(stat(r, TcpPassiveOpens), 1);
+	CHECK_EQ(stat(r, TcpCurrEstab), 1);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
+	rig_end(r);
+}
+
+TEST(text_in_the_ack_of_the_handshake_is_taken)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+	int err;
+
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	inject(r, .len = 50, .psh = true);
+	r->sk = tcp_prot.accept(r->listener, &err);
+	REQUIRE(r->sk);
+	r->t = tcb_of(r->sk);
+	CHECK_EQ(rig_read(r, 100), 50);
+	rig_end(r);
+}
+
+TEST(a_syn_ack_is_retransmitted_with_doubling_waits_and_given_up)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	rig_run_ms(r, 990);
+	expect_nothing(r);
+	rig_run_ms(r, 20);
+	CHECK_EQ(rig_drain(r), 1);
+	rig_run_ms(r, 1980);
+	expect_nothing(r);
+	rig_run_ms(r, 30);
+	CHECK_EQ(rig_drain(r), 1);
+	rig_run_ms(r, 120000);
+	CHECK_EQ(rig_drain(r), 3); /* tcp_synack_retries 5 */
+	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
+	CHECK_EQ(tcb_of(r->listener)->listener->nr_requests, 0);
+	rig_end(r);
+}
+
+TEST(a_wrong_ack_in_the_handshake_is_reset)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	inject(r, .ack = 5);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST);
+	CHECK_EQ(r->last.seq.v, r->iss + 6);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 1);
+	rig_end(r);
+}
+
+TEST(an_ack_to_a_listener_is_reset)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .ack = 5);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST);
+	rig_end(r);
+}
+
+TEST(a_rst_ends_a_request_only_at_the_right_number)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	inject(r, .seq = 1, .flags = TCP_RST);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 1);
+	inject(r, .seq = 0, .flags = TCP_RST);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
+	expect_nothing(r);
+	rig_end(r);
+}
+
+TEST(a_full_accept_queue_ignores_the_ack_and_the_next_syn)
+{
+	struct rig *r = rig_new();
+	struct tcp_listener *q;
+
+	rig_state(r, TCP_LISTEN);
+	tcp_prot.listen(r->listener, 0);
+	q = tcb_of(r->listener)->listener;
+	for (u16 port = 6000; port < 6003; port++) {
+		r->peer.port = port;
+		inject(r, .flags = TCP_SYN);
+		if (rig_take(r))
+			inject(r, .ack = 0);
+	}
+	CHECK_EQ(q->accept_len, 1);
+	CHECK(stat(r, TcpExtListenOverflows) >= 1);
+	rig_drain(r);
+	rig_end(r);
+}
+
+TEST(two_listeners_on_one_port_need_different_addresses) /* MUST-42 */
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+	struct sockaddr_ip sa = { .family = AF_INET, .port = RIG_PORT, .addr = ip_from_v4(be32_of(0)) };
+	struct sock *sk = tcp_prot.create(r->cpu, AF_INET);
+
+	CHECK_EQ(tcp_prot.bind(sk, &sa), -EADDRINUSE);
+	sa.port = RIG_PORT + 1;
+	CHECK_EQ(tcp_prot.bind(sk, &sa), 0);
+	CHECK_EQ(tcp_prot.listen(sk, 1), 0); /* MUST-41: the other one listens on */
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	tcp_prot.close(sk);
+	rig_end(r);
+}
+
+TEST(closing_a_listener_resets_what_was_not_accepted)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	inject(r, .ack = 0);
+	tcp_prot.close(r->listener);
+	r->listener = NULL;
+	rig_run_us(r, 10);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST | TCP_ACK);
+	CHECK_EQ(r->cpu->tcp->nr_tcbs, 0);
+	rig_end(r);
+}
+
+/* ---- active ---- */
+
+TEST(connect_sends_a_syn_and_the_syn_ack_establishes)
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	CHECK_EQ(r->last.flags, TCP_SYN);
+	CHECK_EQ(r->last.ack.v, 0);
+	inject(r, .flags = TCP_SYN | TCP_ACK);
+	expect(r, .seq = 0, .ack = 0);
+	CHECK_EQ(r->t->sk.state, TCP_ESTABLISHED);
+	CHECK(tcp_prot.poll(r->sk) & EPOLLOUT);
+	rig_end(r);
+}
+
+TEST(a_syn_ack_with_a_wrong_ack_is_reset_and_ignored) /* RFC 9293 3.10.7.3: ACK in (ISS, SND.NXT] */
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	inject(r, .flags = TCP_SYN | TCP_ACK, .ack = 1);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST);
+	CHECK_EQ(r->t->sk.state, TCP_SYN_SENT);
+	rig_end(r);
+}
+
+TEST(a_rst_with_the_right_ack_refuses_the_connection)
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	inject(r, .flags = TCP_RST); /* without ACK: not believed */
+	CHECK_EQ(r->t->sk.state, TCP_SYN_SENT);
+	inject(r, .flags = TCP_RST | TCP_ACK, .ack = 7);
+	CHECK_EQ(r->t->sk.state, TCP_SYN_SENT);
+	rig_drain(r);
+	inject(r, .flags = TCP_RST | TCP_ACK, .ack = 0);
+	CHECK_EQ(r->t->sk.state, TCP_CLOSE);
+	CHECK_EQ(rig_read(r, 1), -ECONNREFUSED);
+	rig_end(r);
+}
+
+TEST(a_syn_is_retransmitted_and_finally_times_out) /* MUST-22, MUST-23 */
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+	unsigned n;
+
+	rig_run_ms(r, 1010);
+	expect(r, .flags = TCP_SYN);
+	rig_run_ms(r, 2010);
+	expect(r, .flags = TCP_SYN);
+	rig_run_ms(r, 200000);
+	n = rig_drain(r);
+	CHECK_EQ(n, 4); /* tcp_syn_retries 6; 1+2+4+8+16+32+64 s > 2 minutes */
+	CHECK_EQ(r->t->sk.state, TCP_CLOSE);
+	CHECK_EQ(rig_read(r, 1), -ETIMEDOUT);
+	rig_end(r);
+}
+
+TEST(a_lost_syn_means_an_initial_window_of_one) /* RFC 5681 3.1 */
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	rig_run_ms(r, 1010);
+	rig_drain(r);
+	inject(r, .flags = TCP_SYN | TCP_ACK);
+	rig_drain(r);
+	rig_write(r, 10000, 0);
+	CHECK_EQ(rig_drain(r), 1);
+	rig_end(r);
+}
+
+TEST(simultaneous_open_works) /* MUST-10 */
+{
+	struct rig *r = tcb_in(TCP_SYN_RECEIVED);
+
+	CHECK_EQ(r->last.flags, TCP_SYN | TCP_ACK);
+	inject(r, .flags = TCP_SYN | TCP_ACK);
+	CHECK_EQ(r->t->sk.state, TCP_ESTABLISHED);
+	rig_drain(r);
+	inject(r, .len = 5);
+	CHECK_EQ(rig_read(r, 10), 5);
+	rig_end(r);
+}
+
+TEST(a_syn_received_tcb_resends_its_syn_ack)
+{
+	struct rig *r = tcb_in(TCP_SYN_RECEIVED);
+
+	rig_run_ms(r, 1010);
+	CHECK_EQ(rig_drain(r), 1);
+	CHECK_EQ(r->last.flags, TCP_SYN | TCP_ACK);
+	rig_end(r);
+}
+
+TEST(connect_to_a_broadcast_address_is_refused) /* MUST-46 */
+{
+	struct rig *r = rig_new();
+	struct sockaddr_ip sa = { .family = AF_INET, .port = 9, .addr = ip_from_v4(be32_of(0xffffffff)) };
+	struct sock *sk = tcp_prot.create(r->cpu, AF_INET);
+
+	CHECK(tcp_prot.connect(sk, &sa) < 0);
+	sa.addr = ip_from_v4(be32_of(0xe0000001));
+	CHECK(tcp_prot.connect(sk, &sa) < 0);
+	tcp_prot.close(sk);
+	rig_end(r);
+}
+
+TEST(two_connections_to_one_peer_get_different_ports_and_isns) /* MUST-8, SHLD-1, RFC 6056 */
+{
+	struct rig *r = rig_new();
+	struct sock *a = tcp_prot.create(r->cpu, AF_INET), *b = tcp_prot.create(r->cpu, AF_INET);
+
+	CHECK_EQ(tcp_prot.connect(a, &r->peer), -EINPROGRESS);
+	CHECK_EQ(tcp_prot.connect(b, &r->peer), -EINPROGRESS);
+	CHECK(a->sport != b->sport);
+	CHECK(a->sport >= 32768 && a->sport <= 60999);
+	CHECK(tcb_of(a)->snd.iss.v != tcb_of(b)->snd.iss.v);
+	tcp_prot.close(a);
+	tcp_prot.close(b);
+	rig_end(r);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ * test_tcp_recv.c - receiving: order and disorder, overlaps, SACK blocks, delayed ACKs, the window and its end.
+ */
+#include "host/tcprig.h"
+
+/* Leaves the quick start behind: the application answers, so that ACKs are delayed. */
+static struct rig *interactive(void)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	r->t->ack.quick = 0;
+	r->t->ack.ato_us = TCP_ATO_MIN_US;
+	r->t->last_rcv_ns = r->cpu->now_ns;
+	return r;
+}
+
+TEST(the_first_segments_are_acknowledged_at_once)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .len = 100);
+	expect(r, .ack = 100);
+	inject(r, .seq = 100, .len = 100);
+	expect(r, .ack = 200);
+	rig_end(r);
+}
+
+TEST(a_single_segment_is_acknowledged_after_40_ms) /* SHLD-18, MUST-40 */
+{
+	struct rig *r = interactive();
+
+	inject(r, .len = 100);
+	rig_run_ms(r, 39);
+	expect_nothing(r);
+	rig_run_ms(r, 2);
+	expect(r, .ack = 100);
+	CHECK_EQ(stat(r, TcpExtDelayedACKs), 1);
+	rig_end(r);
+}
+
+TEST(every_second_full_segment_is_acknowledged) /* SHLD-19 */
+{
+	struct rig *r = interactive();
+
+	r->t->rcv.mss = 1448;
+	inject(r, .len = 1448);
+	expect_nothing(r);
+	inject(r, .seq = 1448, .len = 1448);
+	expect(r, .ack = 2896);
+	rig_end(r);
+}
+
+TEST(an_answer_carries_the_ack)
+{
+	struct rig *r = interactive();
+
+	inject(r, .len = 100);
+	rig_write(r, 50, 0);
+	expect(r, .ack = 100, .len = 50);
+	rig_run_ms(r, 100);
+	CHECK_EQ(stat(r, TcpExtDelayedACKs), 0);
+	rig_end(r);
+}
+
+TEST(segments_of_one_poll_are_acknowledged_once) /* MUST-58, MUST-59 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	for (int i = 0; i < 2; i++) {
+		bh_disable(r->cpu);
+		inject(r, .seq = i * 100, .len = 100);
+	}
+	bh_enable(r->cpu);
+	bh_enable(r->cpu);
+	rig_run_us(r, 10);
+	CHECK(rig_drain(r) >= 1);
+	CHECK_EQ(r->last.ack.v, RIG_PEER_ISN + 201);
+	rig_end(r);
+}
+
+TEST(out_of_order_text_gets_a_duplicate_ack_with_sack_and_is_kept) /* SHLD-31, RFC 2018 4 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .seq = 100, .len = 100);
+	expect(r, .ack = 0);
+	CHECK_EQ(r->opt.nr_sacks, 1);
+	CHECK_EQ(r->opt.sacks[0].start.v, RIG_PEER_ISN + 101);
+	inject(r, .seq = 300, .len = 100);
+	expect(r, .ack = 0);
+	CHECK_EQ(r->opt.nr_sacks, 2);
+	CHECK_EQ(r->opt.sacks[0].start.v, RIG_PEER_ISN + 301); /* the newest first */
+	CHECK_EQ(r->opt.sacks[1].start.v, RIG_PEER_ISN + 101);
+	inject(r, .len = 100);
+	expect(r, .ack = 200);
+	CHECK_EQ(r->opt.nr_sacks, 1);
+	inject(r, .seq = 200, .len = 100);
+	expect(r, .ack = 400);
+	CHECK_EQ(r->opt.nr_sacks, 0);
+	CHECK_EQ(rig_read(r, 1000), 400);
+	rig_end(r);
+}
+
+TEST(overlapping_pieces_in_any_order_give_the_stream_once)
+{
+	struct test_rng rng = { 12345 };
+
+	for (int round = 0; round < 50; round++) {
+		struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+		for (int i = 0; i < 60; i++) {
+			u32 seq = rng_below(&rng, 2000), len = 1 + rng_below(&rng, 500);
+
+			inject(r, .seq = seq, .len = len);
+		}
+		inject(r, .seq = 0, .len = 1448);
+		inject(r, .seq = 1448, .len = 1448);
+		CHECK_EQ(rig_read(r, 10000), 2896);
+		CHECK_EQ(r->t->ofo_segs, 0);
+		CHECK_EQ(r->t->sk.rmem_alloc, 0);
+		rig_end(r);
+	}
+}
+
+TEST(a_duplicate_in_the_queue_out_of_order_is_told_by_dsack) /* RFC 2883 4 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .seq = 100, .len = 100);
+	rig_drain(r);
+	inject(r, .seq = 120, .len = 50);
+	expect(r, .ack = 0);
+	CHECK_EQ(r->opt.nr_sacks, 2);
+	CHECK_EQ(r->opt.sacks[0].start.v, RIG_PEER_ISN + 121);
+	CHECK_EQ(r->opt.sacks[0].end.v, RIG_PEER_ISN + 171);
+	CHECK_EQ(r->opt.sacks[1].start.v, RIG_PEER_ISN + 101);
+	rig_end(r);
+}
+
+/* ---- the window ---- */
+
+static u32 fill_window(struct rig *r)
+{
+	u32 seq = 0, room;
+
+	while ((room = tcp_receive_window(r->t))) {
+		u32 len = MIN(room, 1448u);
+
+		inject(r, .seq = seq, .len = len);
+		seq += len;
+	}
+	return seq;
+}
+
+TEST(what_the_window_promised_is_taken_and_the_window_closes) /* RX19 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 n = fill_window(r);
+
+	rig_run_ms(r, 500);
+	rig_drain(r);
+	CHECK_EQ(r->last.wnd, 0);
+	CHECK_EQ(r->last.ack.v, RIG_PEER_ISN + 1 + n);
+	CHECK(stat(r, TcpExtTCPToZeroWindowAdv) >= 1);
+	CHECK_EQ(rig_read(r, 1 << 20), n);
+	rig_end(r);
+}
+
+TEST(reading_opens_the_window_with_an_update) /* MUST-39: not in small steps */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 n = fill_window(r);
+
+	rig_run_ms(r, 500);
+	rig_drain(r);
+	CHECK_EQ(rig_read(r, 100), 100);
+	expect_nothing(r);
+	CHECK_EQ(rig_read(r, n - 100), n - 100);
+	CHECK(rig_drain(r) >= 1);
+	CHECK(r->last.wnd << r->t->rcv.wscale >= 2 * 1448);
+	rig_end(r);
+}
+
+TEST(the_window_never_shrinks_from_the_right) /* SHLD-14 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	seq_t right = seq_add(r->t->rcv.wup, r->t->rcv.wnd);
+	u32 seq = 0, room;
+
+	while ((room = tcp_receive_window(r->t))) {
+		seq_t now;
+
+		inject(r, .seq = seq, .len = MIN(room, 300u));
+		seq += MIN(room, 300u);
+		now = seq_add(r->t->rcv.wup, r->t->rcv.wnd);
+		if (!CHECK(seq_ge(now, right)))
+			break;
+		right = now;
+	}
+	rig_end(r);
+}
+
+TEST(a_closed_window_still_takes_resets_and_acks) /* MUST-66 */
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 n;
+
+	rig_write(r, 10, 0);
+	rig_drain(r);
+	n = fill_window(r);
+	rig_drain(r);
+	inject(r, .seq = n, .ack = 10, .len = 1); /* a window probe */
+	CHECK_EQ(r->t->snd.una.v, r->iss + 11);
+	CHECK(rig_drain(r) >= 1);
+	inject(r, .seq = n, .flags = TCP_RST);
+	CHECK_EQ(r->t->sk.state, TCP_CLOSE);
+	rig_end(r);
+}
+
+TEST(a_flood_of_tiny_segments_costs_no_more_than_the_buffer)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 n = 0;
+
+	while (n < 40000 && tcp_receive_window(r->t))
+		inject(r, .seq = n++, .len = 1);
+	CHECK(r->t->sk.rmem_alloc <= r->t->sk.rcvbuf);
+	CHECK_EQ(rig_read(r, 1 << 20), n);
+	rig_end(r);
+}
+
+TEST(tiny_segments_with_gaps_are_bounded_by_the_buffer)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	for (u32 i = 0; i < 5000; i++)
+		inject(r, .seq = 2 + 3 * i, .len = 1);
+	CHECK(r->t->sk.rmem_alloc <= r->t->sk.rcvbuf);
+	CHECK(stat(r, TcpExtTCPOFODrop) > 0);
+	inject(r, .len = 2);
+	CHECK_EQ(rig_read(r, 100), 3);
+	rig_end(r);
+}
+
+TEST(peeking_takes_nothing)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u8 buf[64];
+	struct iovec v = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
+
+	inject(r, .len = 20);
+	inject(r, .seq = 20, .len = 20);
+	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, MSG_PEEK), 40);
+	CHECK_EQ(rig_read(r, 25), 25);
+	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, MSG_PEEK), 15);
+	CHECK_EQ(rig_read(r, 100), 15);
+	CHECK_EQ(rig_read(r, 100), -EAGAIN);
+	rig_end(r);
+}
+
+TEST(received_skbs_can_be_taken_whole_and_sent_back)
+{
+	struct rig *r = interactive();
+	struct sk_buff *skb;
+	int err;
+
+	inject(r, .len = 1000);
+	bh_disable(r->cpu);
+	skb = tcp_prot.recv_skb(r->sk, &err);
+	REQUIRE(skb);
+	CHECK_EQ(skb->len, 1000);
+	CHECK_EQ(tcp_prot.send_skb(r->sk, skb, 0), 0);
+	bh_enable(r->cpu);
+	rig_run_us(r, 10);
+	expect(r, .ack = 1000, .len = 1000);
+	rig_end(r);
+}
