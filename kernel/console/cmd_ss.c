@@ -7,7 +7,7 @@
 #include "lib/string.h"
 #include "net/ipv4/udp.h"
 #include "net/tcp/tcp.h"
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/tcp.h"
 
 struct ss_options {
 	struct console_call *c;

@@ -138,7 +138,7 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name);
 int tcp_cong_set_default(struct net_cpu *cpu, const char *name);
 
 /* ---- the transmission control block ---- */
-struct tcp_listener; /* proto.c: accept queue and limits of a LISTEN sock */
+struct tcp_listener;
 
 struct tcb {
 	struct sock sk; /* first: a sock of tcp_prot is a tcb */
@@ -288,6 +288,46 @@ struct tcb {
 static inline struct tcb *tcb_of(struct sock *sk) { return container_of(sk, struct tcb, sk); }
 static inline void *tcp_ca_priv(struct tcb *t) { return t->ca_priv; }
 
+/* ---- small kinds of connection ---- */
+struct tcp_request { /* SYN_RECEIVED of a listener */
+	struct conn_node node;
+	struct ip_addr laddr, raddr; /* directly behind node */
+	struct net_cpu *cpu;
+	struct tcb *listener;
+	struct timer timer;
+	u32 iss, irs;                /* sequence numbers, host order */
+	u32 ts_recent, ts_off;
+	u32 rcv_wnd;
+	u32 snd_wnd;                 /* of the SYN */
+	u16 mss, advmss;             /* the peer's option, ours */
+	u8 snd_wscale, rcv_wscale, tos;
+	u8 retries;
+	bool ts_ok : 1, sack_ok : 1, ws_ok : 1;
+	u32 mark;
+	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
+};
+_Static_assert(sizeof(struct tcp_request) <= 192, "a request is small");
+
+struct tcp_timewait {
+	struct conn_node node;
+	struct ip_addr laddr, raddr; /* directly behind node */
+	struct list_head link;       /* in tcp_cpu.timewait */
+	u32 ends_s;
+	seq_t rcv_nxt, snd_nxt;
+	u32 ts_recent, ts_off, ts_recent_s;
+	u32 last_ack_ms;
+	u16 rcv_wnd;                 /* as on the wire */
+	u8 tos;
+	bool ts_ok;
+};
+_Static_assert(sizeof(struct tcp_timewait) <= 128, "a TIME_WAIT is small");
+
+struct tcp_listener {
+	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
+	u32 accept_len, backlog;
+	u32 nr_requests;                        /* the SYN queue */
+};
+
 /* ---- one CPU's share ---- */
 #define TCP_BOUND_BUCKETS 256
 struct tcp_cpu {
@@ -308,8 +348,6 @@ struct tcp_cpu {
 const char *tcp_state_name(u8 state);
 const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
-struct tcp_request;
-struct tcp_timewait;
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
 _Static_assert(sizeof(struct tcb) <= 992, "an idle connection with its socket and file stays near 1 KiB");

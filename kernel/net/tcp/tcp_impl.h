@@ -46,46 +46,6 @@ static inline struct sk_buff *rb_to_skb(struct rb_node *n)
 	return container_of((u64 (*)[10])(void *)cb, struct sk_buff, cb);
 }
 
-/* ---- small kinds of connection ---- */
-struct tcp_request { /* SYN_RECEIVED of a listener */
-	struct conn_node node;
-	struct ip_addr laddr, raddr; /* directly behind node */
-	struct net_cpu *cpu;
-	struct tcb *listener;
-	struct timer timer;
-	u32 iss, irs;                /* sequence numbers, host order */
-	u32 ts_recent, ts_off;
-	u32 rcv_wnd;
-	u32 snd_wnd;                 /* of the SYN */
-	u16 mss, advmss;             /* the peer's option, ours */
-	u8 snd_wscale, rcv_wscale, tos;
-	u8 retries;
-	bool ts_ok : 1, sack_ok : 1, ws_ok : 1;
-	u32 mark;
-	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
-};
-_Static_assert(sizeof(struct tcp_request) <= 192, "a request is small");
-
-struct tcp_timewait {
-	struct conn_node node;
-	struct ip_addr laddr, raddr; /* directly behind node */
-	struct list_head link;       /* in tcp_cpu.timewait */
-	u32 ends_s;
-	seq_t rcv_nxt, snd_nxt;
-	u32 ts_recent, ts_off, ts_recent_s;
-	u32 last_ack_ms;
-	u16 rcv_wnd;                 /* as on the wire */
-	u8 tos;
-	bool ts_ok;
-};
-_Static_assert(sizeof(struct tcp_timewait) <= 128, "a TIME_WAIT is small");
-
-struct tcp_listener {
-	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
-	u32 accept_len, backlog;
-	u32 nr_requests;                        /* the SYN queue */
-};
-
 /* A segment on its way through the steps. */
 struct tcp_in {
 	struct tcp_seg seg;
