@@ -30,6 +30,7 @@
 #include "net/ipv4/net_config.h"
 #include "net/net.h"
 
+#define BASE_TICK_NS     (10 * NSEC_PER_MSEC)  /* a running fiber may arm timers that no deadline knows of yet */
 #define SOFTIRQ_RETRY_NS (100 * NSEC_PER_USEC) /* work that softirq left is tried again so soon, even if base spins */
 
 static struct net *net;
@@ -71,6 +72,16 @@ static inline void cpu_idle_ends(struct cpu *c, u64 now)
 	c->halted_since_ns = 0;
 }
 
+/* Fibers are about to run, perhaps for long: the timer fires at least once a tick, and then sees what they armed. */
+static inline void cpu_tick(struct cpu *c, u64 now)
+{
+	if (likely(c->timer_armed_ns <= now + BASE_TICK_NS))
+		return;
+	irq_disable();
+	clock_arm(c, now + BASE_TICK_NS);
+	irq_enable();
+}
+
 _Noreturn void cpu_main(struct cpu *c)
 {
 	u64 now, next;
@@ -80,8 +91,12 @@ _Noreturn void cpu_main(struct cpu *c)
 		now = clock_ns();
 		cpu_idle_ends(c, now);
 		next = net_poll(c->net, now);
-		if (!fiber_run_ready(&c->fibers))
+		if (!fiber_any_ready(&c->fibers)) {
 			cpu_idle(c, now, next);
+			continue;
+		}
+		cpu_tick(c, now);
+		fiber_run_ready(&c->fibers);
 	}
 }
 
@@ -99,11 +114,12 @@ static void on_kick(struct cpu *c)
 		raise_softirq(c->net, SOFTIRQ_INBOX);
 }
 
-/* Softirq at the end of the outermost hard IRQ, on the IRQ stack, interrupts on. Base may be a fiber that spins: the
- * timer is armed for what net_poll() has next. */
+/* Softirq at the end of the outermost hard IRQ, on the IRQ stack, interrupts on. A CPU that was halted goes on in the
+ * loop and arms its timer there; else base may be a fiber that spins, and the deadline is looked after here. */
 static void on_irq_exit(struct cpu *c)
 {
 	struct net_cpu *n = c->net;
+	bool halted = c->halted_since_ns;
 	u64 now, next;
 
 	if (!n || n->bh_count || !(READ_ONCE(n->pending) & SOFTIRQ_URGENT))
@@ -113,7 +129,8 @@ static void on_irq_exit(struct cpu *c)
 	cpu_idle_ends(c, now);
 	next = net_poll(n, now);
 	irq_disable();
-	clock_arm(c, next > now ? next : now + SOFTIRQ_RETRY_NS);
+	if (!halted)
+		clock_arm(c, next > now ? MIN(next, now + BASE_TICK_NS) : now + SOFTIRQ_RETRY_NS);
 }
 
 const struct cpu_hooks cpu_hooks = { .timer = on_timer, .kick = on_kick, .irq_exit = on_irq_exit };

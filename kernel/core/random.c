@@ -6,6 +6,8 @@
  * RFC 8439 2.3 (the block function).
  */
 #include "core/random.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/io.h"
 #include "arch/x86_64/spinlock.h"
 #include "arch/x86_64/tsc.h"
 #include "lib/string.h"
