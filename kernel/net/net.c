@@ -9,6 +9,7 @@
 #include "net/core/dev.h"
 #include "net/core/netfilter.h"
 #include "net/core/tap.h"
+#include "net/ipv4/dhcp.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv4/udp.h"
@@ -41,7 +42,8 @@ static const struct room {
 	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ ip_cpu_init, ip_cpu_destroy },         { udp_cpu_init, udp_cpu_destroy },
-	{ tcp_cpu_init, tcp_cpu_destroy },       { socket_cpu_init, socket_cpu_destroy },
+	{ dhcp_cpu_init, dhcp_cpu_destroy },     { tcp_cpu_init, tcp_cpu_destroy },
+	{ socket_cpu_init, socket_cpu_destroy },
 };
 
 /* ---------------------------------------------------------------- the heartbeat */

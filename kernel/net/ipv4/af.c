@@ -57,7 +57,6 @@ int ip_cpu_init(struct net_cpu *cpu)
 	if (!ip)
 		return -ENOMEM;
 	cpu->ip = ip;
-	list_init(&ip->dhcp);
 	icmp_cpu_init(cpu);
 	neigh_on_error(cpu, ETH_P_IP, host_unreachable);
 	if (ip_frag_init(cpu)) {
@@ -72,7 +71,6 @@ void ip_cpu_destroy(struct net_cpu *cpu)
 {
 	if (!cpu->ip)
 		return;
-	dhcp_cpu_destroy(cpu);
 	ip_frag_destroy(cpu);
 	ip_fib_destroy(cpu);
 	kfree(cpu->ip);

@@ -436,6 +436,12 @@ const char *dhcp_state(struct net_device *dev)
 	return d ? names[d->phase] : NULL;
 }
 
+int dhcp_cpu_init(struct net_cpu *cpu)
+{
+	list_init(&cpu->ip->dhcp);
+	return 0;
+}
+
 void dhcp_cpu_destroy(struct net_cpu *cpu)
 {
 	while (!list_empty(&cpu->ip->dhcp))

@@ -29,3 +29,6 @@ void dhcp_stop(struct net_device *dev, bool release);
 const struct dhcp_lease *dhcp_lease(struct net_device *dev);
 /* "BOUND" and the like; NULL: no client. */
 const char *dhcp_state(struct net_device *dev);
+
+int dhcp_cpu_init(struct net_cpu *cpu);
+void dhcp_cpu_destroy(struct net_cpu *cpu);

@@ -141,6 +141,3 @@ void ip_frag_destroy(struct net_cpu *cpu);
 
 /* ---- icmp.c ---- */
 void icmp_cpu_init(struct net_cpu *cpu);
-
-/* ---- dhcp.c ---- */
-void dhcp_cpu_destroy(struct net_cpu *cpu);
