@@ -8,11 +8,10 @@
  */
 #include "core/timer.h"
 
-#define DIGIT_BITS 6
 #define DIGIT_MASK (TIMER_SLOTS - 1)
 
-_Static_assert(TIMER_SLOTS == 1 << DIGIT_BITS, "a bit per slot in a word");
-_Static_assert(TIMER_LEVELS * DIGIT_BITS + TIMER_GRANULE_SHIFT >= 64, "every deadline has a level");
+_Static_assert(TIMER_SLOTS == 1 << TIMER_SLOT_SHIFT, "a bit per slot in a word");
+_Static_assert(TIMER_LEVELS * TIMER_SLOT_SHIFT + TIMER_GRANULE_SHIFT >= 64, "every deadline has a level");
 
 void timer_wheel_init(struct timer_wheel *w, u64 now_ns)
 {
@@ -40,9 +39,9 @@ static inline void slot_insert(struct timer_wheel *w, struct timer *t)
 	unsigned level;
 
 	g = MAX(g, w->floor);
-	level = (63 - (unsigned)__builtin_clzll((g ^ w->now) | 1)) / DIGIT_BITS;
+	level = (63 - (unsigned)__builtin_clzll((g ^ w->now) | 1)) / TIMER_SLOT_SHIFT;
 	t->level = (u8)level;
-	t->slot = (g >> level * DIGIT_BITS) & DIGIT_MASK;
+	t->slot = (g >> level * TIMER_SLOT_SHIFT) & DIGIT_MASK;
 	list_add_tail(&t->link, &w->slots[level][t->slot]);
 	w->occupied[level] |= 1ull << t->slot;
 	w->levels |= 1u << level;
@@ -82,7 +81,7 @@ void timer_cancel(struct timer_wheel *w, struct timer *t)
 static inline u64 first_slot(const struct timer_wheel *w, unsigned *level, unsigned *slot)
 {
 	unsigned l = (unsigned)__builtin_ctz(w->levels), s = (unsigned)__builtin_ctzll(w->occupied[l]);
-	unsigned shift = l * DIGIT_BITS;
+	unsigned shift = l * TIMER_SLOT_SHIFT;
 
 	*level = l;
 	*slot = s;
@@ -148,11 +147,4 @@ unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit)
 		w->now = now;
 	w->floor = MAX(w->now, floor);
 	return ran;
-}
-
-u64 timer_wheel_next(const struct timer_wheel *w)
-{
-	unsigned level, slot;
-
-	return w->levels ? first_slot(w, &level, &slot) << TIMER_GRANULE_SHIFT : TIME_NEVER;
 }

@@ -11,6 +11,7 @@
 #define TIMER_GRANULE_SHIFT 16 /* 65.536 us: fine enough to pace, coarse enough that a wheel turn is cheap */
 #define TIMER_GRANULE_NS    (1ull << TIMER_GRANULE_SHIFT)
 #define TIMER_LEVELS        8
+#define TIMER_SLOT_SHIFT    6
 #define TIMER_SLOTS         64 /* per level: 64^8 granules is all that a clock of 64-bit nanoseconds can show */
 
 struct timer {
@@ -43,4 +44,14 @@ void timer_cancel(struct timer_wheel *w, struct timer *t);
 /* Runs at most `limit` timers that are due; returns how many ran. */
 unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit);
 /* The earliest moment at which timer_wheel_run() has something to do; TIME_NEVER when nothing is armed. */
-u64 timer_wheel_next(const struct timer_wheel *w);
+static inline u64 timer_wheel_next(const struct timer_wheel *w)
+{
+	unsigned level, shift;
+
+	if (!w->levels)
+		return TIME_NEVER;
+	level = (unsigned)__builtin_ctz(w->levels);
+	shift = level * TIMER_SLOT_SHIFT;
+	return (((w->now >> shift) & ~(u64)(TIMER_SLOTS - 1)) | (unsigned)__builtin_ctzll(w->occupied[level]))
+	       << shift << TIMER_GRANULE_SHIFT;
+}

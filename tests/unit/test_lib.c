@@ -120,6 +120,23 @@ TEST(memcmp_finds_the_first_difference_wherever_it_is)
 	}
 }
 
+TEST(memchr_finds_the_first_and_nothing_behind_the_end)
+{
+	u8 a[64];
+
+	for (size_t len = 0; len < 40; len++) {
+		for (size_t at = 0; at < 48; at++) {
+			memset(a, 'x', sizeof(a));
+			a[at] = a[at + 1] = 0x80;
+			if (at)
+				a[at - 1] = 0x7f;
+			if (!CHECK(k_memchr(a, 0x80, len) == (at < len ? a + at : NULL)))
+				return;
+			CHECK(k_memchr(a, 0x181, len) == NULL);
+		}
+	}
+}
+
 #define SAME(...)                                                                                  \
 	do {                                                                                       \
 		char x[128], y[128];                                                               \

@@ -106,7 +106,9 @@ TEST(a_full_ring_stops_the_queue_and_nothing_is_lost_below_the_qdisc)
 	CHECK_STR(sent(&b), "abcdefghij");
 	CHECK_EQ(b.txq->qdisc->qlen, 0);
 	CHECK_EQ(b.txq->qdisc->backlog_bytes, 0);
-	CHECK_EQ(b.txq->qdisc->packets, 10);
+	CHECK_EQ(b.txq->qdisc->bypassed, 4);
+	CHECK_EQ(b.txq->qdisc->packets, 6);
+	CHECK_EQ(b.txq->stats.packets, 10);
 	CHECK(!b.txq->stopped);
 	lab_destroy(b.lab);
 }

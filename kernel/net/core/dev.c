@@ -171,9 +171,12 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 
 static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	for (unsigned i = 0; i < net_nr_packet_types; i++)
-		if (net_packet_types[i].type == skb->protocol)
-			return net_packet_types[i].rcv(cpu, skb);
+	const struct packet_type *p = net_packet_types; /* the first row is nearly always it */
+
+	do
+		if (likely(p->type == skb->protocol))
+			return p->rcv(cpu, skb);
+	while (++p < net_packet_types + net_nr_packet_types);
 	return DROP_UNHANDLED_PROTO;
 }
 
@@ -227,12 +230,10 @@ static int backlog_poll(struct napi_struct *napi, int budget)
 
 /* ---------------------------------------------------------------- out */
 
-static inline void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
+static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 {
 	struct dev_cpu *dc = cpu->dev;
 
-	if (txq->dirty)
-		return;
 	txq->dirty = true;
 	list_add_tail(&txq->dirty_link, &cpu->tx_dirty);
 	if (!cpu->in_net_tx)
@@ -242,28 +243,45 @@ static inline void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
 }
 
-void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+/* The first frame of a burst. */
+static __noinline void first_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	mark_dirty(cpu, txq);
+	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
+}
+
+static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
 	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
 	txq->stats.bytes += skb->len;
 	txq->need_flush = true;
-	mark_dirty(cpu, txq);
-	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
+	if (unlikely(!txq->dirty))
+		first_xmit(cpu, txq, skb);
+	else
+		txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
+}
+
+void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	hard_xmit(cpu, txq, skb);
+}
+
+static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb)
+{
+	q->ops->enqueue(cpu, q, skb);
+	qdisc_run(cpu, q);
 }
 
 static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
 	struct qdisc *q = txq->qdisc;
 
-	if (likely(q->ops->can_bypass && !q->qlen && !txq->stopped)) {
+	if (likely(q->may_bypass && !q->qlen && !txq->stopped)) {
 		q->bypassed++;
-		q->packets++;
-		q->bytes += skb->len;
-		dev_hard_xmit(cpu, txq, skb);
-		return;
+		hard_xmit(cpu, txq, skb);
+	} else {
+		enqueue(cpu, q, skb);
 	}
-	q->ops->enqueue(cpu, q, skb);
-	qdisc_run(cpu, q);
 }
 
 /* All bytes into the linear part, for a device that cannot gather; RX_OK, or why not. */
@@ -274,26 +292,22 @@ static enum drop_reason linearize(struct net_cpu *cpu, struct sk_buff *skb)
 }
 
 /* What the device does not do is done here. Then the frame is as it will be on the wire. */
-static inline enum drop_reason fit_to_device(struct net_cpu *cpu, struct sk_buff *skb, u32 features)
+static void fit_and_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
+	u32 features = txq->dev->features;
+	enum drop_reason reason = RX_OK;
+
 	if (skb->ip_summed == CHECKSUM_PARTIAL && !(features & NETIF_F_HW_CSUM))
 		skb_checksum_help(cpu, skb);
-	if (skb->nr_frags && unlikely(!(features & NETIF_F_SG)))
-		return linearize(cpu, skb);
-	return RX_OK;
-}
-
-static inline void xmit_one(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
-{
-	enum drop_reason reason = fit_to_device(cpu, skb, txq->dev->features);
-
-	if (likely(reason == RX_OK))
+	if (skb->nr_frags && !(features & NETIF_F_SG))
+		reason = linearize(cpu, skb);
+	if (reason == RX_OK)
 		queue_xmit(cpu, txq, skb);
 	else
 		kfree_skb_reason(cpu, skb, reason);
 }
 
-static __noinline void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
 	struct sk_buff_head segs;
 
@@ -304,14 +318,33 @@ static __noinline void xmit_segments(struct net_cpu *cpu, struct netdev_queue *t
 	}
 	consume_skb(cpu, skb);
 	while ((skb = skb_dequeue(&segs)))
-		xmit_one(cpu, txq, skb);
+		fit_and_xmit(cpu, txq, skb);
 }
 
-static inline bool needs_segmentation(const struct sk_buff *skb, u32 features)
+/* What of NETIF_F_* the frame needs to go to the device as it is. */
+static inline u32 features_needed(const struct sk_buff *skb)
 {
-	u32 wanted = skb->gso_type & SKB_GSO_TCPV6 ? NETIF_F_TSO6 : NETIF_F_TSO;
+	u32 f = 0;
 
-	return skb->gso_size && !(features & wanted);
+	if (skb->nr_frags)
+		f = NETIF_F_SG;
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		f |= NETIF_F_HW_CSUM;
+	if (unlikely(skb->gso_size))
+		f |= skb->gso_type & SKB_GSO_TCPV6 ? NETIF_F_TSO6 : NETIF_F_TSO;
+	return f;
+}
+
+/* Somebody listens, or the device cannot do all. */
+static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	u32 lacks = features_needed(skb) & ~txq->dev->features;
+
+	tap_frame(cpu, skb, TAP_OUT);
+	if (lacks & (NETIF_F_TSO | NETIF_F_TSO6))
+		xmit_segments(cpu, txq, skb);
+	else
+		fit_and_xmit(cpu, txq, skb);
 }
 
 static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
@@ -335,20 +368,14 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 	unsigned index = cpu->id < dev->nr_txq ? cpu->id : cpu->id % dev->nr_txq; /* XPS: a CPU has its queue */
 	struct netdev_queue *txq = &dev->txq[index];
 
-	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier)) {
+	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
 		kfree_skb_reason(cpu, skb, DROP_DEV_READY);
-		return;
-	}
-	if (unlikely(txq->cpu != cpu->id)) {
+	else if (unlikely(txq->cpu != cpu->id))
 		xmit_elsewhere(cpu, txq->cpu, skb);
-		return;
-	}
-	skb->queue_mapping = (u16)index;
-	tap_frame(cpu, skb, TAP_OUT);
-	if (unlikely(needs_segmentation(skb, dev->features)))
-		xmit_segments(cpu, txq, skb);
+	else if (unlikely(cpu->tap->nr || features_needed(skb) & ~dev->features))
+		xmit_slow(cpu, txq, skb);
 	else
-		xmit_one(cpu, txq, skb);
+		queue_xmit(cpu, txq, skb);
 }
 
 void dev_flush(struct net_cpu *cpu)
@@ -373,7 +400,7 @@ void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q)
 	if (!q->stopped)
 		return;
 	q->stopped = false;
-	if (q->qdisc && q->qdisc->qlen)
+	if (q->qdisc && q->qdisc->qlen && !q->dirty)
 		mark_dirty(cpu, q);
 }
 

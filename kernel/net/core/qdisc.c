@@ -37,6 +37,7 @@ struct qdisc *qdisc_create(struct net_cpu *cpu, struct netdev_queue *txq, const 
 		return NULL;
 	}
 	q->ops = ops;
+	q->may_bypass = ops->can_bypass;
 	q->txq = txq;
 	q->cpu = cpu;
 	q->limit = txq->dev->tx_queue_len;

@@ -24,7 +24,9 @@ struct qdisc {
 	struct netdev_queue *txq;
 	struct net_cpu *cpu;
 	u32 qlen, backlog_bytes, limit;
-	u64 packets, bytes, drops, overlimits, bypassed; /* packets, bytes: sent */
+	u64 packets, bytes, drops, overlimits; /* packets, bytes: taken from the discipline */
+	u64 bypassed;              /* packets that found it empty and passed by */
+	bool may_bypass;           /* ops->can_bypass, near at hand */
 	struct timer watchdog;     /* throttled until */
 	u64 priv[];                /* ops->priv_size bytes */
 };

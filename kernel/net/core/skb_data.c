@@ -56,20 +56,23 @@ static void frags_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
 
 bool skb_add_frag(struct sk_buff *skb, struct skb_buf *buf, u8 *ptr, unsigned len)
 {
-	struct skb_frag *last = skb->nr_frags ? &skb->frags[skb->nr_frags - 1] : NULL;
+	unsigned n = skb->nr_frags;
+	struct skb_frag *f = &skb->frags[n];
 
-	if (last && last->buf == buf && last->ptr + last->len == ptr) {
-		last->len += len;
+	if (n && f[-1].buf == buf && f[-1].ptr + f[-1].len == ptr) {
+		f[-1].len += len;
+		skb->truesize += buf ? 0 : len;
 		if (buf)
 			buf->refs--; /* the frag has one already */
 	} else {
-		if (skb->nr_frags == MAX_SKB_FRAGS)
+		if (unlikely(n == MAX_SKB_FRAGS))
 			return false;
-		skb->frags[skb->nr_frags++] = (struct skb_frag){ .ptr = ptr, .buf = buf, .len = len };
-		skb->truesize += buf ? SKB_BUF_SIZE : 0;
+		f->ptr = ptr;
+		f->buf = buf;
+		f->len = len;
+		skb->nr_frags = (u8)(n + 1);
+		skb->truesize += buf ? SKB_BUF_SIZE : len;
 	}
-	if (!buf)
-		skb->truesize += len;
 	skb->len += len;
 	skb->data_len += len;
 	return true;

@@ -240,7 +240,7 @@ struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
 	return pop_buf(cpu->skb_pool);
 }
 
-void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b)
+static inline void put_buf(struct net_cpu *cpu, struct skb_buf *b)
 {
 	BUG_ON(!b->refs);
 	if (--b->refs)
@@ -249,6 +249,11 @@ void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b)
 		push_buf(cpu->skb_pool, b);
 	else
 		buf_leave(cpu, b);
+}
+
+void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b)
+{
+	put_buf(cpu, b);
 }
 
 /* ---- skbs ---- */
@@ -309,25 +314,35 @@ struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
 	return skb;
 }
 
-static inline void put_frags(struct net_cpu *cpu, struct sk_buff *skb)
+static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	for (unsigned i = 0; i < skb->nr_frags; i++)
-		if (skb->frags[i].buf)
-			skb_buf_put(cpu, skb->frags[i].buf);
-}
+	const struct skb_frag *f = skb->frags, *end = f + skb->nr_frags;
 
-static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
-{
-	STAT(cpu, SkbFrees);
 	if (skb->destructor)
 		skb->destructor(skb);
-	if (skb->nr_frags)
-		put_frags(cpu, skb);
-	skb_buf_put(cpu, skb->buf);
+	for (; f < end; f++)
+		if (f->buf)
+			put_buf(cpu, f->buf);
+	put_buf(cpu, skb->buf);
 	if (likely(skb->cpu == cpu->id))
 		push_skb(cpu->skb_pool, skb);
 	else
 		skb_leave(cpu, skb);
+}
+
+/* The usual end: one buffer that nobody else refers to, and both are at home here. */
+static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct skb_buf *b = skb->buf;
+
+	STAT(cpu, SkbFrees);
+	if (unlikely(skb->destructor || skb->nr_frags || b->refs != 1 || b->cpu != cpu->id || skb->cpu != cpu->id)) {
+		skb_free_slow(cpu, skb);
+		return;
+	}
+	b->refs = 0;
+	push_buf(cpu->skb_pool, b);
+	push_skb(cpu->skb_pool, skb);
 }
 
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
