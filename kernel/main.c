@@ -213,9 +213,13 @@ static void boot_net(const struct boot_info *bi)
 	for (i = 0; i < nr_cpus; i++)
 		p.fibers[i] = &cpus[i].fibers;
 	random_bytes(p.seed, sizeof(p.seed));
-	net = net_create(&p);
-	if (!net)
-		panic_report(EXIT_NO_MEMORY, NULL, "no memory for the network stack");
+	while (!(net = net_create(&p))) {
+		p.nr_cpus /= 2;
+		if (!p.nr_cpus)
+			panic_report(EXIT_NO_MEMORY, NULL, "no memory for the network stack");
+		log_warn("net: memory does not suffice for a share per CPU: %u of %u CPUs are used", p.nr_cpus,
+			 nr_cpus);
+	}
 }
 
 static void boot_devices(const struct boot_info *bi)
@@ -283,7 +287,7 @@ static void boot_release(const struct boot_info *bi)
 {
 	unsigned i;
 
-	for (i = 0; i < nr_cpus; i++) {
+	for (i = 0; i < net->nr_cpus; i++) {
 		__atomic_store_n(&cpus[i].net, net->cpus[i], __ATOMIC_RELEASE);
 		if (i)
 			cpu_kick(i);
