@@ -174,11 +174,32 @@ $B/wire $B/load $B/insncount.so:
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
 
-## test     lint, units, two stacks over a bad link, and the booted tests in their short forms
+# Fuzz targets: with clang and libFuzzer (make fuzz), and over the kept inputs without either (make replay).
+FUZZ     := frames http
+FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev fuzz/checks))
+$B/fuzz/o/%.o: %.c
+	$(say) FUZZ $<
+	@mkdir -p $(@D)
+	$(Q)clang $(COMMON) -O1 -fno-omit-frame-pointer -Itests $(SANFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+$(FUZZ:%=$B/fuzz/%): $B/fuzz/%: $B/fuzz/o/tests/fuzz/%.o $(FUZZOBJ) $B/host/switch.o
+	$(Q)clang $(SANFLAGS) -fsanitize=fuzzer $^ -o $@
+$B/replay/%: $(addprefix $B/host/tests/fuzz/,%.o replay.o checks.o) $B/libhost.a $B/libk.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^
+## fuzz     every fuzz target for FUZZ_SECONDS (60); what it finds goes to build/fuzz, what is worth keeping to tests/fuzz/corpus
+FUZZ_SECONDS := 60
+fuzz: $(FUZZ:%=$B/fuzz/%)
+	@for t in $(FUZZ); do mkdir -p $B/fuzz/corpus/$$t && echo "fuzz: $$t" && \
+		$B/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=4096 -print_final_stats=1 \
+			-artifact_prefix=$B/fuzz/$$t- $B/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
+replay: $(FUZZ:%=$B/replay/%)
+	$(Q)prove --exec '' $^ :: tests/fuzz/corpus
+
+## test     lint, units, two stacks over a bad link, kept fuzz inputs, and the booted tests in their short forms
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) prove --directives --timer
 BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire
-test: lint unit $(BOOTABLE)
+test: lint unit sim replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t

@@ -31,12 +31,15 @@ static const struct app_service services[] = {
 	{ "chargen", IPPROTO_TCP, 19, false, chargen_tcp_start }, /* off: a flood for whoever asks */
 };
 
+_Static_assert(ARRAY_SIZE(services) <= APP_SOCKETS, "each service has a place for its socket");
+
 #define READY_POLL_NS (5 * NSEC_PER_MSEC) /* how often the address is asked for until there is one */
 
 /* ---- sockets for services ---- */
 int app_socket(struct net_cpu *cpu, const struct app_service *s)
 {
 	bool tcp = s->protocol == IPPROTO_TCP;
+	struct app_cpu *a = cpu->app;
 	struct sockaddr_ip any = { .family = AF_INET, .port = s->port, .addr = ip_from_v4(be32_of(0)) };
 	int fd = sys_socket(cpu, AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, s->protocol), one = 1, err;
 
@@ -48,6 +51,8 @@ int app_socket(struct net_cpu *cpu, const struct app_service *s)
 		err = sys_listen(cpu, fd, 4096);
 	if (err)
 		sys_close(cpu, fd);
+	else
+		a->sockets[a->nr_sockets++] = fd;
 	return err ?: fd;
 }
 
@@ -245,6 +250,8 @@ void app_stop(struct net *net)
 	if (!a)
 		return;
 	cpu->app = NULL;
+	for (unsigned i = 0; i < a->nr_sockets; i++)
+		sys_close(cpu, a->sockets[i]);
 	if (a->http)
 		http_stop(a->http);
 	site_destroy(a->site);

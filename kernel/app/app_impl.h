@@ -18,11 +18,14 @@ struct app_service {
 	int (*start)(struct net_cpu *cpu, const struct app_service *s);
 };
 
+#define APP_SOCKETS   16   /* of all services of the table but HTTP */
 #define APP_CONNS_MAX 4096 /* of the services that have a fiber per connection: each costs a stack */
 
 struct app_cpu {
 	struct http_server *http;
 	struct site *site;
+	int sockets[APP_SOCKETS];
+	u32 nr_sockets;
 	u32 conns;           /* of the echo family */
 	u64 refused;         /* of them, because there were too many */
 	u64 echo_bytes, datagrams;

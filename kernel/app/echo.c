@@ -59,11 +59,12 @@ static int ask_for_datagrams(struct net_cpu *cpu, int fd)
 }
 
 /* A socket error (an ICMP message about an answer) ends a multishot operation: it is asked for again. */
-static int ask_again(struct net_cpu *cpu, int fd, int aio)
+static void ask_again(struct net_cpu *cpu, int fd, int aio)
 {
 	struct aio_sqe sqe = { .op = AIO_RECV_SKB, .flags = AIO_MULTISHOT, .fd = fd };
 
-	return sys_aio_submit(cpu, aio, &sqe, 1);
+	while (cpu->app && sys_aio_submit(cpu, aio, &sqe, 1) == -ENOMEM)
+		sys_nanosleep(cpu, 10 * NSEC_PER_MSEC);
 }
 
 static void echo_udp_fiber(void *arg)
@@ -73,16 +74,17 @@ static void echo_udp_fiber(void *arg)
 	int n;
 
 	kfree(arg);
-	while ((n = sys_aio_wait(s.cpu, s.aio, cqe, BATCH, -1)) >= 0) {
+	while (s.cpu->app && (n = sys_aio_wait(s.cpu, s.aio, cqe, BATCH, -1)) >= 0) {
 		for (int i = 0; i < n; i++) {
 			if (cqe[i].skb && sys_send_skb(s.cpu, s.fd, cqe[i].skb, MSG_DONTWAIT))
 				sys_skb_free(s.cpu, cqe[i].skb); /* no room: a datagram may be lost */
-			if (!cqe[i].more && ask_again(s.cpu, s.fd, s.aio) < 0)
-				return;
+			if (!cqe[i].more)
+				ask_again(s.cpu, s.fd, s.aio);
 		}
 		if (s.cpu->app)
 			s.cpu->app->datagrams += (u64)n;
 	}
+	sys_close(s.cpu, s.aio);
 }
 
 static int udp_start(struct net_cpu *cpu, const struct app_service *s, void (*fn)(void *), bool completions)

@@ -170,9 +170,14 @@ void socket_cpu_destroy(struct net_cpu *cpu)
 
 	if (!sc)
 		return;
-	for (unsigned fd = 0; sc->nr_open && fd < FD_CHUNKS * FD_CHUNK; fd++)
-		if (file_get(cpu, (int)fd))
-			sys_close(cpu, (int)fd);
+	for (unsigned fd = 0; sc->nr_open && fd < FD_CHUNKS * FD_CHUNK; fd++) {
+		struct file *f = file_get(cpu, (int)fd);
+
+		if (!f)
+			continue;
+		f->refs = 1; /* who sleeps on it will not wake any more */
+		sys_close(cpu, (int)fd);
+	}
 	for (unsigned i = 0; i < FD_CHUNKS; i++)
 		if (sc->chunks[i])
 			pages_free(sc->chunks[i], 0);
