@@ -215,12 +215,17 @@ static inline struct sk_buff *skb_peek_tail(const struct sk_buff_head *q)
 {
 	return skb_queue_empty(q) ? NULL : q->prev;
 }
+/* A neighbour in a queue may be the head, which has only these two words. */
+struct skb_link {
+	struct sk_buff *next, *prev;
+};
+static inline struct skb_link *skb_link_of(struct sk_buff *skb) { return (struct skb_link *)skb; }
 static inline void skb_insert(struct sk_buff_head *q, struct sk_buff *skb, struct sk_buff *prev, struct sk_buff *next)
 {
 	skb->prev = prev;
 	skb->next = next;
-	prev->next = skb;
-	next->prev = skb;
+	skb_link_of(prev)->next = skb;
+	skb_link_of(next)->prev = skb;
 	q->qlen++;
 }
 static inline void skb_queue_tail(struct sk_buff_head *q, struct sk_buff *skb)
@@ -233,8 +238,8 @@ static inline void skb_queue_head(struct sk_buff_head *q, struct sk_buff *skb)
 }
 static inline void skb_unlink(struct sk_buff_head *q, struct sk_buff *skb)
 {
-	skb->prev->next = skb->next;
-	skb->next->prev = skb->prev;
+	skb_link_of(skb->prev)->next = skb->next;
+	skb_link_of(skb->next)->prev = skb->prev;
 	skb->next = skb->prev = NULL;
 	q->qlen--;
 }
