@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -164,20 +164,27 @@ int socket_cpu_init(struct net_cpu *cpu)
 	return 0;
 }
 
+/* Ends every file, or all but sockets. Who sleeps on one will not wake any more, so those references are void. */
+static void close_all(struct net_cpu *cpu, bool sockets_too)
+{
+	for (unsigned fd = 0; cpu->socket->nr_open && fd < FD_CHUNKS * FD_CHUNK; fd++) {
+		struct file *f = file_get(cpu, (int)fd);
+
+		if (!f || (f->ops == &socket_file_ops && !sockets_too))
+			continue;
+		f->refs = 1;
+		sys_close(cpu, (int)fd);
+	}
+}
+
 void socket_cpu_destroy(struct net_cpu *cpu)
 {
 	struct socket_cpu *sc = cpu->socket;
 
 	if (!sc)
 		return;
-	for (unsigned fd = 0; sc->nr_open && fd < FD_CHUNKS * FD_CHUNK; fd++) {
-		struct file *f = file_get(cpu, (int)fd);
-
-		if (!f)
-			continue;
-		f->refs = 1; /* who sleeps on it will not wake any more */
-		sys_close(cpu, (int)fd);
-	}
+	close_all(cpu, false); /* completions give their sockets back */
+	close_all(cpu, true);
 	for (unsigned i = 0; i < FD_CHUNKS; i++)
 		if (sc->chunks[i])
 			pages_free(sc->chunks[i], 0);

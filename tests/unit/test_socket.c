@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT
+ * test_socket.c - descriptors, blocking with deadlines, poll, options and zero copy, over real transports.
+ */
+#include "unit/httpkit.h"
+#include "net/tcp/tcp.h"
+
+/* ---- descriptors ---- */
+static int udp(struct lab_host *h)
+{
+	return sys_socket(h->cpu, AF_INET, SOCK_DGRAM, 0);
+}
+
+static void bind_to(struct lab_host *h, int fd, u16 port)
+{
+	struct sockaddr_ip any = { .family = AF_INET, .port = port, .addr = ip_from_v4(be32_of(0)) };
+
+	CHECK_EQ(sys_bind(h->cpu, fd, &any), 0);
+}
+
+static struct sockaddr_ip at(const char *addr, u16 port)
+{
+	struct sockaddr_ip a = { .family = AF_INET, .port = port };
+
+	CHECK_EQ(ip_pton(addr, &a.addr), 0);
+	return a;
+}
+
+TEST(the_lowest_free_descriptor_is_given_first)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+
+	for (int i = 0; i < 1500; i++)
+		CHECK_EQ(udp(h), i);
+	CHECK_EQ(sys_close(h->cpu, 700), 0);
+	CHECK_EQ(sys_close(h->cpu, 3), 0);
+	CHECK_EQ(sys_close(h->cpu, 3), -EBADF);
+	CHECK_EQ(udp(h), 3);
+	CHECK_EQ(udp(h), 700);
+	CHECK_EQ(udp(h), 1500);
+	lab_destroy(lab); /* closes them */
+}
+
+TEST(the_limit_of_open_files_holds)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+
+	h->cpu->sysctl.file_max = 16;
+	for (int i = 0; i < 16; i++)
+		CHECK_EQ(udp(h), i);
+	CHECK_EQ(udp(h), -EMFILE);
+	CHECK_EQ(sys_epoll_create(h->cpu), -EMFILE);
+	sys_close(h->cpu, 9);
+	CHECK_EQ(udp(h), 9);
+	lab_destroy(lab);
+}
+
+TEST(calls_on_what_is_no_socket_say_so)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	struct net_cpu *cpu = h->cpu;
+	int ep = sys_epoll_create(cpu), fd = udp(h);
+	char c;
+
+	CHECK_EQ(sys_recv(cpu, 77, &c, 1, 0), -EBADF);
+	CHECK_EQ(sys_recv(cpu, -1, &c, 1, 0), -EBADF);
+	CHECK_EQ(sys_recv(cpu, 1 << 30, &c, 1, 0), -EBADF);
+	CHECK_EQ(sys_recv(cpu, ep, &c, 1, 0), -ENOTSOCK);
+	CHECK_EQ(sys_read(cpu, ep, &c, 1), -EINVAL);
+	CHECK_EQ(sys_listen(cpu, fd, 1), -EOPNOTSUPP);
+	CHECK_EQ(sys_accept4(cpu, fd, NULL, 0), -EOPNOTSUPP);
+	CHECK_EQ(sys_shutdown(cpu, fd, 3), -EINVAL);
+	CHECK_EQ(sys_socket(cpu, 99, SOCK_STREAM, 0), -EAFNOSUPPORT);
+	CHECK_EQ(sys_socket(cpu, AF_INET, 99, 0), -ESOCKTNOSUPPORT);
+	CHECK_EQ(sys_socket(cpu, AF_INET, SOCK_STREAM, IPPROTO_UDP), -EPROTONOSUPPORT);
+	CHECK_EQ(sys_epoll_ctl(cpu, fd, EPOLL_CTL_ADD, ep, &(struct epoll_event){ 0, 0 }), -EINVAL);
+	lab_destroy(lab);
+}
+
+TEST(outside_a_fiber_nothing_waits)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	int fd = udp(h);
+	char c;
+
+	bind_to(h, fd, 1000);
+	CHECK_EQ(sys_recv(h->cpu, fd, &c, 1, 0), -EAGAIN);
+	sys_nanosleep(h->cpu, 1000); /* returns at once */
+	lab_destroy(lab);
+}
+
+/* ---- options ---- */
+struct timeval64 {
+	s64 sec, usec;
+};
+
+TEST(options_are_set_and_read_back)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	int fd = sys_socket(h->cpu, AF_INET, SOCK_STREAM, 0), v = 1;
+	struct timeval64 tv = { 2, 500000 }, back;
+	unsigned len = sizeof(v);
+
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_REUSEADDR, &v, sizeof(v)), 0);
+	v = 0;
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_REUSEADDR, &v, &len), 0);
+	CHECK_EQ(v, 1);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_TYPE, &v, &len), 0);
+	CHECK_EQ(v, SOCK_STREAM);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_PROTOCOL, &v, &len), 0);
+	CHECK_EQ(v, IPPROTO_TCP);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), 0);
+	len = sizeof(back);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVTIMEO, &back, &len), 0);
+	CHECK(back.sec == 2 && back.usec == 500000);
+	tv.usec = 1000000;
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)), -EINVAL);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_REUSEADDR, &v, 1), -EINVAL);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, 9999, &v, sizeof(v)), -ENOPROTOOPT);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_BINDTODEVICE, "nosuch", 6), -ENODEV);
+	v = 1;
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_TCP, TCP_NODELAY, &v, sizeof(v)), 0);
+	lab_destroy(lab);
+}
+
+/* ---- waiting ---- */
+struct job {
+	struct lab_host *h;
+	int fd, aux;
+	long ret;
+	u64 took_ns;
+	bool done;
+	char buf[256];
+	u64 timeout_ns;
+};
+
+#define FIBER(name)                                                                                \
+	static void name##_body(struct job *j);                                                    \
+	static void name(void *arg)                                                                \
+	{                                                                                          \
+		struct job *j = arg;                                                               \
+		u64 start = j->h->cpu->now_ns;                                                     \
+                                                                                                   \
+		name##_body(j);                                                                    \
+		j->took_ns = j->h->cpu->now_ns - start;                                            \
+		j->done = true;                                                                    \
+	}                                                                                          \
+	static void name##_body(struct job *j)
+
+FIBER(recv_fiber)
+{
+	j->ret = sys_recv(j->h->cpu, j->fd, j->buf, sizeof(j->buf), 0);
+}
+
+static void set_timeout(struct lab_host *h, int fd, int opt, u64 ns)
+{
+	struct timeval64 tv = { (s64)(ns / NSEC_PER_SEC), (s64)(ns % NSEC_PER_SEC / 1000) };
+
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, opt, &tv, sizeof(tv)), 0);
+}
+
+TEST(a_receive_waits_until_its_deadline_and_no_longer)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	struct job j = { .h = h, .fd = udp(h) };
+
+	bind_to(h, j.fd, 1000);
+	set_timeout(h, j.fd, SO_RCVTIMEO, 300 * NSEC_PER_MSEC);
+	lab_spawn(h, "recv", recv_fiber, &j);
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, -EAGAIN);
+	CHECK(j.took_ns >= 300 * NSEC_PER_MSEC && j.took_ns < 302 * NSEC_PER_MSEC);
+	lab_destroy(lab);
+}
+
+TEST(a_waiting_receive_gets_the_datagram_that_comes)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct job j = { .h = b, .fd = udp(b) };
+	struct sockaddr_ip to = at("10.0.0.2", 1000);
+	int fd = udp(a);
+
+	bind_to(b, j.fd, 1000);
+	lab_spawn(b, "recv", recv_fiber, &j);
+	lab_run(lab, NSEC_PER_SEC);
+	CHECK(!j.done);
+	CHECK_EQ(sys_sendto(a->cpu, fd, "hello", 5, 0, &to), 5);
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, 5);
+	CHECK_MEM(j.buf, "hello", 5);
+	lab_destroy(lab);
+}
+
+TEST(closing_a_file_wakes_who_waits_on_it)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	struct job j = { .h = h, .fd = udp(h) };
+
+	bind_to(h, j.fd, 1000);
+	lab_spawn(h, "recv", recv_fiber, &j);
+	lab_run(lab, NSEC_PER_MSEC);
+	CHECK(!j.done);
+	CHECK_EQ(sys_close(h->cpu, j.fd), 0);
+	CHECK_EQ(udp(h), j.fd); /* the number is free although somebody still looks at the old file */
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, -EBADF);
+	lab_destroy(lab);
+}
+
+FIBER(accept_fiber)
+{
+	struct sockaddr_ip peer;
+
+	j->ret = sys_accept4(j->h->cpu, j->fd, &peer, 0);
+	if (j->ret >= 0)
+		ip_ntop(&peer.addr, j->buf);
+}
+FIBER(connect_fiber)
+{
+	struct sockaddr_ip to = at("10.0.0.2", 1000);
+
+	j->ret = sys_connect(j->h->cpu, j->fd, &to);
+}
+
+static int tcp_listener(struct lab_host *h, u16 port)
+{
+	int fd = sys_socket(h->cpu, AF_INET, SOCK_STREAM, 0);
+
+	bind_to(h, fd, port);
+	CHECK_EQ(sys_listen(h->cpu, fd, 16), 0);
+	return fd;
+}
+
+/* A connected pair of blocking sockets: a's and b's end. */
+static void tcp_pair(struct lab *lab, struct lab_host *a, struct lab_host *b, int *fda, int *fdb)
+{
+	static struct job accepting, connecting;
+
+	accepting = (struct job){ .h = b, .fd = tcp_listener(b, 1000) };
+	connecting = (struct job){ .h = a, .fd = sys_socket(a->cpu, AF_INET, SOCK_STREAM, 0) };
+	lab_spawn(b, "accept", accept_fiber, &accepting);
+	lab_spawn(a, "connect", connect_fiber, &connecting);
+	CHECK(LAB_UNTIL(lab, accepting.done && connecting.done, NSEC_PER_SEC));
+	CHECK_EQ(connecting.ret, 0);
+	CHECK(accepting.ret >= 0);
+	CHECK_STR(accepting.buf, "10.0.0.1");
+	*fda = connecting.fd;
+	*fdb = (int)accepting.ret;
+}
+
+TEST(accept_and_connect_wait_for_each_other)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct sockaddr_ip name, peer;
+	int fda, fdb;
+
+	tcp_pair(lab, a, b, &fda, &fdb);
+	CHECK_EQ(sys_getsockname(a->cpu, fda, &name), 0);
+	CHECK_EQ(sys_getpeername(b->cpu, fdb, &peer), 0);
+	CHECK(ip_eq(&name.addr, &peer.addr) && name.port == peer.port);
+	lab_destroy(lab);
+}
+
+TEST(a_refused_connection_says_so_and_one_without_answer_times_out)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct job j = { .h = a, .fd = sys_socket(a->cpu, AF_INET, SOCK_STREAM, 0) };
+
+	lab_spawn(a, "connect", connect_fiber, &j);
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, -ECONNREFUSED);
+
+	j = (struct job){ .h = a, .fd = sys_socket(a->cpu, AF_INET, SOCK_STREAM, 0) };
+	lab_link(a->net->devs[1] ? a->net->devs[1] : a->net->devs[0])->loss_ppm = 1000000;
+	set_timeout(a, j.fd, SO_SNDTIMEO, NSEC_PER_SEC);
+	lab_spawn(a, "connect", connect_fiber, &j);
+	CHECK(LAB_UNTIL(lab, j.done, 5 * NSEC_PER_SEC));
+	CHECK_EQ(j.ret, -EINPROGRESS);
+	lab_destroy(lab);
+}
+
+/* ---- streams ---- */
+#define BIG (512 * 1024)
+static char big[BIG];
+
+FIBER(send_big_fiber)
+{
+	struct iovec iov[20];
+
+	for (int i = 0; i < 20; i++)
+		iov[i] = (struct iovec){ big + i * (BIG / 20), BIG / 20 };
+	j->ret = sys_writev(j->h->cpu, j->fd, iov, 20);
+}
+FIBER(recv_all_fiber)
+{
+	char *in = malloc(BIG);
+
+	j->ret = sys_recv(j->h->cpu, j->fd, in, BIG / 20 * 20, MSG_WAITALL);
+	CHECK(!memcmp(in, big, BIG / 20 * 20));
+	free(in);
+}
+
+TEST(a_blocking_write_takes_all_and_waitall_reads_all)
+{
+	struct lab_link slow = { .rate_bps = 50000000, .delay_ns = NSEC_PER_MSEC };
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, &slow, &a, &b);
+	struct job in = { .h = b }, out = { .h = a };
+
+	for (int i = 0; i < BIG; i++)
+		big[i] = (char)(i * 7 + i / 251);
+	tcp_pair(lab, a, b, &out.fd, &in.fd);
+	lab_spawn(a, "send", send_big_fiber, &out);
+	lab_run(lab, 10 * NSEC_PER_MSEC);
+	CHECK(!out.done); /* the buffer is smaller */
+	lab_spawn(b, "recv", recv_all_fiber, &in);
+	CHECK(LAB_UNTIL(lab, in.done && out.done, 60 * NSEC_PER_SEC));
+	CHECK_EQ(out.ret, BIG / 20 * 20);
+	CHECK_EQ(in.ret, BIG / 20 * 20);
+	lab_destroy(lab);
+}
+
+TEST(a_non_blocking_write_takes_what_fits)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	int fda, fdb;
+	long n, sum = 0;
+
+	tcp_pair(lab, a, b, &fda, &fdb);
+	sys_fcntl_nonblock(a->cpu, fda, true);
+	while ((n = sys_write(a->cpu, fda, big, sizeof(big))) > 0) {
+		sum += n;
+		lab_run(lab, NSEC_PER_MSEC);
+	}
+	CHECK_EQ(n, -EAGAIN);
+	CHECK(sum > 0);
+	lab_destroy(lab);
+}
+
+FIBER(echo_skb_fiber)
+{
+	struct sk_buff *skb;
+	int err = 0;
+
+	while ((skb = sys_recv_skb(j->h->cpu, j->fd, 0, &err))) {
+		j->ret += skb->len;
+		CHECK_EQ(sys_send_skb(j->h->cpu, j->fd, skb, 0), 0);
+	}
+	CHECK_EQ(err, 0);
+}
+FIBER(static_fiber)
+{
+	struct net_cpu *cpu = j->h->cpu;
+
+	j->ret = sys_send_static(cpu, j->fd, big, 100000, 0);
+	sys_shutdown(cpu, j->fd, SHUT_WR);
+}
+
+TEST(skbs_and_static_memory_travel_without_copies)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct job echo = { .h = b }, out = { .h = a }, in = { .h = a };
+	u64 copied;
+	long got = 0;
+
+	tcp_pair(lab, a, b, &out.fd, &echo.fd);
+	copied = lab_stat(b, STAT_CopyInBytes) + lab_stat(b, STAT_CopyOutBytes);
+	lab_spawn(b, "echo", echo_skb_fiber, &echo);
+	lab_spawn(a, "send", static_fiber, &out);
+	in.fd = out.fd;
+	while (got < 100000) {
+		in.done = false;
+		lab_spawn(a, "recv", recv_fiber, &in);
+		if (!CHECK(LAB_UNTIL(lab, in.done, 10 * NSEC_PER_SEC)) || !CHECK(in.ret > 0))
+			break;
+		CHECK(!memcmp(in.buf, big + got, (size_t)in.ret));
+		got += in.ret;
+	}
+	CHECK(LAB_UNTIL(lab, echo.done, 10 * NSEC_PER_SEC));
+	CHECK_EQ(echo.ret, 100000);
+	CHECK_EQ(out.ret, 100000);
+	/* But for the last piece, which TCP may put together with the one before. */
+	CHECK(lab_stat(b, STAT_CopyInBytes) + lab_stat(b, STAT_CopyOutBytes) - copied < 1460);
+	lab_destroy(lab);
+}
+
+TEST(an_skb_is_cut_in_two_without_losing_a_byte)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct sockaddr_ip to = at("10.0.0.2", 1000);
+	int fda = udp(a), fdb = udp(b), err = 0;
+	struct sk_buff *skb, *first;
+	char text[10];
+
+	bind_to(b, fdb, 1000);
+	CHECK_EQ(sys_sendto(a->cpu, fda, "0123456789", 10, 0, &to), 10);
+	lab_run(lab, 10 * NSEC_PER_MSEC);
+	skb = sys_recv_skb(b->cpu, fdb, 0, &err);
+	REQUIRE(skb != NULL);
+	first = sys_skb_split(b->cpu, skb, 4);
+	REQUIRE(first != NULL);
+	CHECK_EQ(first->len, 4);
+	CHECK_EQ(skb->len, 6);
+	CHECK_EQ(skb_copy_bits(first, 0, text, 4), 0);
+	CHECK_EQ(skb_copy_bits(skb, 0, text + 4, 6), 0);
+	CHECK_MEM(text, "0123456789", 10);
+	sys_skb_free(b->cpu, first);
+	sys_skb_pull(b->cpu, skb, 1);
+	sys_skb_trim(b->cpu, skb, 2);
+	CHECK_EQ(skb_copy_bits(skb, 0, text, 2), 0);
+	CHECK_MEM(text, "56", 2);
+	sys_skb_free(b->cpu, skb);
+	lab_destroy(lab);
+}
+
+/* ---- poll ---- */
+FIBER(poll_fiber)
+{
+	struct pollfd p[40];
+
+	for (int i = 0; i < 40; i++)
+		p[i] = (struct pollfd){ .fd = i % 2 ? j->fd : j->aux, .events = EPOLLIN };
+	j->ret = sys_poll(j->h->cpu, p, j->timeout_ns == 1 ? 40 : 2, j->timeout_ns == 1 ? -1 : (s64)j->timeout_ns);
+	snprintf(j->buf, sizeof(j->buf), "%x %x", p[0].revents, p[1].revents);
+}
+
+TEST(poll_tells_which_file_is_ready_and_keeps_its_time)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct job j = { .h = b, .fd = udp(b), .aux = udp(b), .timeout_ns = 50 * NSEC_PER_MSEC };
+	struct sockaddr_ip to = at("10.0.0.2", 1000);
+	struct pollfd bad[2] = { { .fd = 99, .events = EPOLLIN }, { .fd = -1, .events = EPOLLIN } };
+	int fd = udp(a);
+
+	bind_to(b, j.fd, 1000);
+	bind_to(b, j.aux, 1001);
+	lab_spawn(b, "poll", poll_fiber, &j);
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, 0);
+	CHECK(j.took_ns >= 50 * NSEC_PER_MSEC && j.took_ns < 51 * NSEC_PER_MSEC);
+	j.done = false;
+	j.timeout_ns = 1; /* many, for ever */
+	lab_spawn(b, "poll", poll_fiber, &j);
+	lab_run(lab, NSEC_PER_MSEC);
+	CHECK_EQ(sys_sendto(a->cpu, fd, "x", 1, 0, &to), 1);
+	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
+	CHECK_EQ(j.ret, 20);
+	CHECK_STR(j.buf, "0 1");
+	CHECK_EQ(sys_poll(b->cpu, bad, 2, 0), 1);
+	CHECK_EQ(bad[0].revents, POLLNVAL);
+	CHECK_EQ(bad[1].revents, 0);
+	lab_destroy(lab);
+}
+
+FIBER(sleep_fiber)
+{
+	sys_nanosleep(j->h->cpu, j->timeout_ns);
+}
+
+TEST(sleepers_wake_in_the_order_of_their_deadlines)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	struct job j[3] = { { .h = h, .timeout_ns = 30 * NSEC_PER_MSEC }, { .h = h, .timeout_ns = 10 * NSEC_PER_MSEC },
+			    { .h = h, .timeout_ns = 20 * NSEC_PER_MSEC } };
+
+	for (int i = 0; i < 3; i++)
+		lab_spawn(h, "sleep", sleep_fiber, &j[i]);
+	CHECK(LAB_UNTIL(lab, j[0].done && j[1].done && j[2].done, NSEC_PER_SEC));
+	for (int i = 0; i < 3; i++)
+		CHECK(j[i].took_ns >= j[i].timeout_ns && j[i].took_ns < j[i].timeout_ns + NSEC_PER_MSEC);
+	lab_destroy(lab);
+}
+
+TEST(memory_that_runs_out_refuses_a_socket_and_loses_nothing)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "h");
+	int fd = -1;
+
+	for (u64 budget = 0; budget < 8; budget++) {
+		host_alloc_budget = budget;
+		fd = sys_socket(h->cpu, AF_INET, SOCK_STREAM, 0);
+		host_alloc_budget = UINT64_MAX;
+		if (fd >= 0)
+			break;
+		CHECK_EQ(fd, -ENOMEM);
+	}
+	CHECK_EQ(fd, 0);
+	lab_destroy(lab);
+}
