@@ -18,7 +18,7 @@
 #define GUEST_GSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 
 /* Device-side LRO gives frames of 64 KiB: they must fit the buffers of one skb. */
-_Static_assert((MAX_SKB_FRAGS + 1) * VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
+_Static_assert(MAX_SKB_FRAGS * VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
 
 static const u64 wanted_features =
 	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_NET_F_CSUM |

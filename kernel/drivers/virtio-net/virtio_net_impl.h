@@ -21,7 +21,9 @@
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
 #define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
-#define VIRTNET_RX_OFF     66 /* of a receive buffer's room: the IP header comes to a multiple of 4 */
+/* Offset in a receive buffer's room: the IP header comes to a multiple of 4, and MAX_SKB_FRAGS buffers hold 64 KiB, so
+ * that a merged frame's linear part and frags can all become frags of another skb. */
+#define VIRTNET_RX_OFF     50
 #define VIRTNET_RX_LEN     (SKB_BUF_ROOM - VIRTNET_RX_OFF)
 
 struct virtnet;
