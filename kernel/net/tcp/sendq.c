@@ -249,7 +249,9 @@ static bool queue_merge(struct tcb *t, struct sk_buff *skb)
 	u32 goal = tcp_size_goal(t), len = skb->len;
 	struct sk_buff *tail = queue_open_tail(t, goal);
 
-	if (!tail || tail->len + len > goal || !skb_share(t->sk.cpu, tail, skb, 0, len))
+	/* Segments share the bytes as frags, the linear part too: one more than an skb holds could never be sent. */
+	if (!tail || tail->len + len > goal || tail->nr_frags + skb->nr_frags + 2u > MAX_SKB_FRAGS ||
+	    !skb_share(t->sk.cpu, tail, skb, 0, len))
 		return false;
 	tcp_cb(tail)->own = false;
 	queue_grew(t, tail, len);
