@@ -247,6 +247,9 @@ void http_websocket(struct http_conn *c, const struct http_request *rq);
 /* ---- http_metrics.c ---- */
 void http_metrics(struct http_conn *c, const struct http_request *rq);
 
+/* ---- http_debug.c ---- */
+void http_debug(struct http_conn *c, const struct http_request *rq);
+
 /* ---- access_log.c ---- */
 struct access_log *access_log_create(void);
 void access_log_destroy(struct access_log *l);

@@ -120,7 +120,7 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	http_reply(c, rq, 200, "text/plain; charset=utf-8", "Cache-Control: no-store\r\n", text, n);
 }
 
-/* ---- the table ---- */
+/* ---- the table: a path that ends in '/' stands for all below it; the first row that fits is taken ---- */
 #define GET  HTTP_METHOD_BIT(HTTP_GET)
 #define POST HTTP_METHOD_BIT(HTTP_POST)
 #define ROUTES(X)                                                                                  \
@@ -130,7 +130,8 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	X("/echo", POST, POST, echo, "the body comes back")                                        \
 	X("/events", GET, 0, http_events, "counters as they change (server-sent events)")          \
 	X("/ws", GET, 0, http_websocket, "a WebSocket that echoes (RFC 6455)")                     \
-	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N (needs app.spin=1 on the command line)")
+	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N (needs app.spin=1 on the command line)") \
+	X("/debug/", GET, 0, http_debug, "the operator's console: /debug/COMMAND?WORDS")
 
 static const struct http_route routes[] = {
 #define X(path, methods, bodies, fn, help) { path, sizeof(path) - 1, methods, bodies, fn, help },
@@ -141,7 +142,8 @@ static const struct http_route routes[] = {
 const struct http_route *http_route_find(const char *path, u32 len)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(routes); i++)
-		if (routes[i].path_len == len && !memcmp(routes[i].path, path, len))
+		if (!memcmp(routes[i].path, path, MIN(len, routes[i].path_len)) &&
+		    (len == routes[i].path_len || (len > routes[i].path_len && routes[i].path[routes[i].path_len - 1] == '/')))
 			return &routes[i];
 	return NULL;
 }

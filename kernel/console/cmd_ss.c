@@ -94,8 +94,10 @@ static void print_info(struct ss_options *o, struct tcb *t)
 		out_printf(o->c->out, " retrans:%u/%u", i.tcpi_retrans, i.tcpi_total_retrans);
 	if (i.tcpi_lost)
 		out_printf(o->c->out, " lost:%u", i.tcpi_lost);
-	out_printf(o->c->out, " rcv_space:%u rcv_ssthresh:%u minrtt:%u.%03u\n", i.tcpi_rcv_space, i.tcpi_rcv_ssthresh,
-		   i.tcpi_min_rtt / 1000, i.tcpi_min_rtt % 1000);
+	out_printf(o->c->out, " rcv_space:%u rcv_ssthresh:%u", i.tcpi_rcv_space, i.tcpi_rcv_ssthresh);
+	if (i.tcpi_min_rtt != UINT32_MAX)
+		out_printf(o->c->out, " minrtt:%u.%03u", i.tcpi_min_rtt / 1000, i.tcpi_min_rtt % 1000);
+	out_printf(o->c->out, "\n");
 }
 
 static void print_tcb(struct ss_options *o, struct tcb *t)
