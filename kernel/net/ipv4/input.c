@@ -202,7 +202,35 @@ static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff
 	return DROP_UNICAST_IN_L2_MULTICAST;
 }
 
-static inline enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+/* ---- pairs of addresses that were found good ---- */
+static inline u64 ip_where(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	return cpu->dst_gen | (u64)skb->dev->ifindex << 32;
+}
+
+static inline struct ip_pair *pair_slot(struct net_cpu *cpu, be32 saddr)
+{
+	_Static_assert(IP_PAIRS == 64, "the shift below");
+	return &cpu->ip->pairs[(saddr.raw * 0x9e3779b1u) >> 26];
+}
+
+static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_hdr *h)
+{
+	const struct ip_pair *p = pair_slot(cpu, h->saddr);
+	u64 addrs;
+
+	memcpy(&addrs, &h->saddr, sizeof(addrs));
+	return p->addrs == addrs && p->where == ip_where(cpu, skb) && skb->pkt_type == PACKET_HOST;
+}
+
+/* All checks of addresses passed; they come out the same until a table changes. */
+static inline void pair_learn(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	if (!cpu->sysctl.rp_filter)
+		*pair_slot(cpu, ip->saddr) = (struct ip_pair){ ip->saddr.raw | (u64)ip->daddr.raw << 32, ip_where(cpu, skb) };
+}
+
+static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
 {
 	enum addr_type type = ip_addr_type(cpu, ip->daddr);
 	enum drop_reason r = check_addresses(cpu, skb, ip, type);
@@ -223,21 +251,26 @@ static inline enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *
 		if (r)
 			return r;
 	}
-	return likely(type == ADDR_LOCAL) ? local_in(cpu, skb, ip, type) : not_ours(cpu, skb, ip, type);
+	if (unlikely(type != ADDR_LOCAL))
+		return not_ours(cpu, skb, ip, type);
+	pair_learn(cpu, skb, ip);
+	return local_in(cpu, skb, ip, type);
 }
 
-enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+static inline void count_ecn(struct net_cpu *cpu, u8 tos)
+{
+	if (unlikely(tos & INET_ECN_MASK))
+		cpu->stats[STAT_IpExtInECT1Pkts + (tos & INET_ECN_MASK) - 1]++;
+}
+
+static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct ipv4_info ip;
-	enum drop_reason r;
+	enum drop_reason r = check_header(cpu, skb, &ip);
 
-	STAT(cpu, IpInReceives);
-	STAT_ADD(cpu, IpExtInOctets, skb->len);
-	r = check_header(cpu, skb, &ip);
 	if (unlikely(r))
 		return r;
-	if (unlikely(ip.tos & INET_ECN_MASK))
-		cpu->stats[STAT_IpExtInECT1Pkts + (ip.tos & INET_ECN_MASK) - 1]++;
+	count_ecn(cpu, ip.tos);
 	ip_fill_cb(skb, &ip);
 	if (unlikely(cpu->nf->nr[NF_PRE_ROUTING])) {
 		r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
@@ -248,6 +281,45 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		ip.daddr = ip_v4(&skb->ip.dst);
 	}
 	return route_input(cpu, skb, &ip);
+}
+
+/* As almost all headers are: no options, no fragment, the sum right. */
+static inline bool is_plain(const struct ipv4_hdr *h)
+{
+	return h->ver_ihl == 0x45 && !(h->frag.raw & BE16_C(IP_MF | IP_OFFSET).raw) && csum_ok(csum_ip_header(h, 5));
+}
+
+/* Almost all packets are plain and of a known pair, and nobody hooks into their way: straight to the transport. */
+enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	const struct inet_protocol *p;
+	u32 tot_len;
+
+	STAT(cpu, IpInReceives);
+	STAT_ADD(cpu, IpExtInOctets, skb->len);
+	if (unlikely(skb_headlen(skb) < IPV4_HLEN || !is_plain(h) || !pair_is_known(cpu, skb, h)))
+		return rcv_slow(cpu, skb);
+	p = net_inet_protocols[h->proto];
+	tot_len = be16_get(h->tot_len);
+	if (unlikely(!p || tot_len > skb->len || tot_len < IPV4_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
+		return rcv_slow(cpu, skb);
+	if (unlikely(tot_len < skb->len))
+		skb_trim(cpu, skb, tot_len);
+	count_ecn(cpu, h->tos);
+	skb->ip.src = ip_from_v4(h->saddr);
+	skb->ip.dst = ip_from_v4(h->daddr);
+	skb->ip.proto = h->proto;
+	skb->ip.tos = h->tos;
+	skb->ip.ttl = h->ttl;
+	skb->ip.addr_type = ADDR_LOCAL;
+	skb->ip.hdr_len = IPV4_HLEN;
+	skb->ip.flags = 0;
+	skb->data += IPV4_HLEN; /* linear, as was checked */
+	skb->len -= IPV4_HLEN;
+	skb_reset_transport_header(skb);
+	STAT(cpu, IpInDelivers);
+	return p->rcv(cpu, skb);
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 && STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,
 	       "ECN counters stand in the order of the codepoints");

@@ -28,6 +28,11 @@ struct ip_dst_slot { /* what route.c found for (daddr, saddr) without a device a
 	struct dst dst;
 };
 
+struct ip_pair {          /* input.c: what came from this source to this address of ours was found good */
+	u64 addrs;            /* saddr and daddr as they stand in the header */
+	u64 where;            /* generation of the tables and ifindex: ip_where() */
+};
+
 struct ip_pmtu {
 	be32 daddr;
 	u32 mtu;              /* 0: empty */
@@ -59,6 +64,7 @@ struct ip_cpu {
 	/* ---- hot ---- */
 	struct ip_local local[IP_LOCAL_SLOTS];
 	struct ip_dst_slot cache[IP_DST_CACHE];
+	struct ip_pair pairs[IP_PAIRS];
 	u32 dhcp_devs;        /* bit ifindex: UDP to port 68 is taken in whatever its address (RFC 2131 4.1) */
 	/* ---- control ---- */
 	unsigned nr_addrs;
@@ -72,6 +78,18 @@ struct ip_cpu {
 };
 
 /* ---- route.c ---- */
+static inline struct ip_dst_slot *ip_dst_slot(struct net_cpu *cpu, be32 daddr)
+{
+	_Static_assert(IP_DST_CACHE == 64, "the shift below");
+	return &cpu->ip->cache[(daddr.raw * 0x9e3779b1u) >> 26];
+}
+/* The cached way from saddr to daddr; NULL: ask ip_route_output(). Good until the next route is asked for. */
+static inline struct ip_dst_slot *ip_dst_cached(struct net_cpu *cpu, be32 saddr, be32 daddr)
+{
+	struct ip_dst_slot *slot = ip_dst_slot(cpu, daddr);
+
+	return likely(dst_valid(cpu, &slot->dst) && be32_eq(slot->daddr, daddr) && be32_eq(slot->saddr, saddr)) ? slot : NULL;
+}
 /* Where to send what is neither local nor broadcast: 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (black hole). */
 int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev, const struct ip_route **route);
 /* The source address for a next hop on dev; 0.0.0.0: dev has none. */
@@ -129,6 +147,13 @@ void ip_reload_cb(struct sk_buff *skb);
 enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb);
 
 /* ---- output.c ---- */
+struct ip_out {           /* what the header says; travels in two registers */
+	be32 saddr, daddr;
+	u8 proto, tos, ttl;   /* ttl 0: the sysctl's */
+	bool df;
+};
+/* ip_xmit() for those who have no struct flow at hand. Consumes. */
+void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst);
 /* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be, neighbour. Consumes. */
 void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
 

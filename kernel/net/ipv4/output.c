@@ -17,42 +17,73 @@ static u16 next_id(struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto)
 	return (u16)((h >> 16) + n * cpu->net->nr_cpus + cpu->id);
 }
 
-/* ---- header ---- */
+/* ---- the way down ---- */
+static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
+
+/* POST_ROUTING is behind us. */
+static inline void output_routed(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
+{
+	if (unlikely(skb->len > dst->mtu && !skb->gso_size))
+		output_big(cpu, skb, dst);
+	else
+		neigh_xmit(cpu, skb, dst);
+}
+
+void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
+{
+	enum drop_reason r;
+
+	skb->dev = dst->dev;
+	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
+	if (likely(!r))
+		output_routed(cpu, skb, dst);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+}
+
 /* 20 bytes in front of skb->data, checksum made from the words while they are at hand. */
-static inline void push_header(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, u16 id)
+static inline void push_header(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, u16 id)
 {
 	struct __packed words {
 		u32 w[5];
 	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
-	be32 saddr = ip_v4(&fl->src), daddr = ip_v4(&fl->dst);
-	u8 ttl = fl->ttl ? fl->ttl : (u8)cpu->sysctl.ip_default_ttl;
-	u32 w0 = 0x45 | (u32)fl->tos << 8 | (u32)be16_of((u16)skb->len).raw << 16;
-	u32 w1 = be16_of(id).raw | (fl->df ? (u32)be16_of(IP_DF).raw << 16 : 0);
-	u32 w2 = ttl | (u32)fl->proto << 8;
-	u64 sum = (u64)w0 + w1 + w2 + saddr.raw + daddr.raw;
+	u8 ttl = o.ttl ? o.ttl : (u8)cpu->sysctl.ip_default_ttl;
+	u32 w0 = 0x45 | (u32)o.tos << 8 | (u32)be16_of((u16)skb->len).raw << 16;
+	u32 w1 = be16_of(id).raw | (o.df ? (u32)BE16_C(IP_DF).raw << 16 : 0);
+	u32 w2 = ttl | (u32)o.proto << 8;
+	u64 sum = (u64)w0 + w1 + w2 + o.saddr.raw + o.daddr.raw;
 
 	h->w[0] = w0;
 	h->w[1] = w1;
 	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
-	h->w[3] = saddr.raw;
-	h->w[4] = daddr.raw;
+	h->w[3] = o.saddr.raw;
+	h->w[4] = o.daddr.raw;
+}
+
+static __cold void count_group(struct net_cpu *cpu, u8 type)
+{
+	if (type == ADDR_MULTICAST)
+		STAT(cpu, IpExtOutMcastPkts);
+	else
+		STAT(cpu, IpExtOutBcastPkts);
 }
 
 /* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
-static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
 {
 	enum drop_reason r;
 
 	skb->ip = (struct inet_cb){
-		.src = fl->src, .dst = fl->dst, .proto = fl->proto, .tos = fl->tos, .addr_type = dst->type, .hdr_len = IPV4_HLEN,
+		.src = ip_from_v4(o.saddr), .dst = ip_from_v4(o.daddr), .proto = o.proto, .tos = o.tos, .addr_type = dst->type,
+		.hdr_len = IPV4_HLEN,
 	};
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
 	if (r)
 		return r;
 	ip_reload_cb(skb);
-	if (!ip_eq(&skb->ip.dst, &fl->dst)) {
-		struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = fl->mark };
+	if (!be32_eq(ip_v4(&skb->ip.dst), o.daddr)) {
+		struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = skb->mark };
 
 		if (ip_route_output(cpu, &again, dst))
 			return DROP_IP_OUTNOROUTES;
@@ -60,36 +91,42 @@ static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb
 	return RX_OK;
 }
 
-void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, const struct dst *dst)
 {
-	struct dst rerouted;
-	enum drop_reason r;
+	struct dst way = *dst; /* the socket's own stays as it is */
+	enum drop_reason r = local_out_hooks(cpu, skb, o, &way);
 
+	if (!r)
+		ip_finish_output(cpu, skb, &way, NULL);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+}
+
+void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+{
 	STAT(cpu, IpOutRequests);
 	if (unlikely(skb->len > IPV4_LEN_MAX - IPV4_HLEN)) {
 		STAT(cpu, IpOutDiscards);
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
-	push_header(cpu, skb, fl, fl->df ? 0 : next_id(cpu, ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto));
+	push_header(cpu, skb, o, likely(o.df) ? 0 : next_id(cpu, o.saddr, o.daddr, o.proto));
 	skb_reset_network_header(skb);
 	skb->protocol = ETH_P_IP;
 	STAT_ADD(cpu, IpExtOutOctets, skb->len);
-	if (unlikely(dst->type == ADDR_MULTICAST))
-		STAT(cpu, IpExtOutMcastPkts);
-	else if (unlikely(dst->type == ADDR_BROADCAST))
-		STAT(cpu, IpExtOutBcastPkts);
-	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING])) {
-		rerouted = *dst; /* the socket's own stays as it is */
-		dst = &rerouted;
-		r = local_out_hooks(cpu, skb, fl, dst);
-		if (r) {
-			if (r != SKB_CONSUMED)
-				kfree_skb_reason(cpu, skb, r);
-			return;
-		}
-	}
-	ip_finish_output(cpu, skb, dst, NULL);
+	if (unlikely(dst->type == ADDR_MULTICAST || dst->type == ADDR_BROADCAST))
+		count_group(cpu, dst->type);
+	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
+		send_hooked(cpu, skb, o, dst);
+	else
+		output_routed(cpu, skb, dst);
+}
+
+void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+{
+	struct ip_out o = { ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto, fl->tos, fl->ttl, fl->df };
+
+	ip_send(cpu, skb, o, dst);
 }
 
 /* ---- fragments (RFC 791 3.2) ---- */
@@ -167,34 +204,18 @@ static void ip_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *ds
 	consume_skb(cpu, skb);
 }
 
-static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
+static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	struct dst way = *dst; /* may be a slot of the cache, and what follows may ask for routes */
 
-	if ((be16_get(h->frag) & IP_DF) || dst->mtu < IPV4_MTU_MIN) {
+	if ((be16_get(h->frag) & IP_DF) || way.mtu < IPV4_MTU_MIN) {
 		STAT(cpu, IpFragFails);
-		icmp_report(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, dst->mtu);
+		icmp_report(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, way.mtu);
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		skb_checksum_help(cpu, skb);
-	ip_fragment(cpu, skb, dst);
-}
-
-void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
-{
-	enum drop_reason r;
-
-	skb->dev = dst->dev;
-	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
-	if (unlikely(r)) {
-		if (r != SKB_CONSUMED)
-			kfree_skb_reason(cpu, skb, r);
-		return;
-	}
-	if (unlikely(skb->len > dst->mtu && !skb->gso_size))
-		output_big(cpu, skb, dst);
-	else
-		neigh_xmit(cpu, skb, dst);
+	ip_fragment(cpu, skb, &way);
 }

@@ -361,19 +361,16 @@ static int route_slow(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 int ip_route_output(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 {
 	be32 saddr = ip_v4(&fl->src), daddr = ip_v4(&fl->dst);
-	struct ip_dst_slot *slot = &cpu->ip->cache[(daddr.raw * 0x9e3779b1u) >> 26];
+	struct ip_dst_slot *slot = fl->dev ? NULL : ip_dst_cached(cpu, saddr, daddr);
 	int err;
 
-	_Static_assert(IP_DST_CACHE == 64, "the shift above");
-	if (fl->dev)
-		return route_slow(cpu, fl, dst);
-	if (likely(dst_valid(cpu, &slot->dst) && be32_eq(slot->daddr, daddr) && be32_eq(slot->saddr, saddr))) {
+	if (likely(slot)) {
 		*dst = slot->dst;
 		fl->src = ip_from_v4(slot->src);
 		return 0;
 	}
 	err = route_slow(cpu, fl, dst);
-	if (!err)
-		*slot = (struct ip_dst_slot){ .daddr = daddr, .saddr = saddr, .src = ip_v4(&fl->src), .dst = *dst };
+	if (!err && !fl->dev)
+		*ip_dst_slot(cpu, daddr) = (struct ip_dst_slot){ .daddr = daddr, .saddr = saddr, .src = ip_v4(&fl->src), .dst = *dst };
 	return err;
 }

@@ -194,28 +194,68 @@ static inline bool has_room(const struct sock *sk, u32 truesize)
 	return likely(!sk->wmem_alloc || sk->wmem_alloc + truesize <= sk->sndbuf);
 }
 
-/* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade it. */
-static inline int choose_df(const struct sock *sk, struct flow *fl, const struct dst *dst, u32 payload)
+/* How a datagram travels. */
+struct udp_way {
+	be32 saddr, daddr; /* saddr 0.0.0.0: as the route says */
+	u16 dport;
+	bool df;
+	struct dst *dst;   /* the sock's own, a slot of the cache, or scratch */
+	struct dst scratch;
+};
+
+/* Not cached: bound to a device, or the first to this destination for a while. */
+static __noinline int way_slow(struct sock *sk, struct udp_way *w)
 {
-	bool fits = payload + UDP_HLEN + IPV4_HLEN <= dst->mtu;
+	struct flow fl = { .src = ip_from_v4(w->saddr), .dst = ip_from_v4(w->daddr), .proto = IPPROTO_UDP, .mark = sk->mark,
+			   .dev = sk->bound_dev };
+	int err = find_way(sk, &fl, w->dst);
+
+	w->saddr = ip_v4(&fl.src);
+	if (err)
+		w->dst->gen = 0;
+	return err;
+}
+
+static inline int way_find(struct sock *sk, struct udp_way *w)
+{
+	struct ip_dst_slot *slot;
+
+	if (udp_sk(sk)->connected && be32_eq(w->daddr, ip_v4(&sk->daddr))) {
+		w->dst = &sk->dst;
+		return likely(dst_valid(sk->cpu, &sk->dst)) ? 0 : way_slow(sk, w);
+	}
+	slot = ip_dst_cached(sk->cpu, w->saddr, w->daddr);
+	if (likely(slot && !sk->bound_dev && slot->dst.type != ADDR_BROADCAST)) {
+		w->dst = &slot->dst;
+		w->saddr = slot->src;
+		return 0;
+	}
+	w->dst = &w->scratch;
+	return way_slow(sk, w);
+}
+
+/* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade it. */
+static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payload)
+{
+	bool fits = payload + UDP_HLEN + IPV4_HLEN <= w->dst->mtu;
 	u8 mode = udp_csk(sk)->pmtudisc;
 
 	if (unlikely(mode == IP_PMTUDISC_DO && !fits))
 		return -EMSGSIZE;
-	fl->df = mode != IP_PMTUDISC_DONT && fits && dst->type != ADDR_MULTICAST && dst->type != ADDR_BROADCAST;
+	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type != ADDR_MULTICAST && w->dst->type != ADDR_BROADCAST;
 	return 0;
 }
 
 /* Header in front of the payload at skb->data, and off it goes. */
-static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct flow *fl, struct dst *dst, u16 dport)
+static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct udp_way *w)
 {
 	struct udp_hdr *h = (struct udp_hdr *)skb_push(skb, UDP_HLEN);
 	u32 len = skb->len;
 
 	h->sport = be16_of(sk->sport);
-	h->dport = be16_of(dport);
+	h->dport = be16_of(w->dport);
 	h->len = be16_of((u16)len);
-	h->check = csum_fold16(csum_tcpudp_nofold(ip_v4(&fl->src), ip_v4(&fl->dst), len, IPPROTO_UDP));
+	h->check = csum_fold16(csum_tcpudp_nofold(w->saddr, w->daddr, len, IPPROTO_UDP));
 	skb_reset_transport_header(skb);
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;
@@ -225,25 +265,7 @@ static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct f
 	skb->destructor = udp_wfree;
 	sk->wmem_alloc += skb->truesize;
 	STAT(sk->cpu, UdpOutDatagrams);
-	sk->af->xmit(sk->cpu, skb, fl, dst);
-}
-
-/* The way to a peer: a connected sock's own while it is valid, else asked for. */
-static inline int way_to(struct sock *sk, struct flow *fl, struct dst **dst, struct dst *scratch)
-{
-	int err;
-
-	if (likely(udp_sk(sk)->connected && ip_eq(&fl->dst, &sk->daddr))) {
-		*dst = &sk->dst;
-		if (likely(dst_valid(sk->cpu, &sk->dst)))
-			return 0;
-	} else {
-		*dst = scratch;
-	}
-	err = find_way(sk, fl, *dst);
-	if (err && *dst == &sk->dst)
-		sk->dst.gen = 0;
-	return err;
+	ip_send(sk->cpu, skb, (struct ip_out){ w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df }, w->dst);
 }
 
 static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
@@ -283,47 +305,39 @@ static inline int may_send(struct sock *sk)
 	return likely(sk->sport) ? 0 : autobind(sk);
 }
 
-static int destination(const struct sock *sk, const struct msghdr *m, struct flow *fl, u16 *dport)
+static int destination(const struct sock *sk, const struct msghdr *m, struct udp_way *w)
 {
 	const struct sockaddr_ip *to = m->msg_name;
 
+	w->saddr = ip_v4(&sk->saddr);
 	if (!to) {
 		if (!udp_csk(sk)->connected)
 			return -EDESTADDRREQ;
-		fl->dst = sk->daddr;
-		*dport = sk->dport;
+		w->daddr = ip_v4(&sk->daddr);
+		w->dport = sk->dport;
 		return 0;
 	}
 	if (to->family != sk->family)
 		return -EAFNOSUPPORT;
 	if (!to->port)
 		return -EINVAL;
-	fl->dst = to->addr;
-	*dport = to->port;
+	w->daddr = ip_v4(&to->addr);
+	w->dport = to->port;
 	return 0;
-}
-
-static struct flow flow_of(const struct sock *sk)
-{
-	return (struct flow){ .src = sk->saddr, .proto = IPPROTO_UDP, .tos = sk->tos, .ttl = sk->ttl, .mark = sk->mark,
-			      .dev = sk->bound_dev };
 }
 
 static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 {
-	struct flow fl = flow_of(sk);
 	size_t len = iov_bytes(m);
-	struct dst scratch, *dst;
+	struct udp_way w;
 	struct sk_buff *skb;
-	u16 dport;
 	int err;
 
 	if (flags & (MSG_OOB | MSG_MORE))
 		return -EOPNOTSUPP;
 	if (len > UDP_MAX_PAYLOAD)
 		return -EMSGSIZE;
-	err = may_send(sk) ?: destination(sk, m, &fl, &dport) ?: way_to(sk, &fl, &dst, &scratch) ?:
-	      choose_df(sk, &fl, dst, (u32)len);
+	err = may_send(sk) ?: destination(sk, m, &w) ?: way_find(sk, &w) ?: choose_df(sk, &w, (u32)len);
 	if (err)
 		return err;
 	if (!has_room(sk, (u32)len + SKB_BUF_SIZE))
@@ -335,7 +349,7 @@ static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 	}
 	fill_payload(skb, m);
 	STAT_ADD(sk->cpu, CopyOutBytes, len);
-	transmit(sk, skb, &fl, dst, dport);
+	transmit(sk, skb, &w);
 	return (long)len;
 }
 
@@ -356,25 +370,25 @@ static struct sk_buff *writable(struct net_cpu *cpu, struct sk_buff *skb)
 
 static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 {
-	struct flow fl = flow_of(sk);
-	struct dst scratch, *dst;
 	struct sk_buff *out;
-	u16 dport = sk->dport;
+	struct udp_way w;
 	int err = may_send(sk);
 
 	if (unlikely(err))
 		return err;
 	if (unlikely(skb->len > UDP_MAX_PAYLOAD))
 		return -EMSGSIZE;
+	w.saddr = ip_v4(&sk->saddr);
 	if (udp_sk(sk)->connected) {
-		fl.dst = sk->daddr;
+		w.daddr = ip_v4(&sk->daddr);
+		w.dport = sk->dport;
 	} else { /* back to the sender, from the address it wrote to (RFC 1122 4.1.3.5) */
-		fl.dst = skb->ip.src;
-		dport = udp_cb(skb)->sport;
+		w.daddr = ip_v4(&skb->ip.src);
+		w.dport = udp_cb(skb)->sport;
 		if (skb->ip.addr_type == ADDR_LOCAL)
-			fl.src = skb->ip.dst;
+			w.saddr = ip_v4(&skb->ip.dst);
 	}
-	err = way_to(sk, &fl, &dst, &scratch) ?: choose_df(sk, &fl, dst, skb->len);
+	err = way_find(sk, &w) ?: choose_df(sk, &w, skb->len);
 	if (unlikely(err))
 		return err;
 	if (!has_room(sk, skb->truesize))
@@ -387,7 +401,7 @@ static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 	out->tstamp_ns = 0;
 	out->hash = 0;
 	out->nfct = NULL;
-	transmit(sk, out, &fl, dst, dport);
+	transmit(sk, out, &w);
 	return 0;
 }
 

@@ -48,8 +48,8 @@ static inline be16 csum_fold(u32 sum)
 {
 	return (be16){ (u16)~csum_fold16(sum).raw };
 }
-/* Sum over everything, checksum field included: is it right? */
-static inline bool csum_ok(u32 sum) { return csum_fold(sum).raw == 0; }
+/* Sum over everything, checksum field included: is it right? Both halves together are 0xffff (or 0x1fffe) then. */
+static inline bool csum_ok(u32 sum) { return sum + (sum << 16 | sum >> 16) >= 0xffff0000u; }
 
 /* Pseudo header of TCP and UDP over IPv4 (RFC 793, 768): len is of the transport header and its payload. */
 static inline u32 csum_tcpudp_nofold(be32 saddr, be32 daddr, u32 len, u8 proto)
@@ -68,10 +68,12 @@ static inline u32 csum_ip_header(const void *hdr, unsigned ihl)
 	u64 s = w->a;
 	u32 sum;
 
-	s += w->b;
-	s += s < w->b;
-	s += w->c;
-	s += s < w->c;
+	__asm__("addq %[b], %[s]\n\t"
+		"adcq %[c], %[s]\n\t"
+		"adcq $0, %[s]"
+		: [s] "+r"(s)
+		: [b] "m"(w->b), [c] "r"((u64)w->c)
+		: "cc");
 	sum = csum_fold64(s);
 	return likely(ihl == 5) ? sum : csum_partial((const u8 *)hdr + 20, (ihl - 5) * 4, sum);
 }
