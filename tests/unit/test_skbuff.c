@@ -435,7 +435,7 @@ TEST(a_buffer_without_an_skb_for_it_stays_the_callers)
 
 TEST(a_pool_without_memory_is_refused_whole)
 {
-	for (u64 budget = 0; budget < 6; budget++) {
+	for (u64 budget = 0; budget < 4; budget++) {
 		struct net_cpu *cpu = kzalloc(sizeof(*cpu));
 
 		host_alloc_budget = budget;
@@ -444,6 +444,32 @@ TEST(a_pool_without_memory_is_refused_whole)
 		CHECK(!cpu->skb_pool);
 		kfree(cpu);
 	}
+}
+
+TEST(memory_is_taken_as_it_is_needed_and_its_end_is_counted)
+{
+	struct cpu_room r;
+	struct net_cpu *cpu = cpu_make(&r, 1 << 20); /* 512 buffers, 128 in a chunk */
+	struct sk_buff *skb = NULL;
+	struct sk_buff_head q;
+
+	skb_queue_init(&q);
+	CHECK_EQ(cpu->skb_pool->nr_chunks, 2);
+	host_alloc_budget = 1;
+	for (int i = 0; i < 512 && (!i || skb); i++) {
+		skb = alloc_skb(cpu, 0);
+		if (skb)
+			skb_queue_tail(&q, skb);
+	}
+	CHECK(q.qlen > 80 && q.qlen <= 256);
+	CHECK(!alloc_skb(cpu, 0)); /* the machine has no more */
+	CHECK(cpu->skb_pool->skb_fail + cpu->skb_pool->buf_fail >= 2);
+	host_alloc_budget = UINT64_MAX;
+	skb = alloc_skb(cpu, 0);
+	CHECK(skb);
+	skb_queue_tail(&q, skb);
+	skb_queue_purge(cpu, &q, RX_OK);
+	cpu_end(&r);
 }
 
 static unsigned destroyed;

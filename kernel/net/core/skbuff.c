@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * skbuff.c - the pools of a CPU and the life of an skb: allocation, clones, the end (FEATURES RX7, TX6).
  *
- * Owns cpu->skb_pool. Metadata and data buffers are carved once, at start, from chunks of pages; taking and giving back
- * is a push or a pop, and only what an owner may read before it writes is initialised. What was freed on a CPU that
+ * Owns cpu->skb_pool. Metadata and data buffers are cut from chunks of pages when they are first needed and never given
+ * back; from then on taking one is a pop, and only what an owner may read before it writes is initialised. What was freed on a CPU that
  * does not own it waits in home_skbs and home_bufs and goes home as one chain per poll. Bytes: skb_data.c.
  */
 #include "net/core/skbuff.h"
@@ -11,10 +11,77 @@
 
 #define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
 #define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff), (size_t)CACHE_LINE)
+#define SKBS_PER_CHUNK (u32)(CHUNK_BYTES / SKB_STRIDE)
 
 _Static_assert(CHUNK_BYTES % SKB_BUF_SIZE == 0, "buffers fill a chunk");
 _Static_assert(SKB_HEADROOM < SKB_BUF_ROOM, "headroom leaves room");
 _Static_assert(sizeof(struct inbox_msg) <= sizeof(((struct sk_buff *)0)->cb), "an skb can be a message");
+
+/* ---- the memory. It is taken in chunks and cut piece by piece, so what was never needed was never touched ---- */
+
+static bool take_chunk(struct skb_pool *pool, struct skb_uncut *u, size_t piece)
+{
+	u8 *p = u->chunks_left ? pages_alloc(SKB_CHUNK_ORDER) : NULL;
+
+	if (!p)
+		return false;
+	mem_poison(p, CHUNK_BYTES);
+	pool->chunks[pool->nr_chunks++] = p;
+	u->chunks_left--;
+	u->at = p;
+	u->end = p + CHUNK_BYTES / piece * piece;
+	return true;
+}
+
+/* The next piece that was never used; NULL: all are out, or the machine has no memory. */
+static void *cut(struct skb_pool *pool, struct skb_uncut *u, size_t piece)
+{
+	void *p = u->at;
+
+	if (p == u->end) {
+		if (!take_chunk(pool, u, piece))
+			return NULL;
+		p = u->at;
+	}
+	u->at += piece;
+	mem_unpoison(p, piece);
+	return p;
+}
+
+static __noinline struct sk_buff *cut_skb(struct net_cpu *cpu)
+{
+	struct sk_buff *skb = cut(cpu->skb_pool, &cpu->skb_pool->uncut_skbs, SKB_STRIDE);
+
+	if (skb)
+		skb->cpu = (u8)cpu->id;
+	else
+		cpu->skb_pool->skb_fail++;
+	return skb;
+}
+
+static __noinline struct skb_buf *cut_buf(struct net_cpu *cpu)
+{
+	struct skb_buf *b = cut(cpu->skb_pool, &cpu->skb_pool->uncut_bufs, SKB_BUF_SIZE);
+
+	if (b)
+		*b = (struct skb_buf){ .cpu = (u16)cpu->id, .dma = dma_addr(b) };
+	else
+		cpu->skb_pool->buf_fail++;
+	return b;
+}
+
+static void pool_free(struct net_cpu *cpu)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+
+	for (u32 i = 0; i < pool->nr_chunks; i++) {
+		mem_unpoison(pool->chunks[i], CHUNK_BYTES);
+		pages_free(pool->chunks[i], SKB_CHUNK_ORDER);
+	}
+	kfree(pool->chunks);
+	kfree(pool);
+	cpu->skb_pool = NULL;
+}
 
 /* ---- free lists. What lies there is poisoned but for the link ---- */
 
@@ -26,16 +93,17 @@ static inline void push_skb(struct skb_pool *pool, struct sk_buff *skb)
 	mem_poison(&skb->prev, sizeof(*skb) - offsetof(struct sk_buff, prev));
 }
 
-static inline struct sk_buff *pop_skb(struct skb_pool *pool)
+static inline struct sk_buff *pop_skb(struct net_cpu *cpu)
 {
+	struct skb_pool *pool = cpu->skb_pool;
 	struct sk_buff *skb = pool->free_skbs;
 
-	if (unlikely(!skb)) {
-		pool->skb_fail++;
+	if (likely(skb)) {
+		mem_unpoison(skb, sizeof(*skb));
+		pool->free_skbs = skb->next;
+	} else if (!(skb = cut_skb(cpu))) {
 		return NULL;
 	}
-	mem_unpoison(skb, sizeof(*skb));
-	pool->free_skbs = skb->next;
 	pool->nr_free_skbs--;
 	return skb;
 }
@@ -48,88 +116,44 @@ static inline void push_buf(struct skb_pool *pool, struct skb_buf *b)
 	mem_poison(b + 1, SKB_BUF_ROOM);
 }
 
-static inline struct skb_buf *pop_buf(struct skb_pool *pool)
+static inline struct skb_buf *pop_buf(struct net_cpu *cpu)
 {
+	struct skb_pool *pool = cpu->skb_pool;
 	struct skb_buf *b = pool->free_bufs;
 
-	if (unlikely(!b)) {
-		pool->buf_fail++;
+	if (likely(b)) {
+		mem_unpoison(b + 1, SKB_BUF_ROOM);
+		pool->free_bufs = b->next_free;
+	} else if (!(b = cut_buf(cpu))) {
 		return NULL;
 	}
-	pool->free_bufs = b->next_free;
 	if (--pool->nr_free_bufs < pool->low_bufs)
 		pool->low_bufs = pool->nr_free_bufs;
 	b->refs = 1;
-	mem_unpoison(b + 1, SKB_BUF_ROOM);
 	return b;
 }
 
 /* ---- pools ---- */
 
-static void *pool_chunk(struct skb_pool *pool)
-{
-	void *p = pages_alloc(SKB_CHUNK_ORDER);
-
-	if (p)
-		pool->chunks[pool->nr_chunks++] = p;
-	return p;
-}
-
-static bool fill_bufs(struct net_cpu *cpu, unsigned chunks)
-{
-	struct skb_pool *pool = cpu->skb_pool;
-
-	while (chunks--) {
-		u8 *p = pool_chunk(pool);
-
-		if (!p)
-			return false;
-		for (size_t off = 0; off < CHUNK_BYTES; off += SKB_BUF_SIZE) {
-			struct skb_buf *b = (struct skb_buf *)(p + off);
-
-			*b = (struct skb_buf){ .cpu = (u16)cpu->id, .dma = dma_addr(b) };
-			push_buf(pool, b);
-			pool->nr_bufs++;
-		}
-	}
-	pool->low_bufs = pool->nr_bufs;
-	return true;
-}
-
-static bool fill_skbs(struct net_cpu *cpu, unsigned chunks)
-{
-	struct skb_pool *pool = cpu->skb_pool;
-
-	while (chunks--) {
-		u8 *p = pool_chunk(pool);
-
-		if (!p)
-			return false;
-		for (size_t off = 0; off + sizeof(struct sk_buff) <= CHUNK_BYTES; off += SKB_STRIDE) {
-			struct sk_buff *skb = (struct sk_buff *)(p + off);
-
-			skb->cpu = (u8)cpu->id;
-			push_skb(pool, skb);
-			pool->nr_skbs++;
-		}
-	}
-	return true;
-}
-
 int skb_pool_init(struct net_cpu *cpu, size_t bytes)
 {
-	unsigned buf_chunks = (unsigned)DIV_ROUND_UP(MAX(bytes, (size_t)1), CHUNK_BYTES);
-	size_t nr_skbs = buf_chunks * (CHUNK_BYTES / SKB_BUF_SIZE) * 3 / 2; /* clones have no buffer of their own */
-	unsigned skb_chunks = (unsigned)DIV_ROUND_UP(nr_skbs, CHUNK_BYTES / SKB_STRIDE);
 	struct skb_pool *pool = kzalloc(sizeof(*pool));
+	u32 buf_chunks, skb_chunks;
 
 	cpu->skb_pool = pool;
 	if (!pool)
 		return -ENOMEM;
+	buf_chunks = (u32)DIV_ROUND_UP(MAX(bytes, (size_t)1), CHUNK_BYTES);
+	pool->nr_bufs = pool->nr_free_bufs = pool->low_bufs = buf_chunks * (u32)(CHUNK_BYTES / SKB_BUF_SIZE);
+	skb_chunks = DIV_ROUND_UP(pool->nr_bufs * 3 / 2, SKBS_PER_CHUNK); /* clones have no buffer of their own */
+	pool->nr_skbs = pool->nr_free_skbs = skb_chunks * SKBS_PER_CHUNK;
+	pool->uncut_bufs.chunks_left = buf_chunks;
+	pool->uncut_skbs.chunks_left = skb_chunks;
 	pool->chunks = kmalloc((buf_chunks + skb_chunks) * sizeof(void *));
-	if (pool->chunks && fill_bufs(cpu, buf_chunks) && fill_skbs(cpu, skb_chunks))
+	if (pool->chunks && take_chunk(pool, &pool->uncut_bufs, SKB_BUF_SIZE) &&
+	    take_chunk(pool, &pool->uncut_skbs, SKB_STRIDE))
 		return 0;
-	skb_pool_destroy(cpu);
+	pool_free(cpu);
 	return -ENOMEM;
 }
 
@@ -142,13 +166,7 @@ void skb_pool_destroy(struct net_cpu *cpu)
 	if (pool->nr_free_skbs != pool->nr_skbs || pool->nr_free_bufs != pool->nr_bufs)
 		log_err("cpu %u: %u skbs and %u buffers are lost", cpu->id, pool->nr_skbs - pool->nr_free_skbs,
 			pool->nr_bufs - pool->nr_free_bufs);
-	for (u32 i = 0; i < pool->nr_chunks; i++) {
-		mem_unpoison(pool->chunks[i], CHUNK_BYTES);
-		pages_free(pool->chunks[i], SKB_CHUNK_ORDER);
-	}
-	kfree(pool->chunks);
-	kfree(pool);
-	cpu->skb_pool = NULL;
+	pool_free(cpu);
 }
 
 /* ---- the way home. The first of a chain is the message ---- */
@@ -237,7 +255,7 @@ static __noinline void buf_leave(struct net_cpu *cpu, struct skb_buf *b)
 
 struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
 {
-	return pop_buf(cpu->skb_pool);
+	return pop_buf(cpu);
 }
 
 static inline void put_buf(struct net_cpu *cpu, struct skb_buf *b)
@@ -291,7 +309,7 @@ struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off
 	struct sk_buff *skb;
 
 	BUG_ON(off > SKB_BUF_ROOM || len > SKB_BUF_ROOM - off);
-	skb = pop_skb(cpu->skb_pool);
+	skb = pop_skb(cpu);
 	if (unlikely(!skb))
 		return NULL;
 	STAT(cpu, SkbAllocs);
@@ -303,7 +321,7 @@ struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off
 
 struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
 {
-	struct skb_buf *b = pop_buf(cpu->skb_pool);
+	struct skb_buf *b = pop_buf(cpu);
 	struct sk_buff *skb;
 
 	if (unlikely(!b))
@@ -375,7 +393,7 @@ struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, uns
 	skb_put(skb, n);
 	for (len -= n; len; len -= n) {
 		n = MIN(len, (unsigned)SKB_BUF_ROOM);
-		b = pop_buf(cpu->skb_pool);
+		b = pop_buf(cpu);
 		if (!b || !skb_add_frag(skb, b, skb_buf_room(b), n)) {
 			if (b)
 				push_buf(cpu->skb_pool, b);
@@ -392,7 +410,7 @@ struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, uns
 
 struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	struct sk_buff *c = pop_skb(cpu->skb_pool);
+	struct sk_buff *c = pop_skb(cpu);
 	u8 home;
 
 	if (unlikely(!c))
@@ -422,7 +440,7 @@ static bool copy_frags(struct net_cpu *cpu, struct sk_buff *dst, const struct sk
 
 	for (; left; left -= n, off += n) {
 		n = MIN(left, (unsigned)SKB_BUF_ROOM);
-		b = pop_buf(cpu->skb_pool);
+		b = pop_buf(cpu);
 		if (!b)
 			return false;
 		if (!skb_add_frag(dst, b, skb_buf_room(b), n)) {

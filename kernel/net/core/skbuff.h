@@ -103,17 +103,23 @@ struct sk_buff_head {
 struct skb_pool {
 	struct sk_buff *free_skbs;
 	struct skb_buf *free_bufs;
-	u32 nr_free_skbs, nr_free_bufs, nr_skbs, nr_bufs, low_bufs; /* low_bufs: fewest free ever seen */
+	u32 nr_free_skbs, nr_free_bufs, nr_skbs, nr_bufs; /* uncut ones are free */
+	u32 low_bufs;           /* fewest free ever seen */
 	u64 skb_fail, buf_fail; /* allocations refused */
 	u64 dropped;            /* skbs that died with a reason; the other frees were consumed */
 	s64 in_transit;         /* freed skbs on the way home, over all CPUs together: left here, less arrived here */
 	u64 away;               /* bit per CPU: something of that CPU's waits here to go home */
 	struct sk_buff *home_skbs[MAX_CPUS];
 	struct skb_buf *home_bufs[MAX_CPUS];
-	void **chunks;          /* the memory itself, SKB_CHUNK_ORDER each */
+	/* The memory: chunks of SKB_CHUNK_ORDER pages, taken as they are first needed, and what of the newest is still uncut. */
+	struct skb_uncut {
+		u8 *at, *end;
+		u32 chunks_left;
+	} uncut_skbs, uncut_bufs;
+	void **chunks;
 	u32 nr_chunks;
 };
-/* Fills the CPU's pool with `bytes` of data buffers and as many skbs as fit them. 0 or -ENOMEM. */
+/* A pool of up to `bytes` of data buffers and as many skbs as fit them, one chunk of each at once. 0 or -ENOMEM. */
 int skb_pool_init(struct net_cpu *cpu, size_t bytes);
 void skb_pool_destroy(struct net_cpu *cpu);
 /* Sends home what was freed here but belongs to other CPUs' pools: once at the end of each poll. */
