@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
- * boot_info.c - memory regions and modules of struct boot_info, for the doors and for the EFI loader.
+ * boot_info.c - memory regions and modules of struct boot_info, for the doors and the EFI loader.
  *
- * Whatever order, overlap or number firmware reports, kmain() gets sorted regions of which the usable ones
- * overlap nothing.
+ * Whatever order, overlap or number firmware reports, kmain() gets sorted regions of which the
+ * usable ones overlap nothing.
  */
 #include "boot.h"
 #include "lib/string.h"
 
 #define PHYS_MAX (1ull << 52) /* bytes; no x86_64 has more address lines */
 
-/* Takes [base, end) out of region i. When that leaves two pieces and the table is full, the larger one stays. */
+/* Takes [base, end) out of region i. When that leaves two pieces and the table is full, the
+ * larger one stays. */
 static void carve(struct boot_info *bi, u32 i, u64 base, u64 end)
 {
 	struct mem_region *r = &bi->regions[i];
@@ -20,7 +21,8 @@ static void carve(struct boot_info *bi, u32 i, u64 base, u64 end)
 	if (end <= r->base || base >= r_end)
 		return;
 	if (below && above && bi->nr_regions < BOOT_MAX_REGIONS) {
-		bi->regions[bi->nr_regions++] = (struct mem_region){ .base = end, .len = above, .type = r->type };
+		bi->regions[bi->nr_regions++] =
+			(struct mem_region){.base = end, .len = above, .type = r->type};
 		above = 0;
 	}
 	if (above > below) {
@@ -50,7 +52,8 @@ void boot_add_region(struct boot_info *bi, u64 base, u64 len, enum mem_type type
 	if (last && last->type == type && last->base + last->len == base)
 		last->len += len;
 	else if (bi->nr_regions < BOOT_MAX_REGIONS)
-		bi->regions[bi->nr_regions++] = (struct mem_region){ .base = base, .len = len, .type = type };
+		bi->regions[bi->nr_regions++] =
+			(struct mem_region){.base = base, .len = len, .type = type};
 	else if (type != MEM_USABLE)
 		carve_usable(bi, base, base + len); /* no room to name it, but nobody may use it */
 }
@@ -58,7 +61,8 @@ void boot_add_region(struct boot_info *bi, u64 base, u64 len, enum mem_type type
 void boot_add_e820(struct boot_info *bi, u64 base, u64 len, u32 e820_type)
 {
 	static const u8 type_of[] = {
-		[1] = MEM_USABLE, [2] = MEM_RESERVED, [3] = MEM_ACPI_RECLAIM, [4] = MEM_ACPI_NVS, [5] = MEM_BAD,
+		[1] = MEM_USABLE,   [2] = MEM_RESERVED, [3] = MEM_ACPI_RECLAIM,
+		[4] = MEM_ACPI_NVS, [5] = MEM_BAD,
 	};
 	bool known = e820_type && e820_type < ARRAY_SIZE(type_of);
 
@@ -72,7 +76,8 @@ void boot_add_module(struct boot_info *bi, u64 base, u64 len, const char *label)
 	const char *name = label;
 	size_t n = 0;
 
-	if (bi->nr_modules == BOOT_MAX_MODULES || !base || !len || len > PHYS_MAX || base > PHYS_MAX - len)
+	if (bi->nr_modules == BOOT_MAX_MODULES || !base || !len || len > PHYS_MAX ||
+	    base > PHYS_MAX - len)
 		return;
 	for (const char *p = label; *p && *p != ' '; p++)
 		if (*p == '/')
@@ -99,7 +104,8 @@ static void sort_by_base(struct boot_info *bi)
 	}
 }
 
-/* Joins neighbours of one type that touch or overlap, and closes the gaps that empty regions left. */
+/* Joins neighbours of one type that touch or overlap, and closes the gaps that empty regions
+ * left. */
 static void join_neighbours(struct boot_info *bi)
 {
 	u32 kept = 0;
@@ -125,7 +131,8 @@ void boot_sort_regions(struct boot_info *bi)
 
 	for (u32 i = 0; i < nr; i++)
 		if (bi->regions[i].type != MEM_USABLE)
-			carve_usable(bi, bi->regions[i].base, bi->regions[i].base + bi->regions[i].len);
+			carve_usable(bi, bi->regions[i].base,
+				     bi->regions[i].base + bi->regions[i].len);
 	sort_by_base(bi);
 	join_neighbours(bi);
 }

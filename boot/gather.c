@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * gather.c - picks the door by its magic and fills the one struct boot_info of this machine.
  *
- * start.S calls boot_gather() before kmain(), on the boot stack and the boot page tables. Owns boot_info; kmain()
- * gets it and keeps it.
+ * start.S calls boot_gather() before kmain(), on the boot stack and the boot page tables. Owns
+ * boot_info; kmain() gets it and keeps it.
  */
 #include "arch/x86_64/paging.h"
 #include "boot.h"
@@ -12,9 +12,9 @@ static const struct {
 	const char *name;
 	void (*gather)(const struct boot_window *w, u64 pa, struct boot_info *bi);
 } doors[] = {
-	{ DOOR_MAGIC_PVH, "pvh", pvh_gather },
-	{ DOOR_MAGIC_MB2, "multiboot2", multiboot2_gather },
-	{ DOOR_MAGIC_EFI, "efi", efi_gather },
+	{DOOR_MAGIC_PVH, "pvh", pvh_gather},
+	{DOOR_MAGIC_MB2, "multiboot2", multiboot2_gather},
+	{DOOR_MAGIC_EFI, "efi", efi_gather},
 };
 
 void boot_gather_from(const struct boot_window *w, u32 magic, u64 pa, struct boot_info *bi)
@@ -37,7 +37,7 @@ static struct boot_info boot_info; /* in .bss: zeroed by whoever loaded us */
 
 struct boot_info *boot_gather(u32 magic, u64 pa)
 {
-	const struct boot_window w = { .base = (const u8 *)DIRECT_MAP_BASE, .size = BOOT_MAPPED };
+	const struct boot_window w = {.base = (const u8 *)DIRECT_MAP_BASE, .size = BOOT_MAPPED};
 
 	boot_gather_from(&w, magic, pa, &boot_info);
 	return &boot_info;

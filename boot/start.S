@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * start.S - the first instructions, for all doors.
  *
- * PVH and multiboot2 enter in 32-bit protected mode without paging, with ebx pointing to their tables; the EFI
- * loader enters in long mode with rdi pointing to its struct efi_handover. All of them load the static page tables
- * below and meet in boot_start, at the high address, which is the root of every boot-time back trace.
+ * PVH and multiboot2 enter in 32-bit protected mode without paging, with ebx pointing to their
+ * tables; the EFI loader enters in long mode with rdi pointing to its struct efi_handover. All of
+ * them load the static page tables below and meet in boot_start, at the high address, which is the
+ * root of every boot-time back trace.
  */
 #include "doors.h"
 
@@ -20,7 +21,8 @@
 #define COM1     0x3f8
 
 	.section .multiboot2, "a"
-/* Multiboot2 3.1: magic, architecture 0 (i386 protected mode), length, checksum; then tags of 8-byte alignment. */
+/* Multiboot2 3.1: magic, architecture 0 (i386 protected mode), length, checksum; then tags of
+ * 8-byte alignment. */
 	.balign 8
 mb2_header:
 	.long MB2_HEADER_MAGIC, 0, mb2_header_end - mb2_header
@@ -172,8 +174,8 @@ boot_gdt_desc_high:
 	.short boot_gdt_end - boot_gdt - 1
 	.quad boot_gdt
 
-/* The boot page tables need no code to fill them. 2 MiB pages, present and writable; the first 4 GiB three times
- * over: at 0 (these first instructions), at DIRECT_MAP_BASE, and their first GiB at KERNEL_BASE. */
+/* The boot page tables need no code to fill them. Pages of 2 MiB, present and writable: the first
+ * 4 GiB at 0 (for these first instructions) and at DIRECT_MAP_BASE, their first GiB at KERNEL_BASE. */
 #define TABLE 0x3  /* present, writable */
 #define LARGE 0x83 /* and a 2 MiB page */
 	.section .data.boot, "aw"

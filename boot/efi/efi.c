@@ -5,7 +5,8 @@
 #include "efi/handover.h"
 #include "lib/string.h"
 
-/* The loader speaks the kernel's own struct; it is still only believed as far as its counts are sane. */
+/* The loader speaks the kernel's own struct; it is still only believed as far as its counts are
+ * sane. */
 void efi_gather(const struct boot_window *w, u64 pa, struct boot_info *bi)
 {
 	const struct efi_handover *h = boot_at(w, pa, sizeof(*h));

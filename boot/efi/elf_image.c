@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT
  * elf_image.c - reads a static x86_64 ELF executable (System V ABI, ELF-64 object file format).
  *
- * Every offset and length is checked against the file, every address against what a kernel may claim.
+ * Every offset and length is checked against the file, every address against what a kernel may
+ * claim.
  */
 #include "efi/elf_image.h"
 #include "lib/string.h"
 
 #define ELF_MAGIC 0x464c457fu /* 0x7f 'E' 'L' 'F' */
-#define ELF_64LE  0x00010102u /* class 64 bit, little-endian, version 1; its top byte, the ABI, is any */
+#define ELF_64LE  0x00010102u /* 64 bit, little-endian, version 1; its top byte, the ABI, is any */
 #define EM_X86_64 62
-#define ET_EXEC   2
-#define PT_LOAD   1
+#define ET_EXEC	  2
+#define PT_LOAD	  1
 
 struct elf64_header {
 	u32 magic, kind;
@@ -59,14 +60,18 @@ static const char *add_segment(struct elf_image *image, const struct elf64_phdr 
 
 	if (ph->offset > len || ph->filesz > len - ph->offset || ph->filesz > ph->memsz)
 		return "a segment is outside the file";
-	if (ph->paddr < ELF_PHYS_MIN || ph->paddr >> 32 || ph->memsz > ELF_SPAN_MAX || hi - lo > ELF_SPAN_MAX)
+	if (ph->paddr < ELF_PHYS_MIN || ph->paddr >> 32 || ph->memsz > ELF_SPAN_MAX ||
+	    hi - lo > ELF_SPAN_MAX)
 		return "a segment's address is out of bounds";
 	if (overlaps_another(image, ph->paddr, ph->memsz))
 		return "two segments overlap";
 	if (image->nr_segments == ELF_MAX_SEGMENTS)
 		return "it has too many segments";
 	image->segments[image->nr_segments++] = (struct elf_segment){
-		.offset = ph->offset, .file_len = ph->filesz, .phys = ph->paddr, .mem_len = ph->memsz,
+		.offset = ph->offset,
+		.file_len = ph->filesz,
+		.phys = ph->paddr,
+		.mem_len = ph->memsz,
 	};
 	image->phys = lo;
 	image->len = hi - lo;
@@ -103,6 +108,7 @@ void elf_place(const void *file, const struct elf_image *image, void *at)
 	for (u32 i = 0; i < image->nr_segments; i++) {
 		const struct elf_segment *s = &image->segments[i];
 
-		memcpy((u8 *)at + (s->phys - image->phys), (const u8 *)file + s->offset, s->file_len);
+		memcpy((u8 *)at + (s->phys - image->phys), (const u8 *)file + s->offset,
+		       s->file_len);
 	}
 }

@@ -8,8 +8,8 @@
 #include "lib/types.h"
 
 #define ELF_MAX_SEGMENTS 8
-#define ELF_PHYS_MIN     0x100000ull        /* bytes; below lies firmware's and the BIOS's */
-#define ELF_SPAN_MAX     (64ull << 20)      /* bytes; kernel.lds asserts it */
+#define ELF_PHYS_MIN	 0x100000ull   /* bytes; below lies firmware's and the BIOS's */
+#define ELF_SPAN_MAX	 (64ull << 20) /* bytes; kernel.lds asserts it */
 
 struct elf_segment {
 	u64 offset, file_len; /* in the file */

@@ -5,16 +5,18 @@
 
 u64 firmware_rsdp(void)
 {
-	static const EFI_GUID wanted[] = { ACPI_20_TABLE_GUID, ACPI_TABLE_GUID };
+	static const EFI_GUID wanted[] = {ACPI_20_TABLE_GUID, ACPI_TABLE_GUID};
 
 	for (size_t w = 0; w < ARRAY_SIZE(wanted); w++)
 		for (UINTN i = 0; i < ST->NumberOfTableEntries; i++)
-			if (!CompareGuid(&ST->ConfigurationTable[i].VendorGuid, (EFI_GUID *)&wanted[w]))
+			if (!CompareGuid(&ST->ConfigurationTable[i].VendorGuid,
+					 (EFI_GUID *)&wanted[w]))
 				return (u64)ST->ConfigurationTable[i].VendorTable;
 	return 0;
 }
 
-static void colours_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info, struct boot_framebuffer *fb)
+static void colours_of(const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *info,
+		       struct boot_framebuffer *fb)
 {
 	switch (info->PixelFormat) {
 	case PixelRedGreenBlueReserved8BitPerColor:
@@ -46,7 +48,8 @@ void firmware_framebuffer(struct boot_framebuffer *fb)
 	EFI_GUID guid = EFI_GRAPHICS_OUTPUT_PROTOCOL_GUID;
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop;
 
-	if (EFI_ERROR(BS->LocateProtocol(&guid, NULL, (void **)&gop)) || !gop->Mode || !gop->Mode->Info)
+	if (EFI_ERROR(BS->LocateProtocol(&guid, NULL, (void **)&gop)) || !gop->Mode ||
+	    !gop->Mode->Info)
 		return;
 	colours_of(gop->Mode->Info, fb);
 	if (!fb->bpp)

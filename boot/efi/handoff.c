@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * handoff.c - from UEFI to the kernel: leaves boot services, lists the memory, moves the image into place, jumps.
+ * handoff.c - from UEFI to the kernel: leaves boot services, lists the memory, moves the image into
+ * place, jumps.
  *
- * The kernel is linked for one physical address, and boot services may live there until they end. So its segments
- * wait elsewhere, and a copy of the trampoline moves them afterwards, under page tables that lie elsewhere too.
+ * The kernel is linked for one physical address, and boot services may live there until they end.
+ * So its segments wait elsewhere, and a copy of the trampoline moves them afterwards, under page
+ * tables that lie elsewhere too.
  */
 #include "efi/loader.h"
 
 #define LEAVE_TRIES 8
-#define MAP_SLACK   (16 * 1024) /* bytes: the map grows by what is allocated after asking for its size */
-#define TABLE_PAGES 6           /* PML4, PDPT, four page directories */
+#define MAP_SLACK   (16 * 1024) /* bytes: the map grows with what is allocated after asking */
+#define TABLE_PAGES 6		/* PML4, PDPT, four page directories */
 
 #define PTE_TABLE 0x3  /* present, writable */
 #define PTE_LARGE 0x83 /* and a 2 MiB page */
 #define CR4_LA57  (1ull << 12)
 
-typedef void (*trampoline_fn)(u64 to, u64 from, u64 len, u64 tables, u64 entry, struct efi_handover *h)
-	__attribute__((sysv_abi, noreturn));
+typedef void (*trampoline_fn)(u64 to, u64 from, u64 len, u64 tables, u64 entry,
+			      struct efi_handover *h) __attribute__((sysv_abi, noreturn));
 
 enum mem_type efi_mem_type(UINT32 type)
 {
@@ -87,7 +89,8 @@ static void list_memory(const struct handoff *h, UINTN size, UINTN each)
 	for (UINTN at = 0; at + each <= size; at += each) {
 		const EFI_MEMORY_DESCRIPTOR *d = (const void *)(h->map + at);
 
-		boot_add_region(bi, d->PhysicalStart, d->NumberOfPages * EFI_PAGE_SIZE, efi_mem_type(d->Type));
+		boot_add_region(bi, d->PhysicalStart, d->NumberOfPages * EFI_PAGE_SIZE,
+				efi_mem_type(d->Type));
 	}
 }
 
@@ -97,10 +100,12 @@ EFI_STATUS handoff_leave(EFI_HANDLE loader, struct handoff *h, const struct elf_
 	UINT32 version;
 	EFI_STATUS status = EFI_UNSUPPORTED;
 
-	/* Four-level tables cannot be loaded while five-level paging is on, nor can that end in long mode. */
+	/* Four-level tables cannot be loaded while five-level paging is on, nor can that end in
+	 * long mode. */
 	if (has_five_levels())
 		return status;
-	/* Boot services may change the map between the two calls; then the key is stale and both are done again. */
+	/* Boot services may change the map between the two calls; then the key is stale and both
+	 * are done again. */
 	for (int tries = 0; tries < LEAVE_TRIES; tries++) {
 		size = h->map_size;
 		status = BS->GetMemoryMap(&size, (void *)h->map, &key, &each, &version);
@@ -112,5 +117,6 @@ EFI_STATUS handoff_leave(EFI_HANDLE loader, struct handoff *h, const struct elf_
 	if (EFI_ERROR(status))
 		return status;
 	list_memory(h, size, each);
-	((trampoline_fn)h->trampoline)(image->phys, h->staging, image->len, h->tables, image->entry, h->handover);
+	((trampoline_fn)h->trampoline)(image->phys, h->staging, image->len, h->tables, image->entry,
+				       h->handover);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * handover.h - what the EFI loader leaves in memory for the kernel: rdi of boot_entry64 points to it.
+ * handover.h - what the EFI loader leaves in memory for the kernel: rdi of boot_entry64 points to
+ * it.
  *
- * Loader and kernel may come from different builds; the size tells them apart when the struct has changed.
+ * Loader and kernel may come from different builds; the size tells them apart when the struct has
+ * changed.
  */
 #pragma once
 
@@ -11,6 +13,6 @@
 
 struct efi_handover {
 	u64 magic;
-	u64 size; /* bytes of this struct */
+	u64 size;	       /* bytes of this struct */
 	struct boot_info info; /* all of it but `door` */
 };

@@ -47,7 +47,8 @@ static EFI_STATUS read_all(EFI_FILE_PROTOCOL *f, struct loaded_file *file)
 	return EFI_SUCCESS;
 }
 
-EFI_STATUS volume_read(EFI_FILE_PROTOCOL *root, CHAR16 *name, struct keep_out out, struct loaded_file *file)
+EFI_STATUS volume_read(EFI_FILE_PROTOCOL *root, CHAR16 *name, struct keep_out out,
+		       struct loaded_file *file)
 {
 	EFI_FILE_PROTOCOL *f;
 	EFI_STATUS status = root->Open(root, &f, name, EFI_FILE_MODE_READ, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * multiboot2.c - the door of GRUB, from BIOS and from UEFI alike.
  *
- * Boot information: Multiboot2 Specification 3.6. A list of tags, each with type and size, 8-byte aligned, in one
- * block whose length stands at its start. A tag that is shorter than its kind or leaves the block is not read.
+ * Boot information: Multiboot2 Specification 3.6. A list of tags, each with type and size, 8-byte
+ * aligned, in one block whose length stands at its start. A tag that is shorter than its kind or
+ * leaves the block is not read.
  */
 #include "boot.h"
 
@@ -71,7 +72,8 @@ static void take_module(const struct mb2_cursor *c)
 	char label[128];
 
 	boot_read(c->w, c->pa, &m, sizeof(m));
-	boot_read_text(c->w, c->pa + sizeof(m), label, MIN((size_t)c->size - sizeof(m) + 1, sizeof(label)));
+	boot_read_text(c->w, c->pa + sizeof(m), label,
+		       MIN((size_t)c->size - sizeof(m) + 1, sizeof(label)));
 	if (m.end > m.start)
 		boot_add_module(c->bi, m.start, m.end - m.start, label);
 }
@@ -98,12 +100,19 @@ static void take_framebuffer(const struct mb2_cursor *c)
 	if (f.type != MB2_FB_RGB)
 		return;
 	c->bi->fb = (struct boot_framebuffer){
-		.base = f.base, .width = f.width, .height = f.height, .pitch = f.pitch, .bpp = f.bpp,
-		.red_pos = f.red_pos, .green_pos = f.green_pos, .blue_pos = f.blue_pos,
+		.base = f.base,
+		.width = f.width,
+		.height = f.height,
+		.pitch = f.pitch,
+		.bpp = f.bpp,
+		.red_pos = f.red_pos,
+		.green_pos = f.green_pos,
+		.blue_pos = f.blue_pos,
 	};
 }
 
-/* The copy in the tag is the only one that UEFI shows us, so its page is kept from the allocator. The newer wins. */
+/* The copy in the tag is the only one that UEFI shows us, so its page is kept from the
+ * allocator. The newer wins. */
 static void take_rsdp(const struct mb2_cursor *c)
 {
 	u64 rsdp = c->pa + sizeof(struct mb2_tag);
@@ -119,12 +128,12 @@ static const struct {
 	u32 type, min_size;
 	void (*take)(const struct mb2_cursor *c);
 } tags[] = {
-	{ MB2_CMDLINE, sizeof(struct mb2_tag), take_cmdline },
-	{ MB2_MODULE, sizeof(struct mb2_module), take_module },
-	{ MB2_MMAP, sizeof(struct mb2_mmap), take_mmap },
-	{ MB2_FRAMEBUFFER, sizeof(struct mb2_framebuffer), take_framebuffer },
-	{ MB2_ACPI_OLD, sizeof(struct mb2_tag) + RSDP_OLD_LEN, take_rsdp },
-	{ MB2_ACPI_NEW, sizeof(struct mb2_tag) + RSDP_NEW_LEN, take_rsdp },
+	{MB2_CMDLINE, sizeof(struct mb2_tag), take_cmdline},
+	{MB2_MODULE, sizeof(struct mb2_module), take_module},
+	{MB2_MMAP, sizeof(struct mb2_mmap), take_mmap},
+	{MB2_FRAMEBUFFER, sizeof(struct mb2_framebuffer), take_framebuffer},
+	{MB2_ACPI_OLD, sizeof(struct mb2_tag) + RSDP_OLD_LEN, take_rsdp},
+	{MB2_ACPI_NEW, sizeof(struct mb2_tag) + RSDP_NEW_LEN, take_rsdp},
 };
 
 static void take_tag(const struct mb2_cursor *c, u32 type)
@@ -136,11 +145,12 @@ static void take_tag(const struct mb2_cursor *c, u32 type)
 
 void multiboot2_gather(const struct boot_window *w, u64 pa, struct boot_info *bi)
 {
-	struct mb2_cursor c = { .w = w, .bi = bi, .pa = pa + 8 };
+	struct mb2_cursor c = {.w = w, .bi = bi, .pa = pa + 8};
 	struct mb2_tag tag;
 	u32 total;
 
-	if (!boot_read(w, pa, &total, sizeof(total)) || total > MB2_INFO_MAX || !boot_at(w, pa, total))
+	if (!boot_read(w, pa, &total, sizeof(total)) || total > MB2_INFO_MAX ||
+	    !boot_at(w, pa, total))
 		return;
 	while (c.pa + sizeof(tag) <= pa + total && boot_read(w, c.pa, &tag, sizeof(tag))) {
 		if (tag.type == MB2_END || tag.size < sizeof(tag) || tag.size > pa + total - c.pa)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * pvh.c - the door of `qemu -kernel` and of other monitors that boot a PVH guest.
  *
- * Layouts: xen/include/public/arch-x86/hvm/start_info.h. Version 0 has no memory map (nobody who boots us
- * leaves it out); later versions only append, so anything from 1 on is read as 1.
+ * Layouts: xen/include/public/arch-x86/hvm/start_info.h. Version 0 has no memory map (nobody who
+ * boots us leaves it out); later versions only append, so anything from 1 on is read as 1.
  */
 #include "boot.h"
 
@@ -25,7 +25,8 @@ struct hvm_memmap_table_entry {
 	u32 type, reserved; /* e820's types */
 };
 
-static void gather_memory(const struct boot_window *w, const struct hvm_start_info *si, struct boot_info *bi)
+static void gather_memory(const struct boot_window *w, const struct hvm_start_info *si,
+			  struct boot_info *bi)
 {
 	struct hvm_memmap_table_entry e;
 	u32 nr = MIN(si->memmap_entries, (u32)PVH_MAX_ENTRIES);
@@ -35,7 +36,8 @@ static void gather_memory(const struct boot_window *w, const struct hvm_start_in
 			boot_add_e820(bi, e.addr, e.size, e.type);
 }
 
-static void gather_modules(const struct boot_window *w, const struct hvm_start_info *si, struct boot_info *bi)
+static void gather_modules(const struct boot_window *w, const struct hvm_start_info *si,
+			   struct boot_info *bi)
 {
 	struct hvm_modlist_entry e;
 	char label[128];

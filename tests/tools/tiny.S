@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * tiny.S - the smallest PVH guest, for the runner's tests: prints its command line, then obeys its first letter.
+ * tiny.S - the smallest PVH guest, for the runner's tests: prints its command line, then obeys its
+ * first letter.
  *
- * c: clean end. p: ends as a panic does. r: triple fault. Anything else: echoes the serial line for ever.
+ * c: clean end. p: ends as a panic does. r: triple fault. Anything else: echoes the serial line.
  */
 	.section .note.Xen, "a", @note
 	.balign 4

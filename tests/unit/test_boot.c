@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * test_boot.c - the doors' parsers: boot_info from honest tables, and nothing believed of broken ones.
+ * test_boot.c - the doors' parsers: boot_info from honest tables, and nothing believed of broken
+ * ones.
  *
- * Physical memory is an array here. It is allocated to the byte, so that a read past its end is a report.
+ * Physical memory is an array here. It is allocated to the byte, so that a read past its end is a
+ * report.
  */
 #include "boot.h"
 
@@ -19,7 +21,7 @@ static u8 *ram;
 
 static struct boot_window window(void)
 {
-	return (struct boot_window){ .base = ram, .size = RAM };
+	return (struct boot_window){.base = ram, .size = RAM};
 }
 
 static void power_on(void)
@@ -29,8 +31,14 @@ static void power_on(void)
 	memset(&bi, 0, sizeof(bi));
 }
 
-static void put32(u64 at, u32 v) { memcpy(ram + at, &v, sizeof(v)); }
-static void put64(u64 at, u64 v) { memcpy(ram + at, &v, sizeof(v)); }
+static void put32(u64 at, u32 v)
+{
+	memcpy(ram + at, &v, sizeof(v));
+}
+static void put64(u64 at, u64 v)
+{
+	memcpy(ram + at, &v, sizeof(v));
+}
 
 static void gather(u32 magic, u64 pa)
 {
@@ -56,7 +64,8 @@ static bool is_sane(void)
 	    !memchr(bi.cmdline, 0, sizeof(bi.cmdline)))
 		return false;
 	for (u32 i = 0; i < bi.nr_modules; i++)
-		if (!bi.modules[i].len || !memchr(bi.modules[i].name, 0, sizeof(bi.modules[i].name)))
+		if (!bi.modules[i].len ||
+		    !memchr(bi.modules[i].name, 0, sizeof(bi.modules[i].name)))
 			return false;
 	for (u32 i = 0; i < bi.nr_regions; i++) {
 		const struct mem_region *r = &bi.regions[i];
@@ -64,7 +73,8 @@ static bool is_sane(void)
 		if (!r->len || r->base + r->len < r->base || (i && r->base < r[-1].base))
 			return false;
 		for (u32 j = 0; j < bi.nr_regions; j++)
-			if (r->type == MEM_USABLE && j != i && bi.regions[j].base < r->base + r->len &&
+			if (r->type == MEM_USABLE && j != i &&
+			    bi.regions[j].base < r->base + r->len &&
 			    r->base < bi.regions[j].base + bi.regions[j].len)
 				return false;
 	}
@@ -72,7 +82,10 @@ static bool is_sane(void)
 }
 
 /* ---------------------------------------------------------------- regions */
-static void add(u64 base, u64 len, u32 type) { boot_add_region(&bi, base, len, type); }
+static void add(u64 base, u64 len, u32 type)
+{
+	boot_add_region(&bi, base, len, type);
+}
 
 TEST(regions_are_sorted_and_neighbours_are_joined)
 {
@@ -139,7 +152,8 @@ TEST(reserved_memory_that_finds_no_row_is_still_not_usable)
 	power_on();
 	for (u64 i = 0; i < BOOT_MAX_REGIONS; i++)
 		add(i << 20, 0x10000, MEM_USABLE);
-	add(0x4000, 0x1000, MEM_RESERVED); /* inside the first: no room for its upper part and a row of its own */
+	add(0x4000, 0x1000,
+	    MEM_RESERVED); /* inside the first: no room for its upper part and a row of its own */
 	boot_sort_regions(&bi);
 	CHECK(is_sane());
 	CHECK_EQ(bi.nr_regions, BOOT_MAX_REGIONS);
@@ -148,9 +162,12 @@ TEST(reserved_memory_that_finds_no_row_is_still_not_usable)
 
 TEST(unknown_e820_types_are_reserved)
 {
-	static const struct { u32 e820, type; } rows[] = {
-		{ 1, MEM_USABLE }, { 2, MEM_RESERVED }, { 3, MEM_ACPI_RECLAIM }, { 4, MEM_ACPI_NVS }, { 5, MEM_BAD },
-		{ 0, MEM_RESERVED }, { 6, MEM_RESERVED }, { 7, MEM_RESERVED }, { ~0u, MEM_RESERVED },
+	static const struct {
+		u32 e820, type;
+	} rows[] = {
+		{1, MEM_USABLE},   {2, MEM_RESERVED}, {3, MEM_ACPI_RECLAIM},
+		{4, MEM_ACPI_NVS}, {5, MEM_BAD},      {0, MEM_RESERVED},
+		{6, MEM_RESERVED}, {7, MEM_RESERVED}, {~0u, MEM_RESERVED},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -168,7 +185,8 @@ TEST(a_module_is_named_by_the_end_of_its_path)
 	boot_add_module(&bi, 0x1000, 1, "site.tar");
 	boot_add_module(&bi, 0x1000, 1, "");
 	boot_add_module(&bi, 0x1000, 1, "dir/");
-	boot_add_module(&bi, 0x1000, 1, "a-name-of-more-than-forty-seven-characters-is-cut-at-the-end");
+	boot_add_module(&bi, 0x1000, 1,
+			"a-name-of-more-than-forty-seven-characters-is-cut-at-the-end");
 	CHECK_EQ(bi.nr_modules, 5);
 	CHECK_STR(bi.modules[0].name, "site.tar");
 	CHECK_STR(bi.modules[1].name, "site.tar");
@@ -197,13 +215,13 @@ static void pvh_tables(void)
 {
 	power_on();
 	put32(PVH_INFO, DOOR_MAGIC_PVH);
-	put32(PVH_INFO + 4, 1);            /* version */
-	put32(PVH_INFO + 12, 1);           /* modules */
+	put32(PVH_INFO + 4, 1);	 /* version */
+	put32(PVH_INFO + 12, 1); /* modules */
 	put64(PVH_INFO + 16, PVH_MODS);
 	put64(PVH_INFO + 24, PVH_TEXT);
-	put64(PVH_INFO + 32, 0xf59d0);     /* RSDP */
+	put64(PVH_INFO + 32, 0xf59d0); /* RSDP */
 	put64(PVH_INFO + 40, PVH_MAP);
-	put32(PVH_INFO + 48, 2);           /* entries */
+	put32(PVH_INFO + 48, 2); /* entries */
 	put64(PVH_MODS, 0x3000000);
 	put64(PVH_MODS + 8, 12345);
 	put64(PVH_MODS + 16, PVH_TEXT + 0x80);
@@ -254,7 +272,7 @@ TEST(pvh_version_0_has_no_memory_map)
 
 TEST(pvh_tables_outside_memory_are_not_followed)
 {
-	static const u64 nowhere[] = { 1, RAM - 1, RAM, 1ull << 40, UINT64_MAX, UINT64_MAX - 30 };
+	static const u64 nowhere[] = {1, RAM - 1, RAM, 1ull << 40, UINT64_MAX, UINT64_MAX - 30};
 
 	for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
 		pvh_tables();
@@ -315,10 +333,11 @@ static void mb2_begin(void)
 
 static void mb2_tables(void)
 {
-	static const char module[] = "\0\0\0\1\0\0\1\1/boot/site.tar"; /* 0x01000000 .. 0x01010000 */
-	u32 map[2 + 6] = { 24, 0, 0x100000, 0, 0x3f00000, 0, 1, 0 };
-	u8 fb[24] = { [3] = 0xfd, [9] = 16, [12] = 0, [13] = 4, [17] = 3, [20] = 32, [21] = 1 };
-	u8 fb_colours[6] = { 16, 8, 8, 8, 0, 8 };
+	static const char module[] =
+		"\0\0\0\1\0\0\1\1/boot/site.tar"; /* 0x01000000 .. 0x01010000 */
+	u32 map[2 + 6] = {24, 0, 0x100000, 0, 0x3f00000, 0, 1, 0};
+	u8 fb[24] = {[3] = 0xfd, [9] = 16, [12] = 0, [13] = 4, [17] = 3, [20] = 32, [21] = 1};
+	u8 fb_colours[6] = {16, 8, 8, 8, 0, 8};
 	u8 fb_tag[sizeof(fb) + sizeof(fb_colours)];
 	u8 rsdp[36] = "RSD PTR ";
 
@@ -377,7 +396,7 @@ TEST(multiboot2_an_older_rsdp_does_not_replace_a_newer)
 
 TEST(multiboot2_tags_shorter_than_their_kind_are_ignored)
 {
-	static const u32 kinds[] = { 3, 6, 8, 14, 15 };
+	static const u32 kinds[] = {3, 6, 8, 14, 15};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		mb2_begin();
@@ -424,8 +443,8 @@ TEST(multiboot2_a_text_ends_with_its_tag)
 
 TEST(multiboot2_map_entries_may_be_larger_than_known_but_not_smaller)
 {
-	u32 large[2 + 16] = { 32, 0, 0x100000, 0, 0x1000, 0, 1, 0, 0, 0, 0x200000, 0, 0x1000, 0, 1 };
-	u32 small[2 + 6] = { 8, 0, 0x100000, 0, 0x1000, 0, 1, 0 };
+	u32 large[2 + 16] = {32, 0, 0x100000, 0, 0x1000, 0, 1, 0, 0, 0, 0x200000, 0, 0x1000, 0, 1};
+	u32 small[2 + 6] = {8, 0, 0x100000, 0, 0x1000, 0, 1, 0};
 
 	mb2_begin();
 	mb2_tag(6, large, sizeof(large));
@@ -444,7 +463,7 @@ TEST(multiboot2_map_entries_may_be_larger_than_known_but_not_smaller)
 
 TEST(multiboot2_a_text_screen_is_no_framebuffer)
 {
-	u8 fb[24] = { [1] = 0x80, [2] = 0xb, [8] = 160, [12] = 80, [16] = 25, [20] = 16, [21] = 2 };
+	u8 fb[24] = {[1] = 0x80, [2] = 0xb, [8] = 160, [12] = 80, [16] = 25, [20] = 16, [21] = 2};
 
 	mb2_begin();
 	mb2_tag(8, fb, sizeof(fb));
@@ -480,7 +499,7 @@ TEST(tables_cut_at_every_byte_are_safe)
 		mb2_tables();
 		whole = ram;
 		ram = NULL;
-		w = (struct boot_window){ .base = malloc(cut ?: 1), .size = cut };
+		w = (struct boot_window){.base = malloc(cut ?: 1), .size = cut};
 		memcpy((u8 *)w.base, whole, cut);
 		memset(&bi, 0, sizeof(bi));
 		boot_gather_from(&w, DOOR_MAGIC_MB2, MB2_INFO, &bi);
@@ -493,7 +512,7 @@ TEST(tables_cut_at_every_byte_are_safe)
 
 TEST(tables_with_any_bytes_changed_are_safe)
 {
-	struct test_rng rng = { 42 };
+	struct test_rng rng = {42};
 
 	for (int i = 0; i < 20000; i++) {
 		u32 magic = i & 1 ? DOOR_MAGIC_PVH : DOOR_MAGIC_MB2;
@@ -503,7 +522,8 @@ TEST(tables_with_any_bytes_changed_are_safe)
 		else
 			mb2_tables();
 		for (u32 n = 1 + rng_below(&rng, 8); n; n--)
-			ram[0x100 + rng_below(&rng, 0x380)] = (u8)(rng_below(&rng, 4) ? rng_next(&rng) : 0xff);
+			ram[0x100 + rng_below(&rng, 0x380)] =
+				(u8)(rng_below(&rng, 4) ? rng_next(&rng) : 0xff);
 		gather(magic, MB2_INFO);
 		if (!CHECK(is_sane()))
 			return;
@@ -559,7 +579,10 @@ TEST(efi_counts_beyond_the_tables_are_cut)
 /* ---------------------------------------------------------------- the kernel's ELF file */
 enum { ELF_LEN = 0x1200 };
 
-static void put16(u64 at, u16 v) { memcpy(ram + at, &v, sizeof(v)); }
+static void put16(u64 at, u16 v)
+{
+	memcpy(ram + at, &v, sizeof(v));
+}
 
 static void elf_segment(u32 i, u64 offset, u64 vaddr, u64 paddr, u64 filesz, u64 memsz)
 {
@@ -631,12 +654,16 @@ TEST(broken_elf_files_are_refused_by_name)
 	REFUSED("its program headers are outside the file", put16(56, 0xffff));
 	REFUSED("its program headers are outside the file", put16(54, 32));
 	REFUSED("a segment is outside the file", elf_segment(1, 0x1101, 0, 0x201000, 0x100, 0x100));
-	REFUSED("a segment is outside the file", elf_segment(1, UINT64_MAX, 0, 0x201000, 0x100, 0x100));
+	REFUSED("a segment is outside the file",
+		elf_segment(1, UINT64_MAX, 0, 0x201000, 0x100, 0x100));
 	REFUSED("a segment is outside the file", elf_segment(1, 0x1100, 0, 0x201000, 0x100, 0xff));
 	REFUSED("a segment's address is out of bounds", elf_segment(1, 0x1100, 0, 0x1000, 1, 1));
-	REFUSED("a segment's address is out of bounds", elf_segment(1, 0x1100, 0, UINT64_MAX, 1, 1));
-	REFUSED("a segment's address is out of bounds", elf_segment(1, 0x1100, 0, 0x201000, 1, UINT64_MAX));
-	REFUSED("a segment's address is out of bounds", elf_segment(1, 0x1100, 0, 0x40000000, 1, 1));
+	REFUSED("a segment's address is out of bounds",
+		elf_segment(1, 0x1100, 0, UINT64_MAX, 1, 1));
+	REFUSED("a segment's address is out of bounds",
+		elf_segment(1, 0x1100, 0, 0x201000, 1, UINT64_MAX));
+	REFUSED("a segment's address is out of bounds",
+		elf_segment(1, 0x1100, 0, 0x40000000, 1, 1));
 	REFUSED("two segments overlap", elf_segment(1, 0x1100, 0, 0x2000ff, 1, 1));
 	REFUSED("its entry is in no segment", put64(24, 0x200000));
 }
@@ -657,7 +684,7 @@ TEST(an_elf_file_cut_anywhere_is_refused)
 
 TEST(an_elf_file_with_any_bytes_changed_is_laid_out_inside_its_bounds)
 {
-	struct test_rng rng = { 7 };
+	struct test_rng rng = {7};
 
 	for (int i = 0; i < 20000; i++) {
 		struct elf_image image;
