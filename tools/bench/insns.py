@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Reads what tools/bench/insncount.c counts in a running guest, and says which functions the instructions were in."""
 import bisect
+import os
 import struct
 import subprocess
 
@@ -8,9 +9,9 @@ MAX_VCPUS, HEADER, TOTAL, BLOCK = 16, 64, 64, 24
 
 
 class Counts:
-    """One reading; the difference of two is what the guest executed between them."""
+    """One reading; the difference of two is what the guest executed between them. Without a path: all zero."""
 
-    def __init__(self, path):
+    def __init__(self, path=os.devnull):
         with open(path, "rb") as f:
             head = f.read(HEADER + MAX_VCPUS * TOTAL)
             nr_blocks = struct.unpack_from("<Q", head)[0] if head else 0
@@ -42,13 +43,13 @@ class Symbols:
 
     def __init__(self, path):
         out = subprocess.run(["nm", "--defined-only", path], check=True, capture_output=True, text=True).stdout
-        rows = sorted((int(a, 16), name) for a, kind, name in (line.split() for line in out.splitlines())
-                      if kind in "tTwW")
+        lines = [words for words in (line.split() for line in out.splitlines()) if len(words) == 3]
+        rows = sorted((int(a, 16), name) for a, kind, name in lines if kind in "tTwW")
         self.addresses, self.names = [r[0] for r in rows], [r[1] for r in rows]
 
     def name(self, address):
         i = bisect.bisect(self.addresses, address) - 1
-        return self.names[i] if i >= 0 else "?"
+        return self.names[i] if i >= 0 else "(firmware)"
 
 
 def profile(symbols, after, before, operations, rows=40):

@@ -87,28 +87,37 @@ def module_files(tree, name, found):
     found.setdefault("/modules/%s.ko" % name, data)
 
 
-def build(folder, site):
-    """Makes vmlinux and initramfs in `folder`, with the files of `site` as nginx's root."""
+def build(folder, sites):
+    """Makes vmlinux, and an initramfs for each of `sites` (name -> folder with the files of nginx's root), in `folder`.
+    The kernel's path, and name -> path of the initramfs."""
     os.makedirs(folder, exist_ok=True)
-    kernel, initramfs = os.path.join(folder, "vmlinux"), os.path.join(folder, "initramfs")
+    kernel = os.path.join(folder, "vmlinux")
     tree = fetch_kernel(folder)
     if not os.path.exists(kernel):
         with open(kernel + ".new", "wb") as f:
             f.write(unpack_bzimage(read(glob.glob(tree + "/boot/vmlinuz-*")[0])))
         os.rename(kernel + ".new", kernel)
     run("gcc", "-O2", "-static", "-pthread", "-s", "-o", folder + "/peer", HERE + "/peer/peer.c")
+    made = {}
+    for name, site in sites.items():
+        made[name] = os.path.join(folder, "initramfs-" + name)
+        pack(made[name], tree, folder + "/peer", site)
+    return kernel, made
+
+
+def pack(path, tree, peer, site):
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     a = Archive()
-    for path in ("dev", "proc", "sys", "run", "var/log/nginx", "var/lib/nginx"):
-        a.file(path + "/.here", b"")
+    for name in ("dev", "proc", "sys", "run", "var/log/nginx", "var/lib/nginx", "usr/share/nginx"):
+        a.file(name + "/.here", b"")
     a.entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
     a.entry("dev/null", stat.S_IFCHR | 0o666, device=(1, 3))
-    a.file("init", read(folder + "/peer"), 0o755)
-    a.file("bin/nginx", read(shutil.which("nginx", path="/usr/sbin:/usr/bin")), 0o755)
-    for library in re.findall(r"(/\S+) \(0x", run("ldd", shutil.which("nginx", path="/usr/sbin:/usr/bin"))):
+    a.file("init", read(peer), 0o755)
+    a.file("bin/nginx", read(nginx), 0o755)
+    for library in re.findall(r"(/\S+) \(0x", run("ldd", nginx)):
         a.file(library, read(library), 0o755)
     a.file("etc/passwd", b"root:x:0:0::/:\nnobody:x:65534:65534::/:\n")
     a.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
-    a.file("usr/share/nginx/.here", b"")
     a.file("etc/nginx/nginx.conf", read(HERE + "/peer/nginx.conf"))
     for name in os.listdir(site):
         a.file("www/" + name, read(os.path.join(site, name)))
@@ -116,18 +125,17 @@ def build(folder, site):
         found = {}
         for module in modules:
             module_files(tree, module, found)
-        for path, data in found.items():
-            a.file(path, data)
+        for name, data in found.items():
+            a.file(name, data)
         a.file("modules/" + nic, "\n".join(found).encode())
-    a.finish(initramfs)
-    return kernel, initramfs
+    a.finish(path)
 
 
-def command(kernel, initramfs, nic, cpus, mem):
+def command(kernel, initramfs, nic, cpus, mem, netdev, mac):
     """QEMU's command line for the peer; -cpu without ERMS, since rep movsb costs TCG one instruction per byte."""
     device = {"virtio-net": "virtio-net-pci", "e1000": "e1000"}[nic]
     return ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm",
             "-m", str(mem), "-smp", "1,maxcpus=2" if cpus == 1 else str(cpus), "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs,
             "-append", "%s console=ttyS0 peer.nic=%s" % (KERNEL_OPTIONS, nic),
-            "-netdev", "user,id=net0", "-device", "%s,netdev=net0,mac=52:54:00:12:34:56" % device]
+            "-netdev", netdev + ",id=n0", "-device", "%s,netdev=n0,romfile=,mac=%s" % (device, mac)]
