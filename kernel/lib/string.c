@@ -181,6 +181,11 @@ int memcmp(const void *a, const void *b, size_t n)
 		y -= 8 - n;
 		return word_order(*(const word *)x, *(const word *)y);
 	}
+	if (n >= 4) {
+		if (*(const half *)x != *(const half *)y)
+			return word_order(*(const half *)x, *(const half *)y);
+		return word_order(*(const half *)(x + n - 4), *(const half *)(y + n - 4));
+	}
 	for (; n; n--, x++, y++)
 		if (*x != *y)
 			return *x - *y;

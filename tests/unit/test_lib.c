@@ -111,12 +111,20 @@ TEST(memcmp_finds_the_first_difference_wherever_it_is)
 {
 	u8 a[40] = { 0 }, b[40] = { 0 };
 
-	for (size_t i = 0; i < sizeof(a); i++) {
-		b[i] = 200;
-		CHECK(k_memcmp(a, b, sizeof(a)) < 0);
-		CHECK(k_memcmp(b, a, sizeof(a)) > 0);
-		CHECK_EQ(k_memcmp(a, b, i), 0);
-		b[i] = 0;
+	for (size_t len = 1; len <= sizeof(a); len++) {
+		for (size_t i = 0; i < len; i++) {
+			memset(b + i, 200, sizeof(b) - i);
+			if (i + 1 < len) {
+				b[i + 1] = 1; /* what follows the first difference does not matter */
+				a[i + 1] = 255;
+			}
+			CHECK(k_memcmp(a, b, len) < 0);
+			CHECK(k_memcmp(b, a, len) > 0);
+			CHECK_EQ(k_memcmp(a, b, i), 0);
+			memset(a, 0, sizeof(a));
+			memset(b, 0, sizeof(b));
+		}
+		CHECK_EQ(k_memcmp(a, b, len), 0);
 	}
 }
 
