@@ -27,7 +27,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug events)
-CONSOLE := cmd_ip cmd_ss cmd_stat cmd_sys console line table
+CONSOLE := cmd_ip cmd_ping cmd_ss cmd_stat cmd_sys console line serial table
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
@@ -35,7 +35,7 @@ ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc 
 DRIVERS := pci/pci pci/enumerate pci/drivers \
            virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_pci virtio-net/virtqueue \
            e1000/e1000 e1000/e1000_io
-MACHINE := main core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
+MACHINE := main tty core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh

@@ -29,6 +29,7 @@
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
 #include "net/net.h"
+#include "tty.h"
 
 #define BASE_TICK_NS     (10 * NSEC_PER_MSEC)  /* a running fiber may arm timers that no deadline knows of yet */
 #define SOFTIRQ_RETRY_NS (100 * NSEC_PER_USEC) /* work that softirq left is tried again so soon, even if base spins */
@@ -274,6 +275,11 @@ static void boot_app(const struct boot_info *bi)
 		log_err("app: could not be started: %s", errno_text(err));
 }
 
+static void boot_tty(const struct boot_info *bi)
+{
+	tty_start(net->cpus[0]);
+}
+
 static void boot_crash(const struct boot_info *bi)
 {
 	char kind[32];
@@ -296,7 +302,7 @@ static void boot_release(const struct boot_info *bi)
 
 static void (*const boot_order[])(const struct boot_info *bi) = {
 	boot_console, boot_cpu,	   boot_memory,	  boot_interrupts, boot_clock, boot_random, boot_cpus,
-	boot_net,     boot_devices, boot_tunables, boot_config,	   boot_app,   boot_crash,  boot_release,
+	boot_net,     boot_devices, boot_tunables, boot_config,	   boot_app,   boot_tty, boot_crash,  boot_release,
 };
 
 /* Called by boot/start.S on the boot stack, which stays the first CPU's. It draws the canary: none may guard itself. */

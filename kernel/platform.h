@@ -52,6 +52,11 @@ void log_printf(enum log_level level, const char *fmt, ...) __printf_(2, 3);
 #define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
 
+#define LOG_LINE 256 /* bytes of a line, longer ones are cut */
+/* Copies the line at *pos (a position in the stream of all text ever logged) and advances *pos behind it; a *pos that is
+ * overwritten moves to the oldest line. Returns its length without the newline, 0 at the end. */
+size_t log_read(u64 *pos, char line[LOG_LINE]);
+
 _Noreturn void panic(const char *fmt, ...) __printf_(1, 2);
 _Noreturn void bug_at(const char *file, int line, const char *what);
 

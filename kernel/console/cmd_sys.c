@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * cmd_sys.c - the machine and its tunables: sysctl, slab, balance.
+ * cmd_sys.c - the machine and its tunables: sysctl, slab, balance, dmesg, poweroff, reboot.
  */
 #include "console/commands.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/skbuff.h"
+#include "platform.h"
 
 static int print_sysctl(struct console_call *c, const char *name)
 {
@@ -113,4 +114,40 @@ int cmd_balance(struct console_call *c)
 	out_printf(c->out, "backlog %llu, buffers outside the pools %llu\n%s\n", (unsigned long long)b.backlog,
 		   (unsigned long long)b.bufs_alive, ok ? "balanced" : "NOT BALANCED");
 	return 0;
+}
+
+/* A line in the ring begins with its level: "<6>[    0.000000] text". */
+int cmd_dmesg(struct console_call *c)
+{
+	char line[LOG_LINE];
+	u64 pos = 0;
+
+	if (c->argc > 1)
+		return console_usage(c, c->argv[1]);
+	while (log_read(&pos, line))
+		out_printf(c->out, "%s\n", line[0] == '<' && line[1] && line[2] == '>' ? line + 3 : line);
+	return 0;
+}
+
+static int machine_ends(struct console_call *c, void (*end)(void))
+{
+	if (c->argc > 1)
+		return console_usage(c, c->argv[1]);
+	if (!c->may_change) {
+		out_printf(c->out, "%s: not from this door\n", c->argv[0]);
+		return -EPERM;
+	}
+	end();
+	out_printf(c->out, "%s: this machine does not know how\n", c->argv[0]);
+	return -ENOSYS;
+}
+
+int cmd_poweroff(struct console_call *c)
+{
+	return machine_ends(c, platform_poweroff);
+}
+
+int cmd_reboot(struct console_call *c)
+{
+	return machine_ends(c, platform_reboot);
 }

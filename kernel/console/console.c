@@ -91,5 +91,9 @@ int console_run(struct console_call *c, char *line)
 		out_printf(c->out, "%s: no such command; 'help' lists them\n", argv[0]);
 		return -ENOENT;
 	}
+	if (cmd->waits && !c->may_wait) {
+		out_printf(c->out, "%s: takes its time, and works on the serial console only\n", argv[0]);
+		return -EOPNOTSUPP;
+	}
 	return cmd->run(c);
 }

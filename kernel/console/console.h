@@ -21,6 +21,7 @@ struct console_call {
 	int argc;
 	char **argv;
 	bool may_change; /* the door lets this caller change things (serial line, or the token was given) */
+	bool may_wait;   /* the caller is a fiber of its own, so the command may sleep */
 	bool stop;       /* set by the door when the caller went away or pressed Ctrl-C: long commands look at it */
 };
 
@@ -29,6 +30,7 @@ struct console_cmd {
 	const char *usage; /* what follows the name */
 	const char *help;  /* one line */
 	int (*run)(struct console_call *c); /* 0, or a negative errno after it printed why */
+	bool waits; /* sleeps: only where the door has a fiber for it */
 };
 extern const struct console_cmd console_cmds[]; /* ends with a row without a name; in console/table.c */
 

@@ -128,11 +128,11 @@ static void complete(struct line_editor *l)
 		insert(l, ' ');
 	if (matches < 2 || l->len < common)
 		return;
-	put(l, "\r\n");
+	put(l, "\n");
 	for (cmd = console_cmds; cmd->name; cmd++)
 		if (!strncmp(cmd->name, l->buf, l->len))
 			out_printf(l->out, "%s  ", cmd->name);
-	put(l, "\r\n");
+	put(l, "\n");
 	redraw_line(l);
 }
 
@@ -209,12 +209,12 @@ enum line_event line_byte(struct line_editor *l, u8 byte)
 	}
 	if (byte == '\r' || byte == '\n') {
 		l->buf[l->len] = '\0';
-		put(l, "\r\n");
+		put(l, "\n");
 		remember(l);
 		return LINE_READY;
 	}
 	if (byte == CTRL('C')) {
-		put(l, "^C\r\n");
+		put(l, "^C\n");
 		return LINE_INTERRUPT;
 	}
 	if (byte < 0x20 || byte == 0x7f)

@@ -5,10 +5,10 @@
 #include "lib/errno.h"
 
 const struct console_cmd console_cmds[] = {
-#define X(ident, name, usage, help) { name, usage, help, cmd_##ident },
+#define X(ident, name, waits, usage, help) { name, usage, help, cmd_##ident, waits },
 	CONSOLE_COMMANDS(X)
 #undef X
-	{ NULL, NULL, NULL, NULL },
+	{ NULL, NULL, NULL, NULL, false },
 };
 
 int cmd_help(struct console_call *c)

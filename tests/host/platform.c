@@ -131,6 +131,12 @@ u64 clock_ns(void)
 	return host_clock += host_clock_step;
 }
 
+/* What was logged goes to stderr and is not kept. */
+size_t log_read(u64 *pos, char line[LOG_LINE])
+{
+	return 0;
+}
+
 void log_printf(enum log_level level, const char *fmt, ...)
 {
 	va_list ap;

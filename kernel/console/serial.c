@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ * serial.c - the serial door to the operator's commands. Owns one fiber, its line editor and the bytes typed ahead.
+ *
+ * Whoever has the serial line has the machine: commands that change things are allowed here.
+ */
+#include "console/serial.h"
+#include "console/line.h"
+#include "lib/string.h"
+#include "platform.h"
+
+#define TYPED_AHEAD 256u /* bytes; a power of two */
+#define CTRL_C      3
+
+struct console_serial {
+	struct net_cpu *cpu;
+	struct fiber *fiber;
+	void (*write)(const char *text, size_t len);
+	struct console_out out;
+	struct console_call call; /* of the running command */
+	struct line_editor line;
+	u8 typed[TYPED_AHEAD];
+	u32 head, tail; /* both only with softirq held off */
+};
+
+static void serial_write(struct console_out *out, const char *text, size_t len)
+{
+	container_of(out, struct console_serial, out)->write(text, len);
+}
+
+/* Waits for a byte. */
+static u8 next_byte(struct console_serial *s)
+{
+	u8 byte;
+
+	bh_disable(s->cpu);
+	while (s->head == s->tail)
+		fiber_block(s->cpu->fibers, "a key");
+	byte = s->typed[s->tail++ % TYPED_AHEAD];
+	bh_enable(s->cpu);
+	return byte;
+}
+
+static void run_line(struct console_serial *s)
+{
+	s->call = (struct console_call){ .cpu = s->cpu, .out = &s->out, .may_change = true, .may_wait = true };
+	console_run(&s->call, s->line.buf);
+}
+
+static void serial_fiber(void *arg)
+{
+	struct console_serial *s = arg;
+	enum line_event ev = LINE_MORE;
+
+	next_byte(s);
+	out_printf(&s->out, "\nbarewire console; 'help' lists the commands\n");
+	for (;;) {
+		line_begin(&s->line);
+		do
+			ev = line_byte(&s->line, next_byte(s));
+		while (ev == LINE_MORE);
+		if (ev == LINE_READY)
+			run_line(s);
+	}
+}
+
+struct console_serial *console_serial_start(struct net_cpu *cpu, void (*write)(const char *text, size_t len))
+{
+	struct console_serial *s = kzalloc(sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->cpu = cpu;
+	s->write = write;
+	s->out.write = serial_write;
+	line_init(&s->line, &s->out, "barewire# ");
+	s->fiber = fiber_spawn(cpu->fibers, "console", serial_fiber, s);
+	if (!s->fiber) {
+		kfree(s);
+		return NULL;
+	}
+	return s;
+}
+
+void console_serial_input(struct console_serial *s, const u8 *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (bytes[i] == CTRL_C)
+			s->call.stop = true;
+		if (s->head - s->tail < TYPED_AHEAD)
+			s->typed[s->head++ % TYPED_AHEAD] = bytes[i];
+	}
+	fiber_wake(s->fiber);
+}
