@@ -294,18 +294,21 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
 	const struct inet_protocol *p;
-	u32 tot_len;
+	u32 len = skb->len, tot_len;
 
 	STAT(cpu, IpInReceives);
-	STAT_ADD(cpu, IpExtInOctets, skb->len);
-	if (unlikely(skb_headlen(skb) < IPV4_HLEN || !is_plain(h) || !pair_is_known(cpu, skb, h)))
+	STAT_ADD(cpu, IpExtInOctets, len);
+	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h) || !pair_is_known(cpu, skb, h)))
 		return rcv_slow(cpu, skb);
-	p = net_inet_protocols[h->proto];
 	tot_len = be16_get(h->tot_len);
-	if (unlikely(!p || tot_len > skb->len || tot_len < IPV4_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
+	p = net_inet_protocols[h->proto];
+	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
 		return rcv_slow(cpu, skb);
-	if (unlikely(tot_len < skb->len))
-		skb_trim(cpu, skb, tot_len);
+	if (unlikely(tot_len != len)) { /* padded by the link; anything else is odd */
+		if (tot_len > len || tot_len < IPV4_HLEN || skb->data_len)
+			return rcv_slow(cpu, skb);
+		skb->tail -= len - tot_len;
+	}
 	count_ecn(cpu, h->tos);
 	skb->ip.src = ip_from_v4(h->saddr);
 	skb->ip.dst = ip_from_v4(h->daddr);
@@ -316,7 +319,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->ip.hdr_len = IPV4_HLEN;
 	skb->ip.flags = 0;
 	skb->data += IPV4_HLEN; /* linear, as was checked */
-	skb->len -= IPV4_HLEN;
+	skb->len = tot_len - IPV4_HLEN;
 	skb_reset_transport_header(skb);
 	STAT(cpu, IpInDelivers);
 	return p->rcv(cpu, skb);

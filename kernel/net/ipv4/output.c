@@ -60,14 +60,6 @@ static inline void push_header(struct net_cpu *cpu, struct sk_buff *skb, struct 
 	h->w[4] = o.daddr.raw;
 }
 
-static __cold void count_group(struct net_cpu *cpu, u8 type)
-{
-	if (type == ADDR_MULTICAST)
-		STAT(cpu, IpExtOutMcastPkts);
-	else
-		STAT(cpu, IpExtOutBcastPkts);
-}
-
 /* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
 static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
 {
@@ -102,24 +94,40 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 		kfree_skb_reason(cpu, skb, r);
 }
 
-void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+static inline void send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, u16 id)
 {
-	STAT(cpu, IpOutRequests);
 	if (unlikely(skb->len > IPV4_LEN_MAX - IPV4_HLEN)) {
 		STAT(cpu, IpOutDiscards);
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
-	push_header(cpu, skb, o, likely(o.df) ? 0 : next_id(cpu, o.saddr, o.daddr, o.proto));
+	push_header(cpu, skb, o, id);
 	skb_reset_network_header(skb);
 	skb->protocol = ETH_P_IP;
+	STAT(cpu, IpOutRequests);
 	STAT_ADD(cpu, IpExtOutOctets, skb->len);
-	if (unlikely(dst->type == ADDR_MULTICAST || dst->type == ADDR_BROADCAST))
-		count_group(cpu, dst->type);
 	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
 		send_hooked(cpu, skb, o, dst);
 	else
 		output_routed(cpu, skb, dst);
+}
+
+/* Broadcasts and multicasts come here too: they are never sent with DF. */
+static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+{
+	if (dst->type == ADDR_MULTICAST)
+		STAT(cpu, IpExtOutMcastPkts);
+	else if (dst->type == ADDR_BROADCAST)
+		STAT(cpu, IpExtOutBcastPkts);
+	send_with_id(cpu, skb, o, dst, next_id(cpu, o.saddr, o.daddr, o.proto));
+}
+
+void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+{
+	if (likely(o.df))
+		send_with_id(cpu, skb, o, dst, 0);
+	else
+		send_not_atomic(cpu, skb, o, dst);
 }
 
 void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)

@@ -13,6 +13,8 @@ struct udp_sock {
 	bool has_saddr, connected; /* of sk->saddr, sk->daddr: what lookup asks for */
 	bool closed;               /* the application let go; the last skb on its way frees us */
 	u8 pmtudisc;               /* IP_PMTUDISC_* */
+	be32 way_src;              /* what way_slow() found, for the datagram in hand */
+	struct dst way;
 };
 static inline struct udp_sock *udp_sk(struct sock *sk) { return container_of(sk, struct udp_sock, sk); }
 static inline const struct udp_sock *udp_csk(const struct sock *sk) { return container_of(sk, const struct udp_sock, sk); }

@@ -194,55 +194,59 @@ static inline bool has_room(const struct sock *sk, u32 truesize)
 	return likely(!sk->wmem_alloc || sk->wmem_alloc + truesize <= sk->sndbuf);
 }
 
-/* How a datagram travels. */
+/* How a datagram travels. Inlined functions alone take its address: it lives in registers. */
 struct udp_way {
 	be32 saddr, daddr; /* saddr 0.0.0.0: as the route says */
 	u16 dport;
 	bool df;
-	struct dst *dst;   /* the sock's own, a slot of the cache, or scratch */
-	struct dst scratch;
+	struct dst *dst;   /* the sock's own, a slot of the cache, or what way_slow() found */
 };
 
-/* Not cached: bound to a device, or the first to this destination for a while. */
-static __noinline int way_slow(struct sock *sk, struct udp_way *w)
+/* Not cached: bound to a device, or the first to this destination for a while. The answer is in u->way_src and *dst. */
+static __noinline int way_slow(struct sock *sk, be32 saddr, be32 daddr, struct dst *dst)
 {
-	struct flow fl = { .src = ip_from_v4(w->saddr), .dst = ip_from_v4(w->daddr), .proto = IPPROTO_UDP, .mark = sk->mark,
+	struct flow fl = { .src = ip_from_v4(saddr), .dst = ip_from_v4(daddr), .proto = IPPROTO_UDP, .mark = sk->mark,
 			   .dev = sk->bound_dev };
-	int err = find_way(sk, &fl, w->dst);
+	int err = find_way(sk, &fl, dst);
 
-	w->saddr = ip_v4(&fl.src);
+	udp_sk(sk)->way_src = ip_v4(&fl.src);
 	if (err)
-		w->dst->gen = 0;
+		dst->gen = 0;
 	return err;
 }
 
 static inline int way_find(struct sock *sk, struct udp_way *w)
 {
 	struct ip_dst_slot *slot;
+	int err;
 
 	if (udp_sk(sk)->connected && be32_eq(w->daddr, ip_v4(&sk->daddr))) {
 		w->dst = &sk->dst;
-		return likely(dst_valid(sk->cpu, &sk->dst)) ? 0 : way_slow(sk, w);
+		if (likely(dst_valid(sk->cpu, &sk->dst)))
+			return 0;
+	} else {
+		slot = ip_dst_cached(sk->cpu, w->saddr, w->daddr);
+		if (likely(slot && !sk->bound_dev && slot->dst.type != ADDR_BROADCAST)) {
+			w->dst = &slot->dst;
+			w->saddr = slot->src;
+			return 0;
+		}
+		w->dst = &udp_sk(sk)->way;
 	}
-	slot = ip_dst_cached(sk->cpu, w->saddr, w->daddr);
-	if (likely(slot && !sk->bound_dev && slot->dst.type != ADDR_BROADCAST)) {
-		w->dst = &slot->dst;
-		w->saddr = slot->src;
-		return 0;
-	}
-	w->dst = &w->scratch;
-	return way_slow(sk, w);
+	err = way_slow(sk, w->saddr, w->daddr, w->dst);
+	w->saddr = udp_sk(sk)->way_src;
+	return err;
 }
 
 /* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade it. */
 static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payload)
 {
 	bool fits = payload + UDP_HLEN + IPV4_HLEN <= w->dst->mtu;
-	u8 mode = udp_csk(sk)->pmtudisc;
+	u8 mode = udp_csk(sk)->pmtudisc, type = w->dst->type;
 
 	if (unlikely(mode == IP_PMTUDISC_DO && !fits))
 		return -EMSGSIZE;
-	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type != ADDR_MULTICAST && w->dst->type != ADDR_BROADCAST;
+	w->df = fits && mode != IP_PMTUDISC_DONT && type != ADDR_MULTICAST && type != ADDR_BROADCAST;
 	return 0;
 }
 

@@ -6,13 +6,27 @@
 #include "net/link/ether.h"
 #include "net/wire/ether.h"
 
-/* PACKET_* of a destination address; the common case, our own address, is one comparison. */
-static u8 pkt_type_of(const struct net_device *dev, const u8 *dst)
+/* A tag, SNAP, or a frame too short for an IP packet; skb->data stays at the link header where it is dropped. */
+static __noinline enum drop_reason rcv_odd(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	u64 a = eth_addr_u64(dst);
+	struct eth_info info;
 
-	if (likely(a == eth_addr_u64(dev->addr)))
-		return PACKET_HOST;
+	skb_may_pull(cpu, skb, MIN(skb->len, (u32)(ETH_HLEN + VLAN_HLEN + SNAP_HLEN)));
+	if (!eth_parse(skb->data, skb_headlen(skb), skb->len, &info))
+		return DROP_DEV_HDR;
+	if (info.vlan)
+		return DROP_VLAN_FILTER;
+	skb->protocol = info.type;
+	skb_pull(skb, info.hdr_len);
+	if (info.trim)
+		skb_trim(cpu, skb, info.trim);
+	skb_reset_network_header(skb);
+	return RX_OK;
+}
+
+/* Not our own address: a group, or another host's. */
+static u8 group_or_other(const u8 *dst)
+{
 	if (!eth_is_multicast(dst))
 		return PACKET_OTHERHOST;
 	return eth_is_broadcast(dst) ? PACKET_BROADCAST : PACKET_MULTICAST;
@@ -20,28 +34,30 @@ static u8 pkt_type_of(const struct net_device *dev, const u8 *dst)
 
 enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	const struct eth_hdr *eh;
-	struct eth_info info;
+	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
+	u16 type;
 
-	if (unlikely(skb_headlen(skb) < ETH_HLEN + VLAN_HLEN + SNAP_HLEN))
-		skb_may_pull(cpu, skb, MIN(skb->len, (u32)(ETH_HLEN + VLAN_HLEN + SNAP_HLEN)));
-	if (unlikely(!eth_parse(skb->data, skb_headlen(skb), skb->len, &info)))
-		return DROP_DEV_HDR;
-	eh = (const struct eth_hdr *)skb->data;
+	if (unlikely(skb_headlen(skb) < ETH_HLEN)) {
+		if (!skb_may_pull(cpu, skb, ETH_HLEN))
+			return DROP_DEV_HDR;
+		eh = (const struct eth_hdr *)skb->data;
+	}
 	if (unlikely(eth_is_multicast(eh->src)))
 		return DROP_DEV_HDR;
-	skb->pkt_type = pkt_type_of(skb->dev, eh->dst);
-	if (unlikely(skb->pkt_type == PACKET_OTHERHOST)) {
-		skb->dev->rx_otherhost++;
-		return DROP_OTHERHOST;
+	skb->pkt_type = PACKET_HOST;
+	if (unlikely(!eth_addr_eq(eh->dst, skb->dev->addr))) {
+		skb->pkt_type = group_or_other(eh->dst);
+		if (skb->pkt_type == PACKET_OTHERHOST) {
+			skb->dev->rx_otherhost++;
+			return DROP_OTHERHOST;
+		}
 	}
-	if (unlikely(info.vlan))
-		return DROP_VLAN_FILTER;
-	skb_reset_mac_header(skb);
-	skb->protocol = info.type;
-	skb_pull(skb, info.hdr_len);
-	if (unlikely(info.trim))
-		skb_trim(cpu, skb, info.trim);
+	type = be16_get(eh->type);
+	if (unlikely(type < ETH_P_802_3_MIN || type == ETH_P_8021Q))
+		return rcv_odd(cpu, skb);
+	skb->protocol = type;
+	skb->data += ETH_HLEN; /* linear, as was checked */
+	skb->len -= ETH_HLEN;
 	skb_reset_network_header(skb);
 	return RX_OK;
 }

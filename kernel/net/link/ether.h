@@ -5,5 +5,5 @@
 
 #include "net/core/dev.h"
 
-/* link_ops.rcv: pulls the link header, sets protocol, pkt_type, mac_header and network_header. */
+/* link_ops.rcv: pulls the link header, sets protocol, pkt_type and network_header. */
 enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb);

@@ -60,8 +60,10 @@ static inline void neigh_xmit(struct net_cpu *cpu, struct sk_buff *skb, struct d
 
 	skb->dev = dst->dev;
 	if (likely(n && n->state == NEIGH_REACHABLE && skb_headroom(skb) >= ETH_HLEN)) {
+		skb->data -= ETH_HLEN;
+		skb->len += ETH_HLEN;
+		memcpy(skb->data, n->link_hdr, ETH_HLEN);
 		n->used_ns = cpu->now_ns;
-		memcpy(skb_push(skb, ETH_HLEN), n->link_hdr, ETH_HLEN);
 		dev_queue_xmit(cpu, skb);
 		return;
 	}

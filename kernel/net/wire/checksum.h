@@ -39,9 +39,7 @@ static inline u32 csum_block_add(u32 sum, u32 b, size_t offset)
 /* A running sum in 16 bits, not complemented (what CHECKSUM_PARTIAL leaves in the field). */
 static inline be16 csum_fold16(u32 sum)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return (be16){ (u16)sum };
+	return (be16){ (u16)((sum + (sum << 16 | sum >> 16)) >> 16) }; /* both halves, and their carry */
 }
 /* The checksum field: complement of the folded sum. A whole with a right checksum in it folds to 0. */
 static inline be16 csum_fold(u32 sum)
