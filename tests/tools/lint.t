@@ -20,7 +20,7 @@ def lint(root, *more):
     return p.returncode, p.stdout
 
 
-def broken(path, text, head="/* SPDX-License-Identifier: MIT */\n"):
+def broken(path, text, head="/* SPDX-License-Identifier: MIT */\n", status=1):
     """What lint says of a copy of the tree with `text` added to `path` (where it is new, with `head` above)."""
     copy = os.path.join(work.name, "tree")
     shutil.rmtree(copy, ignore_errors=True)
@@ -31,15 +31,15 @@ def broken(path, text, head="/* SPDX-License-Identifier: MIT */\n"):
     new = not os.path.exists(full)
     with open(full, "a", encoding="utf-8") as f:
         f.write((head if new else "") + text)
-    status, out = lint(copy)
-    check_eq(status, 1, "exit status")
+    got, out = lint(copy)
+    check_eq(got, status, "exit status")
     return out
 
 
 @case("the tree is clean")
 def _():
     status, out = lint(ROOT)
-    check_eq((status, out), (0, "lint: clean\n"))
+    check_eq(status, 0, out)
 
 
 BAD_INCLUDES = [
@@ -109,9 +109,9 @@ def _():
     check_in("licence text", broken("kernel/lib/list.h", "/* Copy" + "right (C) 1999 Somebody */\n"))
 
 
-@case("a function of 100 lines and a file of 800 are reported")
+@case("a function of 100 lines and a file of 800 are reported, and are no failure")
 def _():
-    out = broken("kernel/lib/long.c", "int f(int x)\n{\n" + "\tx++;\n" * 100 + "}\n" + "int f(int);\n" * 700)
+    out = broken("kernel/lib/long.c", status=0, text="int f(int x)\n{\n" + "\tx++;\n" * 100 + "}\n" + "int f(int);\n" * 700)
     check_in("function of 101 lines", out)
     check_in("lines, at most 700", out)
 
