@@ -14,3 +14,12 @@ u64 siphash_2u64(u64 a, u64 b, const struct siphash_key *key);
 u64 siphash_3u64(u64 a, u64 b, u64 c, const struct siphash_key *key);
 /* SipHash-1-3: for hash tables only, never for ISNs, cookies or ports. */
 u32 hsiphash_3u32(u32 a, u32 b, u32 c, const struct siphash_key *key);
+
+/* For tables on the path of each packet, whose hashes nobody outside sees: one multiplication of keyed words (NH of Black et al.,
+ * "UMAC", 1999), so that any two tuples chosen without the key collide by chance alone, and one that spreads the product. */
+static inline u32 nhash_2u64(u64 a, u64 b, const struct siphash_key *key)
+{
+	unsigned __int128 p = (unsigned __int128)(a + key->k[0]) * (b + key->k[1]);
+
+	return (u32)((((u64)p ^ (u64)(p >> 64)) * 0x9e3779b97f4a7c15ull) >> 32);
+}

@@ -12,11 +12,11 @@
 
 /* ---- the table ---- */
 
-static const struct ip_addr *node_addrs(struct conn_node *n, const struct ip_addr **remote)
+static inline const struct ip_addr *node_addrs(struct conn_node *n, const struct ip_addr **remote)
 {
 	const struct ip_addr *small = (const struct ip_addr *)(n + 1);
 
-	if (n->kind == CONN_TCB) {
+	if (likely(n->kind == CONN_TCB)) {
 		*remote = &node_tcb(n)->sk.daddr;
 		return &node_tcb(n)->sk.saddr;
 	}
@@ -24,14 +24,25 @@ static const struct ip_addr *node_addrs(struct conn_node *n, const struct ip_add
 	return small;
 }
 
-u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+static __noinline u32 hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
 {
 	const struct siphash_key *key = &cpu->net->hash_key;
+
+	return (u32)siphash_3u64(siphash_2u64(l->q[0], l->q[1], key), siphash_2u64(r->q[0], r->q[1], key), ports, key);
+}
+
+static inline u32 hash_of(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+{
 	u32 ports = (u32)lport << 16 | rport;
 
 	if (likely(ip_is_v4(l)))
-		return hsiphash_3u32(l->w[3].raw, r->w[3].raw, ports, key);
-	return (u32)siphash_3u64(siphash_2u64(l->q[0], l->q[1], key), siphash_2u64(r->q[0], r->q[1], key), ports, key);
+		return nhash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, ports, &cpu->net->hash_key);
+	return hash_v6(cpu, l, r, ports);
+}
+
+u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+{
+	return hash_of(cpu, l, r, lport, rport);
 }
 
 static struct hlist_head *chains_alloc(u32 n)
@@ -89,7 +100,7 @@ static void conn_grow(struct conn_table *ct)
 	ct->mask = size - 1;
 }
 
-static struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const struct ip_addr *l, const struct ip_addr *r,
+static inline struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const struct ip_addr *l, const struct ip_addr *r,
 				    u16 lport, u16 rport)
 {
 	const struct ip_addr *nl, *nr;
@@ -108,7 +119,7 @@ static struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const st
 struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
 {
 	struct conn_table *ct = &cpu->tcp->conns;
-	u32 hash = conn_hash(cpu, l, r, lport, rport);
+	u32 hash = hash_of(cpu, l, r, lport, rport);
 	struct conn_node *n = chain_find(&ct->chains[hash & ct->mask], hash, l, r, lport, rport);
 
 	if (n || likely(!ct->old) || (hash & ct->old_mask) < ct->moved)
@@ -356,7 +367,7 @@ void tcp_flow(const struct tcb *t, struct flow *fl)
 	fl->proto = IPPROTO_TCP;
 	fl->tos = sk->tos;
 	fl->ttl = sk->ttl;
-	fl->df = true; /* RFC 1191: always */
+	fl->df = !t->may_fragment; /* RFC 1191 */
 	fl->mark = sk->mark;
 	fl->dev = sk->bound_dev;
 }
