@@ -95,9 +95,9 @@ TEST(broken_elf_files_are_refused_by_name)
 	REFUSED("not a 64-bit little-endian ELF file", file[4] = 1);
 	REFUSED("not an x86_64 executable", put16(18, 40));
 	REFUSED("not an x86_64 executable", put16(16, 3));
-	REFUSED("its progfile headers are outside the file", put64(32, UINT64_MAX - 8));
-	REFUSED("its progfile headers are outside the file", put16(56, 0xffff));
-	REFUSED("its progfile headers are outside the file", put16(54, 32));
+	REFUSED("its program headers are outside the file", put64(32, UINT64_MAX - 8));
+	REFUSED("its program headers are outside the file", put16(56, 0xffff));
+	REFUSED("its program headers are outside the file", put16(54, 32));
 	REFUSED("a segment is outside the file", elf_segment(1, 0x1101, 0, 0x201000, 0x100, 0x100));
 	REFUSED("a segment is outside the file",
 		elf_segment(1, UINT64_MAX, 0, 0x201000, 0x100, 0x100));
