@@ -149,9 +149,17 @@ enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb);
 /* ---- output.c ---- */
 struct ip_out {           /* what the header says; travels in two registers */
 	be32 saddr, daddr;
-	u8 proto, tos, ttl;   /* ttl 0: the sysctl's */
-	bool df;
+	u32 what;             /* TTL, protocol, TOS, DF: a byte each, from the lowest up */
 };
+static inline struct ip_out ip_out_of(const struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto, u8 tos, u8 ttl, bool df)
+{
+	u32 hops = likely(!ttl) ? (u8)cpu->sysctl.ip_default_ttl : ttl;
+
+	return (struct ip_out){ saddr, daddr, hops | (u32)proto << 8 | (u32)tos << 16 | (u32)df << 24 };
+}
+static inline u8 ip_out_proto(struct ip_out o) { return (u8)(o.what >> 8); }
+static inline u8 ip_out_tos(struct ip_out o) { return (u8)(o.what >> 16); }
+static inline bool ip_out_df(struct ip_out o) { return o.what >> 24; }
 /* ip_xmit() for those who have no struct flow at hand. Consumes. */
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst);
 /* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be, neighbour. Consumes. */

@@ -42,17 +42,17 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 }
 
 /* 20 bytes in front of skb->data, checksum made from the words while they are at hand. */
-static inline void push_header(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, u16 id)
+static inline void push_header(struct sk_buff *skb, struct ip_out o, u16 id)
 {
 	struct __packed words {
 		u32 w[5];
 	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
-	u8 ttl = o.ttl ? o.ttl : (u8)cpu->sysctl.ip_default_ttl;
-	u32 w0 = 0x45 | (u32)o.tos << 8 | (u32)be16_of((u16)skb->len).raw << 16;
-	u32 w1 = be16_of(id).raw | (o.df ? (u32)BE16_C(IP_DF).raw << 16 : 0);
-	u32 w2 = ttl | (u32)o.proto << 8;
+	u32 w0 = 0x45 | (o.what >> 8 & 0xff00) | (u32)be16_of((u16)skb->len).raw << 16;
+	u32 w1 = be16_of(id).raw | (ip_out_df(o) ? (u32)BE16_C(IP_DF).raw << 16 : 0);
+	u32 w2 = o.what & 0xffff;
 	u64 sum = (u64)w0 + w1 + w2 + o.saddr.raw + o.daddr.raw;
 
+	skb_reset_network_header(skb);
 	h->w[0] = w0;
 	h->w[1] = w1;
 	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
@@ -66,8 +66,8 @@ static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb
 	enum drop_reason r;
 
 	skb->ip = (struct inet_cb){
-		.src = ip_from_v4(o.saddr), .dst = ip_from_v4(o.daddr), .proto = o.proto, .tos = o.tos, .addr_type = dst->type,
-		.hdr_len = IPV4_HLEN,
+		.src = ip_from_v4(o.saddr), .dst = ip_from_v4(o.daddr), .proto = ip_out_proto(o), .tos = ip_out_tos(o),
+		.ttl = (u8)o.what, .addr_type = dst->type, .hdr_len = IPV4_HLEN,
 	};
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
@@ -94,18 +94,20 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 		kfree_skb_reason(cpu, skb, r);
 }
 
-static inline void send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, u16 id)
+static inline __attribute__((always_inline)) void send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
+								struct dst *dst, u16 id)
 {
-	if (unlikely(skb->len > IPV4_LEN_MAX - IPV4_HLEN)) {
+	u32 len = skb->len + IPV4_HLEN;
+
+	if (unlikely(len > IPV4_LEN_MAX)) {
 		STAT(cpu, IpOutDiscards);
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
-	push_header(cpu, skb, o, id);
-	skb_reset_network_header(skb);
+	push_header(skb, o, id);
 	skb->protocol = ETH_P_IP;
 	STAT(cpu, IpOutRequests);
-	STAT_ADD(cpu, IpExtOutOctets, skb->len);
+	STAT_ADD(cpu, IpExtOutOctets, len);
 	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
 		send_hooked(cpu, skb, o, dst);
 	else
@@ -119,12 +121,12 @@ static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb,
 		STAT(cpu, IpExtOutMcastPkts);
 	else if (dst->type == ADDR_BROADCAST)
 		STAT(cpu, IpExtOutBcastPkts);
-	send_with_id(cpu, skb, o, dst, next_id(cpu, o.saddr, o.daddr, o.proto));
+	send_with_id(cpu, skb, o, dst, next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
 }
 
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
 {
-	if (likely(o.df))
+	if (likely(ip_out_df(o)))
 		send_with_id(cpu, skb, o, dst, 0);
 	else
 		send_not_atomic(cpu, skb, o, dst);
@@ -132,9 +134,7 @@ void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct d
 
 void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
 {
-	struct ip_out o = { ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto, fl->tos, fl->ttl, fl->df };
-
-	ip_send(cpu, skb, o, dst);
+	ip_send(cpu, skb, ip_out_of(cpu, ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto, fl->tos, fl->ttl, fl->df), dst);
 }
 
 /* ---- fragments (RFC 791 3.2) ---- */

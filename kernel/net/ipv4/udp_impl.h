@@ -19,7 +19,6 @@ struct udp_sock {
 static inline struct udp_sock *udp_sk(struct sock *sk) { return container_of(sk, struct udp_sock, sk); }
 static inline const struct udp_sock *udp_csk(const struct sock *sk) { return container_of(sk, const struct udp_sock, sk); }
 
-enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO }; /* Linux's numbers */
 
 struct udp_cpu {
 	struct hlist_head buckets[UDP_BUCKETS];

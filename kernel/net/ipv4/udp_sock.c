@@ -242,34 +242,33 @@ static inline int way_find(struct sock *sk, struct udp_way *w)
 static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payload)
 {
 	bool fits = payload + UDP_HLEN + IPV4_HLEN <= w->dst->mtu;
-	u8 mode = udp_csk(sk)->pmtudisc, type = w->dst->type;
+	u8 mode = udp_csk(sk)->pmtudisc;
 
-	if (unlikely(mode == IP_PMTUDISC_DO && !fits))
-		return -EMSGSIZE;
-	w->df = fits && mode != IP_PMTUDISC_DONT && type != ADDR_MULTICAST && type != ADDR_BROADCAST;
-	return 0;
+	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type <= ADDR_LOCAL;
+	return unlikely(mode == IP_PMTUDISC_DO && !fits) ? -EMSGSIZE : 0;
 }
+_Static_assert(ADDR_UNICAST < ADDR_LOCAL && ADDR_LOCAL < ADDR_BROADCAST && ADDR_BROADCAST < ADDR_MULTICAST, "as choose_df() needs it");
 
 /* Header in front of the payload at skb->data, and off it goes. */
 static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct udp_way *w)
 {
 	struct udp_hdr *h = (struct udp_hdr *)skb_push(skb, UDP_HLEN);
+	u16 offset = (u16)skb_headroom(skb);
 	u32 len = skb->len;
 
-	h->sport = be16_of(sk->sport);
-	h->dport = be16_of(w->dport);
-	h->len = be16_of((u16)len);
-	h->check = csum_fold16(csum_tcpudp_nofold(w->saddr, w->daddr, len, IPPROTO_UDP));
-	skb_reset_transport_header(skb);
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb->transport_header;
+	skb->transport_header = skb->csum_start = offset;
 	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->mark = sk->mark;
 	skb->sk = sk;
 	skb->destructor = udp_wfree;
 	sk->wmem_alloc += skb->truesize;
+	h->sport = be16_of(sk->sport);
+	h->dport = be16_of(w->dport);
+	h->len = be16_of((u16)len);
+	h->check = csum_fold16(csum_tcpudp_nofold(w->saddr, w->daddr, len, IPPROTO_UDP));
 	STAT(sk->cpu, UdpOutDatagrams);
-	ip_send(sk->cpu, skb, (struct ip_out){ w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df }, w->dst);
+	ip_send(sk->cpu, skb, ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df), w->dst);
 }
 
 static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
