@@ -55,18 +55,19 @@ static u16 *avail_event(struct virtqueue *vq)
 TEST(a_buffer_goes_out_and_comes_back_with_its_length)
 {
 	struct virtqueue *vq = make(8, false, false);
-	u32 len;
+	struct vq_done done;
 
 	virtqueue_add_in(vq, 0x1000, 1500, &tokens[1]);
 	CHECK_EQ(vq->avail->idx, 0); /* not shown before the kick */
 	CHECK(virtqueue_kick(vq, false));
 	CHECK_EQ(vq->avail->idx, 1);
 	CHECK_EQ(vq->desc[avail_head(vq, 0)].flags, VRING_DESC_F_WRITE);
-	CHECK(!virtqueue_get(vq, &len));
+	CHECK(!virtqueue_get(vq).token);
 	use(vq, avail_head(vq, 0), 60);
 	CHECK(virtqueue_has_used(vq));
-	CHECK(virtqueue_get(vq, &len) == &tokens[1]);
-	CHECK_EQ(len, 60);
+	done = virtqueue_get(vq);
+	CHECK(done.token == &tokens[1]);
+	CHECK_EQ(done.len, 60);
 	CHECK_EQ(vq->nr_free, 8);
 	CHECK_EQ(vq->in_flight, 0);
 	drop(vq);
@@ -78,7 +79,7 @@ TEST(chains_of_any_length_come_back_in_any_order_for_ever)
 	struct test_rng rng = { 7 };
 	u16 heads[64], nr = 0;
 	struct vq_seg segs[VQ_MAX_SEGS];
-	u32 len, sent = 0, back = 0;
+	u32 sent = 0, back = 0;
 
 	for (unsigned i = 0; i < VQ_MAX_SEGS; i++)
 		segs[i] = (struct vq_seg){ 0x1000 * i, 100 };
@@ -86,7 +87,7 @@ TEST(chains_of_any_length_come_back_in_any_order_for_ever)
 		unsigned n = 1 + rng_below(&rng, VQ_MAX_SEGS);
 
 		while (vq->nr_free >= n && nr < 64) {
-			virtqueue_add_out(vq, segs, n, &tokens[sent++ % 64]);
+			virtqueue_add_chain(vq, segs, n, &tokens[sent++ % 64]);
 			heads[nr++] = avail_head(vq, (u16)(vq->avail_idx - 1));
 			n = 1 + rng_below(&rng, VQ_MAX_SEGS);
 		}
@@ -97,7 +98,7 @@ TEST(chains_of_any_length_come_back_in_any_order_for_ever)
 			use(vq, heads[pick], 0);
 			heads[pick] = heads[--nr];
 		}
-		while (virtqueue_get(vq, &len))
+		while (virtqueue_get(vq).token)
 			back++;
 		if (!CHECK_EQ(vq->lie, VQ_LIE_NONE) || !CHECK_EQ(vq->nr_free, 64))
 			break;
@@ -114,7 +115,7 @@ TEST(long_chains_take_one_descriptor_when_tables_are_there)
 
 	for (unsigned i = 0; i < VQ_MAX_SEGS; i++)
 		segs[i] = (struct vq_seg){ 0x1000 + i, 10 + i };
-	virtqueue_add_out(vq, segs, VQ_MAX_SEGS, &tokens[0]);
+	virtqueue_add_chain(vq, segs, VQ_MAX_SEGS, &tokens[0]);
 	CHECK_EQ(vq->nr_free, 63);
 	CHECK_EQ(vq->desc[0].flags, VRING_DESC_F_INDIRECT);
 	CHECK_EQ(vq->desc[0].len, VQ_MAX_SEGS * sizeof(struct vring_desc));
@@ -124,7 +125,7 @@ TEST(long_chains_take_one_descriptor_when_tables_are_there)
 		CHECK_EQ(table[i].len, 10 + i);
 		CHECK_EQ(table[i].flags, i + 1 < VQ_MAX_SEGS ? VRING_DESC_F_NEXT : 0);
 	}
-	virtqueue_add_out(vq, segs, 2, &tokens[1]);
+	virtqueue_add_chain(vq, segs, 2, &tokens[1]);
 	CHECK_EQ(vq->nr_free, 61);
 	drop(vq);
 }
@@ -161,7 +162,6 @@ TEST(event_index_notifies_once_when_the_index_passes_it)
 TEST(interrupts_are_asked_for_by_event_and_the_race_is_seen)
 {
 	struct virtqueue *vq = make(8, true, false);
-	u32 len;
 
 	for (unsigned i = 0; i < 4; i++)
 		virtqueue_add_in(vq, 0, 10, &tokens[i]);
@@ -171,7 +171,7 @@ TEST(interrupts_are_asked_for_by_event_and_the_race_is_seen)
 	CHECK_EQ(vq->avail->ring[8], 0);
 	use(vq, avail_head(vq, 0), 1);
 	CHECK(virtqueue_irq_on(vq, 0)); /* it came before the event was written */
-	virtqueue_get(vq, &len);
+	virtqueue_get(vq);
 	CHECK(!virtqueue_irq_on(vq, 1));
 	CHECK_EQ(vq->avail->ring[8], 2);
 	use(vq, avail_head(vq, 1), 1);
@@ -197,17 +197,16 @@ TEST(interrupts_without_event_index_are_a_flag)
 static void expect_lie(u16 used_step, u32 id, u32 len, enum vq_lie lie)
 {
 	struct virtqueue *vq = make(8, false, false);
-	u32 got;
 
 	virtqueue_add_in(vq, 0, 100, &tokens[0]);
 	virtqueue_kick(vq, false);
 	vq->used->ring[0].id = id;
 	vq->used->ring[0].len = len;
 	vq->used->idx = used_step;
-	CHECK(!virtqueue_get(vq, &got));
+	CHECK(!virtqueue_get(vq).token);
 	CHECK_EQ(vq->lie, lie);
 	use(vq, 0, 10); /* the truth comes too late */
-	CHECK(!virtqueue_get(vq, &got));
+	CHECK(!virtqueue_get(vq).token);
 	CHECK(virtqueue_detach(vq) == &tokens[0]);
 	CHECK(!virtqueue_detach(vq));
 	virtqueue_reset(vq, false);
@@ -227,15 +226,14 @@ TEST(an_index_that_goes_backwards_is_a_lie) { expect_lie(0xffff, 0, 10, VQ_LIE_I
 TEST(an_entry_given_back_twice_is_a_lie)
 {
 	struct virtqueue *vq = make(8, false, false);
-	u32 len;
 
 	virtqueue_add_in(vq, 0, 100, &tokens[0]);
 	virtqueue_add_in(vq, 0, 100, &tokens[1]);
 	virtqueue_kick(vq, false);
 	use(vq, 0, 10);
 	use(vq, 0, 10);
-	CHECK(virtqueue_get(vq, &len) == &tokens[0]);
-	CHECK(!virtqueue_get(vq, &len));
+	CHECK(virtqueue_get(vq).token == &tokens[0]);
+	CHECK(!virtqueue_get(vq).token);
 	CHECK_EQ(vq->lie, VQ_LIE_ID);
 	drop(vq);
 }
@@ -244,13 +242,12 @@ TEST(a_device_that_scribbles_over_descriptors_confuses_only_itself)
 {
 	struct virtqueue *vq = make(8, false, false);
 	struct vq_seg segs[3] = { { 0, 10 }, { 0, 10 }, { 0, 10 } };
-	u32 len;
 
-	virtqueue_add_out(vq, segs, 3, &tokens[0]);
+	virtqueue_add_chain(vq, segs, 3, &tokens[0]);
 	virtqueue_kick(vq, false);
 	memset(vq->desc, 0xff, 8 * sizeof(*vq->desc));
 	use(vq, 0, 0);
-	CHECK(virtqueue_get(vq, &len) == &tokens[0]);
+	CHECK(virtqueue_get(vq).token == &tokens[0]);
 	CHECK_EQ(vq->nr_free, 8);
 	drop(vq);
 }

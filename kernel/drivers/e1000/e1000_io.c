@@ -202,9 +202,10 @@ static bool reap(struct e1000 *e)
 	return moved;
 }
 
-static void put_desc(struct e1000_tx_ring *tx, const union e1000_tx_desc *d)
+static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)
 {
-	tx->desc[tx->use] = *d;
+	c.cmd_len |= E1000_TXD_DEXT | E1000_TXD_TYPE_CONTEXT;
+	tx->desc[tx->use].context = c;
 	tx->use = (tx->use + 1) & RING_MASK;
 	tx->nr_free--;
 }
@@ -218,11 +219,7 @@ static void put_checksum_context(struct e1000_tx_ring *tx, const struct sk_buff 
 	if (context == tx->context)
 		return;
 	tx->context = context;
-	put_desc(tx, &(union e1000_tx_desc){ .context = {
-		.tucss = (u8)start,
-		.tucso = (u8)(start + skb->csum_offset),
-		.cmd_len = E1000_TXD_DEXT | E1000_TXD_TYPE_CONTEXT,
-	} });
+	put_context(tx, (struct e1000_tx_context){ .tucss = (u8)start, .tucso = (u8)(start + skb->csum_offset) });
 }
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the
@@ -253,43 +250,50 @@ static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb, bool 
 	/* RFC 9293 3.1: the TCP header's length, in words, is the upper half of its byte 12 */
 	unsigned hdrlen = start + (skb->head[skb->csum_start + 12] >> 4) * 4u;
 
-	put_desc(tx, &(union e1000_tx_desc){ .context = {
+	put_context(tx, (struct e1000_tx_context){
 		.ipcss = (u8)ip,
 		.ipcso = (u8)(ip + 10),
 		.ipcse = v6 ? 0 : (u16)(start - 1),
 		.tucss = (u8)start,
 		.tucso = (u8)(start + skb->csum_offset),
-		.cmd_len = (skb->len - hdrlen) | E1000_TXD_DEXT | E1000_TXD_TYPE_CONTEXT | E1000_TXD_TSE |
-			   E1000_TXD_TCP | (v6 ? 0 : E1000_TXD_IP),
+		.cmd_len = (skb->len - hdrlen) | E1000_TXD_TSE | E1000_TXD_TCP | (v6 ? 0 : E1000_TXD_IP),
 		.hdrlen = (u8)hdrlen,
 		.mss = skb->gso_size,
-	} });
+	});
 }
 
-/* One part of a frame, in descriptors of at most E1000_TX_PIECE. */
-static void put_data(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 cmd, u8 popts)
+static inline void put_data(struct e1000_tx_ring *tx, u64 addr, u32 cmd_len, u8 popts)
+{
+	volatile struct e1000_tx_data *d = &tx->desc[tx->use].data;
+
+	d->addr = addr;
+	d->cmd_len = cmd_len;
+	*(volatile u32 *)&d->status = (u32)popts << 8; /* status 0, options, special 0 */
+	tx->use = (tx->use + 1) & RING_MASK;
+	tx->nr_free--;
+}
+
+/* One part of a frame, in descriptors of at most E1000_TX_PIECE; `last` goes with the last of them. */
+static inline void put_part(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 cmd, u8 popts, u32 last)
 {
 	u64 addr = virt_to_phys(p);
 
-	while (len) {
-		u32 piece = MIN(len, (u32)E1000_TX_PIECE);
-
-		put_desc(tx, &(union e1000_tx_desc){ .data = {
-			.addr = addr, .cmd_len = cmd | piece, .popts = popts } });
-		addr += piece;
-		len -= piece;
-	}
+	for (; unlikely(len > E1000_TX_PIECE); len -= E1000_TX_PIECE, addr += E1000_TX_PIECE)
+		put_data(tx, addr, cmd | E1000_TX_PIECE, popts);
+	put_data(tx, addr, cmd | last | len, popts);
 }
 
 static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 {
+	const u32 end = E1000_TXD_EOP | E1000_TXD_RS;
 	u32 cmd = E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_IFCS;
-	bool v6 = skb->gso_type & SKB_GSO_TCPV6;
-	u16 first = tx->use, last;
-	unsigned i;
+	struct e1000_tx_slot *slot = &tx->slots[tx->use];
+	unsigned i, nr_frags = skb->nr_frags;
 	u8 popts = 0;
 
 	if (skb->gso_size) {
+		bool v6 = skb->gso_type & SKB_GSO_TCPV6;
+
 		put_tso_context(tx, skb, v6);
 		cmd |= E1000_TXD_TSE;
 		popts = v6 ? E1000_TXD_POPTS_TXSM : E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM;
@@ -297,12 +301,11 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 		put_checksum_context(tx, skb);
 		popts = E1000_TXD_POPTS_TXSM;
 	}
-	put_data(tx, skb->data, skb_headlen(skb), cmd, popts);
-	for (i = 0; i < skb->nr_frags; i++)
-		put_data(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts);
-	last = (tx->use - 1) & RING_MASK;
-	tx->desc[last].data.cmd_len |= E1000_TXD_EOP | E1000_TXD_RS;
-	tx->slots[first] = (struct e1000_tx_slot){ skb, last };
+	put_part(tx, skb->data, skb_headlen(skb), cmd, popts, nr_frags ? 0 : end);
+	for (i = 0; i < nr_frags; i++)
+		put_part(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts, i + 1 < nr_frags ? 0 : end);
+	slot->skb = skb;
+	slot->last = (tx->use - 1) & RING_MASK;
 }
 
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)

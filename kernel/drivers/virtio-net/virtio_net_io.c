@@ -129,11 +129,14 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
 	return true;
 }
 
-/* 5.1.6.4: what the header says of checksums and segments; false: it makes no sense. */
-static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
+/* 5.1.6.4: what the header says of checksums and segments; false: it makes no sense. The device may still write there:
+ * a copy is looked at. */
+static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void *hdr)
 {
 	bool vouched = p->vn->features & VIRTIO_NET_F_GUEST_CSUM;
+	struct virtio_net_hdr copy, *h = &copy;
 
+	memcpy(h, hdr, sizeof(*h));
 	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (!vouched || !take_partial(skb, h))
 			return false;
@@ -148,72 +151,84 @@ static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const struc
 /* 5.1.6.4.1: the other buffers of a frame, already used when the first is. skb NULL: they are only taken. */
 static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
 {
-	u32 len;
-
 	while (--nr_buffers) {
-		struct skb_buf *b = virtqueue_get(&p->rx, &len);
+		struct vq_done done = virtqueue_get(&p->rx);
+		struct skb_buf *b = done.token;
 
 		if (unlikely(!b)) {
 			if (!p->rx.lie)
 				p->rx.lie = VQ_LIE_MERGE;
 			return false;
 		}
-		if (!skb || !len || !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, len))
+		if (!skb || !done.len || !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
 			skb_buf_put(p->cpu, b);
 	}
 	return true;
 }
 
-/* One frame, whose first buffer is b. The header is copied: the device may still write there. */
-static void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+/* A frame that made no sense, or one that met no skb: it is counted, and the buffers are free again. */
+static __cold void refuse(struct virtnet_pair *p, struct sk_buff *skb, bool lie)
 {
 	struct dev_stats *stats = &p->dev->rx[p->index];
-	struct virtio_net_hdr h;
-	struct sk_buff *skb;
-	unsigned nr_buffers;
 
-	if (unlikely(len < sizeof(h) + ETH_HEADER_BYTES)) {
-		stats->errors++;
-		lose(p, b, DROP_DEV_HDR);
-		return;
-	}
-	memcpy(&h, skb_buf_room(b) + VIRTNET_RX_OFF, sizeof(h));
-	nr_buffers = p->mergeable ? h.num_buffers : 1;
-	if (unlikely(nr_buffers - 1 > MAX_SKB_FRAGS)) {
+	stats->errors++;
+	stats->dropped++;
+	stats->lies += lie;
+	kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
+}
+
+/* The rest of a frame that needs more than one buffer; NULL: it is gone. */
+static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
+{
+	if (nr_buffers - 1 > MAX_SKB_FRAGS) {
 		p->rx.lie = VQ_LIE_MERGE;
+	} else if (take_merged(p, skb, nr_buffers)) {
+		return skb;
+	}
+	if (skb)
+		refuse(p, skb, false);
+	return NULL;
+}
+
+/* One frame, whose first buffer is b. */
+static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+{
+	u8 *at = skb_buf_room(b) + VIRTNET_RX_OFF;
+	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)at;
+	unsigned nr_buffers = p->mergeable ? READ_ONCE(h->num_buffers) : 1;
+	u16 said = READ_ONCE(*(const u16 *)at); /* flags and gso_type: mostly nothing */
+	struct sk_buff *skb;
+
+	if (unlikely(len < sizeof(*h) + ETH_HEADER_BYTES)) {
+		p->dev->rx[p->index].errors++;
 		lose(p, b, DROP_DEV_HDR);
 		return;
 	}
-	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(h), len - sizeof(h));
+	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(*h), len - sizeof(*h));
 	if (unlikely(!skb))
 		lose(p, b, DROP_NOMEM);
-	if (unlikely(nr_buffers > 1) && !take_merged(p, skb, nr_buffers)) {
-		if (skb)
-			kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
-		return;
-	}
+	if (unlikely(nr_buffers != 1))
+		skb = receive_merged(p, skb, nr_buffers);
 	if (unlikely(!skb))
 		return;
 	skb->dev = p->dev;
 	skb->queue_mapping = p->index;
-	if (unlikely(!take_header(p, skb, &h))) {
-		stats->errors++;
-		stats->dropped++;
-		stats->lies++;
-		kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
-		return;
-	}
-	netif_receive_skb(p->cpu, skb);
+	if (said && unlikely(!take_header(p, skb, at)))
+		refuse(p, skb, true);
+	else
+		netif_receive_skb(p->cpu, skb);
 }
 
 static int receive_batch(struct virtnet_pair *p, int budget)
 {
-	struct skb_buf *b;
 	int work = 0;
-	u32 len;
 
-	while (work < budget && (b = virtqueue_get(&p->rx, &len)) != NULL) {
-		receive(p, b, len);
+	while (work < budget) {
+		struct vq_done done = virtqueue_get(&p->rx);
+
+		if (!done.token)
+			break;
+		receive(p, done.token, done.len);
 		work++;
 	}
 	return work;
@@ -226,9 +241,8 @@ static void reap(struct virtnet_pair *p)
 {
 	struct netdev_queue *q = &p->dev->txq[p->index];
 	struct sk_buff *skb;
-	u32 len;
 
-	while ((skb = virtqueue_get(&p->tx, &len)) != NULL)
+	while ((skb = virtqueue_get(&p->tx).token) != NULL)
 		consume_skb(p->cpu, skb);
 	if (unlikely(p->tx.lie))
 		halt(p);
@@ -250,7 +264,7 @@ static void stop_queue(struct virtnet_pair *p)
 }
 
 /* 5.1.6.2: csum_start counts from the frame's first byte, which stands behind the header. */
-static void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, const struct sk_buff *skb)
+static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, const struct sk_buff *skb)
 {
 	u16 frame = (u16)((u8 *)(h + 1) - skb->head);
 
@@ -269,23 +283,37 @@ static void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, cons
 	h->hdr_len = (u16)(h->csum_start + (skb->head[skb->csum_start + TCP_DOFF_BYTE] >> 4) * 4);
 }
 
+static __noinline void add_frags(struct virtnet_pair *p, struct sk_buff *skb)
+{
+	struct vq_seg segs[MAX_SKB_FRAGS + 1];
+	unsigned i;
+
+	segs[0] = (struct vq_seg){ virt_to_phys(skb->data), skb_headlen(skb) };
+	for (i = 0; i < skb->nr_frags; i++)
+		segs[i + 1] = (struct vq_seg){ virt_to_phys(skb->frags[i].ptr), skb->frags[i].len };
+	virtqueue_add_chain(&p->tx, segs, i + 1, skb);
+}
+
+static __cold void refuse_xmit(struct virtnet_pair *p, struct sk_buff *skb)
+{
+	p->dev->txq[p->index].stats.dropped++;
+	kfree_skb_reason(p->cpu, skb, p->down ? DROP_FULL_RING : DROP_DEV_TX_FAIL);
+}
+
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 {
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
-	struct vq_seg segs[MAX_SKB_FRAGS + 1];
-	unsigned i;
 
 	if (unlikely(p->down || skb_headroom(skb) < sizeof(struct virtio_net_hdr))) {
-		dev->txq[txq].stats.dropped++;
-		kfree_skb_reason(p->cpu, skb, p->down ? DROP_FULL_RING : DROP_DEV_TX_FAIL);
+		refuse_xmit(p, skb);
 		return;
 	}
 	fill_header(vn, (struct virtio_net_hdr *)skb_push(skb, sizeof(struct virtio_net_hdr)), skb);
-	segs[0] = (struct vq_seg){ virt_to_phys(skb->data), skb_headlen(skb) };
-	for (i = 0; i < skb->nr_frags; i++)
-		segs[i + 1] = (struct vq_seg){ virt_to_phys(skb->frags[i].ptr), skb->frags[i].len };
-	virtqueue_add_out(&p->tx, segs, i + 1, skb);
+	if (skb->nr_frags)
+		add_frags(p, skb);
+	else
+		virtqueue_add_out(&p->tx, virt_to_phys(skb->data), skb->len, skb);
 	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
 		stop_queue(p);
 }

@@ -131,27 +131,6 @@ void *virtqueue_detach(struct virtqueue *vq)
 	return NULL;
 }
 
-static void publish_head(struct virtqueue *vq, u16 head)
-{
-	vq->avail->ring[vq->avail_idx & (vq->size - 1)] = head;
-	vq->avail_idx++;
-	vq->in_flight++;
-}
-
-void virtqueue_add_in(struct virtqueue *vq, u64 addr, u32 len, void *token)
-{
-	u16 head = vq->free_head;
-	struct vq_slot *slot = &vq->slots[head];
-
-	vq->desc[head] = (struct vring_desc){ .addr = addr, .len = len, .flags = VRING_DESC_F_WRITE };
-	vq->free_head = slot->next;
-	vq->nr_free--;
-	slot->token = token;
-	slot->in_len = len;
-	slot->nr_desc = 1;
-	publish_head(vq, head);
-}
-
 /* 2.7.5.3: the chain stands in a table of its own and takes one descriptor of the ring. */
 static void add_indirect(struct virtqueue *vq, struct vq_slot *slot, u16 head, const struct vq_seg *segs, unsigned n)
 {
@@ -170,7 +149,7 @@ static void add_indirect(struct virtqueue *vq, struct vq_slot *slot, u16 head, c
 	vq->nr_free--;
 }
 
-void virtqueue_add_out(struct virtqueue *vq, const struct vq_seg *segs, unsigned n, void *token)
+void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsigned n, void *token)
 {
 	u16 head = vq->free_head, i = head;
 	struct vq_slot *slot = &vq->slots[head];
@@ -193,7 +172,8 @@ void virtqueue_add_out(struct virtqueue *vq, const struct vq_seg *segs, unsigned
 		vq->free_head = i;
 		vq->nr_free -= (u16)n;
 	}
-	publish_head(vq, head);
+	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->in_flight++;
 }
 
 /* 2.7.10.2: does moving the index from `old` to `new` pass `event`? */
@@ -221,8 +201,7 @@ bool virtqueue_kick(struct virtqueue *vq, bool force)
 	return true;
 }
 
-/* Puts the chain of `head` back on the free list. */
-static void free_chain(struct virtqueue *vq, u16 head)
+void virtqueue_free_chain(struct virtqueue *vq, u16 head)
 {
 	struct vq_slot *slot = &vq->slots[head], *last = slot;
 	unsigned k;
@@ -236,40 +215,12 @@ static void free_chain(struct virtqueue *vq, u16 head)
 		vq->free_tables[vq->nr_free_tables++] = (u8)(slot->table - 1);
 		slot->table = 0;
 	}
-	slot->token = NULL;
-	vq->in_flight--;
 }
 
-static __cold void *lied(struct virtqueue *vq, enum vq_lie lie)
+__cold struct vq_done virtqueue_lied(struct virtqueue *vq, enum vq_lie lie)
 {
 	vq->lie = (u8)lie;
-	return NULL;
-}
-
-void *virtqueue_get(struct virtqueue *vq, u32 *len)
-{
-	u16 pending = (u16)(vq->used->idx - vq->last_used);
-	volatile struct vring_used_elem *e;
-	void *token;
-	u32 id;
-
-	if (!pending || unlikely(vq->lie))
-		return NULL;
-	if (unlikely(pending > vq->in_flight))
-		return lied(vq, VQ_LIE_INDEX);
-	rmb();
-	e = &vq->used->ring[vq->last_used & (vq->size - 1)];
-	id = e->id;
-	*len = e->len;
-	if (unlikely(id >= vq->size || !vq->slots[id].token))
-		return lied(vq, VQ_LIE_ID);
-	/* What is said of a chain we only let be read does not matter, and hosts differ there. */
-	if (unlikely(vq->slots[id].in_len && *len > vq->slots[id].in_len))
-		return lied(vq, VQ_LIE_LEN);
-	token = vq->slots[id].token;
-	free_chain(vq, (u16)id);
-	vq->last_used++;
-	return token;
+	return (struct vq_done){ NULL, 0 };
 }
 
 /* With event index an event that lies behind us is as good as off: it comes once in 65536 chains. */

@@ -76,15 +76,80 @@ void virtqueue_reset(struct virtqueue *vq, bool event_idx);
 /* One token that is still with the device, which must have been reset; NULL when none is left. */
 void *virtqueue_detach(struct virtqueue *vq);
 
-/* Offers one buffer to be written. The caller saw nr_free > 0. */
-void virtqueue_add_in(struct virtqueue *vq, u64 addr, u32 len, void *token);
+/* Puts one descriptor into the ring as a chain of its own. */
+static inline void virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 len, u16 flags, u32 in_len, void *token)
+{
+	u16 head = vq->free_head;
+	struct vq_slot *slot = &vq->slots[head];
+
+	vq->desc[head] = (struct vring_desc){ .addr = addr, .len = len, .flags = flags };
+	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->free_head = slot->next;
+	vq->nr_free--;
+	vq->in_flight++;
+	slot->token = token;
+	slot->in_len = in_len;
+	slot->nr_desc = 1;
+}
+
+/* Offers one buffer to be written, one to be read. The caller saw nr_free > 0. */
+static inline void virtqueue_add_in(struct virtqueue *vq, u64 addr, u32 len, void *token)
+{
+	virtqueue_add_one(vq, addr, len, VRING_DESC_F_WRITE, len, token);
+}
+static inline void virtqueue_add_out(struct virtqueue *vq, u64 addr, u32 len, void *token)
+{
+	virtqueue_add_one(vq, addr, len, 0, 0, token);
+}
 /* Offers a chain to be read, n <= VQ_MAX_SEGS. The caller saw nr_free >= n. */
-void virtqueue_add_out(struct virtqueue *vq, const struct vq_seg *segs, unsigned n, void *token);
+void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsigned n, void *token);
 /* Shows the device what was added, and rings the doorbell if it asks for that or `force`. Returns whether it rang. */
 bool virtqueue_kick(struct virtqueue *vq, bool force);
 
-/* The next token the device gave back and how many bytes it says it wrote; NULL: none, or it lied (vq->lie). */
-void *virtqueue_get(struct virtqueue *vq, u32 *len);
+struct vq_done {
+	void *token; /* NULL: there is none */
+	u32 len;     /* bytes the device says it wrote */
+};
+/* For virtqueue_get(): notes the lie, and that there is nothing. */
+struct vq_done virtqueue_lied(struct virtqueue *vq, enum vq_lie lie);
+/* Puts the chain of `head` back on the free list. */
+void virtqueue_free_chain(struct virtqueue *vq, u16 head);
+
+/* The next chain the device gave back; none, too, when it lied (vq->lie). */
+static inline struct vq_done virtqueue_get(struct virtqueue *vq)
+{
+	u16 pending = (u16)(vq->used->idx - vq->last_used);
+	struct vring_used_elem e;
+	struct vq_slot *slot;
+	void *token;
+
+	if (!pending || unlikely(vq->lie))
+		return (struct vq_done){ NULL, 0 };
+	if (unlikely(pending > vq->in_flight))
+		return virtqueue_lied(vq, VQ_LIE_INDEX);
+	barrier(); /* loads stay in order: the index before the entry */
+	e = vq->used->ring[vq->last_used & (vq->size - 1)];
+	if (unlikely(e.id >= vq->size))
+		return virtqueue_lied(vq, VQ_LIE_ID);
+	slot = &vq->slots[e.id];
+	token = slot->token;
+	if (unlikely(!token))
+		return virtqueue_lied(vq, VQ_LIE_ID);
+	/* What is said of a chain we only let be read does not matter, and hosts differ there. */
+	if (unlikely(e.len > slot->in_len) && slot->in_len)
+		return virtqueue_lied(vq, VQ_LIE_LEN);
+	vq->last_used++;
+	vq->in_flight--;
+	slot->token = NULL;
+	if (likely(slot->nr_desc == 1 && !slot->table)) {
+		slot->next = vq->free_head;
+		vq->free_head = (u16)e.id;
+		vq->nr_free++;
+	} else {
+		virtqueue_free_chain(vq, (u16)e.id);
+	}
+	return (struct vq_done){ token, e.len };
+}
 
 /* Did the device give back something that virtqueue_get() has not taken yet? */
 static inline bool virtqueue_has_used(const struct virtqueue *vq)
