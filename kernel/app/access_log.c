@@ -2,7 +2,7 @@
  * access_log.c - the last requests, in the combined log format with the duration behind, in a ring that GET /log shows.
  *
  * A record is kept as it came, cut to fixed sizes, and made text only when somebody reads it, so that a request costs a few
- * copies. The duration is added when the answer has left.
+ * copies. The duration of an answer that does not leave at once is set right when it has left.
  */
 #include "app/http.h"
 #include "lib/printf.h"
@@ -11,7 +11,7 @@
 #define LOG_RECORDS 1024u
 
 struct record {
-	u64 start_ns, took_ns; /* took: 0 while it is not over */
+	u64 start_ns, took_ns;
 	u64 bytes;
 	struct ip_addr addr;
 	u16 port, status;
@@ -89,7 +89,7 @@ void access_log_add(struct http_conn *c, const struct http_request *rq, int stat
 
 	c->log_seq = l->next++;
 	r->start_ns = c->request_ns;
-	r->took_ns = 0;
+	r->took_ns = c->srv->cpu->now_ns - c->request_ns;
 	r->bytes = bytes;
 	r->addr = c->addr->addr;
 	r->port = c->peer_port;
@@ -97,6 +97,7 @@ void access_log_add(struct http_conn *c, const struct http_request *rq, int stat
 	r->method = HTTP_UNKNOWN;
 	r->minor = 1;
 	r->path_len = r->referer_len = r->agent_len = 0;
+	c->log_open = c->srv->cpu->sysctl.http_access_log > 1;
 	if (!rq)
 		return;
 	r->method = rq->head->method;
@@ -126,6 +127,7 @@ void access_log_done(struct http_conn *c)
 		}
 	}
 	c->log_seq = 0;
+	c->log_open = false;
 }
 
 void http_access_log(struct http_conn *c, const struct http_request *rq)

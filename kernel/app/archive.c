@@ -190,14 +190,12 @@ static void tar_member(struct archive_member *m, const struct tar_header *h, con
 /* A member that describes the next one. 1: it was one. */
 static int tar_meta(struct reader *r, const struct tar_header *h, const u8 *data, u64 size, struct tar_extra *x)
 {
-	struct archive_text t = text_of((const char *)data, (size_t)size);
-
 	switch (h->typeflag) {
 	case 'L':
-		x->path = t;
+		x->path = text_of((const char *)data, (size_t)size);
 		return 1;
 	case 'K':
-		x->link = t;
+		x->link = text_of((const char *)data, (size_t)size);
 		return 1;
 	case 'x':
 		return pax_parse(x, (const char *)data, (size_t)size) ? 1 : broken(r, "malformed pax record");

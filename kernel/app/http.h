@@ -101,6 +101,7 @@ struct http_conn {
 	bool wants_out;         /* EPOLLOUT is asked for */
 	bool chunked;           /* our answer is */
 	bool begun;             /* the head of a streamed answer is out */
+	bool log_open;          /* its record waits for the duration */
 	bool soft_end;          /* more may come than we read: the end is a lingering one */
 	u64 since_ns;           /* the state's beginning */
 	u64 progress_ns;        /* last byte received or taken by the client */
@@ -130,10 +131,11 @@ struct http_request {
 	u32 query_len;
 };
 
+/* The value of a field; *len 0: absent or empty. */
 static inline const u8 *http_field(const struct http_request *rq, enum http_field f, size_t *len)
 {
-	*len = rq->head->field[f].len;
-	return rq->base + rq->head->field[f].off;
+	*len = http_has(rq->head, f) ? rq->head->field[f].len : 0;
+	return *len ? rq->base + rq->head->field[f].off : rq->base;
 }
 
 struct http_route {

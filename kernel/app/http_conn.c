@@ -63,7 +63,7 @@ static void request_end(struct http_conn *c)
 {
 	bool all_read = http_body_is_done(&c->body) && !c->in && !c->soft_end;
 
-	if (c->log_seq)
+	if (unlikely(c->log_open))
 		access_log_done(c);
 	c->busy = false;
 	c->requests++;
@@ -141,7 +141,7 @@ static int decode_path(struct http_request *rq, char *space)
 		rq->path_len = 1;
 		return 0;
 	}
-	if (likely(http_path_is_plain(raw, len)))
+	if (likely(rq->head->plain_path))
 		return 0;
 	n = http_path_decode(raw, len, space, PATH_MAX);
 	if (n < 0)
@@ -340,6 +340,7 @@ static bool flush(struct http_conn *c)
 		http_conn_close(c);
 		return false;
 	}
+	c->log_open = c->log_seq != 0;
 	if (c->state != CONN_SEND && c->state != CONN_STREAM)
 		http_conn_state(c, CONN_SEND);
 	if (!c->wants_out) {

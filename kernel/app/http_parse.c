@@ -9,17 +9,22 @@
 #include "app/http_parse.h"
 #include "lib/string.h"
 
-#define T HTTP_C_TOKEN
-#define H HTTP_C_HOST
+#define P HTTP_C_PATH
+#define T (HTTP_C_TOKEN | P)
+#define H (HTTP_C_HOST | P)
 #define X HTTP_C_HEX
 const u8 http_chars[256] = {
-	['!'] = T | H, ['#'] = T, ['$'] = T | H, ['%'] = T | H, ['&'] = T | H, ['\''] = T | H, ['*'] = T | H,
-	['+'] = T | H, ['-'] = T | H, ['.'] = T | H, ['^'] = T, ['_'] = T | H, ['`'] = T, ['|'] = T, ['~'] = T | H,
-	['('] = H, [')'] = H, [','] = H, [';'] = H, ['='] = H, [':'] = H, ['['] = H, [']'] = H,
+	['!'] = T | H, ['$'] = T | H, ['&'] = T | H, ['\''] = T | H, ['*'] = T | H, ['+'] = T | H, ['-'] = T | H,
+	['.'] = T | H, ['_'] = T | H, ['~'] = T | H, ['^'] = T, ['`'] = T, ['|'] = T,
+	['#'] = HTTP_C_TOKEN, ['%'] = HTTP_C_TOKEN | HTTP_C_HOST,
+	['('] = H, [')'] = H, [','] = H, [';'] = H, ['='] = H,
+	['"'] = P, [':'] = P, ['<'] = P, ['>'] = P, ['@'] = P, ['['] = P, ['\\'] = P, [']'] = P, ['{'] = P, ['}'] = P,
 	['0' ... '9'] = T | H | X | HTTP_C_DIGIT,
 	['a' ... 'f'] = T | H | X, ['g' ... 'z'] = T | H,
 	['A' ... 'F'] = T | H | X, ['G' ... 'Z'] = T | H,
+	[0x80 ... 0xff] = P,
 };
+#undef P
 #undef T
 #undef H
 #undef X
@@ -64,6 +69,8 @@ const char *http_method_name(unsigned method)
 
 static u8 method_of(const u8 *s, u32 len)
 {
+	if (likely(len == 3 && s[0] == 'G' && s[1] == 'E' && s[2] == 'T'))
+		return HTTP_GET;
 	for (unsigned m = 0; m < HTTP_UNKNOWN; m++) {
 		const char *name = http_method_name(m);
 
@@ -80,7 +87,7 @@ static u32 host_end(const u8 *s, u32 len)
 	u32 i;
 
 	if (s[0] != '[') {
-		for (i = 0; i < len && s[i] != ':' && s[i] != '[' && s[i] != ']' && http_is(s[i], HTTP_C_HOST); i++)
+		for (i = 0; i < len && http_is(s[i], HTTP_C_HOST); i++)
 			;
 		return i;
 	}
@@ -107,51 +114,71 @@ static bool authority_is_valid(const u8 *s, u32 len)
 	return len - port <= 5;
 }
 
-static void split_query(struct http_head *h, const u8 *buf, u32 off, u32 end)
+/* path [ "?" query ] up to the blank behind it: where that is, 0: a fragment. The line ends with a control character. */
+static u32 split_target(struct http_head *h, const u8 *buf, u32 off)
 {
-	const u8 *q = memchr(buf + off, '?', end - off);
-	u32 path_end = q ? (u32)(q - buf) : end;
+	u32 i = off;
 
-	h->path = (struct http_span){ (u16)off, (u16)(path_end - off) };
-	if (q)
-		h->query = (struct http_span){ (u16)(path_end + 1), (u16)(end - path_end - 1) };
+	h->plain_path = true;
+	for (;; i++) {
+		if (likely(http_is(buf[i], HTTP_C_PATH)))
+			continue;
+		if (buf[i] == '%' || (buf[i] == '/' && (buf[i + 1] == '/' || buf[i + 1] == '.')))
+			h->plain_path = false;
+		else if (buf[i] != '/')
+			break;
+	}
+	h->path = (struct http_span){ (u16)off, (u16)(i - off) };
+	if (buf[i] != '?')
+		return buf[i] == '#' ? 0 : i;
+	off = ++i;
+	while (buf[i] > ' ' && buf[i] != '#' && buf[i] != 0x7f)
+		i++;
+	h->query = (struct http_span){ (u16)off, (u16)(i - off) };
+	return buf[i] == '#' ? 0 : i;
 }
 
-/* http://authority[/path][?query]: what proxies are sent (RFC 9112 3.2.2). */
-static int absolute_form(struct http_head *h, const u8 *buf, u32 off, u32 end)
+/* Where a target's authority ends that begins at off. */
+static u32 authority_end(const u8 *buf, u32 off)
 {
-	u32 start, a;
+	while (buf[off] > ' ' && buf[off] != '/' && buf[off] != '?' && buf[off] != 0x7f)
+		off++;
+	return off;
+}
+
+/* http://authority[/path][?query]: what proxies are sent (RFC 9112 3.2.2). 0: none of it. */
+static u32 absolute_form(struct http_head *h, const u8 *buf, u32 off, u32 end)
+{
+	u32 a;
 
 	if (end - off > 7 && http_equals(buf + off, 7, "http://"))
-		start = off + 7;
+		off += 7;
 	else if (end - off > 8 && http_equals(buf + off, 8, "https://"))
-		start = off + 8;
+		off += 8;
 	else
-		return -400;
-	for (a = start; a < end && buf[a] != '/' && buf[a] != '?'; a++)
-		;
-	if (!authority_is_valid(buf + start, a - start))
-		return -400;
+		return 0;
+	a = authority_end(buf, off);
+	if (!authority_is_valid(buf + off, a - off))
+		return 0;
 	h->absolute = true;
-	split_query(h, buf, a, end);
-	return 0;
+	return split_target(h, buf, a);
 }
 
-static int parse_target(struct http_head *h, const u8 *buf, u32 off, u32 end)
+/* The target that begins at off, in the form its method allows: where it ends; 0: it is none. */
+static u32 parse_target(struct http_head *h, const u8 *buf, u32 off, u32 end)
 {
-	if (off == end || memchr(buf + off, '#', end - off))
-		return -400;
-	if (h->method == HTTP_CONNECT)
-		return authority_is_valid(buf + off, end - off) ? 0 : -400;
-	if (buf[off] == '/') {
-		split_query(h, buf, off, end);
-		return 0;
+	u32 a;
+
+	if (h->method == HTTP_CONNECT) {
+		a = authority_end(buf, off);
+		return authority_is_valid(buf + off, a - off) ? a : 0;
 	}
-	if (buf[off] == '*' && end - off == 1) {
-		h->path = (struct http_span){ (u16)off, 1 };
-		return h->method == HTTP_OPTIONS ? 0 : -400;
-	}
-	return absolute_form(h, buf, off, end);
+	if (likely(buf[off] == '/'))
+		return split_target(h, buf, off);
+	if (buf[off] != '*')
+		return absolute_form(h, buf, off, end);
+	h->path = (struct http_span){ (u16)off, 1 };
+	return h->method == HTTP_OPTIONS ? off + 1 : 0;
 }
 
 /* "HTTP/1.x"; a higher major version is not ours (505), anything else is no version at all. */
@@ -169,41 +196,67 @@ static int parse_version(struct http_head *h, const u8 *s, u32 len)
 static int parse_request_line(struct http_head *h, const u8 *buf, u32 off, u32 end)
 {
 	u32 sp1 = off, sp2;
-	const u8 *sp;
 	int err;
 
-	while (sp1 < end && http_is(buf[sp1], HTTP_C_TOKEN))
+	while (http_is(buf[sp1], HTTP_C_TOKEN))
 		sp1++;
-	if (sp1 == off || sp1 == end || buf[sp1] != ' ')
+	if (sp1 == off || buf[sp1] != ' ')
 		return -400;
 	h->method_text = (struct http_span){ (u16)off, (u16)(sp1 - off) };
 	h->method = method_of(buf + off, sp1 - off);
-	sp = memchr(buf + sp1 + 1, ' ', end - sp1 - 1);
-	if (!sp)
-		return -400; /* no version: HTTP/0.9 */
-	sp2 = (u32)(sp - buf);
-	err = parse_version(h, buf + sp2 + 1, end - sp2 - 1);
-	if (!err)
-		err = parse_target(h, buf, sp1 + 1, sp2);
-	return err;
+	sp2 = parse_target(h, buf, sp1 + 1, end);
+	if (sp2 && sp2 < end && buf[sp2] == ' ')
+		return parse_version(h, buf + sp2 + 1, end - sp2 - 1);
+	/* No target, or one that does not end here: a version that is not ours is still told so. */
+	for (sp2 = end; sp2 > sp1 && buf[sp2 - 1] != ' '; sp2--)
+		;
+	err = parse_version(h, buf + sp2, end - sp2);
+	return err == -505 ? err : -400;
 }
 
 /* ---- fields ---- */
-static const struct {
-	const char *name;
-	u32 len;
-} field_names[NR_HTTP_FIELDS] = {
-#define X(name, text) [HTTP_F_##name] = { text, sizeof(text) - 1 },
+static const char *const field_names[NR_HTTP_FIELDS] = {
+#define X(name, text) [HTTP_F_##name] = text,
 	HTTP_FIELDS(X)
 #undef X
 };
 
-static unsigned field_of(const u8 *s, u32 len)
+/* Fields by the length of their names, at most four of one length; a test holds this against HTTP_FIELDS. */
+static const struct {
+	u8 n, field[4];
+} fields_of_len[] = {
+#define F(x) HTTP_F_##x
+	[4] = { 1, { F(HOST) } },
+	[5] = { 1, { F(RANGE) } },
+	[6] = { 1, { F(EXPECT) } },
+	[7] = { 2, { F(REFERER), F(UPGRADE) } },
+	[8] = { 2, { F(IF_MATCH), F(IF_RANGE) } },
+	[10] = { 2, { F(CONNECTION), F(USER_AGENT) } },
+	[12] = { 1, { F(CONTENT_TYPE) } },
+	[13] = { 2, { F(IF_NONE_MATCH), F(LAST_EVENT_ID) } },
+	[14] = { 1, { F(CONTENT_LENGTH) } },
+	[15] = { 1, { F(ACCEPT_ENCODING) } },
+	[17] = { 3, { F(TRANSFER_ENCODING), F(IF_MODIFIED_SINCE), F(SEC_WEBSOCKET_KEY) } },
+	[19] = { 1, { F(IF_UNMODIFIED_SINCE) } },
+	[21] = { 1, { F(SEC_WEBSOCKET_VERSION) } },
+#undef F
+};
+
+/* s holds token characters only: those that differ in bit 5 from a letter or '-' are letters in the other case. */
+static bool name_is(const u8 *s, u32 len, const char *lower)
 {
-	for (unsigned f = 0; f < NR_HTTP_FIELDS; f++)
-		if (field_names[f].len == len && (s[0] | 0x20) == (u8)field_names[f].name[0] &&
-		    http_equals(s, len, field_names[f].name))
-			return f;
+	for (u32 i = 0; i < len; i++)
+		if ((s[i] | 0x20) != (u8)lower[i])
+			return false;
+	return true;
+}
+
+unsigned http_field_of(const u8 *s, u32 len)
+{
+	if (len < ARRAY_SIZE(fields_of_len))
+		for (unsigned i = 0; i < fields_of_len[len].n; i++)
+			if (name_is(s, len, field_names[fields_of_len[len].field[i]]))
+				return fields_of_len[len].field[i];
 	return NR_HTTP_FIELDS;
 }
 
@@ -292,11 +345,11 @@ static int parse_field_line(struct http_head *h, const u8 *buf, u32 off, u32 end
 	u32 colon = off;
 	unsigned f;
 
-	while (colon < end && http_is(buf[colon], HTTP_C_TOKEN))
+	while (http_is(buf[colon], HTTP_C_TOKEN))
 		colon++;
-	if (colon == off || colon == end || buf[colon] != ':')
+	if (colon == off || buf[colon] != ':')
 		return -400; /* folding, a space before the colon, no colon, no name */
-	f = field_of(buf + off, colon - off);
+	f = http_field_of(buf + off, colon - off);
 	if (f == NR_HTTP_FIELDS)
 		return 0;
 	for (off = colon + 1; off < end && (buf[off] == ' ' || buf[off] == '\t'); off++)
@@ -377,11 +430,6 @@ static int find_line(struct http_head *h, const struct http_limits *lim, const u
 	if (h->pos + 1 == len)
 		return 0;
 	return buf[h->pos + 1] == '\n' ? (int)h->pos + 2 : -400;
-}
-
-void http_head_init(struct http_head *h)
-{
-	memset(h, 0, sizeof(*h));
 }
 
 int http_parse(struct http_head *h, const struct http_limits *lim, const u8 *buf, u32 len)

@@ -71,6 +71,7 @@ struct http_head {
 	u8 minor;          /* of HTTP/1.x */
 	u8 framing;        /* enum http_framing */
 	bool keep_alive, expect_continue, absolute;
+	bool plain_path;   /* no escapes, no empty and no dot segments: it needs no decoding */
 	bool conn_close, conn_keep_alive, conn_upgrade, expect_other;
 	u32 seen, repeated; /* bits of enum http_field */
 	u64 content_length;
@@ -80,19 +81,26 @@ struct http_head {
 
 static inline bool http_has(const struct http_head *h, enum http_field f) { return h->seen & (1u << f); }
 
-void http_head_init(struct http_head *h);
+/* Ready for the first byte. field[] is not touched: `seen` says which of it means something. */
+static inline void http_head_init(struct http_head *h)
+{
+	__builtin_memset(h, 0, offsetof(struct http_head, field));
+}
 /* Looks at buf[0, len), whose first bytes earlier calls have seen. >0: the head is complete and has that many bytes;
  * 0: more is needed; <0: minus the status code to answer with, and then the connection must be closed. */
 int http_parse(struct http_head *h, const struct http_limits *lim, const u8 *buf, u32 len);
 
 const char *http_method_name(unsigned method);
+/* The field of a name (token characters only); NR_HTTP_FIELDS: none that matters. */
+unsigned http_field_of(const u8 *s, u32 len);
 
 /* ---- characters ---- */
 enum {
 	HTTP_C_TOKEN = 1, /* RFC 9110 5.6.2 tchar */
 	HTTP_C_HEX = 2,
-	HTTP_C_HOST = 4,  /* reg-name, IP-literal and port (RFC 3986 3.2.2) */
+	HTTP_C_HOST = 4,  /* of a name or address without brackets (RFC 3986 3.2.2) */
 	HTTP_C_DIGIT = 8,
+	HTTP_C_PATH = 16, /* stands for itself within a segment of a path: no '/', '%', '?', '#', blank or control character */
 };
 extern const u8 http_chars[256];
 static inline bool http_is(u8 c, u8 kind) { return http_chars[c] & kind; }

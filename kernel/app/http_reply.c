@@ -85,12 +85,16 @@ static void keep(struct http_conn *c, const void *p, size_t len)
 void http_send(struct http_conn *c, const struct iovec *iov, unsigned n, int flags)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
-	long sent = 0;
+	long sent = 0, total = 0;
 
 	if (c->fd < 0)
 		return;
+	for (unsigned i = 0; i < n; i++)
+		total += (long)iov[i].iov_len;
 	if (likely(http_out_is_empty(&c->out)))
 		sent = sys_sendmsg(c->srv->cpu, c->fd, &m, flags | MSG_DONTWAIT);
+	if (likely(sent == total))
+		return;
 	if (sent < 0)
 		sent = 0; /* full, or broken: the flush will tell */
 	for (; n && c->fd >= 0; n--, iov++) {
@@ -267,6 +271,7 @@ void http_reply_begin(struct http_conn *c, int status, const char *type, s64 len
 	iov.iov_len = n;
 	c->chunked = length < 0;
 	c->begun = true;
+	c->log_open = c->log_seq != 0;
 	http_send(c, &iov, 1, length ? MSG_MORE : 0);
 }
 

@@ -141,8 +141,8 @@ static const struct http_route routes[] = {
 
 const struct http_route *http_route_find(const char *path, u32 len)
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(routes); i++)
-		if (!memcmp(routes[i].path, path, MIN(len, routes[i].path_len)) &&
+	for (unsigned i = 0; len > 1 && i < ARRAY_SIZE(routes); i++)
+		if (routes[i].path[1] == path[1] && !memcmp(routes[i].path, path, MIN(len, routes[i].path_len)) &&
 		    (len == routes[i].path_len || (len > routes[i].path_len && routes[i].path[routes[i].path_len - 1] == '/')))
 			return &routes[i];
 	return NULL;

@@ -64,7 +64,7 @@ void http_conn_close(struct http_conn *c)
 {
 	if (c->fd < 0)
 		return;
-	if (c->log_seq)
+	if (c->log_open)
 		access_log_done(c);
 	if (c->sink && c->sink->gone)
 		c->sink->gone(c);

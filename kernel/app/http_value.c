@@ -219,17 +219,6 @@ bool http_accepts_gzip(const u8 *s, size_t len)
 }
 
 /* ---- paths ---- */
-bool http_path_is_plain(const u8 *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (s[i] == '%')
-			return false;
-		if (s[i] == '/' && i + 1 < len && (s[i + 1] == '/' || s[i + 1] == '.'))
-			return false;
-	}
-	return true;
-}
-
 static int hex_value(u8 c)
 {
 	if (!http_is(c, HTTP_C_HEX))

@@ -23,8 +23,6 @@ bool http_etag_match(const u8 *s, size_t len, const char *etag, size_t etag_len,
 /* Does Accept-Encoding allow gzip (RFC 9110 12.5.3)? A quality of zero forbids it. */
 bool http_accepts_gzip(const u8 *s, size_t len);
 
-/* Can the path be looked up as it stands: no escapes, no empty and no dot segments? */
-bool http_path_is_plain(const u8 *s, size_t len);
 /* Decodes %XX, merges slashes, resolves "." and ".." (RFC 3986 5.2.4) into out, which starts with '/'. The length; -400:
  * broken escape, NUL, or out of the root; -404: an encoded slash, or longer than any file's path can be. */
 int http_path_decode(const u8 *s, size_t len, char *out, size_t size);

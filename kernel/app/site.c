@@ -10,7 +10,6 @@
 #include "app/http_value.h"
 #include "app/mime.h"
 #include "lib/errno.h"
-#include "lib/jhash.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "platform.h"
@@ -68,7 +67,29 @@ void site_destroy(struct site *s)
 }
 
 /* ---- the table ---- */
-static struct site_entry *find(const struct site *s, const char *path, size_t len, u32 hash)
+/* Words of eight bytes, the last one overlapping; who packs the site also writes it, so nobody chooses keys to collide. */
+static u32 path_hash(const char *p, size_t len)
+{
+	const u64 k = 0x9e3779b97f4a7c15ull;
+	u64 h = len * k, w = 0;
+
+	if (len < 8) {
+		for (size_t i = 0; i < len; i++)
+			w = w << 8 | (u8)p[i];
+		h = (h ^ w) * k;
+		return (u32)(h ^ h >> 32);
+	}
+	for (; len > 8; p += 8, len -= 8) {
+		memcpy(&w, p, 8);
+		h = (h ^ w) * k;
+		h ^= h >> 32;
+	}
+	memcpy(&w, p + len - 8, 8);
+	h = (h ^ w) * k;
+	return (u32)(h ^ h >> 32);
+}
+
+static inline struct site_entry *find(const struct site *s, const char *path, size_t len, u32 hash)
 {
 	struct site_entry *e;
 
@@ -80,13 +101,13 @@ static struct site_entry *find(const struct site *s, const char *path, size_t le
 
 const struct site_entry *site_lookup(const struct site *s, const char *path, size_t len)
 {
-	return find(s, path, len, jhash(path, len, 0));
+	return find(s, path, len, path_hash(path, len));
 }
 
 /* The entry of a path, made when there is none; NULL: no memory. */
 static struct site_entry *entry_get(struct site *s, const char *path, size_t len, enum site_kind kind)
 {
-	u32 hash = jhash(path, len, 0);
+	u32 hash = path_hash(path, len);
 	struct site_entry *e = find(s, path, len, hash);
 
 	if (e)
@@ -373,7 +394,7 @@ static int pair_gzip(struct site *s)
 
 			if (e->kind != SITE_FILE || n < 4 || memcmp(e->path + n - 3, ".gz", 3))
 				continue;
-			plain = find(s, e->path, n - 3, jhash(e->path, n - 3, 0));
+			plain = find(s, e->path, n - 3, path_hash(e->path, n - 3));
 			if (!plain || plain->kind != SITE_FILE || plain->file->gz)
 				continue;
 			f = (struct site_file *)plain->file;

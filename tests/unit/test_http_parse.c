@@ -337,6 +337,49 @@ TEST(random_bytes_are_answered_the_same_whole_and_in_pieces)
 	}
 }
 
+TEST(paths_that_need_no_decoding_are_known_as_such)
+{
+	static const struct {
+		const char *text;
+		bool plain;
+	} rows[] = {
+		{ "GET / HTTP/1.0\r\n\r\n", true },	       { "GET /a.b/c HTTP/1.0\r\n\r\n", true },
+		{ "GET /a?/../%41 HTTP/1.0\r\n\r\n", true }, { "GET //a HTTP/1.0\r\n\r\n", false },
+		{ "GET /a/../c HTTP/1.0\r\n\r\n", false },   { "GET /.a HTTP/1.0\r\n\r\n", false },
+		{ "GET /%41 HTTP/1.0\r\n\r\n", false },      { "GET http://h/a HTTP/1.0\r\n\r\n", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct parse_case c = { "", rows[i].text, strlen(rows[i].text), 0 };
+		struct http_head h;
+
+		CHECK_EQ(answer(&c, &usual, 0, &h), OK);
+		CHECK_EQ(h.plain_path, rows[i].plain);
+	}
+}
+
+TEST(every_field_is_found_by_its_name_in_any_case)
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+		HTTP_FIELDS(X)
+#undef X
+	};
+
+	for (unsigned f = 0; f < NR_HTTP_FIELDS; f++) {
+		char upper[32];
+		u32 len = (u32)strlen(names[f]);
+
+		for (u32 i = 0; i < len; i++)
+			upper[i] = names[f][i] >= 'a' && names[f][i] <= 'z' ? (char)(names[f][i] - 32) : names[f][i];
+		CHECK_EQ(http_field_of((const u8 *)names[f], len), f);
+		CHECK_EQ(http_field_of((const u8 *)upper, len), f);
+		CHECK_EQ(http_field_of((const u8 *)names[f], len - 1), NR_HTTP_FIELDS);
+	}
+	CHECK_EQ(http_field_of((const u8 *)"", 0), NR_HTTP_FIELDS);
+	CHECK_EQ(http_field_of((const u8 *)"a-name-that-is-longer-than-all", 30), NR_HTTP_FIELDS);
+}
+
 /* ---- bodies ---- */
 struct body_case {
 	const char *what;

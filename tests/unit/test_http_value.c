@@ -171,12 +171,3 @@ TEST(paths_are_decoded_and_stay_below_the_root)
 	check_path("/..%2f..%2fetc", NULL, 404);
 	check_path("/0123456789012345678901234567890123456789012345678901234567890123456789", NULL, 404);
 }
-
-TEST(plain_paths_need_no_decoding)
-{
-	CHECK(http_path_is_plain((const u8 *)"/", 1));
-	CHECK(http_path_is_plain((const u8 *)"/a.b/c", 6));
-	CHECK(!http_path_is_plain((const u8 *)"/a//c", 5));
-	CHECK(!http_path_is_plain((const u8 *)"/a/../c", 7));
-	CHECK(!http_path_is_plain((const u8 *)"/%41", 4));
-}

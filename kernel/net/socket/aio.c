@@ -188,7 +188,7 @@ static const struct file_ops aio_file_ops = {
 
 static struct aio *aio_lookup(struct net_cpu *cpu, int fd, int *err)
 {
-	struct file *f = file_get(cpu, fd);
+	struct file *f = file_lookup(cpu, fd);
 
 	if (likely(f && f->ops == &aio_file_ops))
 		return f->priv;
@@ -219,7 +219,7 @@ int sys_aio_create(struct net_cpu *cpu)
 
 static int op_submit(struct net_cpu *cpu, struct aio *a, const struct aio_sqe *sqe)
 {
-	struct file *f = file_get(cpu, sqe->fd);
+	struct file *f = file_lookup(cpu, sqe->fd);
 	struct aio_op *op;
 
 	if (!f)

@@ -97,7 +97,7 @@ static const struct file_ops epoll_file_ops = {
 
 static struct epoll *epoll_lookup(struct net_cpu *cpu, int fd, int *err)
 {
-	struct file *f = file_get(cpu, fd);
+	struct file *f = file_lookup(cpu, fd);
 
 	if (likely(f && f->ops == &epoll_file_ops))
 		return f->priv;
@@ -224,7 +224,7 @@ int sys_epoll_ctl(struct net_cpu *cpu, int epfd, int op, int fd, const struct ep
 		return -EINVAL;
 	bh_disable(cpu);
 	ep = epoll_lookup(cpu, epfd, &err);
-	f = file_get(cpu, fd);
+	f = file_lookup(cpu, fd);
 	if (ep && !f)
 		err = -EBADF;
 	else if (ep && f == &ep->file)

@@ -8,12 +8,7 @@
 
 struct file *file_get(struct net_cpu *cpu, int fd)
 {
-	struct fd_chunk *c;
-
-	if (unlikely((u32)fd >= FD_CHUNKS * FD_CHUNK))
-		return NULL;
-	c = cpu->socket->chunks[(u32)fd >> FD_CHUNK_SHIFT];
-	return likely(c != NULL) ? c->file[(u32)fd & (FD_CHUNK - 1)] : NULL;
+	return file_lookup(cpu, fd);
 }
 
 /* The lowest free number, -1 when there is none. */
@@ -117,7 +112,7 @@ int sys_close(struct net_cpu *cpu, int fd)
 	struct file *f;
 
 	bh_disable(cpu);
-	f = file_get(cpu, fd);
+	f = file_lookup(cpu, fd);
 	if (f)
 		file_close(cpu, f);
 	bh_enable(cpu);
@@ -126,7 +121,7 @@ int sys_close(struct net_cpu *cpu, int fd)
 
 int sys_fcntl_nonblock(struct net_cpu *cpu, int fd, bool on)
 {
-	struct file *f = file_get(cpu, fd);
+	struct file *f = file_lookup(cpu, fd);
 
 	if (!f)
 		return -EBADF;
@@ -168,7 +163,7 @@ int socket_cpu_init(struct net_cpu *cpu)
 static void close_all(struct net_cpu *cpu, bool sockets_too)
 {
 	for (unsigned fd = 0; cpu->socket->nr_open && fd < FD_CHUNKS * FD_CHUNK; fd++) {
-		struct file *f = file_get(cpu, (int)fd);
+		struct file *f = file_lookup(cpu, (int)fd);
 
 		if (!f || (f->ops == &socket_file_ops && !sockets_too))
 			continue;

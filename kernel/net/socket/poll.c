@@ -19,7 +19,7 @@ static int poll_scan(struct net_cpu *cpu, struct pollfd *fds, unsigned n)
 	int count = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct file *f = file_get(cpu, fds[i].fd);
+		struct file *f = file_lookup(cpu, fds[i].fd);
 		u32 mask = ((u32)fds[i].events & 0xffff) | EPOLLERR | EPOLLHUP;
 
 		if (fds[i].fd < 0)
@@ -38,7 +38,7 @@ static bool poll_sleep(struct net_cpu *cpu, const struct pollfd *fds, unsigned n
 
 	waiter_init(&w, cpu);
 	for (unsigned i = 0; i < n; i++) {
-		struct file *f = e[i].file = file_get(cpu, fds[i].fd);
+		struct file *f = e[i].file = file_lookup(cpu, fds[i].fd);
 
 		if (!f)
 			continue;

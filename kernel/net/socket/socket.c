@@ -44,16 +44,6 @@ int socket_install(struct net_cpu *cpu, struct sock *sk, int flags)
 	return fd;
 }
 
-struct socket *socket_lookup(struct net_cpu *cpu, int fd, int *err)
-{
-	struct file *f = file_get(cpu, fd);
-
-	if (likely(f && f->ops == &socket_file_ops))
-		return f->priv;
-	*err = f ? -ENOTSOCK : -EBADF;
-	return NULL;
-}
-
 static const struct proto *proto_find(int type, int protocol)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(socket_protos); i++) {
@@ -144,7 +134,7 @@ int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *dead
 	struct net_cpu *cpu = f->cpu;
 	int err;
 
-	if (f->nonblock || (flags & MSG_DONTWAIT))
+	if (!socket_may_wait(s, flags))
 		return -EAGAIN;
 	if (!*deadline)
 		*deadline = deadline_after(cpu, timeo_ns);
@@ -213,7 +203,7 @@ long socket_sendmsg(struct socket *s, const struct msghdr *m, int flags)
 	long n = s->sk->prot->sendmsg(s->sk, m, flags);
 
 	/* One piece, all taken: the usual case needs no sum over the vector. */
-	if (likely(n >= 0) && (s->file->nonblock || (flags & MSG_DONTWAIT)))
+	if (likely(n >= 0) && !socket_may_wait(s, flags))
 		return n;
 	if (n < 0 ? n != -EAGAIN : (size_t)n >= iov_total(m->msg_iov, m->msg_iovlen))
 		return n;
@@ -308,7 +298,7 @@ long sys_writev(struct net_cpu *cpu, int fd, const struct iovec *iov, size_t n)
 	long done;
 
 	bh_disable(cpu);
-	f = file_get(cpu, fd);
+	f = file_lookup(cpu, fd);
 	done = likely(f != NULL) ? f->ops->write(f, iov, n, 0) : -EBADF;
 	bh_enable(cpu);
 	return done;
@@ -319,7 +309,7 @@ long sys_readv(struct net_cpu *cpu, int fd, struct iovec *iov, size_t n)
 	long done;
 
 	bh_disable(cpu);
-	f = file_get(cpu, fd);
+	f = file_lookup(cpu, fd);
 	done = likely(f != NULL) ? f->ops->read(f, iov, n, 0) : -EBADF;
 	bh_enable(cpu);
 	return done;

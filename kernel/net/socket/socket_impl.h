@@ -71,6 +71,15 @@ struct socket_cpu {
 };
 
 /* ---- file.c ---- */
+static inline struct file *file_lookup(struct net_cpu *cpu, int fd)
+{
+	struct fd_chunk *c;
+
+	if (unlikely((u32)fd >= FD_CHUNKS * FD_CHUNK))
+		return NULL;
+	c = cpu->socket->chunks[(u32)fd >> FD_CHUNK_SHIFT];
+	return likely(c != NULL) ? c->file[(u32)fd & (FD_CHUNK - 1)] : NULL;
+}
 /* Gives f the lowest free number and a reference for it. The number, or -EMFILE, -ENOMEM. */
 int fd_install(struct net_cpu *cpu, struct file *f);
 /* Fills what every file has; no reference yet. */
@@ -84,7 +93,19 @@ extern const struct file_ops socket_file_ops;
 /* A file and a socket around sk, installed: the descriptor, or -EMFILE, -ENOMEM (sk stays the caller's). */
 int socket_install(struct net_cpu *cpu, struct sock *sk, int flags);
 /* The socket behind fd; NULL and *err = -EBADF or -ENOTSOCK. */
-struct socket *socket_lookup(struct net_cpu *cpu, int fd, int *err);
+static inline struct socket *socket_lookup(struct net_cpu *cpu, int fd, int *err)
+{
+	struct file *f = file_lookup(cpu, fd);
+
+	if (likely(f && f->ops == &socket_file_ops))
+		return f->priv;
+	*err = f ? -ENOTSOCK : -EBADF;
+	return NULL;
+}
+static inline bool socket_may_wait(const struct socket *s, int flags)
+{
+	return !s->file->nonblock && !(flags & MSG_DONTWAIT);
+}
 /* A proto said -EAGAIN: waits for `events` unless the file or flags forbid it, at most until *deadline (0: not set yet).
  * 0: try again; -EAGAIN; -EBADF: closed meanwhile. Softirq is held off at call and return. */
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline);

@@ -42,7 +42,7 @@ struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err)
 	s = socket_lookup(cpu, fd, err);
 	while (likely(s != NULL)) {
 		skb = s->sk->prot->recv_skb(s->sk, err);
-		if (skb || *err != -EAGAIN)
+		if (skb || *err != -EAGAIN || !socket_may_wait(s, flags))
 			break;
 		*err = socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
 		if (*err)
@@ -62,7 +62,7 @@ int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
 	s = socket_lookup(cpu, fd, &err);
 	while (likely(s != NULL)) {
 		err = s->sk->prot->send_skb(s->sk, skb, flags);
-		if (err != -EAGAIN)
+		if (err != -EAGAIN || !socket_may_wait(s, flags))
 			break;
 		err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
 		if (err)
