@@ -59,7 +59,7 @@ static bool has_event_idx(const struct fake_virtio *d)
 /* 2.7.10: the driver is to notify when it makes the next chain available. */
 static void want_notify(struct fake_virtio *d, struct fake_vq *q)
 {
-	if (has_event_idx(d))
+	if (has_event_idx(d) && !d->mute_event)
 		*(u16 *)(void *)&used_of(q)->ring[q->size] = q->last_avail;
 }
 
@@ -99,7 +99,8 @@ void fake_virtio_jump(struct fake_virtio *d, unsigned qi, u16 n)
 void fake_virtio_interrupt(struct fake_virtio *d, unsigned qi)
 {
 	d->vq[qi].interrupts++;
-	fire(d, d->vq[qi].vector, VIRTIO_PCI_ISR_QUEUE);
+	if (!d->mute)
+		fire(d, d->vq[qi].vector, VIRTIO_PCI_ISR_QUEUE);
 }
 
 /* 2.7.7: does the driver want to hear of what was used since the last time? */

@@ -32,6 +32,8 @@ struct fake_virtio {
 	bool refuse_vectors;  /* vector registers read back NO_VECTOR */
 	bool never_resets;    /* status stays */
 	bool deaf;            /* notifications get lost */
+	bool mute;            /* interrupts get lost */
+	bool mute_event;      /* avail_event is not written */
 	bool lazy_tx;         /* transmits only when told: fake_virtio_send() */
 	/* ---- what happened ---- */
 	u64 driver_features;

@@ -37,9 +37,11 @@ struct virtnet_pair {
 	bool down;           /* the device is not to be touched: closed, or waiting for its reset */
 	u16 seen_used;       /* tx.last_used when it last moved, */
 	u64 seen_ns;         /* and the time of that */
+	u16 rx_seen;         /* rx.last_used when the timer saw frames that nobody polls for */
+	bool rx_late;
 	struct virtqueue rx, tx;
 	struct napi_struct napi;
-	struct timer timer;  /* armed while frames are in the tx ring, or the rx ring starves */
+	struct timer timer;  /* armed while frames are in the tx ring or the rx ring starves, and once after each arrival */
 };
 
 struct virtnet {

@@ -4,6 +4,7 @@
  * Receive: buffers of the CPU's pool, one descriptor each; a frame larger than one (mergeable buffers) becomes an skb with
  * frags. Transmit: the device's header is pushed into the headroom, so that one descriptor covers it and the linear part.
  * Completions cost no interrupt: poll, flush and a timer of a millisecond reap them; only a stopped queue asks for one.
+ * The same timer finds notifications that got lost, in either direction.
  * A device that says what cannot be true is not believed: the queue halts and poll resets it. A header that makes no sense
  * costs only its frame, since on a switch of guests it may be another guest's word.
  */
@@ -48,9 +49,13 @@ static __cold void halt(struct virtnet_pair *p)
 	napi_schedule(&p->napi);
 }
 
-static void arm_timer(struct virtnet_pair *p, u64 delay_ns)
+/* At the latest then. */
+static inline void arm_timer(struct virtnet_pair *p, u64 delay_ns)
 {
-	timer_arm(&p->cpu->wheel, &p->timer, p->cpu->now_ns + delay_ns);
+	u64 at = p->cpu->now_ns + delay_ns;
+
+	if (!p->timer.armed || p->timer.expires_ns > at)
+		timer_arm(&p->cpu->wheel, &p->timer, at);
 }
 
 /* ---- receive ---- */
@@ -68,18 +73,20 @@ void virtnet_refill(struct virtnet_pair *p)
 	}
 }
 
-/* In batches. A device that ran dry waits for the doorbell whatever it said before, and without buffers of ours
- * no interrupt would ever come: then the timer tries again. */
+/* In batches. A device that ran low waits for the doorbell, whatever it said before: it is rung without being asked for.
+ * Without buffers of ours no interrupt would ever come: then the timer tries again. */
 static void refill_and_kick(struct virtnet_pair *p)
 {
-	bool dry = p->rx.in_flight == 0;
+	struct virtqueue *vq = &p->rx;
+	bool low;
 
-	if (p->rx.nr_free < VIRTNET_REFILL && !dry)
+	if (vq->nr_free < VIRTNET_REFILL && vq->in_flight)
 		return;
 	virtnet_refill(p);
-	if (p->rx.avail_idx != p->rx.kicked_idx)
-		p->dev->rx[p->index].kicks += virtqueue_kick(&p->rx, dry);
-	if (unlikely(p->rx.in_flight < VIRTNET_REFILL && !p->timer.armed))
+	low = (u16)(vq->kicked_idx - vq->used->idx) <= MAX_SKB_FRAGS;
+	if (vq->avail_idx != vq->kicked_idx)
+		p->dev->rx[p->index].kicks += virtqueue_kick(vq, low);
+	if (unlikely(vq->in_flight < VIRTNET_REFILL))
 		arm_timer(p, VIRTNET_REAP_NS);
 }
 
@@ -325,20 +332,21 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 
 	if (unlikely(p->down) || p->tx.avail_idx == p->tx.kicked_idx)
 		return;
-	dev->txq[txq].stats.kicks += virtqueue_kick(&p->tx, false);
-	if (!p->timer.armed) {
+	if (p->tx.kicked_idx == p->tx.last_used) { /* the ring was empty */
 		p->seen_used = p->tx.last_used;
 		p->seen_ns = p->cpu->now_ns;
-		arm_timer(p, VIRTNET_REAP_NS);
 	}
+	dev->txq[txq].stats.kicks += virtqueue_kick(&p->tx, false);
+	arm_timer(p, VIRTNET_REAP_NS);
 	if (p->tx.in_flight >= VIRTNET_REAP_AT)
 		reap(p);
 }
 
 /* ---- what keeps a ring moving ---- */
 
-/* A notification can get lost between two processors' write buffers (and does, in emulators that leave the barrier out). */
-static void check_stall(struct virtnet_pair *p, u64 now_ns)
+/* A notification can get lost between two processors' write buffers (and does, in emulators that leave the barrier out):
+ * ours, so that the device does not send, or the device's, so that received frames lie there. */
+static void check_tx(struct virtnet_pair *p, u64 now_ns)
 {
 	if (!p->tx.in_flight || p->seen_used != p->tx.last_used || virtqueue_has_used(&p->tx)) {
 		p->seen_used = p->tx.last_used;
@@ -350,9 +358,28 @@ static void check_stall(struct virtnet_pair *p, u64 now_ns)
 	}
 }
 
+/* Frames that nobody polls for at two looks in a row: the interrupt was lost. Returns whether to look again. */
+static bool check_rx(struct virtnet_pair *p)
+{
+	if (likely(!virtqueue_has_used(&p->rx) || p->napi.scheduled)) {
+		p->rx_late = false;
+		return false;
+	}
+	if (!p->rx_late || p->rx_seen != p->rx.last_used) {
+		p->rx_late = true;
+		p->rx_seen = p->rx.last_used;
+		return true;
+	}
+	p->rx_late = false;
+	p->dev->rx[p->index].requeued++;
+	napi_schedule(&p->napi);
+	return false;
+}
+
 void virtnet_timer(struct timer *t, u64 now_ns)
 {
 	struct virtnet_pair *p = container_of(t, struct virtnet_pair, timer);
+	bool again;
 
 	if (p->down) { /* time for the next reset */
 		p->vn->attention = true;
@@ -360,9 +387,10 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 		return;
 	}
 	reap(p);
-	check_stall(p, now_ns);
+	check_tx(p, now_ns);
+	again = check_rx(p);
 	refill_and_kick(p);
-	if (p->tx.in_flight && !p->timer.armed && !p->down)
+	if ((p->tx.in_flight || again) && !p->down)
 		arm_timer(p, p->seen_ns == now_ns ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
 }
 
@@ -373,7 +401,7 @@ void virtnet_watchdog(struct net_device *dev, u64 now_ns)
 
 	for (i = 0; i < vn->nr_pairs; i++)
 		if (!vn->pairs[i].down)
-			check_stall(&vn->pairs[i], now_ns);
+			check_tx(&vn->pairs[i], now_ns);
 }
 
 void virtnet_reclaim(struct virtnet_pair *p)
@@ -408,6 +436,8 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 	if (work >= budget)
 		return work;
 	napi_complete(napi, work);
+	if (work && !p->down)
+		arm_timer(p, VIRTNET_IDLE_NS); /* one look after the last frame */
 	if (unlikely(p->vn->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {
 		virtqueue_irq_off(&p->rx);
 		napi_schedule(napi);

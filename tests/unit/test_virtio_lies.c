@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT
+ * test_virtio_lies.c - the virtio-net driver and a device that lies in each way it can: counted, reset, never believed.
+ */
+#include "host/fake_virtio_rig.h"
+
+/* After a lie: counted once, reset once, every buffer in place, and frames flow again. */
+static void expect_recovery(struct rig *r, struct fake_virtio *d, u64 *lies)
+{
+	unsigned resets = d->resets;
+
+	rig_run(r, 0);
+	CHECK_EQ(*lies, 1);
+	CHECK_EQ(r->dev->rx[0].resets, 1);
+	CHECK(d->resets > resets);
+	CHECK(!r->dev->txq[0].stopped);
+	CHECK_EQ(fake_virtio_offered(d, 0), 256);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+static void expect_rx_lie(u32 id_or_take, u32 len, u16 jump)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	if (jump)
+		fake_virtio_jump(d, 0, jump);
+	else
+		fake_virtio_push(d, 0, id_or_take, len);
+	fake_virtio_interrupt(d, 0);
+	expect_recovery(r, d, &r->dev->rx[0].lies);
+}
+
+TEST(receive_lies_reset_the_device)
+{
+	expect_rx_lie(256, 100, 0);
+	expect_rx_lie(0xffffffff, 100, 0);
+	expect_rx_lie(0, VIRTNET_RX_LEN + 1, 0);
+	expect_rx_lie(0, 0xffffffff, 0);
+	expect_rx_lie(0, 0, 257);
+	expect_rx_lie(0, 0, 0x8000);
+	expect_rx_lie(0, 0, 0xffff);
+}
+
+TEST(a_buffer_used_twice_resets_the_device)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	u16 id = fake_virtio_take(d, 0);
+
+	memset(fake_virtio_buffer(d, 0, id), 0, 12 + 60);
+	fake_virtio_buffer(d, 0, id)[10] = 1;
+	fake_virtio_push(d, 0, id, 12 + 60);
+	fake_virtio_push(d, 0, id, 12 + 60);
+	fake_virtio_interrupt(d, 0);
+	expect_recovery(r, d, &r->dev->rx[0].lies);
+}
+
+static void expect_merge_lie(u16 num_buffers, unsigned given)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < given; i++) {
+		u16 id = fake_virtio_take(d, 0);
+		struct virtio_net_hdr h = { .num_buffers = num_buffers };
+
+		memcpy(fake_virtio_buffer(d, 0, id), &h, sizeof(h));
+		fake_virtio_push(d, 0, id, VIRTNET_RX_LEN);
+	}
+	fake_virtio_interrupt(d, 0);
+	expect_recovery(r, d, &r->dev->rx[0].lies);
+}
+
+TEST(a_number_of_buffers_that_cannot_be_resets_the_device)
+{
+	expect_merge_lie(0, 1);
+	expect_merge_lie(2, 1);
+	expect_merge_lie(35, 34);
+	expect_merge_lie(MAX_SKB_FRAGS + 2, 40);
+	expect_merge_lie(0xffff, 40);
+}
+
+TEST(a_lie_in_the_middle_of_a_merged_frame_resets_the_device)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	u16 id = fake_virtio_take(d, 0);
+	struct virtio_net_hdr h = { .num_buffers = 3 };
+
+	memcpy(fake_virtio_buffer(d, 0, id), &h, sizeof(h));
+	fake_virtio_push(d, 0, id, VIRTNET_RX_LEN);
+	fake_virtio_push(d, 0, fake_virtio_take(d, 0), VIRTNET_RX_LEN);
+	fake_virtio_push(d, 0, 999, VIRTNET_RX_LEN);
+	fake_virtio_interrupt(d, 0);
+	expect_recovery(r, d, &r->dev->rx[0].lies);
+}
+
+static void expect_tx_lie(u32 id, u16 jump)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < 3; i++)
+		rig_send(r, rig_skb(r, 500, 100, 100, false, 0));
+	if (jump)
+		fake_virtio_jump(d, 1, jump);
+	else
+		fake_virtio_push(d, 1, id, 0);
+	fake_virtio_interrupt(d, 1);
+	d->lazy_tx = false;
+	expect_recovery(r, d, &r->dev->txq[0].stats.lies);
+}
+
+TEST(transmit_lies_reset_the_device)
+{
+	expect_tx_lie(256, 0);
+	expect_tx_lie(0xffffffff, 0);
+	expect_tx_lie(200, 0);
+	expect_tx_lie(1, 4);
+	expect_tx_lie(1, 0xfffe);
+}
+
+TEST(a_device_that_asks_for_a_reset_gets_one)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	d->status |= VIRTIO_S_NEEDS_RESET;
+	fake_virtio_set_link(d, true);
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->rx[0].resets, 1);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(a_device_that_lies_for_ever_is_reset_once_a_second)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < 50; i++) {
+		if (d->status & VIRTIO_S_DRIVER_OK) {
+			fake_virtio_push(d, 0, 999, 1);
+			fake_virtio_interrupt(d, 0);
+		}
+		rig_run(r, 100 * NSEC_PER_MSEC);
+	}
+	CHECK(r->dev->rx[0].resets >= 4 && r->dev->rx[0].resets <= 6);
+	rig_run(r, 2 * NSEC_PER_SEC);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(frames_sent_while_the_device_is_down_wait_or_are_counted)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < 2; i++) { /* the second within a second: it stays down */
+		fake_virtio_push(d, 0, 999, 1);
+		fake_virtio_interrupt(d, 0);
+		rig_run(r, NSEC_PER_MSEC);
+	}
+	CHECK_EQ(d->status, 0);
+	for (unsigned i = 0; i < 10; i++)
+		rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	rig_run(r, 3 * NSEC_PER_SEC);
+	CHECK_EQ(d->nr_sent + r->dev->txq[0].stats.dropped, 10);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(random_scribbling_over_the_used_rings_never_harms_us)
+{
+	struct test_rng rng = { 4711 };
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	unsigned lied_at = ~0u; /* resets when it last lied: until the next it writes to no buffer, which may be another's by now */
+	u8 frame[600];
+
+	rig_bytes(frame, sizeof(frame));
+	for (unsigned i = 0; i < 20000; i++) {
+		if (!(d->status & VIRTIO_S_DRIVER_OK) || !d->vq[0].enabled) {
+			rig_run(r, NSEC_PER_SEC);
+			continue;
+		}
+		switch (rng_below(&rng, lied_at == d->resets ? 2 : 12)) {
+		case 0:
+			lied_at = d->resets;
+			fake_virtio_push(d, rng_below(&rng, 2), rng_below(&rng, 300), (u32)rng_next(&rng));
+			break;
+		case 1:
+			lied_at = d->resets;
+			fake_virtio_jump(d, rng_below(&rng, 2), (u16)rng_below(&rng, 3));
+			fake_virtio_interrupt(d, rng_below(&rng, 2));
+			break;
+		case 2:
+			if (fake_virtio_offered(d, 0) && fake_virtio_offered(d, 0) <= 256) {
+				u16 id = fake_virtio_take(d, 0);
+				u8 *p = fake_virtio_buffer(d, 0, id);
+
+				for (unsigned k = 0; k < 80; k++)
+					p[k] = (u8)rng_next(&rng);
+				if (rng_below(&rng, 2))
+					p[10] = 1, p[11] = 0;
+				fake_virtio_push(d, 0, id, rng_below(&rng, VIRTNET_RX_LEN));
+			}
+			break;
+		case 3:
+			fake_virtio_interrupt(d, rng_below(&rng, 2));
+			break;
+		case 4:
+			rig_send(r, rig_skb(r, 14 + rng_below(&rng, 1500), 100, 200, false, 0));
+			break;
+		default:
+			fake_virtio_receive(d, &plain, frame, 14 + rng_below(&rng, 580));
+		}
+		rig_run(r, rng_below(&rng, 100000));
+	}
+	rig_run(r, 5 * NSEC_PER_SEC);
+	CHECK(r->nr_in > 100);
+	CHECK(r->dev->rx[0].resets > 100);
+	finish(r, d);
+}
