@@ -37,13 +37,13 @@ def k_drops(_words):
             yield "%-24s %d" % (names[i], value)
 
 
-@command("pools", "", "skb pools of every CPU: free and all skbs and buffers, the fewest that were ever free, refusals.")
+@command("pools", "", "skb pools of every CPU: free and all skbs and buffers, the fewest ever free, refusals, memory taken so far.")
 def k_pools(_words):
     for c in net_cpus():
         p = c["skb_pool"]
-        yield "cpu%d: skbs %d of %d free, buffers %d of %d free (fewest %d), refused %d skbs, %d buffers" % (
+        yield "cpu%d: skbs %d of %d free, buffers %d of %d free (fewest %d), refused %d skbs, %d buffers; %d chunks" % (
             int(c["id"]), *(int(p[f]) for f in ("nr_free_skbs", "nr_skbs", "nr_free_bufs", "nr_bufs", "low_bufs",
-                                                 "skb_fail", "buf_fail")))
+                                                 "skb_fail", "buf_fail", "nr_chunks")))
 
 
 @command("balance", "", "Where every frame and skb is: both lines are equations that hold at any moment outside a poll.")
