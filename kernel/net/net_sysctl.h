@@ -15,6 +15,7 @@
 	X(netdev_budget_usecs, "net.core.netdev_budget_usecs", 0, 2000, 1, 1000000, "us", "of one net_rx") \
 	X(netdev_max_backlog, "net.core.netdev_max_backlog", 0, 1000, 1, 65536, "packets",         \
 	  "queued for a CPU by steering and loopback")                                             \
+	X(default_qdisc, "net.core.default_qdisc", 0, 0, 0, 63, "qdisc", "of a device that is opened") \
 	X(softirq_times, "net.core.softirq_times", 0, 0, 0, 1, "bool", "measure the time of each softirq row") \
 	X(somaxconn, "net.core.somaxconn", 0, 4096, 1, 65535, "connections", "of an accept queue") \
 	X(rmem_default, "net.core.rmem_default", 0, 212992, 2304, 16777216, "bytes", "socket receive buffer") \
@@ -92,8 +93,12 @@
 	X(tcp_frto, "net.ipv4.tcp_frto", 0, 2, 0, 2, "mode", "RFC 5682")                           \
 	X(tcp_slow_start_after_idle, "net.ipv4.tcp_slow_start_after_idle", 0, 1, 0, 1, "bool", "RFC 5681 4.1") \
 	X(tcp_no_metrics_save, "net.ipv4.tcp_no_metrics_save", 0, 1, 0, 1, "bool", "no per-route history is kept") \
-	X(tcp_notsent_lowat, "net.ipv4.tcp_notsent_lowat", 0, 2147483647, 0, 2147483647, "bytes", "unsent before EPOLLOUT stops") \
+	X(tcp_notsent_lowat, "net.ipv4.tcp_notsent_lowat", 0, 4294967295, 0, 4294967295, "bytes", "unsent before EPOLLOUT stops") \
 	X(tcp_limit_output_bytes, "net.ipv4.tcp_limit_output_bytes", 0, 1048576, 2048, 16777216, "bytes", "of a flow below TCP") \
+	X(tcp_min_tso_segs, "net.ipv4.tcp_min_tso_segs", 0, 2, 1, 65535, "segments", "of one GSO skb at least")   \
+	X(tcp_tso_rtt_log, "net.ipv4.tcp_tso_rtt_log", 0, 9, 0, 31, "log2 us", "halves GSO skbs for each such part of the RTT") \
+	X(tcp_pacing_ss_ratio, "net.ipv4.tcp_pacing_ss_ratio", 0, 200, 1, 1000, "%", "of cwnd per RTT in slow start")  \
+	X(tcp_pacing_ca_ratio, "net.ipv4.tcp_pacing_ca_ratio", 0, 120, 1, 1000, "%", "of cwnd per RTT otherwise") \
 	X(tcp_autocorking, "net.ipv4.tcp_autocorking", 0, 1, 0, 1, "bool", "coalesce small writes")   \
 	X(tcp_mem_pressure, "net.ipv4.tcp_mem", 1, 8192, 16, 1048576, "pages", "pressure begins")  \
 	X(tcp_mem_max, "net.ipv4.tcp_mem", 2, 12288, 16, 1048576, "pages", "all TCP buffers") \

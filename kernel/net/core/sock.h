@@ -14,7 +14,7 @@ enum { AF_UNSPEC = 0, AF_INET = 2, AF_INET6 = 10 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 04000, SOCK_CLOEXEC = 02000000 };
 enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_IGMP = 2, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58 };
 enum { SHUT_RD, SHUT_WR, SHUT_RDWR };
-enum { MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_OOB = 1 };
+enum { MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_EOR = 0x80, MSG_DONTWAIT = 0x40, MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_OOB = 1 };
 enum {
 	EPOLLIN = 1, EPOLLPRI = 2, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLRDHUP = 0x2000,
 	EPOLLEXCLUSIVE = 1 << 28, EPOLLONESHOT = 1 << 30,
@@ -76,7 +76,8 @@ struct proto {
 	long (*recvmsg)(struct sock *sk, struct msghdr *m, int flags);
 	/* Zero copy: `mem` is referenced and must stay as it is for ever (site files). Bytes taken, or -errno. */
 	long (*send_static)(struct sock *sk, const void *mem, size_t len, int flags);
-	/* Zero copy: the oldest received skb with payload at skb->data becomes the caller's; NULL: *err as for recvmsg, 0 at end of stream. */
+	/* Zero copy: the oldest received skb with payload at skb->data becomes the caller's; NULL: *err as for recvmsg, 0 at end of stream.
+	 * With an skb, *err is a hint: -EAGAIN when another call would find nothing. */
 	struct sk_buff *(*recv_skb)(struct sock *sk, int *err);
 	/* Zero copy: sends the payload of skb (no headers; headroom not needed). Consumes it when it returns 0; -errno: it stays the caller's.
 	 * A datagram sock that is not connected sends a received skb back to its sender, from the address it came to. */
@@ -136,4 +137,5 @@ enum {
 	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_ACCEPTCONN = 30, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39,
 };
 enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411 };
+enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE };
 enum { IP_TOS = 1, IP_TTL = 2, IP_MTU_DISCOVER = 10, IP_RECVERR = 11, IP_RECVTTL = 12, IP_RECVTOS = 13, IP_MTU = 14 };

@@ -46,7 +46,7 @@ static void account_acked(struct tcb *t, struct tcp_skb_cb *cb, u32 segs, struct
 		s->last_tx_ns = cb->tx_ns;
 		if (!s->first_tx_ns)
 			s->first_tx_ns = cb->tx_ns;
-		if (t->sacked_out && seq_lt(cb->seq, t->high_sack) && (!s->reord_set || seq_lt(cb->seq, s->reord))) {
+		if (seq_lt(cb->seq, s->prior_fack) && (!s->reord_set || seq_lt(cb->seq, s->reord))) {
 			s->reord = cb->seq;
 			s->reord_set = true;
 		}
@@ -165,7 +165,7 @@ static enum drop_reason old_ack(struct tcb *t, struct tcp_in *in)
 	}
 	if (in->opt.nr_sacks) {
 		struct ack_state s = { .prior_una = t->snd.una, .prior_packets = t->packets_out, .rtt_us = -1, .ca_rtt_us = -1,
-				       .prior_delivered = t->delivered, .prior_lost = t->lost_out };
+				       .prior_delivered = t->delivered, .prior_lost = t->lost_out, .prior_fack = tcp_fack(t) };
 
 		tcp_sack_rcv(t, in, &s);
 		if (s.flag & FLAG_CA_ALERT)
@@ -207,7 +207,109 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 		t->frto_new = false;
 }
 
-enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
+/* ---- as almost all come: in order, no option but the timestamp, nothing lost and nothing suspected ---- */
+
+static inline bool is_untroubled(const struct tcb *t)
+{
+	return !(t->ca_state | t->tlp_out | t->sacked_out | t->lost_out | t->retrans_out) && t->sack_ok && !t->rack.dsack_seen;
+}
+
+struct plain_ack {
+	u32 segs;
+	seq_t end;               /* of the last skb */
+	u64 first_tx_ns, tx_ns;  /* when the first and the last left */
+	bool retransmitted;      /* one of them was: no sample (Karn) */
+};
+
+static inline void plain_take(struct plain_ack *a, const struct tcp_skb_cb *cb, u32 segs)
+{
+	if (!a->segs)
+		a->first_tx_ns = cb->tx_ns;
+	a->segs += segs;
+	a->end = cb->end_seq;
+	a->tx_ns = cb->tx_ns;
+	a->retransmitted |= cb->sacked != 0;
+}
+
+static __noinline void plain_part(struct tcb *t, struct sk_buff *skb, struct plain_ack *a)
+{
+	u32 segs = partly_acked(t, skb), mss = DIV_ROUND_UP(skb->len, tcp_cb(skb)->segs);
+
+	if (!segs)
+		return;
+	plain_take(a, tcp_cb(skb), segs);
+	tcp_trim_acked(t, skb, segs * mss, segs);
+}
+
+/* What clean_rtx_queue() does where no segment has a mark. */
+static inline void plain_clean(struct tcb *t, struct plain_ack *a)
+{
+	struct sk_buff *skb;
+
+	while ((skb = tcp_rtx_head(t))) {
+		struct tcp_skb_cb *cb = tcp_cb(skb);
+
+		if (unlikely(seq_gt(cb->end_seq, t->snd.una))) {
+			if (seq_gt(t->snd.una, cb->seq))
+				plain_part(t, skb, a);
+			break;
+		}
+		plain_take(a, cb, cb->segs);
+		tcp_rtx_unlink_free(t, skb);
+	}
+}
+
+static inline void plain_times(struct tcb *t, const struct plain_ack *a)
+{
+	u64 now = tcp_now(t);
+	u32 rtt_us = (u32)((now - a->tx_ns) / NSEC_PER_USEC);
+
+	t->rack.advanced = true;
+	t->rack.rtt_us = rtt_us;
+	if (likely(a->tx_ns >= t->rack.xmit_ns)) { /* else a retransmission came first */
+		t->rack.xmit_ns = a->tx_ns;
+		t->rack.end_seq = a->end;
+	}
+	tcp_min_rtt_update(t, MAX(rtt_us, 1u));
+	tcp_rtt_sample(t, likely(a->first_tx_ns == a->tx_ns) ? rtt_us : (s64)((now - a->first_tx_ns) / NSEC_PER_USEC));
+	t->backoff = 0;
+	if (t->ca->pkts_acked)
+		t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = a->segs, .rtt_us = rtt_us,
+							   .in_flight = t->packets_out + a->segs });
+}
+
+static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
+{
+	struct plain_ack a = { 0 };
+
+	t->snd.wl1 = seg->seq;
+	t->retransmits = t->probes = 0;
+	update_una(t, seg->ack);
+	t->last_ack_rcv_ms = cpu_ms(t->sk.cpu);
+	plain_clean(t, &a);
+	if (likely(a.segs)) {
+		t->packets_out -= a.segs;
+		t->delivered += a.segs;
+		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a.segs);
+		if (likely(!a.retransmitted))
+			plain_times(t, &a);
+		if (likely(!t->packets_out))
+			tcp_rtx_clear(t);
+		else if (!tcp_schedule_tlp(t, true))
+			tcp_rearm_rto(t);
+		if (tcp_is_cwnd_limited(t))
+			t->ca->cong_avoid(t, a.segs);
+		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
+		tcp_new_space(t);
+	}
+	if (unlikely(tcp_send_head(t) != NULL)) {
+		check_persist(t);
+		t->more = false; /* MSG_MORE holds back until something happens: this did */
+		tcp_mark(t);
+	}
+}
+
+static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in, u32 flag)
 {
 	struct tcp_seg *seg = &in->seg;
 	struct ack_state s;
@@ -220,7 +322,7 @@ enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 	}
 	s = (struct ack_state){ .flag = flag | (seg->len ? FLAG_DATA : 0), .prior_una = t->snd.una,
 				.prior_packets = t->packets_out, .prior_delivered = t->delivered, .prior_lost = t->lost_out,
-				.prior_in_flight = tcp_in_flight(t), .rtt_us = -1, .ca_rtt_us = -1 };
+				.prior_in_flight = tcp_in_flight(t), .prior_fack = tcp_fack(t), .rtt_us = -1, .ca_rtt_us = -1 };
 	if (!(flag & FLAG_FAST)) {
 		if (!seg->len)
 			STAT(t->sk.cpu, TcpExtTCPPureAcks);
@@ -249,7 +351,17 @@ enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 		}
 	}
 	check_persist(t);
-	if (tcp_send_head(t) || t->rtx_hint)
+	if (tcp_send_head(t) || t->rtx_hint) {
+		t->more = false; /* MSG_MORE holds back until something happens: this did */
 		tcp_mark(t);
+	}
+	return RX_OK;
+}
+
+enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
+{
+	if (unlikely(!(flag & FLAG_FAST) || !is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
+		return doubtful_ack(t, in, flag);
+	plain_ack(t, &in->seg);
 	return RX_OK;
 }

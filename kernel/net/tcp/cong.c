@@ -108,14 +108,6 @@ void tcp_end_cwnd_reduction(struct tcb *t)
 
 /* ---- validation ---- */
 
-/* The window may grow only when it is used: in slow start, when half of it was. */
-static bool is_cwnd_limited(const struct tcb *t)
-{
-	if (t->cwnd_limited)
-		return true;
-	return tcp_in_slow_start(t) && t->cwnd < 2 * t->max_packets_out;
-}
-
 void tcp_cwnd_validate(struct tcb *t, bool limited)
 {
 	if (!seq_lt(t->snd.una, t->cwnd_usage_seq) || limited || (!t->cwnd_limited && t->packets_out > t->max_packets_out)) {
@@ -158,6 +150,6 @@ void tcp_cong_control(struct tcb *t, struct ack_state *s)
 	}
 	if (t->reordering <= t->sk.cpu->sysctl.tcp_reordering)
 		may_raise = s->flag & FLAG_DATA_ACKED; /* no reordering known: holes mean loss */
-	if (may_raise && delivered && is_cwnd_limited(t))
+	if (may_raise && delivered && tcp_is_cwnd_limited(t))
 		t->ca->cong_avoid(t, delivered);
 }

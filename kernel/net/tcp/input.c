@@ -53,10 +53,10 @@ static void reset_by_peer(struct tcb *t)
 }
 
 /* We cannot keep the promise of reliable delivery: nobody will read this (RFC 1122 4.2.2.13). */
-static enum drop_reason abort_on_data(struct tcb *t)
+static enum drop_reason abort_on_data(struct tcb *t, struct tcp_in *in)
 {
 	STAT(t->sk.cpu, TcpExtTCPAbortOnData);
-	tcp_send_active_reset(t);
+	tcp_send_reset(t->sk.cpu, in->skb, &in->seg);
 	tcp_done(t);
 	return DROP_TCP_ABORT_ON_DATA;
 }
@@ -314,7 +314,7 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 	case TCP_FIN_WAIT_1:
 	case TCP_FIN_WAIT_2:
 		if (t->sk.shutdown & 1 && seg->len && seq_gt(seq_add(seg->seq, seg->len), t->rcv.nxt))
-			return abort_on_data(t);
+			return abort_on_data(t, in);
 		break;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
@@ -363,6 +363,7 @@ void tcp_established(struct tcb *t)
 	t->snd.max_wnd = MAX(t->snd.max_wnd, t->snd.wnd);
 	t->snd.small = t->snd.una;
 	t->last_ack_rcv_ms = cpu_ms(cpu);
+	t->last_rcv_ns = t->last_send_ns = cpu->now_ns;
 	t->retrans_stamp_ms = 0;
 	t->high_seq = t->snd.nxt;
 	tcp_rtx_clear(t);
@@ -413,7 +414,6 @@ static enum drop_reason syn_ack_rcv(struct tcb *t, struct tcp_in *in)
 		tcp_rtt_sample(t, (s64)((tcp_now(t) - t->last_send_ns) / NSEC_PER_USEC));
 	else if (t->ts_ok && in->opt.tsecr)
 		tcp_rtt_sample(t, (s64)(tcp_ts_now(t) - in->opt.tsecr) * USEC_PER_MSEC);
-	t->last_send_ns = 0;
 	tcp_established(t);
 	tcp_ack_now(t);
 	if (!in->seg.len && !fin)

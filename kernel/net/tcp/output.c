@@ -95,7 +95,7 @@ static u16 window_field(struct tcb *t, u8 flags)
 	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
 }
 
-static void put_header(struct tcb *t, struct sk_buff *skb, const struct tx *x, const u8 *opts, unsigned opt_len)
+static void put_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, const u8 *opts, unsigned opt_len)
 {
 	struct sock *sk = &t->sk;
 	struct tcp_hdr *h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + opt_len);
@@ -103,11 +103,11 @@ static void put_header(struct tcb *t, struct sk_buff *skb, const struct tx *x, c
 	skb_reset_transport_header(skb);
 	h->sport = be16_of(sk->sport);
 	h->dport = be16_of(sk->dport);
-	h->seq = be32_of(x->seq.v);
-	h->ack = be32_of(x->flags & TCP_ACK ? t->rcv.nxt.v : 0);
+	h->seq = be32_of(seq.v);
+	h->ack = be32_of(flags & TCP_ACK ? t->rcv.nxt.v : 0);
 	h->doff = (u8)((TCP_HDR_LEN + opt_len) << 2);
-	h->flags = x->flags;
-	h->wnd = be16_of(window_field(t, x->flags));
+	h->flags = flags;
+	h->wnd = be16_of(window_field(t, flags));
 	h->urg = be16_of(0);
 	memcpy(h + 1, opts, opt_len);
 	h->csum = csum_fold16(sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, skb->len));
@@ -141,7 +141,7 @@ static void ack_was_sent(struct tcb *t)
 static bool transmit(struct tcb *t, const struct tx *x)
 {
 	struct net_cpu *cpu = t->sk.cpu;
-	u8 opts[TCP_OPTS_MAX];
+	u8 opts[TCP_OPTS_MAX], flags = x->flags;
 	unsigned opt_len;
 	struct sk_buff *skb;
 	struct flow fl;
@@ -154,14 +154,15 @@ static bool transmit(struct tcb *t, const struct tx *x)
 			return false;
 		}
 		if (skb->len > x->mss) {
+			flags |= TCP_PSH; /* on the last of them: GRO need not wait for more */
 			skb->gso_size = (u16)x->mss;
 			skb->gso_segs = tcp_cb(x->payload)->segs;
 			skb->gso_type = t->sk.family == AF_INET6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
 		}
 	}
-	opt_len = put_options(t, x->flags, opts);
-	put_header(t, skb, x, opts, opt_len);
-	if (likely(x->flags & TCP_ACK))
+	opt_len = put_options(t, flags, opts);
+	put_header(t, skb, x->seq, flags, opts, opt_len);
+	if (likely(flags & TCP_ACK))
 		ack_was_sent(t);
 	t->segs_out += MAX(skb->gso_segs, (u16)1);
 	STAT_ADD(cpu, TcpOutSegs, MAX(skb->gso_segs, (u16)1));
@@ -210,6 +211,28 @@ static u32 gso_max(const struct tcb *t, u32 mss)
 	return segs * mss;
 }
 
+/* Bytes that the connection sends in a millisecond: cwnd per round trip, with some air. */
+static u64 bytes_per_ms(const struct tcb *t)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	u64 ratio = (u64)(t->cwnd < t->ssthresh / 2 ? s->tcp_pacing_ss_ratio : s->tcp_pacing_ca_ratio);
+
+	return (u64)t->mss * MAX(t->cwnd, t->packets_out) * ratio / 100 * 8000 / MAX(t->srtt_us, 1u);
+}
+
+/* Segments of one GSO skb: a millisecond's worth, so that slow flows do not burst; all it can hold where the path is short. */
+static u32 tso_segs(const struct tcb *t, u32 mss)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	u32 max = gso_max(t, mss), far = t->min_rtt_us >> s->tcp_tso_rtt_log;
+	u64 bytes;
+
+	if (max == mss || !far)
+		return max / mss;
+	bytes = bytes_per_ms(t) + (far < 32 ? 65536u >> far : 0);
+	return CLAMP((u32)MIN(bytes, 65536ull) / mss, (u32)MIN(s->tcp_min_tso_segs, (s64)(max / mss)), max / mss);
+}
+
 /* How many bytes the send queue puts into one skb. */
 u32 tcp_size_goal(const struct tcb *t)
 {
@@ -221,6 +244,8 @@ u32 tcp_size_goal(const struct tcb *t)
 /* RFC 1122 4.2.3.4 with Minshall's rule: one small segment in flight. true: a last, short segment may go. */
 static bool nagle_allows(const struct tcb *t, bool in_flight)
 {
+	if (t->push)
+		return true;
 	if (t->corked || t->more)
 		return false;
 	if (t->nodelay || !in_flight)
@@ -234,11 +259,23 @@ static bool nagle_test(const struct tcb *t, const struct sk_buff *skb, u32 mss)
 	       nagle_allows(t, t->packets_out != 0);
 }
 
+/* How many segments may leave now: half a window at once at most, so that ACKs keep coming in pieces. A FIN alone always may. */
+static u32 cwnd_quota(const struct tcb *t, const struct sk_buff *skb)
+{
+	u32 in_flight = tcp_in_flight(t);
+
+	if (tcp_cb(skb)->flags & TCP_FIN && skb->len <= t->mss)
+		return 1;
+	if (in_flight >= t->cwnd)
+		return 0;
+	return MIN(MAX(t->cwnd / 2, 1u), t->cwnd - in_flight);
+}
+
 /* How many bytes of skb may leave: whole segments where it must be cut, nothing smaller than the window test allows. */
 static u32 send_limit(const struct tcb *t, const struct sk_buff *skb, u32 mss, u32 quota)
 {
 	u32 window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
-	u32 most = MIN(quota, gso_max(t, mss) / mss) * mss, len = MIN(skb->len, MIN(window, most));
+	u32 most = MIN(quota, tso_segs(t, mss)) * mss, len = MIN(skb->len, MIN(window, most));
 	u32 partial = len % mss;
 
 	if (len < skb->len)
@@ -310,21 +347,21 @@ static void retry_later(struct tcb *t)
 
 static void send_new_data(struct tcb *t)
 {
-	u32 mss = current_mss(t), in_flight;
+	u32 mss = current_mss(t), quota;
 	bool sent = false, limited = false;
 	struct sk_buff *skb;
 
-	if (!t->packets_out && t->last_send_ns && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
+	if (!t->packets_out && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
 		tcp_cwnd_restart(t);
 	while ((skb = tcp_send_head(t))) {
-		in_flight = tcp_in_flight(t);
-		if (in_flight >= t->cwnd) {
+		quota = cwnd_quota(t, skb);
+		if (!quota) {
 			limited = true;
 			break;
 		}
 		if (!window_test(t, skb, mss) || !nagle_test(t, skb, mss))
 			break;
-		if (!send_one(t, skb, send_limit(t, skb, mss, t->cwnd - in_flight), mss)) {
+		if (!send_one(t, skb, send_limit(t, skb, mss, quota), mss)) {
 			retry_later(t);
 			break;
 		}
@@ -365,7 +402,7 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
-	u32 mss = current_mss(t), most = segs * mss, window;
+	u32 mss = current_mss(t), most = MIN(segs, tso_segs(t, mss)) * mss, window;
 
 	if (seq_lt(cb->seq, t->snd.una))
 		tcp_trim_head(t, skb, (u32)seq_diff(t->snd.una, cb->seq), mss);
@@ -418,6 +455,7 @@ bool tcp_xmit_probe(struct tcb *t)
 	if (skb && seq_lt(tcp_cb(skb)->seq, tcp_wnd_end(t))) {
 		u32 mss = current_mss(t), window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
 
+		tcp_cb(skb)->flags |= TCP_PSH;
 		return send_one(t, skb, MIN(skb->len, MIN(window, mss)), mss);
 	}
 	return transmit(t, &(struct tx){ .seq = seq_add(t->snd.una, -1u), .mss = t->mss, .flags = TCP_ACK });

@@ -322,7 +322,7 @@ static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
 		*err = recv_empty(sk);
 		return NULL;
 	}
-	*err = 0;
+	*err = skb_queue_empty(&t->rcvq) && sk->state == TCP_ESTABLISHED ? -EAGAIN : 0;
 	tcp_rmem_uncharge(t, skb);
 	bytes_read(t, skb->len);
 	return skb;
@@ -458,7 +458,7 @@ static u32 poll_connected(struct tcb *t)
 
 	if (!skb_queue_empty(&t->rcvq))
 		mask |= EPOLLIN;
-	if (sk->shutdown & 2 || tcp_sndbuf_space(t) >= sk->wmem_alloc / 2)
+	if (sk->shutdown & 2 || tcp_may_write(t))
 		mask |= EPOLLOUT;
 	else
 		t->nospace = true;

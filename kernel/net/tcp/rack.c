@@ -89,9 +89,9 @@ void tcp_check_reordering(struct tcb *t, seq_t low, bool by_time)
 {
 	u32 mss = MAX(t->mss, (u16)1), metric;
 
-	if (!t->sacked_out || !seq_lt(low, t->high_sack))
+	if (!seq_lt(low, tcp_fack(t)))
 		return;
-	metric = (u32)seq_diff(t->high_sack, low);
+	metric = (u32)seq_diff(tcp_fack(t), low);
 	if (metric > (u32)t->reordering * mss) {
 		metric = DIV_ROUND_UP(metric, mss);
 		t->reordering = (u8)MIN(metric, 255u);

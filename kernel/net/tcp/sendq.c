@@ -32,9 +32,24 @@ static bool pool_is_low(const struct net_cpu *cpu)
 	       cpu->skb_pool->nr_free_skbs < cpu->skb_pool->nr_skbs / 8;
 }
 
+static bool too_much_unsent(const struct tcb *t)
+{
+	s64 lowat = t->notsent_lowat ? (s64)t->notsent_lowat : t->sk.cpu->sysctl.tcp_notsent_lowat;
+
+	return seq_diff(t->snd.write, t->snd.nxt) >= lowat;
+}
+
 u32 tcp_sndbuf_space(const struct tcb *t)
 {
+	if (unlikely(too_much_unsent(t)))
+		return 0;
 	return t->sk.sndbuf > t->sk.wmem_alloc ? t->sk.sndbuf - t->sk.wmem_alloc : 0;
+}
+
+/* A third of the buffer is free, and not too much of what is queued waits unsent. */
+bool tcp_may_write(const struct tcb *t)
+{
+	return tcp_sndbuf_space(t) >= t->sk.wmem_alloc / 2 && !too_much_unsent(t);
 }
 
 /* Room for two windows, each segment with its metadata (tcp_wmem is the bound). */
@@ -52,7 +67,7 @@ void tcp_new_space(struct tcb *t)
 {
 	if (t->cwnd_limited && !t->sk.cpu->tcp->pressure)
 		tcp_sndbuf_expand(t);
-	if (t->nospace && t->sk.wmem_alloc <= t->sk.sndbuf - t->sk.sndbuf / 3) {
+	if (t->nospace && tcp_may_write(t)) {
 		t->nospace = false;
 		tcp_event(t, EPOLLOUT);
 	}
@@ -71,6 +86,7 @@ static struct sk_buff *queue_new(struct tcb *t)
 	cb->seq = cb->end_seq = t->snd.write;
 	cb->flags = cb->sacked = 0;
 	cb->own = true;
+	cb->eor = false;
 	cb->tx_ns = 0;
 	cb->charged = 0;
 	return skb;
@@ -138,7 +154,7 @@ static struct sk_buff *queue_open_tail(struct tcb *t, u32 goal)
 {
 	struct sk_buff *skb = skb_peek_tail(&t->sendq);
 
-	return skb && skb->len < goal && !(tcp_cb(skb)->flags & TCP_FIN) ? skb : NULL;
+	return skb && skb->len < goal && !(tcp_cb(skb)->flags & TCP_FIN) && !tcp_cb(skb)->eor ? skb : NULL;
 }
 
 static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
@@ -169,8 +185,11 @@ static long queue_done(struct tcb *t, long done, int flags, bool full)
 	struct sk_buff *tail = skb_peek_tail(&t->sendq);
 
 	t->more = (flags & MSG_MORE) != 0;
+	t->push = false;
 	if (done && tail && !t->more)
 		tcp_cb(tail)->flags |= TCP_PSH;
+	if (done && tail && flags & MSG_EOR)
+		tcp_cb(tail)->eor = true;
 	if (done)
 		tcp_mark(t);
 	if (full)
@@ -272,7 +291,7 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 
 		cb->seq = cb->end_seq = t->snd.write;
 		cb->flags = cb->sacked = 0;
-		cb->own = false;
+		cb->own = cb->eor = false;
 		cb->tx_ns = 0;
 		cb->charged = 0;
 		skb->sk = NULL;
@@ -308,7 +327,7 @@ void tcp_set_segs(struct sk_buff *skb, u32 mss)
 	tcp_cb(skb)->segs = skb->len <= mss ? 1 : (u16)DIV_ROUND_UP(skb->len, mss);
 }
 
-void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
+static void tree_insert(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	struct rb_node *parent = NULL, **link = &t->rtx_tree.node;
@@ -320,13 +339,29 @@ void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
 	rb_insert(&t->rtx_tree, &cb->rb, parent, link);
 }
 
+/* The tree is empty until somebody looks for something in it, which only SACK does. */
+void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
+{
+	if (t->rtx_tree.node)
+		tree_insert(t, skb);
+}
+
+static void tree_build(struct tcb *t)
+{
+	struct sk_buff *skb;
+
+	skb_queue_walk(&t->rtxq, skb)
+		tree_insert(t, skb);
+}
+
 void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 
 	if (t->rtx_hint == skb)
 		t->rtx_hint = tcp_rtx_next(t, skb);
-	rb_erase(&t->rtx_tree, &cb->rb);
+	if (unlikely(t->rtx_tree.node))
+		rb_erase(&t->rtx_tree, &cb->rb);
 	list_del(&cb->ts);
 	skb_unlink(&t->rtxq, skb);
 	wmem_free_skb(t, skb);
@@ -334,9 +369,12 @@ void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb)
 
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq)
 {
-	struct rb_node *n = t->rtx_tree.node;
 	struct tcp_skb_cb *best = NULL;
+	struct rb_node *n;
 
+	if (!t->rtx_tree.node)
+		tree_build(t);
+	n = t->rtx_tree.node;
 	while (n) {
 		struct tcp_skb_cb *cb = rb_entry(n, struct tcp_skb_cb, rb);
 
@@ -391,7 +429,7 @@ bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss)
 	skb_trim(cpu, skb, len);
 	cb->end_seq = rcb->seq = seq_add(cb->seq, len);
 	cb->flags &= (u8) ~(TCP_FIN | TCP_PSH);
-	cb->own = false;
+	cb->own = cb->eor = false;
 	rcb->charged = 0;
 	wmem_charge(t, skb);
 	wmem_charge(t, rest);

@@ -49,8 +49,11 @@ static int set_nagle(struct tcb *t, int opt, int v)
 		t->nodelay = v != 0;
 	else
 		t->corked = v != 0;
-	if ((opt == TCP_NODELAY) == (v != 0)) /* what was held may go */
+	if ((opt == TCP_NODELAY) == (v != 0)) { /* what was held goes, once, cork or not */
+		t->push = opt == TCP_NODELAY;
+		t->more = false;
 		tcp_mark(t);
+	}
 	return 0;
 }
 
@@ -102,6 +105,10 @@ static int set_number(struct tcb *t, int opt, int v)
 			return -EINVAL;
 		t->user_timeout_ms = (u32)v;
 		return 0;
+	case TCP_NOTSENT_LOWAT:
+		t->notsent_lowat = (u32)v;
+		tcp_event(t, tcp_may_write(t) ? EPOLLOUT : 0);
+		return 0;
 	}
 	return -ENOPROTOOPT;
 }
@@ -143,6 +150,11 @@ static int set_ip_level(struct tcb *t, int opt, int v)
 			return -EINVAL;
 		t->sk.ttl = v == -1 ? 0 : (u8)v;
 		return 0;
+	case IP_MTU_DISCOVER:
+		if (v < IP_PMTUDISC_DONT || v > IP_PMTUDISC_PROBE)
+			return -EINVAL;
+		t->may_fragment = v == IP_PMTUDISC_DONT;
+		return 0;
 	}
 	return -ENOPROTOOPT;
 }
@@ -158,6 +170,10 @@ int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigne
 		return set_socket_level(t, opt, val, len);
 	if (level != SOL_TCP && level != SOL_IP)
 		return -ENOPROTOOPT;
+	if (level == SOL_IP && len && len < sizeof(v)) { /* a byte is enough there */
+		v = *(const u8 *)val;
+		return set_ip_level(t, opt, v);
+	}
 	if (len < sizeof(v))
 		return -EINVAL;
 	memcpy(&v, val, sizeof(v));
@@ -278,6 +294,9 @@ static int get_number(const struct tcb *t, int opt, int *v)
 	case TCP_USER_TIMEOUT:
 		*v = (int)t->user_timeout_ms;
 		return 0;
+	case TCP_NOTSENT_LOWAT:
+		*v = (int)t->notsent_lowat;
+		return 0;
 	}
 	return -ENOPROTOOPT;
 }
@@ -302,11 +321,22 @@ static int get_number_of(const struct tcb *t, int level, int opt, int *v)
 	case IP_TTL:
 		*v = t->sk.ttl ?: (int)t->sk.cpu->sysctl.ip_default_ttl;
 		return 0;
+	case IP_MTU_DISCOVER:
+		*v = t->may_fragment ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+		return 0;
 	case IP_MTU:
 		*v = (int)t->sk.dst.mtu;
 		return t->sk.state == TCP_CLOSE || t->sk.state == TCP_LISTEN ? -ENOTCONN : 0;
 	}
 	return -ENOPROTOOPT;
+}
+
+/* Linux's SO_MEMINFO: what the buffers hold. */
+static int get_meminfo(const struct tcb *t, void *val, unsigned *len)
+{
+	u32 m[9] = { t->sk.rmem_alloc, t->sk.rcvbuf, 0, t->sk.sndbuf, 0, t->sk.wmem_alloc, 0, 0, 0 };
+
+	return give(val, len, m, sizeof(m));
 }
 
 int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len)
@@ -320,6 +350,10 @@ int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 		tcp_get_info(t, &info);
 		return give(val, len, &info, sizeof(info));
 	}
+	if (level == SOL_TCP && opt == TCP_CC_INFO)
+		return give(val, len, "", 0); /* no algorithm here has more to tell */
+	if (level == SOL_SOCKET && opt == SO_MEMINFO)
+		return get_meminfo(t, val, len);
 	if (level == SOL_TCP && opt == TCP_CONGESTION)
 		return give(val, len, t->ca->name, (unsigned)strlen(t->ca->name) + 1);
 	if (level == SOL_SOCKET && opt == SO_LINGER) {

@@ -50,8 +50,10 @@ void tcp_flush(struct net_cpu *cpu);
 enum {
 	TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2,
 	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
-	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25,
+	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26,
 };
+
+enum { SO_MEMINFO = 55 };
 
 /* getsockopt(TCP_INFO): Linux's struct, field by field. */
 struct tcp_info {
@@ -83,7 +85,7 @@ struct conn_node {
 	u8 kind;
 };
 
-/* Chains keyed by SipHash of the 4-tuple; doubles when there are as many nodes as chains, a few chains per insertion. */
+/* Chains keyed by a secret hash of the 4-tuple; doubles when there are as many nodes as chains, a few chains per insertion. */
 struct conn_table {
 	struct hlist_head *chains, *old; /* old: being emptied into chains, NULL otherwise */
 	u32 mask, old_mask, moved;       /* chains below `moved` of old are empty */
@@ -160,8 +162,8 @@ struct tcb {
 	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
-	bool nodelay : 1, corked : 1, more : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
-	bool linger_set : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
+	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
+	bool linger_set : 1, may_fragment : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -174,7 +176,7 @@ struct tcb {
 	} snd;
 	struct sk_buff_head sendq;  /* not sent yet, in order */
 	struct sk_buff_head rtxq;   /* sent, not acknowledged, in order ... */
-	struct rb_root rtx_tree;    /* ... by sequence number, for SACK ... */
+	struct rb_root rtx_tree;    /* ... by sequence number, made when SACK first asks ... */
 	struct list_head tsorted;   /* ... and by the time of the last transmission, for RACK: neither SACKed nor lost */
 	struct sk_buff *rtx_hint;   /* first of rtxq that may be lost and not sent again; NULL: none is */
 	u64 last_send_ns;           /* of data */
@@ -266,6 +268,7 @@ struct tcb {
 	s16 linger2_s;               /* FIN_WAIT_2; 0: sysctl, <0: none */
 	u32 linger_s;
 	u32 user_timeout_ms;
+	u32 notsent_lowat;           /* TCP_NOTSENT_LOWAT; 0: sysctl */
 	u32 challenge_s;             /* the running second of challenge_acks */
 	u32 oow_ack_ms;              /* last ACK that answered something out of window */
 

@@ -31,6 +31,7 @@ struct tcp_skb_cb {
 	u8 flags;               /* FIN, PSH, URG; received: as on the wire */
 	u8 sacked : 4;
 	bool own : 1;           /* send: bytes behind the last piece are ours to append to */
+	bool eor : 1;           /* send: MSG_EOR, nothing is appended */
 	u16 segs;               /* on the wire */
 	u32 charged;            /* to sk.wmem_alloc or sk.rmem_alloc */
 	u64 tx_ns;              /* last (re)transmission */
@@ -170,6 +171,7 @@ static inline struct sk_buff *tcp_rtx_next(const struct tcb *t, struct sk_buff *
 	return skb->next == (const struct sk_buff *)&t->rtxq ? NULL : skb->next;
 }
 u32 tcp_sndbuf_space(const struct tcb *t);
+bool tcp_may_write(const struct tcb *t); /* enough room for EPOLLOUT */
 void tcp_new_space(struct tcb *t);
 void tcp_sndbuf_expand(struct tcb *t);
 
@@ -212,7 +214,7 @@ static inline void tcp_timer_clear(struct tcb *t, enum tcp_timer which) { t->dea
 static inline bool tcp_timer_armed(const struct tcb *t, enum tcp_timer which) { return t->deadline[which] != 0; }
 /* One of RTO, TLP, REO, PERSIST; the others are cleared. */
 void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns);
-void tcp_rtx_clear(struct tcb *t);
+static inline void tcp_rtx_clear(struct tcb *t) { memset(t->deadline, 0, TCPT_NR_RTX * sizeof(t->deadline[0])); }
 u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which);
 u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which);
 void tcp_timers_stop(struct tcb *t);
@@ -254,6 +256,7 @@ struct ack_state {
 	u32 acked;                  /* segments, cumulatively */
 	seq_t reord;                /* lowest sequence number sacked or acked late, when `reord_set` */
 	bool reord_set;
+	seq_t prior_fack;           /* end of the highest SACKed segment before this ACK; una without one */
 	u64 first_tx_ns, last_tx_ns;  /* of never retransmitted skbs acknowledged; 0: none */
 	u64 sack_first_ns, sack_last_ns;
 	s64 rtt_us, ca_rtt_us;      /* -1: none */
@@ -303,6 +306,13 @@ static inline bool tcp_in_slow_start(const struct tcb *t) { return t->cwnd < t->
 static inline u32 tcp_left_out(const struct tcb *t) { return t->sacked_out + t->lost_out; }
 static inline u32 tcp_in_flight(const struct tcb *t) { return t->packets_out - tcp_left_out(t) + t->retrans_out; }
 static inline seq_t tcp_wnd_end(const struct tcb *t) { return seq_add(t->snd.una, t->snd.wnd); }
+/* The window may grow only when it is used: in slow start, when half of it was. */
+static inline bool tcp_is_cwnd_limited(const struct tcb *t)
+{
+	return t->cwnd_limited || (tcp_in_slow_start(t) && t->cwnd < 2 * t->max_packets_out);
+}
+/* How far the peer has said it received something. */
+static inline seq_t tcp_fack(const struct tcb *t) { return t->sacked_out && t->sack_ok ? t->high_sack : t->snd.una; }
 static inline bool tcp_in_cwnd_reduction(const struct tcb *t)
 {
 	return t->ca_state == TCP_CA_CWR || t->ca_state == TCP_CA_RECOVERY;

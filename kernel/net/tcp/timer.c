@@ -44,14 +44,6 @@ u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which)
 	return at > now ? at - now : 0;
 }
 
-void tcp_rtx_clear(struct tcb *t)
-{
-	int i;
-
-	for (i = 0; i < TCPT_NR_RTX; i++)
-		t->deadline[i] = 0;
-}
-
 void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns)
 {
 	tcp_rtx_clear(t);
@@ -328,6 +320,10 @@ void tcp_delack_start(struct tcb *t)
 	u32 ato = t->ack.ato_us, max = TCP_DELACK_MAX_US;
 	u64 at;
 
+	if (!ato) { /* no data came yet, so none is likely to go back: a FIN alone */
+		tcp_ack_now(t);
+		return;
+	}
 	if (ato > TCP_ATO_MIN_US && !t->ack.pingpong)
 		max = MIN(max, MAX(t->srtt_us >> 3, TCP_ATO_MIN_US));
 	ato = MIN(MAX(ato, (u32)t->sk.cpu->sysctl.tcp_delack_min), max);
