@@ -98,12 +98,14 @@ struct http_conn {
 	bool replied;           /* its answer is all in `out`, or sent */
 	bool keep_alive;        /* after it */
 	bool eof;               /* the client sends no more */
+	bool drained;           /* nothing more was received when c->in was taken */
 	bool wants_out;         /* EPOLLOUT is asked for */
 	bool chunked;           /* our answer is */
 	bool begun;             /* the head of a streamed answer is out */
 	bool log_open;          /* its record waits for the duration */
 	bool soft_end;          /* more may come than we read: the end is a lingering one */
-	u64 since_ns;           /* the state's beginning */
+	u64 since_ns;           /* the state's beginning; IDLE: the last request's end */
+	u64 listed_ns;          /* since_ns when it was put into its list: IDLE ones do not move with each request */
 	u64 progress_ns;        /* last byte received or taken by the client */
 	u64 request_ns;         /* the request's first byte */
 	u64 moved;              /* bytes in this state, for the least rates */
@@ -127,6 +129,7 @@ struct http_request {
 	const u8 *base;     /* of the head's offsets */
 	const char *path;   /* decoded, starts with '/' (or is "*") */
 	u32 path_len;
+	const struct site_entry *entry; /* of the site with this path; NULL: none */
 	const char *query;  /* as it came */
 	u32 query_len;
 };

@@ -67,7 +67,9 @@ static void request_end(struct http_conn *c)
 		access_log_done(c);
 	c->busy = false;
 	c->requests++;
-	if (c->keep_alive)
+	if (likely(c->keep_alive && c->state == CONN_IDLE))
+		c->since_ns = c->srv->cpu->now_ns;
+	else if (c->keep_alive)
 		http_conn_state(c, CONN_IDLE);
 	else if (all_read)
 		http_conn_close(c);
@@ -151,17 +153,26 @@ static int decode_path(struct http_request *rq, char *space)
 	return 0;
 }
 
-/* The head is complete: who answers it? */
+/* What the site has under this path. */
+static const struct site_entry *find_entry(const struct http_conn *c, const struct http_request *rq)
+{
+	if (unlikely(rq->path[0] != '/')) /* OPTIONS *, CONNECT */
+		return NULL;
+	return site_lookup(c->srv->site, rq->path + 1, rq->path_len - 1);
+}
+
+/* The head is complete: who answers it? The site, where it has such a path; else the routes. */
 static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *base)
 {
 	struct http_request rq = { .head = h, .base = base };
 	const struct http_route *route;
 	char space[PATH_MAX];
-	int err = h->method == HTTP_CONNECT ? 0 : decode_path(&rq, space);
+	int err = decode_path(&rq, space);
 
 	rq.query = (const char *)base + h->query.off;
 	rq.query_len = h->query.len;
-	route = h->method == HTTP_CONNECT || err ? NULL : http_route_find(rq.path, rq.path_len);
+	rq.entry = err ? NULL : find_entry(c, &rq);
+	route = rq.entry || err ? NULL : http_route_find(rq.path, rq.path_len);
 	c->busy = true;
 	c->replied = c->begun = c->chunked = false;
 	c->sink = NULL;
@@ -372,8 +383,11 @@ static bool fill(struct http_conn *c)
 {
 	int err = 0;
 
+	if (c->drained)
+		return false;
 	c->in = sys_recv_skb(c->srv->cpu, c->fd, MSG_DONTWAIT, &err);
 	if (likely(c->in != NULL)) {
+		c->drained = err == -EAGAIN;
 		c->moved += c->in->len;
 		c->progress_ns = c->srv->cpu->now_ns;
 		return true;
@@ -419,6 +433,7 @@ static bool request_is_over(const struct http_conn *c)
 
 void http_conn_run(struct http_conn *c)
 {
+	c->drained = false;
 	for (unsigned steps = 0; c->fd >= 0;) {
 		if (!http_out_is_empty(&c->out) && !flush(c))
 			return;

@@ -219,14 +219,11 @@ static void refuse_method(struct http_conn *c, const struct http_request *rq)
 void http_file(struct http_conn *c, const struct http_request *rq)
 {
 	const struct http_head *h = rq->head;
-	const struct site_entry *e;
+	const struct site_entry *e = rq->entry;
 
-	if (unlikely(h->method == HTTP_CONNECT || rq->path[0] != '/')) { /* no path of ours: CONNECT, OPTIONS * */
+	if (!e && (h->method == HTTP_CONNECT || rq->path[0] != '/')) /* no path of ours: CONNECT, OPTIONS * */
 		refuse_method(c, rq);
-		return;
-	}
-	e = site_lookup(c->srv->site, rq->path + 1, rq->path_len - 1);
-	if (!e)
+	else if (!e)
 		http_error(c, rq, 404, "");
 	else if (h->method != HTTP_GET && h->method != HTTP_HEAD)
 		refuse_method(c, rq);

@@ -245,7 +245,13 @@ static const struct {
 /* s holds token characters only: those that differ in bit 5 from a letter or '-' are letters in the other case. */
 static bool name_is(const u8 *s, u32 len, const char *lower)
 {
-	for (u32 i = 0; i < len; i++)
+	u32 first, want, i = 4; /* no name that matters is shorter */
+
+	memcpy(&first, s, 4);
+	memcpy(&want, lower, 4);
+	if ((first | 0x20202020) != want)
+		return false;
+	for (; i < len; i++)
 		if ((s[i] | 0x20) != (u8)lower[i])
 			return false;
 	return true;
@@ -442,6 +448,10 @@ int http_parse(struct http_head *h, const struct http_limits *lim, const u8 *buf
 		if (!h->in_fields && h->line < len && !http_is(buf[h->line], HTTP_C_TOKEN) &&
 		    buf[h->line] != '\r' && buf[h->line] != '\n')
 			return -400;
+		if (h->in_fields && len - h->line >= 2 && buf[h->line] == '\r' && buf[h->line + 1] == '\n') {
+			r = h->line > lim->head_max ? -431 : finish(h);
+			return r ?: (int)h->line + 2;
+		}
 		r = find_line(h, lim, buf, len, &end);
 		if (r <= 0)
 			return r;

@@ -19,7 +19,7 @@
 void http_conn_state(struct http_conn *c, enum http_state state)
 {
 	c->state = (u8)state;
-	c->since_ns = c->progress_ns = c->srv->cpu->now_ns;
+	c->since_ns = c->listed_ns = c->progress_ns = c->srv->cpu->now_ns;
 	c->moved = 0;
 	list_del(&c->list);
 	list_add_tail(&c->list, &c->srv->state[state]);
@@ -195,15 +195,25 @@ static bool is_slow(const struct http_conn *c, s64 rate, s64 grace_ms, u64 now)
 	return rate && ms > (u64)grace_ms && c->moved < (u64)rate * ms / 1000;
 }
 
+/* Those of a list whose time is over. One that was used since it was listed goes to the end: each is looked at once in its
+ * timeout, however many requests it had. */
 static void close_old(struct http_server *srv, enum http_state state, s64 timeout_ms, u64 *count)
 {
-	struct http_conn *c, *n;
+	struct list_head *l = &srv->state[state];
 
-	list_for_each_entry_safe(c, n, &srv->state[state], list) {
-		if (!is_over(c->since_ns, timeout_ms, srv->cpu->now_ns))
-			break;
-		*count += 1;
-		http_conn_close(c);
+	while (!list_empty(l)) {
+		struct http_conn *c = list_first(l, struct http_conn, list);
+
+		if (!is_over(c->listed_ns, timeout_ms, srv->cpu->now_ns))
+			return;
+		if (is_over(c->since_ns, timeout_ms, srv->cpu->now_ns)) {
+			*count += 1;
+			http_conn_close(c);
+		} else {
+			c->listed_ns = c->since_ns;
+			list_del(&c->list);
+			list_add_tail(&c->list, l);
+		}
 	}
 }
 

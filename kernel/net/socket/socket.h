@@ -58,7 +58,8 @@ long sys_sendmsg(struct net_cpu *cpu, int fd, const struct msghdr *m, int flags)
 long sys_recvmsg(struct net_cpu *cpu, int fd, struct msghdr *m, int flags);
 /* Zero copy: `mem` must stay unchanged for ever (the site archive). As sendfile() of a cached file. */
 long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, int flags);
-/* Zero copy: the oldest received payload as an skb; the caller owns it. NULL with *err = -EAGAIN, -errno, or 0 at end of stream. */
+/* Zero copy: the oldest received payload as an skb; the caller owns it. NULL with *err = -EAGAIN, -errno, or 0 at end of stream.
+ * With an skb, *err = -EAGAIN says that there is no more now (what comes later is a new event), 0 that there may be. */
 struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err);
 /* Zero copy: sends an skb's payload. Consumes it and returns 0, or -errno and it stays the caller's (-EAGAIN: buffer full). */
 int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags);

@@ -32,41 +32,61 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 	return done ? (long)done : err;
 }
 
-struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err)
+static __noinline struct sk_buff *recv_skb_wait(struct socket *s, int flags, int *err)
 {
 	struct sk_buff *skb = NULL;
 	u64 deadline = 0;
+
+	while (!skb && *err == -EAGAIN) {
+		*err = socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
+		if (*err)
+			break;
+		skb = s->sk->prot->recv_skb(s->sk, err);
+	}
+	return skb;
+}
+
+struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err)
+{
+	struct sk_buff *skb = NULL;
 	struct socket *s;
 
 	bh_disable(cpu);
 	s = socket_lookup(cpu, fd, err);
-	while (likely(s != NULL)) {
+	if (likely(s != NULL)) {
 		skb = s->sk->prot->recv_skb(s->sk, err);
-		if (skb || *err != -EAGAIN || !socket_may_wait(s, flags))
-			break;
-		*err = socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
-		if (*err)
-			break;
+		if (!skb && *err == -EAGAIN && socket_may_wait(s, flags))
+			skb = recv_skb_wait(s, flags, err);
 	}
 	bh_enable(cpu);
 	return skb;
 }
 
-int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
+static __noinline int send_skb_wait(struct socket *s, struct sk_buff *skb, int flags)
 {
 	u64 deadline = 0;
+	int err = -EAGAIN;
+
+	while (err == -EAGAIN) {
+		err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
+		if (err)
+			break;
+		err = s->sk->prot->send_skb(s->sk, skb, flags);
+	}
+	return err;
+}
+
+int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
+{
 	int err = 0;
 	struct socket *s;
 
 	bh_disable(cpu);
 	s = socket_lookup(cpu, fd, &err);
-	while (likely(s != NULL)) {
+	if (likely(s != NULL)) {
 		err = s->sk->prot->send_skb(s->sk, skb, flags);
-		if (err != -EAGAIN || !socket_may_wait(s, flags))
-			break;
-		err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
-		if (err)
-			break;
+		if (unlikely(err == -EAGAIN) && socket_may_wait(s, flags))
+			err = send_skb_wait(s, skb, flags);
 	}
 	bh_enable(cpu);
 	return err;
