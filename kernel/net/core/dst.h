@@ -11,6 +11,7 @@
 enum addr_type { ADDR_UNICAST, ADDR_LOCAL, ADDR_BROADCAST, ADDR_MULTICAST, ADDR_ANY, ADDR_INVALID };
 
 struct neigh;
+struct sock;
 
 struct flow {
 	struct ip_addr src, dst; /* src may be unspecified: the route fills it */
@@ -42,6 +43,8 @@ struct af_ops {
 	u32 (*gen)(struct net_cpu *cpu);
 	/* Pushes the IP header in front of skb->data and sends it through LOCAL_OUT, POST_ROUTING and the neighbour. Consumes. */
 	void (*xmit)(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst);
+	/* The same for a connected sock, whose addresses, marks and (valid) dst it takes. Consumes. */
+	void (*xmit_sock)(struct sock *sk, struct sk_buff *skb, bool df);
 	/* Ones'-complement sum of the pseudo header (not folded to 16 bits). */
 	u32 (*pseudo_sum)(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u32 len);
 	enum addr_type (*addr_type)(struct net_cpu *cpu, const struct ip_addr *a);

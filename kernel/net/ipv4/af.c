@@ -38,6 +38,7 @@ const struct af_ops ipv4_af = {
 	.route = ip_route_output,
 	.gen = ipv4_gen,
 	.xmit = ip_xmit,
+	.xmit_sock = ip_xmit_sock,
 	.pseudo_sum = ipv4_pseudo_sum,
 	.addr_type = ipv4_addr_type,
 	.confirm = ipv4_confirm,

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * output.c - IPv4 on its way out: header, LOCAL_OUT, POST_ROUTING, fragments, neighbour (RFC 791, RFC 1122 3.2.1, RFC 6864).
+ * output.c - IPv4 on its way out: header, LOCAL_OUT, POST_ROUTING, fragments, neighbour (RFC 791,
+ * RFC 1122 3.2.1, RFC 6864).
  *
- * Owns the counters of the identification field. A datagram that may not be fragmented on its way carries id 0 (it is atomic,
- * RFC 6864 4.1); others take the next value of a counter picked by a keyed hash of source, destination and protocol, so that
- * values repeat late and tell nothing of other traffic (RFC 7739 5.3).
+ * Owns the counters of the identification field. A datagram that may not be fragmented on its way
+ * carries id 0 (it is atomic, RFC 6864 4.1); others take the next value of a counter picked by a
+ * keyed hash of source, destination and protocol, so that values repeat late and tell nothing of
+ * other traffic (RFC 7739 5.3).
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/netfilter.h"
+#include "net/core/sock.h"
 
 /* CPUs share the numbers of a destination: each takes every nr_cpus-th. */
 static u16 next_id(struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto)
@@ -29,7 +32,8 @@ static inline void output_routed(struct net_cpu *cpu, struct sk_buff *skb, struc
 		neigh_xmit(cpu, skb, dst);
 }
 
-void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
+void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
+		      struct net_device *in)
 {
 	enum drop_reason r;
 
@@ -60,14 +64,21 @@ static inline void push_header(struct sk_buff *skb, struct ip_out o, u16 id)
 	h->w[4] = o.daddr.raw;
 }
 
-/* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
-static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+/* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is
+ * looked for again. */
+static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
+					struct dst *dst)
 {
 	enum drop_reason r;
 
 	skb->ip = (struct inet_cb){
-		.src = ip_from_v4(o.saddr), .dst = ip_from_v4(o.daddr), .proto = ip_out_proto(o), .tos = ip_out_tos(o),
-		.ttl = (u8)o.what, .addr_type = dst->type, .hdr_len = IPV4_HLEN,
+		.src = ip_from_v4(o.saddr),
+		.dst = ip_from_v4(o.daddr),
+		.proto = ip_out_proto(o),
+		.tos = ip_out_tos(o),
+		.ttl = (u8)o.what,
+		.addr_type = dst->type,
+		.hdr_len = IPV4_HLEN,
 	};
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
@@ -83,7 +94,8 @@ static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb
 	return RX_OK;
 }
 
-static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, const struct dst *dst)
+static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
+				   const struct dst *dst)
 {
 	struct dst way = *dst; /* the socket's own stays as it is */
 	enum drop_reason r = local_out_hooks(cpu, skb, o, &way);
@@ -94,8 +106,8 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 		kfree_skb_reason(cpu, skb, r);
 }
 
-static inline __attribute__((always_inline)) void send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
-								struct dst *dst, u16 id)
+static inline __attribute__((always_inline)) void
+send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, u16 id)
 {
 	u32 len = skb->len + IPV4_HLEN;
 
@@ -115,7 +127,8 @@ static inline __attribute__((always_inline)) void send_with_id(struct net_cpu *c
 }
 
 /* Broadcasts and multicasts come here too: they are never sent with DF. */
-static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
+				       struct dst *dst)
 {
 	if (dst->type == ADDR_MULTICAST)
 		STAT(cpu, IpExtOutMcastPkts);
@@ -134,7 +147,16 @@ void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct d
 
 void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
 {
-	ip_send(cpu, skb, ip_out_of(cpu, ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto, fl->tos, fl->ttl, fl->df), dst);
+	ip_send(cpu, skb,
+		ip_out_of(cpu, ip_v4(&fl->src), ip_v4(&fl->dst), fl->proto, fl->tos, fl->ttl,
+			  fl->df),
+		dst);
+}
+
+void ip_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
+{
+	ip_send(sk->cpu, skb, ip_out_of(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->protocol,
+					sk->tos, sk->ttl, df), &sk->dst);
 }
 
 /* ---- fragments (RFC 791 3.2) ---- */
@@ -194,7 +216,11 @@ static bool send_fragment(const struct fragmenter *f, unsigned off, unsigned len
 static void ip_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
-	struct fragmenter f = { .cpu = cpu, .skb = skb, .dst = dst, .hdr_len = ipv4_hdr_bytes(skb->data), .frag = be16_get(h->frag) };
+	struct fragmenter f = { .cpu = cpu,
+				.skb = skb,
+				.dst = dst,
+				.hdr_len = ipv4_hdr_bytes(skb->data),
+				.frag = be16_get(h->frag) };
 	unsigned chunk = (dst->mtu - f.hdr_len) & ~7u, left = skb->len - f.hdr_len, off = 0;
 
 	while (left) {

@@ -7,13 +7,6 @@
 #include "net/tcp/tcp_impl.h"
 #include "net/wire/checksum.h"
 
-struct tx { /* one segment (or one GSO skb of segments) to build */
-	seq_t seq;
-	struct sk_buff *payload; /* NULL: none */
-	u32 mss;
-	u8 flags;
-};
-
 /* ---- options ---- */
 
 static void put32(u8 *p, u32 v)
@@ -95,7 +88,8 @@ static u16 window_field(struct tcb *t, u8 flags)
 	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
 }
 
-static void put_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, const u8 *opts, unsigned opt_len)
+/* Pushes the header; its options are already counted in opt_len, and put by the caller. */
+static inline struct tcp_hdr *push_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, unsigned opt_len)
 {
 	struct sock *sk = &t->sk;
 	struct tcp_hdr *h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + opt_len);
@@ -109,11 +103,20 @@ static void put_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, 
 	h->flags = flags;
 	h->wnd = be16_of(window_field(t, flags));
 	h->urg = be16_of(0);
-	memcpy(h + 1, opts, opt_len);
 	h->csum = csum_fold16(sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, skb->len));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = TCP_CSUM_OFFSET;
+	return h;
+}
+
+/* With options that are not known until they are written. */
+static __noinline void push_header_slow(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags)
+{
+	u8 opts[TCP_OPTS_MAX];
+	unsigned len = put_options(t, flags, opts);
+
+	memcpy(push_header(t, skb, seq, flags, len) + 1, opts, len);
 }
 
 /* The payload behind the header to come: a copy when it is short, references otherwise. */
@@ -121,12 +124,14 @@ static bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_b
 {
 	u32 len = payload->len;
 
-	if (len <= TCP_COPY_MAX) {
+	if (len > TCP_COPY_MAX)
+		return skb_share(cpu, skb, payload, 0, len);
+	if (likely(!payload->data_len))
+		memcpy(skb_put(skb, len), payload->data, len);
+	else
 		skb_copy_bits(payload, 0, skb_put(skb, len), len);
-		STAT_ADD(cpu, CopyOutBytes, len);
-		return true;
-	}
-	return skb_share(cpu, skb, payload, 0, len);
+	STAT_ADD(cpu, CopyOutBytes, len);
+	return true;
 }
 
 /* What follows from any segment that left: the ACK went with it. */
@@ -138,36 +143,37 @@ static void ack_was_sent(struct tcb *t)
 	tcp_timer_clear(t, TCPT_DELACK);
 }
 
-static bool transmit(struct tcb *t, const struct tx *x)
+/* A segment of `flags` from seq on, or a GSO skb of several: with payload->len bytes, none when it is NULL. */
+static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss, u8 flags)
 {
 	struct net_cpu *cpu = t->sk.cpu;
-	u8 opts[TCP_OPTS_MAX], flags = x->flags;
-	unsigned opt_len;
 	struct sk_buff *skb;
-	struct flow fl;
+	u32 segs = 1;
 
-	if (unlikely(tcp_route(t)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
+	if (unlikely(tcp_route(t)) || unlikely(!(skb = alloc_skb(cpu, SKB_HEADROOM))))
 		return false;
-	if (x->payload && x->payload->len) {
-		if (!attach_payload(cpu, skb, x->payload)) {
+	if (payload && payload->len) {
+		if (unlikely(!attach_payload(cpu, skb, payload))) {
 			kfree_skb_reason(cpu, skb, DROP_NOMEM);
 			return false;
 		}
-		if (skb->len > x->mss) {
+		if (skb->len > mss) {
 			flags |= TCP_PSH; /* on the last of them: GRO need not wait for more */
-			skb->gso_size = (u16)x->mss;
-			skb->gso_segs = tcp_cb(x->payload)->segs;
+			skb->gso_size = (u16)mss;
+			skb->gso_segs = tcp_cb(payload)->segs;
 			skb->gso_type = t->sk.family == AF_INET6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+			segs = skb->gso_segs;
 		}
 	}
-	opt_len = put_options(t, flags, opts);
-	put_header(t, skb, x->seq, flags, opts, opt_len);
+	if (likely(!(flags & TCP_SYN) && !t->nr_sacks && !t->dsack_due && t->ts_ok))
+		tcp_put_timestamp((u8 *)(push_header(t, skb, seq, flags, TCPOLEN_TSTAMP_ALIGNED) + 1), tcp_ts_now(t), t->ts_recent);
+	else
+		push_header_slow(t, skb, seq, flags);
 	if (likely(flags & TCP_ACK))
 		ack_was_sent(t);
-	t->segs_out += MAX(skb->gso_segs, (u16)1);
-	STAT_ADD(cpu, TcpOutSegs, MAX(skb->gso_segs, (u16)1));
-	tcp_flow(t, &fl);
-	t->sk.af->xmit(cpu, skb, &fl, &t->sk.dst);
+	t->segs_out += segs;
+	STAT_ADD(cpu, TcpOutSegs, segs);
+	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
 	return true;
 }
 
@@ -271,8 +277,9 @@ static u32 cwnd_quota(const struct tcb *t, const struct sk_buff *skb)
 	return MIN(MAX(t->cwnd / 2, 1u), t->cwnd - in_flight);
 }
 
-/* How many bytes of skb may leave: whole segments where it must be cut, nothing smaller than the window test allows. */
-static u32 send_limit(const struct tcb *t, const struct sk_buff *skb, u32 mss, u32 quota)
+/* How many bytes of skb, more than a segment, may leave: whole segments where it must be cut, nothing smaller than the window
+ * test allows. */
+static __noinline u32 send_limit_big(const struct tcb *t, const struct sk_buff *skb, u32 mss, u32 quota)
 {
 	u32 window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
 	u32 most = MIN(quota, tso_segs(t, mss)) * mss, len = MIN(skb->len, MIN(window, most));
@@ -284,6 +291,12 @@ static u32 send_limit(const struct tcb *t, const struct sk_buff *skb, u32 mss, u
 	    !nagle_allows(t, true))
 		return len - partial;
 	return len;
+}
+
+/* The same, when the window test has passed the first segment. */
+static inline u32 send_limit(const struct tcb *t, const struct sk_buff *skb, u32 mss, u32 quota)
+{
+	return likely(skb->len <= mss) ? skb->len : send_limit_big(t, skb, mss, quota);
 }
 
 /* The first segment of skb fits the peer's window. */
@@ -319,8 +332,6 @@ static void data_was_sent(struct tcb *t, struct sk_buff *skb)
 	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
 		t->ack.pingpong = 1; /* we answer soon after we receive: our data carries the ACKs */
 	t->last_send_ns = now;
-	if (!prior || tcp_timer_armed(t, TCPT_TLP))
-		tcp_rearm_rto(t);
 }
 
 /* Sends skb (the head of sendq) up to `limit`. false: memory is out. */
@@ -331,12 +342,19 @@ static bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
 	if (limit < skb->len && !tcp_split(t, skb, limit, mss))
 		return false;
 	tcp_set_segs(skb, mss);
-	if (!transmit(t, &(struct tx){ cb->seq, skb, mss, (u8)(cb->flags | TCP_ACK) }))
+	if (!transmit(t, cb->seq, skb, mss, cb->flags | TCP_ACK))
 		return false;
 	if (skb->len < mss)
 		t->snd.small = cb->end_seq;
 	data_was_sent(t, skb);
 	return true;
+}
+
+/* The timer behind data that was sent while `prior` segments were in flight: the RTO, unless a probe comes first. */
+static void arm_for_data(struct tcb *t, u32 prior)
+{
+	if (!tcp_schedule_tlp(t, false) && (!prior || tcp_timer_armed(t, TCPT_TLP)))
+		tcp_rearm_rto(t);
 }
 
 static void retry_later(struct tcb *t)
@@ -347,7 +365,7 @@ static void retry_later(struct tcb *t)
 
 static void send_new_data(struct tcb *t)
 {
-	u32 mss = current_mss(t), quota;
+	u32 mss = current_mss(t), prior = t->packets_out, quota;
 	bool sent = false, limited = false;
 	struct sk_buff *skb;
 
@@ -369,7 +387,7 @@ static void send_new_data(struct tcb *t)
 	}
 	if (sent) {
 		tcp_cwnd_validate(t, limited || tcp_in_flight(t) >= t->cwnd);
-		tcp_schedule_tlp(t, false);
+		arm_for_data(t, prior);
 	}
 	if (!t->packets_out && tcp_send_head(t) && !tcp_timer_armed(t, TCPT_PERSIST))
 		tcp_persist_start(t);
@@ -415,7 +433,7 @@ bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
 	most = MIN(most, MAX(window, 1u));
 	if (skb->len > most && !tcp_split(t, skb, most, mss))
 		return false;
-	if (!transmit(t, &(struct tx){ cb->seq, skb, mss, (u8)(cb->flags | TCP_ACK) }))
+	if (!transmit(t, cb->seq, skb, mss, cb->flags | TCP_ACK))
 		return false;
 	retrans_was_sent(t, skb);
 	return true;
@@ -456,23 +474,26 @@ bool tcp_xmit_probe(struct tcb *t)
 		u32 mss = current_mss(t), window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
 
 		tcp_cb(skb)->flags |= TCP_PSH;
-		return send_one(t, skb, MIN(skb->len, MIN(window, mss)), mss);
+		if (!send_one(t, skb, MIN(skb->len, MIN(window, mss)), mss))
+			return false;
+		tcp_rearm_rto(t);
+		return true;
 	}
-	return transmit(t, &(struct tx){ .seq = seq_add(t->snd.una, -1u), .mss = t->mss, .flags = TCP_ACK });
+	return transmit(t, seq_add(t->snd.una, -1u), NULL, t->mss, TCP_ACK);
 }
 
 /* ---- control segments ---- */
 
 bool tcp_send_ack(struct tcb *t)
 {
-	return transmit(t, &(struct tx){ .seq = t->snd.nxt, .mss = t->mss, .flags = TCP_ACK });
+	return transmit(t, t->snd.nxt, NULL, t->mss, TCP_ACK);
 }
 
 bool tcp_send_syn(struct tcb *t)
 {
 	u8 flags = t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
 
-	if (!transmit(t, &(struct tx){ .seq = t->snd.iss, .mss = t->mss, .flags = flags }))
+	if (!transmit(t, t->snd.iss, NULL, t->mss, flags))
 		return false;
 	t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
 	t->last_send_ns = tcp_now(t);
@@ -482,7 +503,7 @@ bool tcp_send_syn(struct tcb *t)
 void tcp_send_active_reset(struct tcb *t)
 {
 	STAT(t->sk.cpu, TcpOutRsts);
-	if (!transmit(t, &(struct tx){ .seq = t->snd.nxt, .mss = t->mss, .flags = TCP_RST | TCP_ACK }))
+	if (!transmit(t, t->snd.nxt, NULL, t->mss, TCP_RST | TCP_ACK))
 		STAT(t->sk.cpu, TcpExtTCPAbortFailed);
 }
 
