@@ -61,7 +61,7 @@ KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
-.PHONY: all unit sim replay run debug test bench fuzz lint image setup clean help
+.PHONY: all unit sim drill replay run debug test bench fuzz lint image setup clean help
 all: $B/barewire.elf
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -118,6 +118,18 @@ $B/sim/%: $B/host/tests/sim/%.o $B/libhost.a $B/libk.a
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^
 sim: $(SIM:%=$B/sim/%)
 	$(Q)prove --exec '' $^
+# packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
+DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%)))) \
+            tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)
+$B/pic/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -Itests -O1 -fPIC -c $< -o $@
+$B/libdrill.so: $(DRILLOBJ) $B/host/switch.o
+	$(say) LD $@
+	$(Q)$(CC) -shared -o $@ $^ -ldl -lpthread
+## drill    plays packetdrill's scripts against the stack, where packetdrill is installed
+drill: $B/libdrill.so
+	$(Q)tests/drill/run
 .SECONDARY: # objects of tests are kept
 
 # The symbol table is linked into the image it describes: once without, then with (text does not move; --check proves it).

@@ -161,6 +161,9 @@ void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s)
 		if (t->packets_out)
 			apply_block(t, b, s);
 	}
+	if (s->reord_set && (t->ca_state != TCP_CA_LOSS || t->undo_on))
+		tcp_check_reordering(t, s->reord, false);
+	s->reord_set = false;
 }
 
 /* ---- receiver ---- */

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * stack.c - one stack on a raw IP device that segments for itself, and a clock that the shim moves.
+ */
+#include <stdlib.h>
+
+#include "drill/stack.h"
+#include "lib/printf.h"
+#include "net/core/dev.h"
+#include "net/ipv4/ip.h"
+#include "net/socket/socket.h"
+#include "net/tcp/tcp.h"
+
+extern u64 host_clock; /* tests/host/platform.c */
+
+#define RX_PIECES 40
+
+struct packet {
+	struct packet *next;
+	u64 at_ns;
+	unsigned len;
+	u8 data[];
+};
+
+static struct stack {
+	struct net *net;
+	struct net_cpu *cpu;
+	struct net_device dev;
+	struct fiber_sched fibers;
+	struct packet *sent, **last_sent;
+	u64 now;
+} st;
+
+/* ---- the device ---- */
+
+static int dev_up(struct net_device *dev)
+{
+	netif_carrier_on(dev);
+	return 0;
+}
+
+static void dev_down(struct net_device *dev)
+{
+	netif_carrier_off(dev);
+}
+
+/* A whole GSO skb is one packet, as a capture on Linux shows it. */
+static void dev_send(struct net_device *dev, unsigned txq, struct sk_buff *skb)
+{
+	struct packet *p = malloc(sizeof(*p) + skb->len);
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		skb_checksum_help(st.cpu, skb);
+	p->len = skb->len;
+	p->at_ns = st.now;
+	p->next = NULL;
+	skb_copy_bits(skb, 0, p->data, skb->len);
+	consume_skb(st.cpu, skb);
+	*st.last_sent = p;
+	st.last_sent = &p->next;
+}
+
+static void dev_doorbell(struct net_device *dev, unsigned txq)
+{
+}
+
+static const struct net_device_ops dev_ops = {
+	.open = dev_up,
+	.stop = dev_down,
+	.start_xmit = dev_send,
+	.flush = dev_doorbell,
+};
+
+void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway)
+{
+	struct net_params p = { .nr_cpus = 1, .now_ns = 1000 * NSEC_PER_SEC, .skb_pool_bytes = 64u << 20 };
+	struct net_device *dev = &st.dev;
+
+	st.now = host_clock = p.now_ns;
+	st.last_sent = &st.sent;
+	fiber_sched_init(&st.fibers);
+	p.fibers[0] = &st.fibers;
+	st.net = net_create(&p);
+	st.cpu = st.net->cpus[0];
+	str_copy(dev->name, "tun%d", sizeof(dev->name));
+	dev->mtu = 1500;
+	dev->min_mtu = 68;
+	dev->max_mtu = 65535;
+	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO;
+	dev->ops = &dev_ops;
+	dev->link = &raw_link_ops;
+	dev->flags = IFF_NOARP;
+	dev->nr_txq = dev->nr_rxq = 1;
+	dev->driver = "drill";
+	dev->bus = "";
+	register_netdev(st.net, dev);
+	dev_open(dev);
+	ip_addr_add(st.net, dev, (be32){ local_ip }, prefix_len);
+	ip_route_add(st.net, be32_of(0), 0, (be32){ gateway }, dev, 0);
+}
+
+int stack_sysctl(const char *name, const char *value)
+{
+	return net_sysctl_set(st.net, name, value);
+}
+
+const char *stack_sysctl_name(unsigned i)
+{
+	const struct net_sysctl_row *r = net_sysctl_row(i);
+
+	return r ? r->name : NULL;
+}
+
+int stack_congestion(const char *name)
+{
+	return tcp_cong_set_default(st.cpu, name);
+}
+
+/* ---- time and packets ---- */
+
+uint64_t stack_now(void)
+{
+	return st.now;
+}
+
+static void settle(void)
+{
+	int rounds = 0;
+
+	do {
+		host_clock = st.now;
+		net_poll(st.cpu, st.now);
+	} while (softirq_pending(st.cpu) && ++rounds < 100);
+}
+
+uint64_t stack_next(void)
+{
+	return timer_wheel_next(&st.cpu->wheel);
+}
+
+void stack_run(uint64_t at_ns, int stop_at_packet)
+{
+	for (;;) {
+		u64 next;
+
+		settle();
+		if (stop_at_packet && st.sent)
+			return;
+		next = stack_next();
+		if (next > at_ns)
+			break;
+		st.now = MAX(st.now + 1, next);
+	}
+	st.now = MAX(st.now, at_ns);
+	settle();
+}
+
+void stack_input(const void *packet, unsigned len)
+{
+	const u8 *from = packet;
+	unsigned n = MIN(len, (unsigned)(SKB_BUF_ROOM - SKB_HEADROOM));
+	struct sk_buff *skb = alloc_skb(st.cpu, SKB_HEADROOM);
+
+	memcpy(skb_put(skb, n), from, n);
+	for (unsigned off = n; off < len; off += n) {
+		struct skb_buf *b = skb_buf_alloc(st.cpu);
+
+		n = MIN(len - off, (unsigned)SKB_BUF_ROOM);
+		memcpy(skb_buf_room(b), from + off, n);
+		skb_add_frag(skb, b, skb_buf_room(b), n);
+	}
+	skb->dev = &st.dev;
+	bh_disable(st.cpu);
+	st.cpu->now_ns = st.now;
+	netif_receive_skb(st.cpu, skb);
+	bh_enable(st.cpu);
+	settle();
+}
+
+unsigned stack_output(void *packet, unsigned size, uint64_t *at_ns)
+{
+	struct packet *p = st.sent;
+	unsigned len;
+
+	if (!p)
+		return 0;
+	st.sent = p->next;
+	if (!st.sent)
+		st.last_sent = &st.sent;
+	len = MIN(p->len, size);
+	*at_ns = p->at_ns;
+	memcpy(packet, p->data, len);
+	free(p);
+	return len;
+}
+
+/* ---- calls ---- */
+
+/* What a call changed leaves at once. */
+static long done(long r)
+{
+	settle();
+	return r;
+}
+
+static struct net_cpu *enter(void)
+{
+	st.cpu->now_ns = st.now;
+	return st.cpu;
+}
+
+static struct sockaddr_ip addr_of(struct stack_addr a)
+{
+	return (struct sockaddr_ip){ .family = AF_INET, .port = a.port, .addr = ip_from_v4((be32){ a.ip }) };
+}
+
+int stack_socket(int type)
+{
+	return sys_socket(enter(), AF_INET, type | SOCK_NONBLOCK, 0);
+}
+
+int stack_bind(int fd, struct stack_addr a)
+{
+	struct sockaddr_ip sa = addr_of(a);
+
+	return sys_bind(enter(), fd, &sa);
+}
+
+int stack_listen(int fd, int backlog)
+{
+	return sys_listen(enter(), fd, backlog);
+}
+
+int stack_accept(int fd, struct stack_addr *peer)
+{
+	struct sockaddr_ip sa;
+	int r = sys_accept4(enter(), fd, &sa, SOCK_NONBLOCK);
+
+	if (r >= 0)
+		*peer = (struct stack_addr){ ip_v4(&sa.addr).raw, sa.port };
+	return r;
+}
+
+int stack_connect(int fd, struct stack_addr a)
+{
+	struct sockaddr_ip sa = addr_of(a);
+
+	return (int)done(sys_connect(enter(), fd, &sa));
+}
+
+long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
+
+	return done(sys_sendmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
+}
+
+long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
+
+	return done(sys_recvmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
+}
+
+int stack_shutdown(int fd, int how)
+{
+	return (int)done(sys_shutdown(enter(), fd, how));
+}
+
+int stack_close(int fd)
+{
+	return (int)done(sys_close(enter(), fd));
+}
+
+int stack_setsockopt(int fd, int level, int opt, const void *val, unsigned len)
+{
+	return (int)done(sys_setsockopt(enter(), fd, level, opt, val, len));
+}
+
+int stack_getsockopt(int fd, int level, int opt, void *val, unsigned *len)
+{
+	return sys_getsockopt(enter(), fd, level, opt, val, len);
+}
+
+int stack_ioctl(int fd, int cmd, int *val)
+{
+	return sys_ioctl(enter(), fd, cmd, val);
+}
+
+unsigned stack_poll(int fd)
+{
+	struct file *f = file_get(enter(), fd);
+
+	return f ? f->ops->poll(f) : EPOLLERR;
+}
+
+int stack_epoll_create(void)
+{
+	return sys_epoll_create(enter());
+}
+
+int stack_epoll_ctl(int epfd, int op, int fd, const struct stack_event *ev)
+{
+	struct epoll_event e = { ev ? ev->events : 0, ev ? ev->data : 0 };
+
+	return sys_epoll_ctl(enter(), epfd, op, fd, &e);
+}
+
+int stack_epoll_wait(int epfd, struct stack_event *ev, int max)
+{
+	struct epoll_event e[64];
+	int n = sys_epoll_wait(enter(), epfd, e, MIN(max, 64), 0);
+
+	for (int i = 0; i < n; i++)
+		ev[i] = (struct stack_event){ e[i].events, e[i].data };
+	return n;
+}

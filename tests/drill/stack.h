@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * stack.h - the stack as the shim sees it: plain C types, because the shim lives with libc's socket headers and the stack
+ * with its own. Results are counts, 0 or -errno (Linux's numbers, which both sides share).
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct stack_addr {
+	uint32_t ip; /* network order */
+	uint16_t port; /* host order */
+};
+struct stack_iov { /* laid out as struct iovec */
+	void *base;
+	size_t len;
+};
+struct stack_event { /* of epoll */
+	uint32_t events;
+	uint64_t data;
+};
+
+void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway);
+int stack_sysctl(const char *name, const char *value);
+/* "name" of the i-th tunable; NULL at the end. */
+const char *stack_sysctl_name(unsigned i);
+int stack_congestion(const char *name);
+
+/* ---- time and packets ---- */
+uint64_t stack_now(void);
+uint64_t stack_next(void); /* when a timer wants to run; UINT64_MAX: none */
+/* Moves the clock to at_ns (never back), running every timer on the way, until something was sent when `stop` is set. */
+void stack_run(uint64_t at_ns, int stop_at_packet);
+void stack_input(const void *packet, unsigned len);
+unsigned stack_output(void *packet, unsigned size, uint64_t *at_ns); /* 0: nothing was sent */
+
+/* ---- calls; none blocks ---- */
+int stack_socket(int type);
+int stack_bind(int fd, struct stack_addr a);
+int stack_listen(int fd, int backlog);
+int stack_accept(int fd, struct stack_addr *peer);
+int stack_connect(int fd, struct stack_addr a);
+long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags);
+long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags);
+int stack_shutdown(int fd, int how);
+int stack_close(int fd);
+int stack_setsockopt(int fd, int level, int opt, const void *val, unsigned len);
+int stack_getsockopt(int fd, int level, int opt, void *val, unsigned *len);
+int stack_ioctl(int fd, int cmd, int *val);
+unsigned stack_poll(int fd); /* EPOLL* that hold */
+int stack_epoll_create(void);
+int stack_epoll_ctl(int epfd, int op, int fd, const struct stack_event *ev);
+int stack_epoll_wait(int epfd, struct stack_event *ev, int max);
