@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * ipkit.h - one stack with one device, fed byte by byte: what the tests of link/ and ipv4/ have in common.
+ * ipkit.h - one stack with one device, fed byte by byte: what the tests of link/ and ipv4/ have in
+ * common.
  *
- * The host is 10.0.0.1/24, its neighbour and gateway 10.0.0.2. A raw device carries bare IP packets; an Ethernet one frames
- * (the peer's address is PEER_MAC). Packets are described by their differences from a good one.
+ * The host is 10.0.0.1/24, its neighbour and gateway 10.0.0.2. A raw device carries bare IP
+ * packets; an Ethernet one frames (the peer's address is PEER_MAC). Packets are described by their
+ * differences from a good one.
  */
 #pragma once
 
@@ -84,7 +86,28 @@ static inline void kit_close(struct kit *k) { lab_destroy(k->lab); }
 static inline u64 drops(struct kit *k, enum drop_reason r) { return lab_drops(k->h, r); }
 static inline u64 stat(struct kit *k, enum net_stat s) { return lab_stat(k->h, s); }
 
-/* ---- packets ---- */
+/* ---- frames and packets ---- */
+/* An Ethernet header at f; where its payload goes. */
+static inline u8 *eth_build(u8 *f, const u8 *dst, const u8 *src, u16 type)
+{
+	memcpy(f, dst, 6);
+	memcpy(f + 6, src, 6);
+	f[12] = (u8)(type >> 8);
+	f[13] = (u8)type;
+	return f + 14;
+}
+
+/* Hands the device a frame. */
+static inline void kit_frame(struct kit *k, const u8 *dst, const u8 *src, u16 type, const void *payload,
+			     unsigned len)
+{
+	static u8 f[66000];
+
+	memcpy(eth_build(f, dst, src, type), payload, len);
+	lab_inject(k->dev, f, 14 + len);
+	kit_settle(k);
+}
+
 struct ip_spec {
 	const char *src, *dst; /* NULL: 10.0.0.2, 10.0.0.1 */
 	u8 proto;              /* 0: UDP */
@@ -137,7 +160,8 @@ static inline void kit_ip(struct kit *k, const struct ip_spec *s)
 #define INJECT(k, ...) kit_ip(k, &(struct ip_spec){ __VA_ARGS__ })
 
 /* A UDP datagram with a right checksum into buf; its length. */
-static inline unsigned udp_build(u8 *buf, const char *src, const char *dst, u16 sport, u16 dport, const void *data, unsigned len)
+static inline unsigned udp_build(u8 *buf, const char *src, const char *dst, u16 sport, u16 dport,
+				 const void *data, unsigned len)
 {
 	struct udp_hdr *h = (struct udp_hdr *)buf;
 	u32 sum = csum_tcpudp_nofold(v4(src), v4(dst), 8 + len, 17);
@@ -150,7 +174,8 @@ static inline unsigned udp_build(u8 *buf, const char *src, const char *dst, u16 
 	return 8 + len;
 }
 
-static inline void kit_udp(struct kit *k, const char *src, const char *dst, u16 sport, u16 dport, const void *data, unsigned len)
+static inline void kit_udp(struct kit *k, const char *src, const char *dst, u16 sport, u16 dport,
+			   const void *data, unsigned len)
 {
 	static u8 buf[66000];
 	unsigned n = udp_build(buf, src, dst, sport, dport, data, len);
@@ -161,11 +186,13 @@ static inline void kit_udp(struct kit *k, const char *src, const char *dst, u16 
 /* Checks that a packet the host sent is good IPv4 and decodes it. */
 static inline bool ip_read(const struct pkt *p, struct ipv4_info *ip)
 {
-	return CHECK_EQ(ipv4_parse(p->b, p->len, p->len, ip), IPV4_OK) && CHECK_EQ(ip->tot_len, p->len);
+	return CHECK_EQ(ipv4_parse(p->b, p->len, p->len, ip), IPV4_OK) &&
+	       CHECK_EQ(ip->tot_len, p->len);
 }
 
 /* An ICMP message with a right checksum as payload of an IP packet. */
-static inline unsigned icmp_build(u8 *buf, u8 type, u8 code, u32 word, const void *data, unsigned len)
+static inline unsigned icmp_build(u8 *buf, u8 type, u8 code, u32 word, const void *data,
+				  unsigned len)
 {
 	struct icmp_hdr *h = (struct icmp_hdr *)buf;
 
@@ -176,7 +203,8 @@ static inline unsigned icmp_build(u8 *buf, u8 type, u8 code, u32 word, const voi
 	return 8 + len;
 }
 
-/* The next packet sent is an ICMP message of this type and code: its quote in *quote (may be NULL). */
+/* The next packet sent is an ICMP message of this type and code: its quote in *quote (may be
+ * NULL). */
 static inline bool expect_icmp(struct kit *k, u8 type, u8 code, const struct icmp_hdr **out)
 {
 	static struct pkt p;
@@ -206,9 +234,11 @@ static inline long kit_recv(struct sock *sk, void *buf, size_t size, struct sock
 {
 	struct iovec iov = { buf, size };
 
-	return udp_prot.recvmsg(sk, &(struct msghdr){ .msg_name = from, .msg_iov = &iov, .msg_iovlen = 1 }, 0);
+	return udp_prot.recvmsg(
+		sk, &(struct msghdr){ .msg_name = from, .msg_iov = &iov, .msg_iovlen = 1 }, 0);
 }
-static inline long kit_send(struct kit *k, struct sock *sk, const char *to, u16 port, const void *data, size_t len)
+static inline long kit_send(struct kit *k, struct sock *sk, const char *to, u16 port,
+			    const void *data, size_t len)
 {
 	struct iovec iov = { (void *)(uintptr_t)data, len };
 	struct sockaddr_ip a = { .family = AF_INET, .port = port };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_arp.c - ARP: requests and replies, what is learned from whom, conflicts, announcements (RFC 826, RFC 1122 2.3.2, RFC 5227).
+ * test_arp.c - ARP: requests and replies, what is learned from whom, conflicts, announcements (RFC
+ * 826, RFC 1122 2.3.2, RFC 5227).
  */
 #include "unit/ipkit.h"
 #include "lib/printf.h"
@@ -8,18 +9,17 @@
 static const u8 OTHER_MAC[6] = { 2, 0xaa, 0xbb, 0xcc, 0xdd, 2 };
 static const u8 NO_MAC[6];
 
-static void inject_arp(struct kit *k, const u8 *eth_dst, u16 op, const u8 *sha, const char *spa, const u8 *tha, const char *tpa)
+static void inject_arp(struct kit *k, const u8 *eth_dst, u16 op, const u8 *sha, const char *spa,
+		       const u8 *tha, const char *tpa)
 {
 	struct arp_info a = { .op = op, .spa = v4(spa), .tpa = v4(tpa) };
 	u8 f[60] = { 0 };
 
 	memcpy(a.sha, sha, 6);
 	memcpy(a.tha, tha, 6);
-	memcpy(f, eth_dst, 6);
-	memcpy(f + 6, eth_is_multicast(sha) || eth_is_zero(sha) ? PEER_MAC : sha, 6);
-	f[12] = 8;
-	f[13] = 6;
-	arp_build(f + 14, &a);
+	arp_build(eth_build(f, eth_dst, eth_is_multicast(sha) || eth_is_zero(sha) ? PEER_MAC : sha,
+			    ETH_P_ARP),
+		  &a);
 	lab_inject(k->dev, f, sizeof(f));
 	kit_settle(k);
 }
@@ -77,7 +77,8 @@ TEST(requests_for_others_are_not_answered_and_teach_nothing) /* 826: never reply
 
 	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.3");
 	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "127.0.0.1");
-	inject_arp(&k, k.dev->addr, ARPOP_REPLY, PEER_MAC, "10.0.0.2", k.dev->addr, "10.0.0.1"); /* nobody asked */
+	/* nobody asked */
+	inject_arp(&k, k.dev->addr, ARPOP_REPLY, PEER_MAC, "10.0.0.2", k.dev->addr, "10.0.0.1");
 	EXPECT_NOTHING_SENT(&k);
 	CHECK(!entry(&k, "10.0.0.2"));
 	kit_close(&k);
@@ -89,13 +90,16 @@ TEST(a_known_sender_is_refreshed_by_whatever_it_says) /* 826: merge before looki
 
 	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.1");
 	kit_run(&k, 2 * NSEC_PER_SEC);
-	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, OTHER_MAC, "10.0.0.2", NO_MAC, "10.0.0.9"); /* moved to another card */
+	/* moved to another card */
+	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, OTHER_MAC, "10.0.0.2", NO_MAC, "10.0.0.9");
 	CHECK(eth_addr_eq(neigh_ha(entry(&k, "10.0.0.2")), OTHER_MAC));
-	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.2"); /* back within a second: a fight */
+	/* back within a second: a fight */
+	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.2");
 	CHECK(eth_addr_eq(neigh_ha(entry(&k, "10.0.0.2")), OTHER_MAC));
 	CHECK_EQ(drops(&k, DROP_ARP_SPOOF), 1);
 	kit_run(&k, 2 * NSEC_PER_SEC);
-	inject_arp(&k, BCAST_MAC, ARPOP_REPLY, PEER_MAC, "10.0.0.2", BCAST_MAC, "10.0.0.2"); /* gratuitous */
+	/* gratuitous */
+	inject_arp(&k, BCAST_MAC, ARPOP_REPLY, PEER_MAC, "10.0.0.2", BCAST_MAC, "10.0.0.2");
 	CHECK(eth_addr_eq(neigh_ha(entry(&k, "10.0.0.2")), PEER_MAC));
 	kit_close(&k);
 }
@@ -152,11 +156,13 @@ TEST(an_address_is_probed_for_and_announced) /* 5227§2.1, §2.3 */
 	lab_addr(k.dev, "10.0.0.1/24");
 	kit_settle(&k);
 	REQUIRE(sent_arp(&k, &a, to));
-	CHECK(a.op == ARPOP_REQUEST && !a.spa.raw && be32_eq(a.tpa, v4("10.0.0.1")) && eth_is_broadcast(to));
+	CHECK(a.op == ARPOP_REQUEST && !a.spa.raw && be32_eq(a.tpa, v4("10.0.0.1")) &&
+	      eth_is_broadcast(to));
 	EXPECT_NOTHING_SENT(&k);
 	kit_run(&k, 200 * NSEC_PER_MSEC);
 	REQUIRE(sent_arp(&k, &a, to));
-	CHECK(a.op == ARPOP_REQUEST && be32_eq(a.spa, a.tpa) && be32_eq(a.spa, v4("10.0.0.1")) && eth_is_zero(a.tha));
+	CHECK(a.op == ARPOP_REQUEST && be32_eq(a.spa, a.tpa) && be32_eq(a.spa, v4("10.0.0.1")) &&
+	      eth_is_zero(a.tha));
 	kit_run(&k, 2 * NSEC_PER_SEC);
 	CHECK(sent_arp(&k, &a, to) && be32_eq(a.spa, a.tpa));
 	kit_run(&k, 60 * NSEC_PER_SEC);
@@ -217,11 +223,7 @@ TEST(truncated_and_foreign_packets_are_dropped_by_name)
 	unsigned n = 0;
 
 	memcpy(a.sha, PEER_MAC, 6);
-	memcpy(f, BCAST_MAC, 6);
-	memcpy(f + 6, PEER_MAC, 6);
-	f[12] = 8;
-	f[13] = 6;
-	arp_build(f + 14, &a);
+	arp_build(eth_build(f, BCAST_MAC, PEER_MAC, ETH_P_ARP), &a);
 	for (unsigned len = 14; len < 42; len++, n++)
 		lab_inject(k.dev, f, len);
 	for (unsigned i = 14; i < 22; i++, n++) {

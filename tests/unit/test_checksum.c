@@ -37,7 +37,8 @@ TEST(sums_equal_the_reference_at_every_length_and_alignment)
 	fill(&r, buf, sizeof(buf));
 	for (size_t off = 0; off < 9; off++)
 		for (size_t len = 0; len <= 300; len++)
-			if (!CHECK(same(csum_fold16(csum_partial(buf + off, len, 0)).raw, slow_sum(buf + off, len, 0))))
+			if (!CHECK(same(csum_fold16(csum_partial(buf + off, len, 0)).raw,
+					slow_sum(buf + off, len, 0))))
 				return;
 }
 
@@ -47,7 +48,8 @@ TEST(carries_survive_all_ones_and_a_start_value)
 
 	memset(ones, 0xff, sizeof(ones));
 	for (size_t len = 0; len <= sizeof(ones); len++)
-		if (!CHECK(same(csum_fold16(csum_partial(ones, len, 0xffffffff)).raw, slow_sum(ones, len, 0xffffffff))))
+		if (!CHECK(same(csum_fold16(csum_partial(ones, len, 0xffffffff)).raw,
+				slow_sum(ones, len, 0xffffffff))))
 			return;
 }
 
@@ -71,7 +73,8 @@ TEST(pieces_add_up_at_even_and_odd_offsets)
 
 	fill(&r, buf, sizeof(buf));
 	for (size_t cut = 0; cut <= sizeof(buf); cut++) {
-		u32 sum = csum_block_add(csum_partial(buf, cut, 0), csum_partial(buf + cut, sizeof(buf) - cut, 0), cut);
+		u32 sum = csum_block_add(csum_partial(buf, cut, 0),
+					 csum_partial(buf + cut, sizeof(buf) - cut, 0), cut);
 
 		if (!CHECK(same(csum_fold16(sum).raw, slow_sum(buf, sizeof(buf), 0))))
 			return;
@@ -130,9 +133,11 @@ TEST(incremental_updates_equal_a_new_sum)
 	}
 }
 
-TEST(an_update_never_makes_minus_zero_where_rfc_1624_forbids_it) /* RFC 1624 section 3: the example of section 4 */
+/* RFC 1624 section 3: the example of section 4 */
+TEST(an_update_never_makes_minus_zero_where_rfc_1624_forbids_it)
 {
-	CHECK_EQ(be16_get(csum_replace2(be16_of(0xdd2f), be16_of(0x5555), be16_of(0x3285))), 0x0000);
+	CHECK_EQ(be16_get(csum_replace2(be16_of(0xdd2f), be16_of(0x5555), be16_of(0x3285))),
+		 0x0000);
 }
 
 TEST(the_pseudo_header_is_that_of_rfc_768)
@@ -147,7 +152,8 @@ TEST(the_pseudo_header_is_that_of_rfc_768)
 		be16 len = be16_of(lens[i]);
 
 		memcpy(pseudo + 10, &len, 2);
-		CHECK(same(csum_fold16(csum_tcpudp_nofold(src, dst, lens[i], 17)).raw, slow_sum(pseudo, 12, 0)));
+		CHECK(same(csum_fold16(csum_tcpudp_nofold(src, dst, lens[i], 17)).raw,
+			   slow_sum(pseudo, 12, 0)));
 	}
 }
 
@@ -169,5 +175,6 @@ TEST(a_part_can_be_taken_out_of_a_sum)
 
 	fill(&r, buf, sizeof(buf));
 	all = csum_partial(buf, 64, 0);
-	CHECK(same(csum_fold16(csum_sub(all, csum_partial(buf, 20, 0))).raw, slow_sum(buf + 20, 44, 0)));
+	CHECK(same(csum_fold16(csum_sub(all, csum_partial(buf, 20, 0))).raw,
+		   slow_sum(buf + 20, 44, 0)));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_dhcp.c - the DHCP client against a scripted server: the whole life of a lease, losses, refusals, lies (RFC 2131, RFC 2132).
+ * test_dhcp.c - the DHCP client against a scripted server: the whole life of a lease, losses,
+ * refusals, lies (RFC 2131, RFC 2132).
  */
 #include "unit/ipkit.h"
 #include "net/ipv4/dhcp.h"
@@ -18,12 +19,14 @@ struct seen {
 	unsigned len;
 };
 
-/* A client's message has op 1: turned into a reply it can be read by the parser, but for the two options only clients send. */
+/* A client's message has op 1: turned into a reply it can be read by the parser, but for the two
+ * options only clients send. */
 static bool decode(const u8 *p, unsigned len, struct seen *s)
 {
 	const struct dhcp_hdr *h = (const struct dhcp_hdr *)p;
 
-	if (!CHECK(len >= DHCP_MSG_MIN && len <= DHCP_MSG_MAX && h->op == 1 && h->htype == 1 && h->hlen == 6))
+	if (!CHECK(len >= DHCP_MSG_MIN && len <= DHCP_MSG_MAX && h->op == 1 && h->htype == 1 &&
+		   h->hlen == 6))
 		return false;
 	s->len = len;
 	s->xid = be32_get(h->xid);
@@ -50,12 +53,16 @@ static bool heard(struct kit *k, struct seen *s)
 		if (f.b[12] != 8 || f.b[13] != 0)
 			continue;
 		memcpy(s->eth_dst, f.b, 6);
-		if (!CHECK_EQ(ipv4_parse(f.b + 14, f.len - 14, f.len - 14, &s->ip), IPV4_OK) || s->ip.proto != 17)
+		if (!CHECK_EQ(ipv4_parse(f.b + 14, f.len - 14, f.len - 14, &s->ip), IPV4_OK) ||
+		    s->ip.proto != 17)
 			continue;
-		if (!CHECK(udp_parse(f.b + 34, 8, f.len - 34, &udp)) || udp.dport != DHCP_SERVER_PORT)
+		if (!CHECK(udp_parse(f.b + 34, 8, f.len - 34, &udp)) ||
+		    udp.dport != DHCP_SERVER_PORT)
 			continue;
 		CHECK_EQ(udp.sport, DHCP_CLIENT_PORT);
-		CHECK(csum_ok(csum_partial(f.b + 34, udp.len, csum_tcpudp_nofold(s->ip.saddr, s->ip.daddr, udp.len, 17))));
+		CHECK(csum_ok(
+			csum_partial(f.b + 34, udp.len,
+				     csum_tcpudp_nofold(s->ip.saddr, s->ip.daddr, udp.len, 17))));
 		return decode(f.b + 42, udp.len - 8u, s);
 	}
 	return false;
@@ -65,7 +72,8 @@ static bool heard(struct kit *k, struct seen *s)
 struct reply {
 	u8 type;
 	u32 xid;
-	const char *yiaddr, *server, *mask, *router; /* NULL: 10.7.0.50, 10.7.0.1, /24, the server; "": none */
+	/* NULL: 10.7.0.50, 10.7.0.1, /24, the server; "": none */
+	const char *yiaddr, *server, *mask, *router;
 	u32 lease_s;                                /* 0: 3600; 1: none */
 	u32 t1, t2;
 	u16 mtu;
@@ -74,19 +82,6 @@ struct reply {
 	unsigned extra_len;
 	const u8 *chaddr;
 };
-
-static u8 *opt_addr(u8 *p, u8 code, const char *a)
-{
-	be32 v;
-
-	if (!*a)
-		return p;
-	v = v4(a);
-	p[0] = code;
-	p[1] = 4;
-	memcpy(p + 2, &v, 4);
-	return p + 6;
-}
 
 static u8 *opt_u32(u8 *p, u8 code, u32 v)
 {
@@ -98,13 +93,29 @@ static u8 *opt_u32(u8 *p, u8 code, u32 v)
 	return p + 6;
 }
 
+static u8 *opt_u16(u8 *p, u8 code, u16 v)
+{
+	p[0] = code;
+	p[1] = 2;
+	p[2] = (u8)(v >> 8);
+	p[3] = (u8)v;
+	return p + 4;
+}
+
+static u8 *opt_addr(u8 *p, u8 code, const char *a)
+{
+	return *a ? opt_u32(p, code, be32_get(v4(a))) : p;
+}
+
 static unsigned reply_build(u8 *buf, const struct kit *k, const struct reply *r)
 {
 	struct dhcp_hdr *h = (struct dhcp_hdr *)buf;
 	u8 *p = buf + sizeof(*h);
 
 	memset(buf, 0, 1000);
-	*h = (struct dhcp_hdr){ .op = 2, .htype = 1, .hlen = 6, .xid = be32_of(r->xid), .cookie = be32_of(0x63825363) };
+	*h = (struct dhcp_hdr){ .op = 2, .htype = 1, .hlen = 6 };
+	h->xid = be32_of(r->xid);
+	h->cookie = be32_of(0x63825363);
 	h->yiaddr = r->type == DHCPNAK ? be32_of(0) : v4(r->yiaddr ? r->yiaddr : "10.7.0.50");
 	memcpy(h->chaddr, r->chaddr ? r->chaddr : k->dev->addr, 6);
 	*p++ = DHO_MESSAGE_TYPE;
@@ -119,10 +130,10 @@ static unsigned reply_build(u8 *buf, const struct kit *k, const struct reply *r)
 		if (r->t1)
 			p = opt_u32(opt_u32(p, DHO_RENEWAL_TIME, r->t1), DHO_REBINDING_TIME, r->t2);
 		if (r->mtu)
-			memcpy(p, (u8[]){ DHO_MTU, 2, (u8)(r->mtu >> 8), (u8)r->mtu }, 4), p += 4;
+			p = opt_u16(p, DHO_MTU, r->mtu);
 	}
 	if (r->extra_len)
-		__builtin_memcpy(p, r->extra, r->extra_len);
+		memcpy(p, r->extra, r->extra_len);
 	p += r->extra_len;
 	*p++ = DHO_END;
 	return (unsigned)(p - buf);
@@ -131,19 +142,13 @@ static unsigned reply_build(u8 *buf, const struct kit *k, const struct reply *r)
 /* A DHCP message of `len` bytes in an Ethernet frame from the server. */
 static void inject_dhcp(struct kit *k, const u8 *m, unsigned len, const char *dst, u16 sport)
 {
-	static u8 dgram[2000], f[2100];
+	static u8 dgram[2000];
 	struct pkt p;
 	unsigned n = udp_build(dgram, "10.7.0.1", dst, sport, DHCP_CLIENT_PORT, m, len);
 	bool bcast = !strcmp(dst, "255.255.255.255");
 
 	ip_build(&p, &(struct ip_spec){ .src = "10.7.0.1", .dst = dst, .data = dgram, .len = n });
-	__builtin_memcpy(f, bcast ? BCAST_MAC : k->dev->addr, 6);
-	__builtin_memcpy(f + 6, SERVER_MAC, 6);
-	f[12] = 8;
-	f[13] = 0;
-	__builtin_memcpy(f + 14, p.b, p.len);
-	lab_inject(k->dev, f, 14 + p.len);
-	kit_settle(k);
+	kit_frame(k, bcast ? BCAST_MAC : k->dev->addr, SERVER_MAC, ETH_P_IP, p.b, p.len);
 }
 
 static void answer(struct kit *k, const struct reply *r)
@@ -151,7 +156,9 @@ static void answer(struct kit *k, const struct reply *r)
 	static u8 m[1000];
 	unsigned len = reply_build(m, k, r);
 
-	inject_dhcp(k, m, len, r->unicast ? (r->yiaddr ? r->yiaddr : "10.7.0.50") : "255.255.255.255", DHCP_SERVER_PORT);
+	inject_dhcp(k, m, len,
+		    r->unicast ? (r->yiaddr ? r->yiaddr : "10.7.0.50") : "255.255.255.255",
+		    DHCP_SERVER_PORT);
 }
 #define ANSWER(k, ...) answer(k, &(struct reply){ __VA_ARGS__ })
 
@@ -161,7 +168,8 @@ static void server_arp(struct kit *k)
 	struct ip_addr server = addr("10.7.0.1");
 
 	k->cpu->now_ns = lab_now(k->lab);
-	neigh_update(k->cpu, k->dev, &server, SERVER_MAC, NEIGH_CREATE | NEIGH_SOLICITED | NEIGH_OVERRIDE);
+	neigh_update(k->cpu, k->dev, &server, SERVER_MAC,
+		     NEIGH_CREATE | NEIGH_SOLICITED | NEIGH_OVERRIDE);
 }
 
 /* ---- the client ---- */
@@ -229,7 +237,11 @@ TEST(the_search_shouts_from_nobody_to_all) /* 2131§4.1 */
 
 TEST(an_offer_is_requested_and_the_acknowledgement_configures) /* 2131§3.1, 2132 */
 {
-	static const u8 extra[] = { DHO_DNS, 8, 10, 7, 0, 3, 10, 7, 0, 4, DHO_HOST_NAME, 4, 'w', 'i', 'r', 'e', DHO_DOMAIN_NAME, 3, 'l', 'a', 'n' };
+	static const u8 extra[] = {
+		DHO_DNS, 8, 10, 7, 0, 3, 10, 7, 0, 4,
+		DHO_HOST_NAME, 4, 'w', 'i', 'r', 'e',
+		DHO_DOMAIN_NAME, 3, 'l', 'a', 'n',
+	};
 	struct told t;
 	struct kit k = client(&t);
 	struct seen s;
@@ -242,10 +254,13 @@ TEST(an_offer_is_requested_and_the_acknowledgement_configures) /* 2131§3.1, 213
 	CHECK_STR(dhcp_state(k.dev), "REQUESTING");
 	REQUIRE(heard(&k, &s));
 	CHECK_EQ(s.type, DHCPREQUEST);
-	CHECK(be32_eq(s.requested, v4("10.7.0.50")) && be32_eq(s.server_id, v4("10.7.0.1")) && !s.ciaddr.raw); /* 4.3.2 */
+	/* 4.3.2 */
+	CHECK(be32_eq(s.requested, v4("10.7.0.50")) && be32_eq(s.server_id, v4("10.7.0.1")) &&
+	      !s.ciaddr.raw);
 	CHECK(!s.ip.saddr.raw && be32_get(s.ip.daddr) == 0xffffffff);
 	CHECK_EQ(t.bound, 0);
-	ANSWER(&k, .type = DHCPACK, .xid = s.xid, .mtu = 1400, .extra = extra, .extra_len = sizeof(extra));
+	ANSWER(&k, .type = DHCPACK, .xid = s.xid, .mtu = 1400, .extra = extra,
+	       .extra_len = sizeof(extra));
 	CHECK_EQ(t.bound, 1);
 	CHECK(be32_eq(ip_dev_addr(k.cpu, k.dev, &plen), v4("10.7.0.50")));
 	CHECK_EQ(plen, 24);
@@ -268,7 +283,8 @@ TEST(replies_by_unicast_to_an_address_not_yet_ours_are_taken) /* 2131§4.1 */
 
 	BIND(&k, .unicast = true);
 	CHECK(has_addr(&k, "10.7.0.50"));
-	ANSWER(&k, .type = DHCPACK, .yiaddr = "10.7.0.77", .unicast = true); /* bound: no more of that */
+	/* bound: no more of that */
+	ANSWER(&k, .type = DHCPACK, .yiaddr = "10.7.0.77", .unicast = true);
 	CHECK_EQ(drops(&k, DROP_IP_NOTFORWARDING), 1);
 	kit_close(&k);
 }
@@ -327,7 +343,8 @@ TEST(a_refusal_restarts_the_search_after_a_while) /* 2131§3.1 (4) */
 	REQUIRE(heard(&k, &s));
 	ANSWER(&k, .type = DHCPOFFER, .xid = s.xid);
 	REQUIRE(heard(&k, &s));
-	ANSWER(&k, .type = DHCPNAK, .xid = s.xid, .server = "10.7.0.66"); /* not the server we asked */
+	/* not the server we asked */
+	ANSWER(&k, .type = DHCPNAK, .xid = s.xid, .server = "10.7.0.66");
 	CHECK_STR(dhcp_state(k.dev), "REQUESTING");
 	ANSWER(&k, .type = DHCPNAK, .xid = s.xid);
 	CHECK_STR(dhcp_state(k.dev), "INIT");
@@ -353,7 +370,8 @@ TEST(at_t1_the_server_is_asked_by_unicast_and_the_lease_goes_on) /* 2131§4.4.5 
 	CHECK_STR(dhcp_state(k.dev), "RENEWING");
 	CHECK_EQ(s.type, DHCPREQUEST);
 	CHECK(be32_eq(s.ip.daddr, v4("10.7.0.1")) && be32_eq(s.ip.saddr, v4("10.7.0.50")));
-	CHECK(be32_eq(s.ciaddr, v4("10.7.0.50")) && !s.requested.raw && !s.server_id.raw); /* 4.3.2 */
+	/* 4.3.2 */
+	CHECK(be32_eq(s.ciaddr, v4("10.7.0.50")) && !s.requested.raw && !s.server_id.raw);
 	ANSWER(&k, .type = DHCPACK, .xid = s.xid, .lease_s = 1000, .unicast = true);
 	CHECK_STR(dhcp_state(k.dev), "BOUND");
 	CHECK_EQ(t.bound, 1); /* nothing changed: nothing to tell */
@@ -407,7 +425,8 @@ TEST(another_server_may_rebind_and_change_everything)
 		;
 	kit_run(&k, 70 * NSEC_PER_SEC);
 	REQUIRE(heard(&k, &s));
-	ANSWER(&k, .type = DHCPACK, .xid = s.xid, .server = "10.7.0.9", .yiaddr = "10.7.0.60", .router = "10.7.0.9", .unicast = false);
+	ANSWER(&k, .type = DHCPACK, .xid = s.xid, .server = "10.7.0.9", .yiaddr = "10.7.0.60",
+	       .router = "10.7.0.9", .unicast = false);
 	CHECK_EQ(t.bound, 2);
 	CHECK(has_addr(&k, "10.7.0.60"));
 	CHECK(be32_eq(t.lease.router, v4("10.7.0.9")));
@@ -456,16 +475,13 @@ TEST(an_address_in_use_is_declined) /* 2131§3.1 (5), 5227 */
 	while (heard(&k, &s))
 		;
 	memcpy(a.sha, PEER_MAC, 6); /* the answer to our probe */
-	memcpy(f, k.dev->addr, 6);
-	memcpy(f + 6, PEER_MAC, 6);
-	f[12] = 8;
-	f[13] = 6;
-	arp_build(f + 14, &a);
+	arp_build(eth_build(f, k.dev->addr, PEER_MAC, ETH_P_ARP), &a);
 	lab_inject(k.dev, f, sizeof(f));
 	kit_settle(&k);
 	REQUIRE(heard(&k, &s));
 	CHECK_EQ(s.type, DHCPDECLINE);
-	CHECK(be32_eq(s.requested, v4("10.7.0.50")) && be32_eq(s.server_id, v4("10.7.0.1")) && !s.ciaddr.raw);
+	CHECK(be32_eq(s.requested, v4("10.7.0.50")) && be32_eq(s.server_id, v4("10.7.0.1")) &&
+	      !s.ciaddr.raw);
 	CHECK(has_addr(&k, "0.0.0.0"));
 	CHECK_EQ(t.lost, 1);
 	kit_run(&k, 9 * NSEC_PER_SEC);
@@ -518,7 +534,9 @@ TEST(replies_for_others_and_of_other_conversations_are_ignored)
 
 TEST(addresses_that_no_host_can_have_are_not_taken)
 {
-	static const char *const bad[] = { "0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1", "10.7.0.0", "10.7.0.255", "250.0.0.1" };
+	static const char *const bad[] = {
+		"0.0.0.0", "255.255.255.255", "224.0.0.1", "127.0.0.1", "10.7.0.0", "10.7.0.255", "250.0.0.1",
+	};
 	struct told t;
 	struct kit k = client(&t);
 	struct seen s;
@@ -563,7 +581,11 @@ TEST(an_acknowledgement_without_a_usable_lease_time_is_not_believed)
 
 TEST(every_truncation_and_every_wrong_length_is_survived)
 {
-	static const u8 extra[] = { DHO_DNS, 8, 10, 7, 0, 3, 10, 7, 0, 4, DHO_HOST_NAME, 4, 'w', 'i', 'r', 'e', DHO_OVERLOAD, 1, 3 };
+	static const u8 extra[] = {
+		DHO_DNS, 8, 10, 7, 0, 3, 10, 7, 0, 4,
+		DHO_HOST_NAME, 4, 'w', 'i', 'r', 'e',
+		DHO_OVERLOAD, 1, 3,
+	};
 	struct told t;
 	struct kit k = client(&t);
 	struct dhcp_msg out;
@@ -572,8 +594,14 @@ TEST(every_truncation_and_every_wrong_length_is_survived)
 	unsigned len, parsed = 0;
 
 	REQUIRE(heard(&k, &s));
-	len = reply_build(m, &k, &(struct reply){ .type = DHCPOFFER, .xid = 0xffff, .mtu = 1400, .t1 = 5, .t2 = 6, .extra = extra,
-						  .extra_len = sizeof(extra) });
+	len = reply_build(m, &k,
+			  &(struct reply){ .type = DHCPOFFER,
+					   .xid = 0xffff,
+					   .mtu = 1400,
+					   .t1 = 5,
+					   .t2 = 6,
+					   .extra = extra,
+					   .extra_len = sizeof(extra) });
 	for (unsigned n = 0; n < len; n++) {
 		u8 *exact = kmalloc(n ? n : 1); /* so that the sanitizer sees one byte too far */
 
@@ -599,7 +627,10 @@ TEST(overloaded_fields_hold_options_too) /* 2132 9.3 */
 	struct kit k = client(&t);
 	u8 m[1000];
 	struct dhcp_msg out;
-	unsigned len = reply_build(m, &k, &(struct reply){ .type = DHCPOFFER, .extra = (u8[]){ DHO_OVERLOAD, 1, 3 }, .extra_len = 3 });
+	unsigned len = reply_build(m, &k,
+				   &(struct reply){ .type = DHCPOFFER,
+						    .extra = (u8[]){ DHO_OVERLOAD, 1, 3 },
+						    .extra_len = 3 });
 	struct dhcp_hdr *h = (struct dhcp_hdr *)m;
 
 	memcpy(h->file, ((u8[]){ DHO_PAD, DHO_MTU, 2, 5, 0, DHO_END }), 6);
@@ -621,7 +652,11 @@ TEST(names_with_strange_characters_are_not_kept)
 		u8 len;
 		const char *kept;
 	} names[] = {
-		{ "good-Name_1.x", 13, "good-Name_1.x" }, { "nul\0", 4, "nul" }, { "a b", 3, "" }, { "a;rm", 4, "" }, { "\x1b[0m", 4, "" },
+		{ "good-Name_1.x", 13, "good-Name_1.x" },
+		{ "nul\0", 4, "nul" },
+		{ "a b", 3, "" },
+		{ "a;rm", 4, "" },
+		{ "\x1b[0m", 4, "" },
 		{ "0123456789012345678901234567890123456789012345678901234567890123", 64, "" },
 	};
 	struct told t;
@@ -633,7 +668,11 @@ TEST(names_with_strange_characters_are_not_kept)
 		extra[0] = DHO_HOST_NAME;
 		extra[1] = names[i].len;
 		memcpy(extra + 2, names[i].name, names[i].len);
-		REQUIRE(dhcp_parse(m, reply_build(m, &k, &(struct reply){ .type = DHCPOFFER, .extra = extra, .extra_len = names[i].len + 2u }),
+		REQUIRE(dhcp_parse(m,
+				   reply_build(m, &k,
+					       &(struct reply){ .type = DHCPOFFER,
+								.extra = extra,
+								.extra_len = names[i].len + 2u }),
 				   &out));
 		CHECK_STR(out.hostname, names[i].kept);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_ether.c - frames in: for whom, of which type, in which encapsulation (RFC 894, RFC 1042, 802.1Q); wire/ parsers of the link.
+ * test_ether.c - frames in: for whom, of which type, in which encapsulation (RFC 894, RFC 1042,
+ * 802.1Q); wire/ parsers of the link.
  */
 #include "unit/ipkit.h"
 
@@ -15,7 +16,8 @@ static void inject_eth(struct kit *k, const u8 *dst, const u8 *src, const u8 *bo
 	kit_settle(k);
 }
 
-/* A UDP datagram to port 7 behind `hdr` (everything between the addresses and the IP header) and `pad` bytes of padding. */
+/* A UDP datagram to port 7 behind `hdr` (everything between the addresses and the IP header) and
+ * `pad` bytes of padding. */
 static void inject_behind(struct kit *k, const u8 *hdr, unsigned hdr_len, unsigned pad)
 {
 	u8 body[300] = { 0 }, dgram[32];
@@ -68,7 +70,8 @@ TEST(a_priority_tag_is_taken_off_another_vlan_is_not_ours)
 	CHECK_EQ(drops(&k, DROP_VLAN_FILTER), 1);
 	inject_behind(&k, (u8[]){ 0x81, 0, 0, 0, 0x81, 0, 0, 0, 8, 0 }, 10, 0); /* two tags */
 	CHECK_EQ(drops(&k, DROP_UNHANDLED_PROTO), 1);
-	inject_behind(&k, (u8[]){ 0x81, 0, 0, 0, 0, 8 + 33, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0 }, 14, 0); /* tag, then 802.3 */
+	/* tag, then 802.3 */
+	inject_behind(&k, (u8[]){ 0x81, 0, 0, 0, 0, 8 + 33, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0 }, 14, 0);
 	CHECK(got_hello(sk));
 	udp_prot.close(sk);
 	kit_close(&k);
@@ -152,10 +155,12 @@ TEST(the_header_sent_names_both_ends_and_the_type)
 	struct pkt p;
 
 	sk->broadcast = true;
-	kit_send(&k, sk, "255.255.255.255", 9, "x", 1); /* 1122§3.3.6: IP broadcast in a link broadcast */
+	/* 1122§3.3.6: IP broadcast in a link broadcast */
+	kit_send(&k, sk, "255.255.255.255", 9, "x", 1);
 	REQUIRE(kit_sent(&k, &p));
 	eh = (const struct eth_hdr *)p.b;
-	CHECK(eth_addr_eq(eh->dst, BCAST_MAC) && eth_addr_eq(eh->src, k.dev->addr) && be16_get(eh->type) == ETH_P_IP);
+	CHECK(eth_addr_eq(eh->dst, BCAST_MAC) && eth_addr_eq(eh->src, k.dev->addr) &&
+	      be16_get(eh->type) == ETH_P_IP);
 	kit_send(&k, sk, "239.129.2.3", 9, "x", 1); /* 1112 6.4: 23 bits of the group */
 	REQUIRE(kit_sent(&k, &p));
 	CHECK_MEM(p.b, "\x01\x00\x5e\x01\x02\x03", 6);
@@ -173,11 +178,13 @@ TEST(arp_packets_are_parsed_strictly) /* 826: ignore wrong hardware or protocol 
 	for (unsigned len = 0; len < 28; len++)
 		CHECK(!arp_parse(p, len, &b));
 	REQUIRE(arp_parse(p, 28, &b));
-	CHECK(b.op == a.op && be32_eq(a.spa, b.spa) && be32_eq(a.tpa, b.tpa) && eth_addr_eq(a.sha, b.sha));
+	CHECK(b.op == a.op && be32_eq(a.spa, b.spa) && be32_eq(a.tpa, b.tpa) &&
+	      eth_addr_eq(a.sha, b.sha));
 	for (unsigned i = 0; i < 8; i++)
 		for (unsigned v = 0; v < 256; v++) {
 			u8 was = p[i];
-			bool ok = v == was || (i == 1 && v == ARPHRD_IEEE802) || (i == 7 && v == ARPOP_REPLY);
+			bool ok = v == was || (i == 1 && v == ARPHRD_IEEE802) ||
+				  (i == 7 && v == ARPOP_REPLY);
 
 			p[i] = (u8)v;
 			CHECK_EQ(arp_parse(p, 28, &b), ok);

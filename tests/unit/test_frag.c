@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * test_frag.c - reassembly of IPv4 (RFC 791 3.2, RFC 815, RFC 1122 3.3.2): orders, duplicates, overlaps, lies, bounds, time.
+ * test_frag.c - reassembly of IPv4 (RFC 791 3.2, RFC 815, RFC 1122 3.3.2): orders, duplicates,
+ * overlaps, lies, bounds, time.
  *
- * The payload is one UDP datagram to port 7; a case is the list of its fragments in the order in which they arrive.
+ * The payload is one UDP datagram to port 7; a case is the list of its fragments in the order in
+ * which they arrive.
  */
 #include "unit/ipkit.h"
 
@@ -58,31 +60,57 @@ static const struct frag_case cases[] = {
 	{ "in reverse", { { 48, 16, 0 }, { 24, 24, 1 }, { 0, 24, 1 } }, true },
 	{ "first last", { { 24, 24, 1 }, { 48, 16, 0 }, { 0, 24, 1 } }, true },
 	{ "two, swapped", { { 32, 32, 0 }, { 0, 32, 1 } }, true },
-	{ "eight bytes each", { { 0, 8, 1 }, { 16, 8, 1 }, { 8, 8, 1 }, { 24, 8, 1 }, { 56, 8, 0 }, { 32, 8, 1 }, { 48, 8, 1 },
-				{ 40, 8, 1 } }, true },
+	{ "eight bytes each",
+	  { { 0, 8, 1 },
+	    { 16, 8, 1 },
+	    { 8, 8, 1 },
+	    { 24, 8, 1 },
+	    { 56, 8, 0 },
+	    { 32, 8, 1 },
+	    { 48, 8, 1 },
+	    { 40, 8, 1 } },
+	  true },
 	{ "the first twice", { { 0, 24, 1 }, { 0, 24, 1 }, { 24, 24, 1 }, { 48, 16, 0 } }, true },
 	{ "the middle twice", { { 0, 24, 1 }, { 24, 24, 1 }, { 24, 24, 1 }, { 48, 16, 0 } }, true },
 	{ "the last twice", { { 48, 16, 0 }, { 48, 16, 0 }, { 0, 24, 1 }, { 24, 24, 1 } }, true },
-	{ "all twice", { { 0, 32, 1 }, { 0, 32, 1 }, { 32, 16, 1 }, { 32, 16, 1 }, { 48, 16, 0 } }, true },
+	{ "all twice",
+	  { { 0, 32, 1 }, { 0, 32, 1 }, { 32, 16, 1 }, { 32, 16, 1 }, { 48, 16, 0 } },
+	  true },
 	{ "a hole", { { 0, 24, 1 }, { 48, 16, 0 } }, false },
 	{ "no first", { { 24, 24, 1 }, { 48, 16, 0 } }, false },
 	{ "no last", { { 0, 24, 1 }, { 24, 24, 1 } }, false },
-	{ "overlap with the start of the next", { { 24, 24, 1 }, { 0, 32, 1 }, { 48, 16, 0 }, { 0, 24, 1 } }, false },
-	{ "overlap with the end of the previous", { { 0, 24, 1 }, { 16, 32, 1 }, { 48, 16, 0 }, { 24, 24, 1 } }, false },
+	{ "overlap with the start of the next",
+	  { { 24, 24, 1 }, { 0, 32, 1 }, { 48, 16, 0 }, { 0, 24, 1 } },
+	  false },
+	{ "overlap with the end of the previous",
+	  { { 0, 24, 1 }, { 16, 32, 1 }, { 48, 16, 0 }, { 24, 24, 1 } },
+	  false },
 	{ "inside another", { { 0, 48, 1 }, { 16, 8, 1 }, { 48, 16, 0 } }, false },
 	{ "around another", { { 16, 8, 1 }, { 0, 48, 1 }, { 48, 16, 0 } }, false },
-	{ "same start, longer", { { 0, 24, 1 }, { 0, 32, 1 }, { 24, 24, 1 }, { 48, 16, 0 } }, false },
-	{ "same start, shorter", { { 0, 24, 1 }, { 0, 16, 1 }, { 24, 24, 1 }, { 48, 16, 0 } }, false },
+	{ "same start, longer",
+	  { { 0, 24, 1 }, { 0, 32, 1 }, { 24, 24, 1 }, { 48, 16, 0 } },
+	  false },
+	{ "same start, shorter",
+	  { { 0, 24, 1 }, { 0, 16, 1 }, { 24, 24, 1 }, { 48, 16, 0 } },
+	  false },
 	{ "same end, later start", { { 0, 48, 1 }, { 24, 24, 1 }, { 48, 16, 0 } }, false },
-	{ "bridges two", { { 0, 24, 1 }, { 40, 8, 1 }, { 16, 32, 1 }, { 24, 16, 1 }, { 48, 16, 0 } }, false },
+	{ "bridges two",
+	  { { 0, 24, 1 }, { 40, 8, 1 }, { 16, 32, 1 }, { 24, 16, 1 }, { 48, 16, 0 } },
+	  false },
 	{ "teardrop: the second lies inside the first", { { 0, 36 + 4, 1 }, { 24, 4, 0 } }, false },
-	{ "bonk: the end before the start of what is there", { { 24, 24, 1 }, { 8, 8, 0 }, { 0, 24, 1 }, { 48, 16, 0 } }, false },
-	{ "two ends, the second nearer", { { 48, 16, 0 }, { 24, 8, 0 }, { 0, 24, 1 }, { 24, 24, 1 } }, false },
+	{ "bonk: the end before the start of what is there",
+	  { { 24, 24, 1 }, { 8, 8, 0 }, { 0, 24, 1 }, { 48, 16, 0 } },
+	  false },
+	{ "two ends, the second nearer",
+	  { { 48, 16, 0 }, { 24, 8, 0 }, { 0, 24, 1 }, { 24, 24, 1 } },
+	  false },
 	{ "two ends, the second farther", { { 32, 16, 0 }, { 48, 16, 0 }, { 0, 32, 1 } }, false },
 	{ "more behind the end", { { 40, 16, 0 }, { 56, 8, 1 }, { 0, 40, 1 } }, false },
 	{ "the end inside what is there", { { 0, 56, 1 }, { 40, 8, 0 } }, false },
 	{ "overlap that comes last of all", { { 0, 24, 1 }, { 24, 16, 1 }, { 32, 32, 0 } }, false },
-	{ "duplicate of the only end after an overlap", { { 0, 24, 1 }, { 8, 24, 1 }, { 32, 32, 0 }, { 32, 32, 0 } }, false },
+	{ "duplicate of the only end after an overlap",
+	  { { 0, 24, 1 }, { 8, 24, 1 }, { 32, 32, 0 }, { 32, 32, 0 } },
+	  false },
 };
 
 static void play(const struct frag_case *c)
@@ -153,10 +181,13 @@ TEST(impossible_fragments_are_dropped_at_the_door)
 
 	make(56);
 	frag(&k, 1, 0, 0, MF);                                              /* nothing in it */
-	frag(&k, 2, 0, 13, MF);                                             /* not a multiple of eight, yet more follow */
-	INJECT(&k, .id = 3, .frag = 8191, .data = dgram, .len = 8);         /* ends at 65536: "ping of death" */
+	/* not a multiple of eight, yet more follow */
+	frag(&k, 2, 0, 13, MF);
+	/* ends at 65536: "ping of death" */
+	INJECT(&k, .id = 3, .frag = 8191, .data = dgram, .len = 8);
 	INJECT(&k, .id = 4, .frag = 8191 | MF, .data = dgram, .len = 64);
-	INJECT(&k, .id = 5, .frag = 8189, .data = dgram, .len = 4);         /* 65516 and a header of 20 */
+	/* 65516 and a header of 20 */
+	INJECT(&k, .id = 5, .frag = 8189, .data = dgram, .len = 4);
 	CHECK_EQ(drops(&k, DROP_FRAG_HDR), 5);
 	CHECK_EQ(stat(&k, STAT_IpReasmFails), 5);
 	kit_close(&k);
@@ -168,10 +199,12 @@ TEST(a_datagram_too_long_for_its_first_header_dies)
 	struct kit k = kit_open(LAB_RAW);
 	static u8 zeros[65536];
 
-	/* Each fragment alone is possible; the first one's options make the whole longer than 65535. */
+	/* Each fragment alone is possible; the first one's options make the whole longer than
+	 * 65535. */
 	for (unsigned off = 0; off < 65480; off += 1480 * 5)
-		INJECT(&k, .id = 6, .frag = (u16)(off / 8 | MF), .data = zeros, .len = MIN(7400u, 65480u - off),
-		       .opts = off ? NULL : nops, .optlen = off ? 0 : 40);
+		INJECT(&k, .id = 6, .frag = (u16)(off / 8 | MF), .data = zeros,
+		       .len = MIN(7400u, 65480u - off), .opts = off ? NULL : nops,
+		       .optlen = off ? 0 : 40);
 	INJECT(&k, .id = 6, .frag = 65480 / 8, .data = zeros, .len = 30);
 	CHECK_EQ(stat(&k, STAT_IpReasmOKs), 0);
 	CHECK(drops(&k, DROP_FRAG_HDR) > 0);
@@ -215,7 +248,8 @@ TEST(time_exceeded_is_sent_when_the_first_fragment_is_there) /* 1122§3.3.2 */
 	kit_close(&k);
 }
 
-TEST(time_runs_from_the_first_arrival_and_is_not_extended) /* 1122§3.3.2: fixed reassembly timeout */
+/* 1122§3.3.2: fixed reassembly timeout */
+TEST(time_runs_from_the_first_arrival_and_is_not_extended)
 {
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
@@ -244,8 +278,9 @@ TEST(a_ping_of_the_largest_size_is_answered) /* 1122§3.2.2.6: any size up to th
 		back[i] = (u8)(i * 7);
 	REQUIRE(icmp_build(msg, ICMP_ECHO, 0, 0x00010002, back, 65507) == 65515);
 	for (unsigned off = 0; off < sizeof(msg); off += 1480)
-		INJECT(&k, .proto = 1, .id = 9, .frag = (u16)(off / 8 | (off + 1480 < sizeof(msg) ? MF : 0)), .data = msg + off,
-		       .len = MIN(1480u, (unsigned)sizeof(msg) - off));
+		INJECT(&k, .proto = 1, .id = 9,
+		       .frag = (u16)(off / 8 | (off + 1480 < sizeof(msg) ? MF : 0)),
+		       .data = msg + off, .len = MIN(1480u, (unsigned)sizeof(msg) - off));
 	CHECK_EQ(stat(&k, STAT_IpReasmOKs), 1);
 	while (kit_sent(&k, &p) && ip_read(&p, &ip)) {
 		memcpy(back + ip.frag_off, p.b + 20, p.len - 20);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_icmp.c - echo, errors in and out, what they must never be about, their rates (RFC 792, RFC 1122 3.2.2, RFC 1812 4.3).
+ * test_icmp.c - echo, errors in and out, what they must never be about, their rates (RFC 792, RFC
+ * 1122 3.2.2, RFC 1812 4.3).
  */
 #include "unit/ipkit.h"
 #include "net/ipv4/icmp.h"
@@ -14,11 +15,13 @@ static void inject_icmp(struct kit *k, u8 type, u8 code, u32 word, const void *d
 }
 
 /* A quoted packet: IP header from us and `len` bytes of payload. */
-static unsigned quote(u8 *buf, const char *src, const char *dst, u8 proto, const void *payload, unsigned len)
+static unsigned quote(u8 *buf, const char *src, const char *dst, u8 proto, const void *payload,
+		      unsigned len)
 {
 	struct pkt p;
 
-	ip_build(&p, &(struct ip_spec){ .src = src, .dst = dst, .proto = proto, .data = payload, .len = len });
+	ip_build(&p, &(struct ip_spec){
+			     .src = src, .dst = dst, .proto = proto, .data = payload, .len = len });
 	memcpy(buf, p.b, p.len);
 	return p.len;
 }
@@ -128,7 +131,8 @@ TEST(unknown_types_are_dropped_silently) /* 1122§3.2.2 */
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned type = 0; type < 256; type++)
-		if (type != 0 && type != 3 && type != 4 && type != 5 && type != 8 && type != 11 && type != 12 && type != 13)
+		if (type != 0 && type != 3 && type != 4 && type != 5 && type != 8 && type != 11 &&
+		    type != 12 && type != 13)
 			inject_icmp(&k, (u8)type, 0, 0, "12345678901234567890", 20);
 	CHECK_EQ(drops(&k, DROP_ICMP_TYPE), 248);
 	EXPECT_NOTHING_SENT(&k);
@@ -201,17 +205,25 @@ TEST(never_an_error_about) /* 1122§3.2.2: MUST NOT */
 	unsigned m = icmp_build(msg, ICMP_DEST_UNREACH, 1, 0, q, n);
 
 	k.cpu->sysctl.ip_forward = 1;
-	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);  /* an ICMP error */
+	/* an ICMP error */
+	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);
 	m = icmp_build(msg, 42, 0, 0, q, n);
-	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);  /* an unknown ICMP type */
-	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .len = 0);               /* ICMP without a type */
-	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .frag = 5, .len = 64);               /* a non-initial fragment */
-	INJECT(&k, .dst = "10.0.0.255", .len = 64);                                  /* a broadcast */
-	INJECT(&k, .dst = "224.0.0.1", .len = 64);                                   /* a multicast */
-	INJECT(&k, .dst = "255.255.255.255", .src = "0.0.0.0", .len = 64);           /* a source that is nobody's */
+	/* an unknown ICMP type */
+	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);
+	/* ICMP without a type */
+	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .len = 0);
+	/* a non-initial fragment */
+	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .frag = 5, .len = 64);
+	/* a broadcast */
+	INJECT(&k, .dst = "10.0.0.255", .len = 64);
+	/* a multicast */
+	INJECT(&k, .dst = "224.0.0.1", .len = 64);
+	/* a source that is nobody's */
+	INJECT(&k, .dst = "255.255.255.255", .src = "0.0.0.0", .len = 64);
 	EXPECT_NOTHING_SENT(&k);
 	m = icmp_build(msg, ICMP_ECHO, 0, 0, q, n);
-	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);  /* but about a query */
+	/* but about a query */
+	INJECT(&k, .dst = "20.0.0.1", .ttl = 1, .proto = 1, .data = msg, .len = m);
 	expect_icmp(&k, ICMP_TIME_EXCEEDED, 0, NULL);
 	kit_close(&k);
 }
@@ -219,17 +231,10 @@ TEST(never_an_error_about) /* 1122§3.2.2: MUST NOT */
 TEST(never_an_error_about_a_link_broadcast) /* 1122§3.2.2: MUST NOT */
 {
 	struct kit k = kit_open(LAB_ETHER);
-	struct eth_hdr eh = { .type = be16_of(ETH_P_IP) };
 	struct pkt p;
-	u8 frame[200];
 
-	memcpy(eh.dst, BCAST_MAC, 6);
-	memcpy(eh.src, PEER_MAC, 6);
 	ip_build(&p, &(struct ip_spec){ .dst = "10.0.0.255", .len = 64 });
-	memcpy(frame, &eh, 14);
-	memcpy(frame + 14, p.b, p.len);
-	lab_inject(k.dev, frame, 14 + p.len);
-	kit_settle(&k);
+	kit_frame(&k, BCAST_MAC, PEER_MAC, ETH_P_IP, p.b, p.len);
 	EXPECT_NOTHING_SENT(&k);
 	kit_close(&k);
 }
@@ -267,7 +272,8 @@ static struct sock *connected(struct kit *k, u16 port, const char *to, u16 dport
 	return sk;
 }
 
-static void inject_error_about(struct kit *k, u8 type, u8 code, u32 word, const char *src, const char *dst, u16 sport, u16 dport)
+static void inject_error_about(struct kit *k, u8 type, u8 code, u32 word, const char *src,
+			       const char *dst, u16 sport, u16 dport)
 {
 	u8 q[64], udp[16];
 	unsigned n;
@@ -280,12 +286,15 @@ static void inject_error_about(struct kit *k, u8 type, u8 code, u32 word, const 
 TEST(port_unreachable_is_an_error_of_the_connected_sock) /* 1122§4.1.3.3 */
 {
 	struct kit k = kit_open(LAB_RAW);
-	struct sock *sk = connected(&k, 50, "10.0.0.2", 60), *other = connected(&k, 51, "10.0.0.2", 60);
+	struct sock *sk = connected(&k, 50, "10.0.0.2", 60),
+		    *other = connected(&k, 51, "10.0.0.2", 60);
 	struct sock *loose = kit_sock(&k, 52);
 	char buf[4];
 
-	inject_error_about(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, "10.0.0.1", "10.0.0.2", 50, 60);
-	inject_error_about(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, "10.0.0.1", "10.0.0.2", 52, 60);
+	inject_error_about(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, "10.0.0.1", "10.0.0.2", 50,
+			   60);
+	inject_error_about(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, "10.0.0.1", "10.0.0.2", 52,
+			   60);
 	CHECK_EQ(kit_recv(sk, buf, 4, NULL), -ECONNREFUSED);
 	CHECK_EQ(kit_recv(sk, buf, 4, NULL), -EAGAIN); /* once */
 	CHECK_EQ(kit_recv(other, buf, 4, NULL), -EAGAIN);
@@ -302,8 +311,12 @@ TEST(each_kind_of_error_has_its_number)
 		u8 type, code;
 		int err, soft;
 	} kinds[] = {
-		{ 3, 0, 0, ENETUNREACH },   { 3, 1, 0, EHOSTUNREACH }, { 3, 2, -ENOPROTOOPT, ENOPROTOOPT },
-		{ 3, 13, -EHOSTUNREACH, EHOSTUNREACH }, { 11, 0, 0, EHOSTUNREACH },   { 12, 0, -EPROTO, EPROTO },
+		{ 3, 0, 0, ENETUNREACH },
+		{ 3, 1, 0, EHOSTUNREACH },
+		{ 3, 2, -ENOPROTOOPT, ENOPROTOOPT },
+		{ 3, 13, -EHOSTUNREACH, EHOSTUNREACH },
+		{ 11, 0, 0, EHOSTUNREACH },
+		{ 12, 0, -EPROTO, EPROTO },
 		{ 3, 200, 0, EHOSTUNREACH },
 	};
 	struct kit k = kit_open(LAB_RAW);
@@ -311,7 +324,8 @@ TEST(each_kind_of_error_has_its_number)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		sk->err_soft = 0;
-		inject_error_about(&k, kinds[i].type, kinds[i].code, 0, "10.0.0.1", "10.0.0.2", 50, 60);
+		inject_error_about(&k, kinds[i].type, kinds[i].code, 0, "10.0.0.1", "10.0.0.2", 50,
+				   60);
 		CHECK_EQ(sock_error(sk), kinds[i].err);
 		CHECK_EQ(sk->err_soft, kinds[i].soft);
 	}
@@ -347,7 +361,8 @@ TEST(every_truncation_of_a_quote_is_harmless)
 	CHECK_EQ(sock_error(sk), 0);
 	inject_icmp(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, q, 28);
 	CHECK_EQ(sock_error(sk), -ECONNREFUSED);
-	for (unsigned i = 0; i < n * 8; i++) { /* each bit of the quote wrong: an answer or none, never harm */
+	/* each bit of the quote wrong: an answer or none, never harm */
+	for (unsigned i = 0; i < n * 8; i++) {
 		q[i / 8] ^= (u8)(1 << i % 8);
 		inject_icmp(&k, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, q, n);
 		q[i / 8] ^= (u8)(1 << i % 8);
@@ -357,7 +372,8 @@ TEST(every_truncation_of_a_quote_is_harmless)
 	kit_close(&k);
 }
 
-TEST(fragmentation_needed_lowers_the_path_mtu_of_a_live_flow_only) /* 1191, 8201§4: validate against a live flow */
+/* 1191, 8201§4: validate against a live flow */
+TEST(fragmentation_needed_lowers_the_path_mtu_of_a_live_flow_only)
 {
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = connected(&k, 50, "8.8.8.8", 60);
@@ -386,7 +402,8 @@ TEST(a_router_that_tells_no_mtu_is_met_with_a_plateau) /* 1191§5 */
 	u8 udp[1480] = { 0 };
 
 	udp_build(udp, "10.0.0.1", "8.8.8.8", 50, 60, udp + 8, 1400);
-	ip_build(&p, &(struct ip_spec){ .src = "10.0.0.1", .dst = "8.8.8.8", .data = udp, .len = 1480 });
+	ip_build(&p, &(struct ip_spec){
+			     .src = "10.0.0.1", .dst = "8.8.8.8", .data = udp, .len = 1480 });
 	inject_icmp(&k, 3, 4, 0, p.b, 28);
 	REQUIRE(!ip_route_output(k.cpu, &fl, &d));
 	CHECK_EQ(d.mtu, 1492);
@@ -411,7 +428,8 @@ static void on_reply(struct icmp_ping *p, struct net_cpu *cpu, struct sk_buff *s
 	log->len = skb->len;
 }
 
-static void on_error(struct icmp_ping *p, struct net_cpu *cpu, const struct ip_addr *from, u8 type, u8 code, u16 seq)
+static void on_error(struct icmp_ping *p, struct net_cpu *cpu, const struct ip_addr *from, u8 type,
+		     u8 code, u16 seq)
 {
 	struct ping_log *log = container_of(p, struct ping_log, ping);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_ip_input.c - IPv4 on its way in: every way a header can be wrong, whose packet it is, options, hooks.
+ * test_ip_input.c - IPv4 on its way in: every way a header can be wrong, whose packet it is,
+ * options, hooks.
  */
 #include "unit/ipkit.h"
 #include "net/core/netfilter.h"
@@ -128,8 +129,17 @@ TEST(padding_of_the_link_is_cut_off) /* 791: ignore trailing link padding */
 TEST(martian_sources_are_dropped_silently) /* 1122§3.2.1.3: bad source address */
 {
 	static const char *const bad[] = {
-		"224.0.0.1", "239.255.255.255", "255.255.255.255", "127.0.0.1", "127.1.2.3", "240.0.0.1", "0.0.0.0", "0.1.2.3",
-		"10.0.0.1" /* ourselves */, "10.0.0.255" /* our broadcast */, "10.0.0.0",
+		"224.0.0.1",
+		"239.255.255.255",
+		"255.255.255.255",
+		"127.0.0.1",
+		"127.1.2.3",
+		"240.0.0.1",
+		"0.0.0.0",
+		"0.1.2.3",
+		"10.0.0.1" /* ourselves */,
+		"10.0.0.255" /* our broadcast */,
+		"10.0.0.0",
 	};
 	struct kit k = kit_open(LAB_RAW);
 
@@ -152,14 +162,16 @@ TEST(martian_destinations_are_dropped_silently) /* 1122§3.2.1.3: bad destinatio
 	CHECK_EQ(drops(&k, DROP_IP_INVALID_DEST), 4);
 	INJECT(&k, .dst = "10.0.0.3", .len = 20);
 	INJECT(&k, .dst = "8.8.8.8", .len = 20);
-	CHECK_EQ(drops(&k, DROP_IP_NOTFORWARDING), 2); /* 1122§3.1: the switch defaults to non-gateway */
+	/* 1122§3.1: the switch defaults to non-gateway */
+	CHECK_EQ(drops(&k, DROP_IP_NOTFORWARDING), 2);
 	EXPECT_NOTHING_SENT(&k);
 	kit_close(&k);
 }
 
 TEST(all_forms_of_broadcast_are_taken_in) /* 1122§3.3.6: recognize all formats, 0 or -1 */
 {
-	static const char *const forms[] = { "255.255.255.255", "10.0.0.255", "10.0.0.0", "0.0.0.0" };
+	static const char *const forms[] = { "255.255.255.255", "10.0.0.255", "10.0.0.0",
+					     "0.0.0.0" };
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	char buf[8];
@@ -187,19 +199,14 @@ TEST(zero_source_may_only_shout) /* 1122§3.2.1.3 (a) */
 	kit_close(&k);
 }
 
-TEST(a_unicast_address_in_a_link_broadcast_is_dropped) /* 1122§3.3.6: silently discard link-layer-only broadcast */
+/* 1122§3.3.6: silently discard link-layer-only broadcast */
+TEST(a_unicast_address_in_a_link_broadcast_is_dropped)
 {
 	struct kit k = kit_open(LAB_ETHER);
-	struct pkt p, f;
-	struct eth_hdr *eh = (struct eth_hdr *)f.b;
+	struct pkt p;
 
 	ip_build(&p, &(struct ip_spec){ .len = 40 });
-	memcpy(eh->dst, BCAST_MAC, 6);
-	memcpy(eh->src, PEER_MAC, 6);
-	eh->type = be16_of(ETH_P_IP);
-	memcpy(f.b + 14, p.b, p.len);
-	lab_inject(k.dev, f.b, 14 + p.len);
-	kit_settle(&k);
+	kit_frame(&k, BCAST_MAC, PEER_MAC, ETH_P_IP, p.b, p.len);
 	ONE_DROP(&k, UNICAST_IN_L2_MULTICAST);
 	kit_close(&k);
 }
@@ -229,7 +236,9 @@ TEST(ttl_of_one_is_good_enough_for_us) /* 1122§3.2.1.7: MUST NOT discard TTL < 
 
 TEST(unknown_and_harmless_options_are_ignored) /* 1122§3.2.1.8 */
 {
-	static const u8 opts[12] = { IPOPT_NOOP, 0x99, 3, 1, IPOPT_SID, 4, 0, 9, IPOPT_RA, 4, 0, 0 };
+	static const u8 opts[12] = {
+		IPOPT_NOOP, 0x99, 3, 1, IPOPT_SID, 4, 0, 9, IPOPT_RA, 4, 0, 0
+	};
 	static const u8 end_early[8] = { IPOPT_NOOP, IPOPT_END, 0xff, 0xff, IPOPT_LSRR, 1, 1, 1 };
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
@@ -247,7 +256,8 @@ TEST(unknown_and_harmless_options_are_ignored) /* 1122§3.2.1.8 */
 
 TEST(source_routes_are_refused) /* 1122§3.3.5: non-local source routing defaults to off */
 {
-	static const u8 lsrr[8] = { IPOPT_LSRR, 7, 4, 10, 0, 0, 9, 0 }, ssrr[8] = { IPOPT_SSRR, 7, 8, 10, 0, 0, 9, 0 };
+	static const u8 lsrr[8] = { IPOPT_LSRR, 7, 4, 10, 0, 0, 9, 0 },
+			ssrr[8] = { IPOPT_SSRR, 7, 8, 10, 0, 0, 9, 0 };
 	struct kit k = kit_open(LAB_RAW);
 
 	INJECT(&k, .len = 20, .opts = lsrr, .optlen = 8);
@@ -299,7 +309,9 @@ TEST(random_option_bytes_never_lead_beyond_the_header)
 			opts[j] = (u8)(rng_next(&r) % (i & 1 ? 256 : 12));
 		INJECT(&k, .proto = 200, .len = 8, .opts = opts, .optlen = len);
 	}
-	CHECK_EQ(drops(&k, DROP_IP_OPTIONS) + drops(&k, DROP_IP_NOPROTO) + drops(&k, DROP_IP_SOURCE_ROUTE), 3000);
+	CHECK_EQ(drops(&k, DROP_IP_OPTIONS) + drops(&k, DROP_IP_NOPROTO) +
+			 drops(&k, DROP_IP_SOURCE_ROUTE),
+		 3000);
 	kit_close(&k);
 }
 
@@ -368,8 +380,8 @@ TEST(the_reverse_path_filter_knows_strict_and_loose) /* RFC 3704 */
 	kit_close(&k);
 }
 
-static enum drop_reason refuse(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-			       struct net_device *out, void *priv)
+static enum drop_reason refuse(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
+			       struct net_device *in, struct net_device *out, void *priv)
 {
 	CHECK(skb->data == skb_network_header(skb));
 	CHECK(in != NULL);
@@ -391,8 +403,8 @@ TEST(hooks_see_the_ip_header_and_can_refuse)
 	kit_close(&k);
 }
 
-static enum drop_reason to_us(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-			      struct net_device *out, void *priv)
+static enum drop_reason to_us(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
+			      struct net_device *in, struct net_device *out, void *priv)
 {
 	struct ipv4_hdr *h = (struct ipv4_hdr *)skb->data;
 

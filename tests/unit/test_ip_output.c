@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_ip_output.c - IPv4 on its way out and through: headers, identification, fragments, hooks; the guest as a router.
+ * test_ip_output.c - IPv4 on its way out and through: headers, identification, fragments, hooks;
+ * the guest as a router.
  */
 #include "unit/ipkit.h"
 #include "net/core/netfilter.h"
@@ -13,7 +14,8 @@ static void send_len(struct kit *k, struct sock *sk, unsigned len)
 	CHECK_EQ(kit_send(k, sk, "10.0.0.2", 99, big, len), len);
 }
 
-TEST(the_header_says_what_the_sender_wants) /* MUST: TTL and TOS of the transport, 1122§3.2.1.6, §3.2.1.7 */
+/* MUST: TTL and TOS of the transport, 1122§3.2.1.6, §3.2.1.7 */
+TEST(the_header_says_what_the_sender_wants)
 {
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
@@ -79,7 +81,9 @@ TEST(what_is_larger_than_the_mtu_leaves_in_fragments) /* 791, 1122§3.3.3 */
 		CHECK_EQ(collect(&k, whole, &total), (sizes[i] + 8 + 1479) / 1480);
 		CHECK_EQ(total, sizes[i] + 8);
 		CHECK_MEM(whole + 8, big, sizes[i]);
-		CHECK(csum_ok(csum_partial(whole, total, csum_tcpudp_nofold(v4("10.0.0.1"), v4("10.0.0.2"), total, 17))));
+		CHECK(csum_ok(csum_partial(
+			whole, total,
+			csum_tcpudp_nofold(v4("10.0.0.1"), v4("10.0.0.2"), total, 17))));
 	}
 	CHECK_EQ(stat(&k, STAT_IpFragOKs), ARRAY_SIZE(sizes));
 	CHECK_EQ(k.cpu->skb_pool->nr_bufs, k.cpu->skb_pool->nr_free_bufs);
@@ -157,7 +161,8 @@ TEST(fragments_without_memory_are_given_up_and_nothing_leaks)
 	struct sock *sk = kit_sock(&k, 9);
 	unsigned left = k.cpu->skb_pool->nr_free_bufs;
 
-	for (unsigned i = 0; i + 40 < left; i++) { /* room for the datagram, not for its fragments */
+	/* room for the datagram, not for its fragments */
+	for (unsigned i = 0; i + 40 < left; i++) {
 		skb = alloc_skb(k.cpu, 0);
 		skb->next = hoard;
 		hoard = skb;
@@ -174,8 +179,8 @@ TEST(fragments_without_memory_are_given_up_and_nothing_leaks)
 	kit_close(&k);
 }
 
-static enum drop_reason see_out(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-				struct net_device *out, void *priv)
+static enum drop_reason see_out(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
+				struct net_device *in, struct net_device *out, void *priv)
 {
 	unsigned *calls = priv;
 
@@ -203,8 +208,8 @@ TEST(local_out_and_post_routing_see_every_packet)
 	kit_close(&k);
 }
 
-static enum drop_reason redirect(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-				 struct net_device *out, void *priv)
+static enum drop_reason redirect(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
+				 struct net_device *in, struct net_device *out, void *priv)
 {
 	struct ipv4_hdr *h = (struct ipv4_hdr *)skb->data;
 
@@ -363,12 +368,15 @@ TEST(what_must_not_be_forwarded_is_not) /* 1812§5.3.5, 2644, 3927§7 */
 {
 	struct router r = router_open();
 
-	INJECT(&r.k, .dst = "224.0.0.5", .len = 20);                           /* multicast: nobody here */
-	INJECT(&r.k, .dst = "169.254.1.1", .len = 20);                         /* link-local destination */
+	/* multicast: nobody here */
+	INJECT(&r.k, .dst = "224.0.0.5", .len = 20);
+	/* link-local destination */
+	INJECT(&r.k, .dst = "169.254.1.1", .len = 20);
 	CHECK_EQ(drops(&r.k, DROP_IP_INVALID_DEST), 1);
 	INJECT(&r.k, .src = "169.254.1.1", .dst = "10.9.0.5", .len = 20);
 	CHECK_EQ(drops(&r.k, DROP_IP_INVALID_SOURCE), 1);
-	INJECT(&r.k, .dst = "10.9.0.255", .len = 20);                          /* directed broadcast: ends here, as ours */
+	/* directed broadcast: ends here, as ours */
+	INJECT(&r.k, .dst = "10.9.0.255", .len = 20);
 	CHECK_EQ(lab_sent_count(r.out), 0);
 	kit_close(&r.k);
 }
@@ -379,15 +387,16 @@ TEST(an_ethernet_router_asks_for_the_next_hop_and_reports_silence)
 	struct net_device *eth = lab_dev(r.k.h, LAB_ETHER);
 
 	lab_addr(eth, "10.8.0.1/24");
-	INJECT(&r.k, .dst = "10.8.0.5", .len = 20); /* from a link without headers: headroom must be made */
+	/* from a link without headers: headroom must be made */
+	INJECT(&r.k, .dst = "10.8.0.5", .len = 20);
 	kit_run(&r.k, 5 * NSEC_PER_SEC);
 	CHECK_EQ(drops(&r.k, DROP_NEIGH_FAILED), 1);
 	expect_icmp(&r.k, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, NULL);
 	kit_close(&r.k);
 }
 
-static enum drop_reason no_transit(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-				   struct net_device *out, void *priv)
+static enum drop_reason no_transit(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
+				   struct net_device *in, struct net_device *out, void *priv)
 {
 	CHECK(in && out && in != out);
 	return DROP_NETFILTER_DROP;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_neigh.c - the neighbour table: every arrow between its states, parked packets, bounds, several CPUs (RFC 4861 7.3, RFC 1122 2.3.2).
+ * test_neigh.c - the neighbour table: every arrow between its states, parked packets, bounds,
+ * several CPUs (RFC 4861 7.3, RFC 1122 2.3.2).
  */
 #include "unit/ipkit.h"
 #include "lib/printf.h"
@@ -27,16 +28,13 @@ static void reply(struct kit *k, const char *from, const u8 *ha)
 
 	memcpy(a.sha, ha, 6);
 	memcpy(a.tha, k->dev->addr, 6);
-	memcpy(f, k->dev->addr, 6);
-	memcpy(f + 6, ha, 6);
-	f[12] = 8;
-	f[13] = 6;
-	arp_build(f + 14, &a);
+	arp_build(eth_build(f, k->dev->addr, ha, ETH_P_ARP), &a);
 	lab_inject(k->dev, f, sizeof(f));
 	kit_settle(k);
 }
 
-/* Counts what was sent: requests (by broadcast or not) and IP frames; the last IP frame stays in *last. */
+/* Counts what was sent: requests (by broadcast or not) and IP frames; the last IP frame stays in
+ * *last. */
 struct sent {
 	unsigned bcast, ucast, ip;
 	struct pkt last;
@@ -76,9 +74,13 @@ static void nk_close(struct nk *n)
 	udp_prot.close(n->sk);
 	kit_close(&n->k);
 }
-static void say(struct nk *n, const char *to, const char *what) { kit_send(&n->k, n->sk, to, 9, what, strlen(what)); }
+static void say(struct nk *n, const char *to, const char *what)
+{
+	kit_send(&n->k, n->sk, to, 9, what, strlen(what));
+}
 
-TEST(a_first_packet_asks_and_waits_for_the_answer) /* 1122§2.3.2.2, 1122§2.4: no entry is no reason to give up */
+/* 1122§2.3.2.2, 1122§2.4: no entry is no reason to give up */
+TEST(a_first_packet_asks_and_waits_for_the_answer)
 {
 	struct nk n = nk_open();
 
@@ -138,7 +140,8 @@ TEST(silence_is_told_to_the_sock_that_spoke)
 	nk_close(&n);
 }
 
-TEST(parked_packets_are_bounded_and_the_oldest_goes_first) /* 1122§2.3.2.2: save at least the latest */
+/* 1122§2.3.2.2: save at least the latest */
+TEST(parked_packets_are_bounded_and_the_oldest_goes_first)
 {
 	struct nk n = nk_open();
 	char text[8];
@@ -188,13 +191,15 @@ TEST(a_probe_that_is_answered_makes_it_reachable_again)
 	kit_run(&n.k, 46 * NSEC_PER_SEC);
 	say(&n, "10.0.0.5", "y");
 	kit_run(&n.k, 5100 * NSEC_PER_MSEC);
-	reply(&n.k, "10.0.0.5", OTHER_MAC); /* it has another card now: an answer to a question is believed */
+	/* it has another card now: an answer to a question is believed */
+	reply(&n.k, "10.0.0.5", OTHER_MAC);
 	CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);
 	CHECK(eth_addr_eq(neigh_ha(entry(&n.k, "10.0.0.5")), OTHER_MAC));
 	nk_close(&n);
 }
 
-TEST(progress_of_a_transport_keeps_it_reachable_without_probes) /* 4861§7.3.1, 1122§2.3.2.1: higher-layer advice */
+/* 4861§7.3.1, 1122§2.3.2.1: higher-layer advice */
+TEST(progress_of_a_transport_keeps_it_reachable_without_probes)
 {
 	struct nk n = nk_open();
 

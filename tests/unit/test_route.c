@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_route.c - addresses and routes: longest prefix, metrics, refusals, sources, gateways that fail, path MTU, several CPUs.
+ * test_route.c - addresses and routes: longest prefix, metrics, refusals, sources, gateways that
+ * fail, path MTU, several CPUs.
  */
 #include "unit/ipkit.h"
 #include "net/ipv4/ip_impl.h"
@@ -11,12 +12,14 @@ static int way(struct kit *k, const char *dst, struct dst *d, struct flow *fl)
 	return ip_route_output(k->cpu, fl, d);
 }
 
-static bool leads(struct kit *k, const char *dst, struct net_device *dev, const char *hop, const char *src)
+static bool leads(struct kit *k, const char *dst, struct net_device *dev, const char *hop,
+		  const char *src)
 {
 	struct dst d;
 	struct flow fl;
 
-	return CHECK_EQ(way(k, dst, &d, &fl), 0) && CHECK(d.dev == dev) && CHECK(be32_eq(ip_v4(&d.next_hop), v4(hop))) &&
+	return CHECK_EQ(way(k, dst, &d, &fl), 0) && CHECK(d.dev == dev) &&
+	       CHECK(be32_eq(ip_v4(&d.next_hop), v4(hop))) &&
 	       CHECK(be32_eq(ip_v4(&fl.src), v4(src))) && CHECK(dst_valid(k->cpu, &d));
 }
 
@@ -28,7 +31,8 @@ static int refused(struct kit *k, const char *dst)
 	return way(k, dst, &d, &fl);
 }
 
-static int add(struct kit *k, const char *dst, unsigned plen, const char *gw, struct net_device *dev, u32 metric)
+static int add(struct kit *k, const char *dst, unsigned plen, const char *gw,
+	       struct net_device *dev, u32 metric)
 {
 	return ip_route_add(k->h->net, v4(dst), plen, gw ? v4(gw) : be32_of(0), dev, metric);
 }
@@ -79,20 +83,24 @@ TEST(a_table_of_thousands_agrees_with_a_slow_search)
 
 	for (unsigned i = 0; i < 3000; i++) {
 		unsigned plen = 8 + rng_below(&r, 25);
-		be32 dst = { be32_of(0x14000000u | (u32)rng_next(&r) >> 6).raw & v4_mask(plen).raw };
+		be32 dst = { be32_of(0x14000000u | (u32)rng_next(&r) >> 6).raw &
+			     v4_mask(plen).raw };
 
-		ip_route_add(k.h->net, dst, plen, be32_of(0x0a000002 + rng_below(&r, 250)), k.dev, 0);
+		ip_route_add(k.h->net, dst, plen, be32_of(0x0a000002 + rng_below(&r, 250)), k.dev,
+			     0);
 	}
 	for (unsigned i = 0; i < 5000; i++) {
 		be32 dst = be32_of(0x14000000u | (u32)rng_next(&r) >> 6);
 		const struct ip_route *best = NULL, *e;
 
 		for (unsigned j = 0; (e = ip_route_get(k.cpu, j)); j++)
-			if (!((e->dst.raw ^ dst.raw) & e->mask.raw) && (!best || e->plen > best->plen))
+			if (!((e->dst.raw ^ dst.raw) & e->mask.raw) &&
+			    (!best || e->plen > best->plen))
 				best = e;
 		fl = (struct flow){ .dst = ip_from_v4(dst) };
 		REQUIRE(!ip_route_output(k.cpu, &fl, &d));
-		if (!CHECK_EQ(ip_v4(&d.next_hop).raw, best->gateway.raw ? best->gateway.raw : dst.raw))
+		if (!CHECK_EQ(ip_v4(&d.next_hop).raw,
+			      best->gateway.raw ? best->gateway.raw : dst.raw))
 			break;
 	}
 	kit_close(&k);
@@ -143,8 +151,9 @@ TEST(nonsense_is_not_made_an_address)
 		const char *addr;
 		unsigned plen;
 	} bad[] = {
-		{ "0.0.0.0", 24 },   { "255.255.255.255", 24 }, { "224.0.0.1", 24 }, { "127.0.0.2", 8 },  { "240.0.0.1", 8 },
-		{ "10.1.1.0", 24 },  { "10.1.1.255", 24 },      { "10.1.1.1", 0 },   { "10.1.1.1", 33 },
+		{ "0.0.0.0", 24 },    { "255.255.255.255", 24 }, { "224.0.0.1", 24 },
+		{ "127.0.0.2", 8 },   { "240.0.0.1", 8 },        { "10.1.1.0", 24 },
+		{ "10.1.1.255", 24 }, { "10.1.1.1", 0 },         { "10.1.1.1", 33 },
 	};
 	struct kit k = kit_open(LAB_RAW);
 
@@ -186,7 +195,8 @@ TEST(an_address_takes_its_routes_along)
 	REQUIRE(!ip_addr_del(k.h->net, k.dev, v4("10.0.0.1")));
 	CHECK(!dst_valid(k.cpu, &d));
 	leads(&k, "10.0.0.5", k.dev, "10.0.0.5", "10.0.0.11"); /* the route is the other's now */
-	CHECK_EQ(refused(&k, "8.8.8.8"), -ENETUNREACH);        /* the gateway went with its subnet */
+	/* the gateway went with its subnet */
+	CHECK_EQ(refused(&k, "8.8.8.8"), -ENETUNREACH);
 	leads(&k, "10.5.9.9", k.dev, "10.5.9.9", "10.5.0.1");
 	kit_close(&k);
 }
@@ -225,7 +235,8 @@ TEST(own_addresses_lead_to_lo)
 	struct dst d;
 
 	REQUIRE(!way(&k, "10.0.0.1", &d, &fl));
-	CHECK(d.loopback && d.dev == loopback_dev(k.h->net) && be32_eq(ip_v4(&fl.src), v4("10.0.0.1")));
+	CHECK(d.loopback && d.dev == loopback_dev(k.h->net) &&
+	      be32_eq(ip_v4(&fl.src), v4("10.0.0.1")));
 	REQUIRE(!way(&k, "127.0.0.53", &d, &fl));
 	CHECK(d.loopback && d.type == ADDR_LOCAL);
 	kit_close(&k);
@@ -240,7 +251,8 @@ TEST(broadcast_and_multicast_find_a_device)
 
 	lab_addr(other, "10.9.0.1/24");
 	REQUIRE(!way(&k, "10.9.0.255", &d, &fl));
-	CHECK(d.dev == other && d.type == ADDR_BROADCAST && be32_eq(ip_v4(&fl.src), v4("10.9.0.1")));
+	CHECK(d.dev == other && d.type == ADDR_BROADCAST &&
+	      be32_eq(ip_v4(&fl.src), v4("10.9.0.1")));
 	REQUIRE(!way(&k, "255.255.255.255", &d, &fl));
 	CHECK(d.dev == k.dev && d.type == ADDR_BROADCAST);
 	REQUIRE(!way(&k, "224.0.0.251", &d, &fl));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * test_udp.c - UDP: lengths and sums, who gets a datagram, names and ports, buffers, zero copy (RFC 768, RFC 1122 4.1, RFC 6056).
+ * test_udp.c - UDP: lengths and sums, who gets a datagram, names and ports, buffers, zero copy (RFC
+ * 768, RFC 1122 4.1, RFC 6056).
  */
 #include "unit/ipkit.h"
 
@@ -30,7 +31,8 @@ TEST(a_datagram_sent_is_right_in_every_field)
 	CHECK_EQ(kit_send(&k, sk, "10.0.0.2", 60, "hello", 5), 5);
 	REQUIRE(kit_sent(&k, &p) && ip_read(&p, &ip));
 	REQUIRE(udp_parse(p.b + 20, 8, p.len - 20, &udp));
-	CHECK(udp.sport == 50 && udp.dport == 60 && udp.len == 13 && udp.summed); /* 1122§4.1.3.4: default is to checksum */
+	/* 1122§4.1.3.4: default is to checksum */
+	CHECK(udp.sport == 50 && udp.dport == 60 && udp.len == 13 && udp.summed);
 	CHECK(csum_ok(csum_partial(p.b + 20, 13, csum_tcpudp_nofold(ip.saddr, ip.daddr, 13, 17))));
 	CHECK_MEM(p.b + 28, "hello", 5);
 	CHECK_EQ(sk->wmem_alloc, 0);
@@ -97,7 +99,8 @@ TEST(impossible_lengths_are_dropped) /* 768 */
 		h.len = be16_of((u16)len);
 		memcpy(d, &h, 8);
 		INJECT(&k, .data = d, .len = 24);
-		CHECK_EQ(kit_recv(sk, buf, 64, NULL), len >= 8 && len <= 24 ? (long)len - 8 : -EAGAIN);
+		CHECK_EQ(kit_recv(sk, buf, 64, NULL),
+			 len >= 8 && len <= 24 ? (long)len - 8 : -EAGAIN);
 	}
 	CHECK_EQ(stat(&k, STAT_UdpInErrors), drops(&k, DROP_UDP_HDR));
 	udp_prot.close(sk);
@@ -107,11 +110,13 @@ TEST(impossible_lengths_are_dropped) /* 768 */
 TEST(the_most_specific_sock_gets_it)
 {
 	struct kit k = kit_open(LAB_RAW);
-	struct sock *any = udp_sock_create(k.cpu), *here = udp_sock_create(k.cpu), *pair = udp_sock_create(k.cpu);
+	struct sock *any = udp_sock_create(k.cpu), *here = udp_sock_create(k.cpu),
+		    *pair = udp_sock_create(k.cpu);
 
 	any->reuseaddr = here->reuseaddr = pair->reuseaddr = true;
 	lab_addr(k.dev, "10.0.0.10/24");
-	REQUIRE(!bind_to(any, "0.0.0.0", 7) && !bind_to(here, "10.0.0.1", 7) && !bind_to(pair, "10.0.0.1", 7));
+	REQUIRE(!bind_to(any, "0.0.0.0", 7) && !bind_to(here, "10.0.0.1", 7) &&
+		!bind_to(pair, "10.0.0.1", 7));
 	REQUIRE(!connect_to(pair, "10.0.0.2", 9));
 	kit_udp(&k, "10.0.0.2", "10.0.0.1", 9, 7, "pair", 4);
 	kit_udp(&k, "10.0.0.2", "10.0.0.1", 10, 7, "here", 4);
@@ -122,7 +127,9 @@ TEST(the_most_specific_sock_gets_it)
 	CHECK_MEM(buf, "here", 4);
 	CHECK_EQ(kit_recv(any, buf, 9, NULL), 4);
 	CHECK_MEM(buf, "any!", 4);
-	CHECK_EQ(kit_recv(pair, buf, 9, NULL) + kit_recv(here, buf, 9, NULL) + kit_recv(any, buf, 9, NULL), 3 * -EAGAIN);
+	CHECK_EQ(kit_recv(pair, buf, 9, NULL) + kit_recv(here, buf, 9, NULL) +
+			 kit_recv(any, buf, 9, NULL),
+		 3 * -EAGAIN);
 	udp_prot.close(any);
 	udp_prot.close(here);
 	udp_prot.close(pair);
@@ -180,10 +187,12 @@ TEST(reuseport_spreads_flows_and_keeps_each_together)
 TEST(a_broadcast_reaches_every_sock_that_wants_it)
 {
 	struct kit k = kit_open(LAB_RAW);
-	struct sock *a = udp_sock_create(k.cpu), *b = udp_sock_create(k.cpu), *c = udp_sock_create(k.cpu);
+	struct sock *a = udp_sock_create(k.cpu), *b = udp_sock_create(k.cpu),
+		    *c = udp_sock_create(k.cpu);
 
 	a->reuseaddr = b->reuseaddr = c->reuseaddr = true;
-	REQUIRE(!bind_to(a, "0.0.0.0", 7) && !bind_to(b, "0.0.0.0", 7) && !bind_to(c, "10.0.0.1", 7));
+	REQUIRE(!bind_to(a, "0.0.0.0", 7) && !bind_to(b, "0.0.0.0", 7) &&
+		!bind_to(c, "10.0.0.1", 7));
 	kit_udp(&k, "10.0.0.2", "10.0.0.255", 9, 7, "all", 3);
 	CHECK_EQ(kit_recv(a, buf, 9, NULL), 3);
 	CHECK_EQ(kit_recv(b, buf, 9, NULL), 3);
@@ -218,7 +227,8 @@ TEST(names_are_checked)
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = udp_sock_create(k.cpu), *other = udp_sock_create(k.cpu);
 
-	CHECK_EQ(bind_to(sk, "10.0.0.9", 7), -EADDRNOTAVAIL); /* 1122§4.1.3.6: only a valid source */
+	/* 1122§4.1.3.6: only a valid source */
+	CHECK_EQ(bind_to(sk, "10.0.0.9", 7), -EADDRNOTAVAIL);
 	CHECK_EQ(bind_to(sk, "10.0.0.1", 7), 0);
 	CHECK_EQ(bind_to(sk, "10.0.0.1", 8), -EINVAL);
 	CHECK_EQ(bind_to(other, "0.0.0.0", 7), -EADDRINUSE);
@@ -254,7 +264,8 @@ TEST(an_unbound_sock_gets_a_port_when_it_first_sends) /* 6056 */
 	{
 		struct sock *late = udp_sock_create(k.cpu);
 
-		CHECK_EQ(kit_send(&k, late, "10.0.0.2", 9, "x", 1), -EADDRINUSE); /* all are taken */
+		/* all are taken */
+		CHECK_EQ(kit_send(&k, late, "10.0.0.2", 9, "x", 1), -EADDRINUSE);
 		udp_prot.close(late);
 	}
 	for (unsigned i = 0; i < 40; i++)

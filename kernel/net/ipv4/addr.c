@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * addr.c - the IPv4 addresses of this host, and how a change of the control path reaches every CPU.
  *
- * Owns cpu->ip->addrs and the table of what is local or a subnet's broadcast (RFC 1122 3.2.1.3, 3.3.6), which the way in asks for
- * each packet. CPU 0 makes a change and says whether it is allowed; the others make the same one when its message comes.
+ * Owns cpu->ip->addrs and the table of what is local or a subnet's broadcast (RFC 1122 3.2.1.3,
+ * 3.3.6), which the way in asks for each packet. CPU 0 makes a change and says whether it is
+ * allowed; the others make the same one when its message comes.
  */
 #include "net/ipv4/ip_impl.h"
 
@@ -35,7 +36,8 @@ int ip_change_all(struct net *net, const struct ip_change *c)
 }
 
 /* ---- what an address is ---- */
-static void local_insert(struct net_cpu *cpu, be32 addr, enum addr_type type, struct net_device *dev)
+static void local_insert(struct net_cpu *cpu, be32 addr, enum addr_type type,
+			 struct net_device *dev)
 {
 	struct ip_local *tab = cpu->ip->local;
 	u32 i = (addr.raw * 0x9e3779b1u) >> 25;
@@ -48,7 +50,8 @@ static void local_insert(struct net_cpu *cpu, be32 addr, enum addr_type type, st
 	tab[i] = (struct ip_local){ .addr = addr, .type = (u8)type, .dev = dev };
 }
 
-/* Subnets with a broadcast address have two forms of it: all ones and, of old, all zeros (RFC 1122 3.3.6). */
+/* Subnets with a broadcast address have two forms of it: all ones and, of old, all zeros (RFC 1122
+ * 3.3.6). */
 static bool has_broadcast(const struct ip_ifaddr *a)
 {
 	return a->plen <= 30 && !(a->dev->flags & IFF_LOOPBACK);
@@ -99,14 +102,20 @@ static int find_addr(const struct ip_cpu *ip, const struct net_device *dev, be32
 static struct ip_route connected_route(const struct ip_ifaddr *a)
 {
 	return (struct ip_route){
-		.dst = { a->addr.raw & a->mask.raw }, .mask = a->mask, .src = a->addr, .dev = a->dev, .plen = a->plen,
+		.dst = { a->addr.raw & a->mask.raw },
+		.mask = a->mask,
+		.src = a->addr,
+		.dev = a->dev,
+		.plen = a->plen,
 	};
 }
 
 static int apply_addr_add(struct net_cpu *cpu, const struct ip_change *c)
 {
 	struct ip_cpu *ip = cpu->ip;
-	struct ip_ifaddr a = { .addr = c->addr, .mask = v4_mask(c->plen), .dev = c->dev, .plen = c->plen };
+	struct ip_ifaddr a = {
+		.addr = c->addr, .mask = v4_mask(c->plen), .dev = c->dev, .plen = c->plen
+	};
 	struct ip_route connected = connected_route(&a);
 	int err;
 
@@ -139,7 +148,10 @@ int ip_addr_add(struct net *net, struct net_device *dev, be32 addr, unsigned pre
 	for (unsigned i = 0; i < cpu->ip->nr_addrs; i++)
 		if (be32_eq(cpu->ip->addrs[i].addr, addr))
 			return -EEXIST;
-	return ip_change_all(net, &(struct ip_change){ .apply = apply_addr_add, .dev = dev, .addr = addr, .plen = (u8)prefix_len });
+	return ip_change_all(net, &(struct ip_change){ .apply = apply_addr_add,
+						       .dev = dev,
+						       .addr = addr,
+						       .plen = (u8)prefix_len });
 }
 
 /* The connected route of the address, and what was reached through a gateway of its subnet. */
@@ -166,7 +178,8 @@ static int apply_addr_del(struct net_cpu *cpu, const struct ip_change *c)
 	ip->nr_addrs--;
 	memmove(&ip->addrs[i], &ip->addrs[i + 1], (ip->nr_addrs - (unsigned)i) * sizeof(a));
 	ip_fib_remove(cpu, route_of_addr, &a);
-	for (unsigned j = 0; j < ip->nr_addrs; j++) { /* one that shared the route has it now; no memory is needed for it */
+	/* one that shared the route has it now; no memory is needed for it */
+	for (unsigned j = 0; j < ip->nr_addrs; j++) {
 		struct ip_route connected = connected_route(&ip->addrs[j]);
 
 		ip_fib_insert(cpu, &connected);
@@ -178,7 +191,8 @@ static int apply_addr_del(struct net_cpu *cpu, const struct ip_change *c)
 
 int ip_addr_del(struct net *net, struct net_device *dev, be32 addr)
 {
-	return ip_change_all(net, &(struct ip_change){ .apply = apply_addr_del, .dev = dev, .addr = addr });
+	return ip_change_all(
+		net, &(struct ip_change){ .apply = apply_addr_del, .dev = dev, .addr = addr });
 }
 
 be32 ip_dev_addr(struct net_cpu *cpu, struct net_device *dev, unsigned *prefix_len)

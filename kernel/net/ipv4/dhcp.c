@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * dhcp.c - DHCP client (RFC 2131 4.4, RFC 2132): finds a device an address and keeps the lease.
  *
- *	INIT -> SELECTING [discover]        SELECTING -> REQUESTING [take_offer]
- *	REQUESTING -> BOUND [take_ack]      REQUESTING -> INIT [NAK, no answer]
- *	BOUND -> RENEWING [T1]              RENEWING -> BOUND [take_ack]  -> REBINDING [T2]  -> INIT [NAK]
- *	REBINDING -> BOUND [take_ack]       -> INIT [NAK, lease over]     BOUND.. -> INIT [conflict: DECLINE]
+ *	INIT -> SELECTING        [start_over]
+ *	SELECTING -> REQUESTING  [take_offer]
+ *	REQUESTING -> BOUND      [take_ack]     -> INIT [take_nak, no answer]
+ *	BOUND -> RENEWING        [T1]
+ *	RENEWING -> BOUND        [take_ack]     -> REBINDING [T2]  -> INIT [take_nak]
+ *	REBINDING -> BOUND       [take_ack]     -> INIT [take_nak, the lease is over]
+ *	BOUND and later -> INIT  [conflict]
  *
- * Owns one struct dhcp per device in cpu->ip->dhcp of CPU 0, with a UDP sock of the stack's own. Runs in net_rx (its sock's event)
- * and timer. Deviations: the first DISCOVER leaves at once and is repeated after one second, not after one to ten and four (4.4.1,
- * 4.1): a guest's boot waits for it; the first good offer is taken. The address is probed for as arp.c does it, in use meanwhile.
+ * Owns one struct dhcp per device in cpu->ip->dhcp of CPU 0, with a UDP sock of the stack's own.
+ * Runs in net_rx (its sock's event) and timer. Deviations: the first DISCOVER leaves at once and is
+ * repeated after one second, not after one to ten and four (4.4.1, 4.1): a guest's boot waits for
+ * it; the first good offer is taken. The address is probed for as arp.c does it, in use meanwhile.
  */
 #include "net/ipv4/dhcp.h"
 #include "net/ipv4/ip_impl.h"
@@ -23,7 +27,14 @@
 #define LEASE_MIN_S       10  /* a shorter one would be nothing but renewing */
 #define MTU_MIN           576
 
-enum dhcp_phase { DHCP_INIT, DHCP_SELECTING, DHCP_REQUESTING, DHCP_BOUND, DHCP_RENEWING, DHCP_REBINDING };
+enum dhcp_phase {
+	DHCP_INIT,
+	DHCP_SELECTING,
+	DHCP_REQUESTING,
+	DHCP_BOUND,
+	DHCP_RENEWING,
+	DHCP_REBINDING
+};
 
 struct dhcp {
 	struct list_head link;
@@ -57,7 +68,9 @@ static struct dhcp *dhcp_find(struct net_device *dev)
 static void send(struct dhcp *d, struct dhcp_msg *m, be32 to)
 {
 	u8 buf[DHCP_MSG_MAX];
-	struct sockaddr_ip name = { .family = AF_INET, .port = DHCP_SERVER_PORT, .addr = ip_from_v4(to) };
+	struct sockaddr_ip name = { .family = AF_INET,
+				    .port = DHCP_SERVER_PORT,
+				    .addr = ip_from_v4(to) };
 	struct iovec iov = { .iov_base = buf };
 	struct msghdr msg = { .msg_name = &name, .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -65,7 +78,8 @@ static void send(struct dhcp *d, struct dhcp_msg *m, be32 to)
 	m->secs = (u16)MIN((d->cpu->now_ns - d->started_ns) / NSEC_PER_SEC, 0xffffull);
 	memcpy(m->chaddr, d->dev->addr, 6);
 	iov.iov_len = dhcp_build(buf, m);
-	udp_prot.sendmsg(d->sk, &msg, MSG_DONTWAIT); /* what does not leave is sent again by the timer */
+	/* what does not leave is sent again by the timer */
+	udp_prot.sendmsg(d->sk, &msg, MSG_DONTWAIT);
 }
 
 static void broadcast(struct dhcp *d, struct dhcp_msg *m)
@@ -75,7 +89,8 @@ static void broadcast(struct dhcp *d, struct dhcp_msg *m)
 
 static void new_xid(struct dhcp *d)
 {
-	d->xid = (u32)siphash_2u64(d->cpu->now_ns, d->xid ^ (u64)d->dev->ifindex << 32, &d->cpu->net->port_key);
+	d->xid = (u32)siphash_2u64(d->cpu->now_ns, d->xid ^ (u64)d->dev->ifindex << 32,
+				   &d->cpu->net->port_key);
 }
 
 /* ---- timers ---- */
@@ -84,10 +99,12 @@ static void arm_after_ns(struct dhcp *d, u64 ns)
 	timer_arm(&d->cpu->wheel, &d->timer, d->cpu->now_ns + ns);
 }
 
-/* RFC 2131 4.1: doubled each time, one second more or less at random (half of it while it is short). */
+/* RFC 2131 4.1: doubled each time, one second more or less at random (half of it while it is
+ * short). */
 static void arm_retransmission(struct dhcp *d)
 {
-	u64 base = MIN((u64)RETRANS_FIRST_S << MIN(d->tries, 6u), (u64)RETRANS_MAX_S) * NSEC_PER_SEC;
+	u64 base =
+		MIN((u64)RETRANS_FIRST_S << MIN(d->tries, 6u), (u64)RETRANS_MAX_S) * NSEC_PER_SEC;
 	u64 jitter = MIN(base / 2, (u64)NSEC_PER_SEC);
 	u64 r = siphash_2u64(d->cpu->now_ns, d->xid, &d->cpu->net->port_key) % (2 * jitter);
 
@@ -98,7 +115,8 @@ static void arm_retransmission(struct dhcp *d)
 /* RFC 2131 4.4.5: half of the time that is left, but at least a minute. */
 static void arm_half_way(struct dhcp *d, u64 until_ns)
 {
-	u64 left = until_ns - MIN(until_ns, d->cpu->now_ns), wait = MAX(left / 2, (u64)RENEW_RETRY_MIN_S * NSEC_PER_SEC);
+	u64 left = until_ns - MIN(until_ns, d->cpu->now_ns),
+	    wait = MAX(left / 2, (u64)RENEW_RETRY_MIN_S * NSEC_PER_SEC);
 
 	arm_after_ns(d, MIN(left, wait));
 }
@@ -122,7 +140,9 @@ static void start_over(struct dhcp *d)
 
 static void request(struct dhcp *d)
 {
-	broadcast(d, &(struct dhcp_msg){ .type = DHCPREQUEST, .requested = d->lease.addr, .server_id = d->lease.server });
+	broadcast(d, &(struct dhcp_msg){ .type = DHCPREQUEST,
+					 .requested = d->lease.addr,
+					 .server_id = d->lease.server });
 	arm_retransmission(d);
 }
 
@@ -133,7 +153,8 @@ static unsigned mask_len(be32 mask, be32 addr)
 
 	if (m && m != ~0u && !(~m & (~m + 1)))
 		return 32 - (unsigned)__builtin_ctz(m);
-	return m == ~0u ? 32 : top < 128 ? 8 : top < 192 ? 16 : 24; /* none or nonsense: the class, RFC 950 */
+	/* none or nonsense: the class, RFC 950 */
+	return m == ~0u ? 32 : top < 128 ? 8 : top < 192 ? 16 : 24;
 }
 
 /* Is it an address that a host can have? */
@@ -148,15 +169,22 @@ static bool usable_addr(struct dhcp *d, const struct dhcp_msg *m)
 
 static void lease_from(struct dhcp *d, const struct dhcp_msg *m, struct dhcp_lease *l)
 {
-	*l = (struct dhcp_lease){ .addr = m->yiaddr, .server = m->server_id, .lease_s = m->lease_s, .nr_dns = m->nr_dns };
+	*l = (struct dhcp_lease){
+		.addr = m->yiaddr,
+		.server = m->server_id,
+		.lease_s = m->lease_s,
+		.nr_dns = m->nr_dns,
+	};
 	l->prefix_len = (u8)mask_len(m->mask, m->yiaddr);
-	if (!((m->router.raw ^ m->yiaddr.raw) & v4_mask(l->prefix_len).raw) && !be32_eq(m->router, m->yiaddr))
+	if (!((m->router.raw ^ m->yiaddr.raw) & v4_mask(l->prefix_len).raw) &&
+	    !be32_eq(m->router, m->yiaddr))
 		l->router = m->router; /* one outside the subnet could not be reached */
 	if (m->mtu >= MTU_MIN && m->mtu <= d->dev->max_mtu)
 		l->mtu = m->mtu;
 	l->renew_s = m->renew_s;
 	l->rebind_s = m->rebind_s;
-	if (!l->renew_s || l->renew_s >= l->rebind_s || l->rebind_s >= l->lease_s) { /* RFC 2131 4.4.5: the defaults */
+	/* RFC 2131 4.4.5: the defaults */
+	if (!l->renew_s || l->renew_s >= l->rebind_s || l->rebind_s >= l->lease_s) {
 		l->renew_s = l->lease_s / 2;
 		l->rebind_s = (u32)((u64)l->lease_s * 7 / 8);
 	}
@@ -180,11 +208,14 @@ static void lose_lease(struct dhcp *d)
 }
 
 /* RFC 2131 3.1 (5): ARP found another host with the address. */
-static void conflict(struct net_cpu *cpu, struct net_device *dev, be32 addr, const u8 *ha, void *arg)
+static void conflict(struct net_cpu *cpu, struct net_device *dev, be32 addr, const u8 *ha,
+		     void *arg)
 {
 	struct dhcp *d = arg;
 
-	broadcast(d, &(struct dhcp_msg){ .type = DHCPDECLINE, .requested = addr, .server_id = d->lease.server });
+	broadcast(d, &(struct dhcp_msg){ .type = DHCPDECLINE,
+					 .requested = addr,
+					 .server_id = d->lease.server });
 	lose_lease(d);
 	d->phase = DHCP_INIT;
 	arm_after_ns(d, DECLINE_WAIT_S * NSEC_PER_SEC);
@@ -223,7 +254,8 @@ static void set_times(struct dhcp *d)
 
 static bool same_config(const struct dhcp_lease *a, const struct dhcp_lease *b)
 {
-	return be32_eq(a->addr, b->addr) && be32_eq(a->router, b->router) && a->prefix_len == b->prefix_len && a->mtu == b->mtu;
+	return be32_eq(a->addr, b->addr) && be32_eq(a->router, b->router) &&
+	       a->prefix_len == b->prefix_len && a->mtu == b->mtu;
 }
 
 /* ---- in ---- */
@@ -268,7 +300,8 @@ static void take_nak(struct dhcp *d)
 {
 	lose_lease(d);
 	d->phase = DHCP_INIT;
-	arm_after_ns(d, RETRANS_FIRST_S * NSEC_PER_SEC); /* a server that only refuses is not asked in a loop */
+	/* a server that only refuses is not asked in a loop */
+	arm_after_ns(d, RETRANS_FIRST_S * NSEC_PER_SEC);
 }
 
 /* Is it an answer to what this client asked last, from a server that it listens to now? */
@@ -276,12 +309,14 @@ static bool is_ours(const struct dhcp *d, const struct dhcp_msg *m)
 {
 	if (m->xid != d->xid || memcmp(m->chaddr, d->dev->addr, 6) || !m->server_id.raw)
 		return false;
-	return d->phase == DHCP_SELECTING || d->phase == DHCP_REBINDING || be32_eq(m->server_id, d->lease.server);
+	return d->phase == DHCP_SELECTING || d->phase == DHCP_REBINDING ||
+	       be32_eq(m->server_id, d->lease.server);
 }
 
 static void rcv(struct dhcp *d, const struct dhcp_msg *m)
 {
-	bool asked = d->phase == DHCP_REQUESTING || d->phase == DHCP_RENEWING || d->phase == DHCP_REBINDING;
+	bool asked = d->phase == DHCP_REQUESTING || d->phase == DHCP_RENEWING ||
+		     d->phase == DHCP_REBINDING;
 
 	if (!is_ours(d, m))
 		return;
@@ -306,7 +341,8 @@ static void on_event(struct sock *sk, u32 events)
 			break;
 	while ((skb = udp_prot.recv_skb(sk, &err))) {
 		unsigned len = MIN(skb->len, (u32)sizeof(buf));
-		bool good = udp_cb(skb)->sport == DHCP_SERVER_PORT && !skb_copy_bits(skb, 0, buf, len) && dhcp_parse(buf, len, &m);
+		bool good = udp_cb(skb)->sport == DHCP_SERVER_PORT &&
+			    !skb_copy_bits(skb, 0, buf, len) && dhcp_parse(buf, len, &m);
 
 		consume_skb(sk->cpu, skb);
 		if (good)
@@ -317,7 +353,8 @@ static void on_event(struct sock *sk, u32 events)
 /* ---- time passes ---- */
 static void renew(struct dhcp *d)
 {
-	send(d, &(struct dhcp_msg){ .type = DHCPREQUEST, .ciaddr = d->lease.addr }, d->lease.server);
+	send(d, &(struct dhcp_msg){ .type = DHCPREQUEST, .ciaddr = d->lease.addr },
+	     d->lease.server);
 	arm_half_way(d, d->t2_ns);
 }
 
@@ -372,7 +409,9 @@ static void dhcp_free(struct dhcp *d)
 
 static int open_sock(struct dhcp *d)
 {
-	struct sockaddr_ip any = { .family = AF_INET, .port = DHCP_CLIENT_PORT, .addr = ip_from_v4((be32){ 0 }) };
+	struct sockaddr_ip any = { .family = AF_INET,
+				   .port = DHCP_CLIENT_PORT,
+				   .addr = ip_from_v4((be32){ 0 }) };
 
 	d->sk = udp_sock_create(d->cpu);
 	if (!d->sk)
@@ -414,7 +453,10 @@ void dhcp_stop(struct net_device *dev, bool release)
 		return;
 	if (is_bound(d)) {
 		if (release)
-			send(d, &(struct dhcp_msg){ .type = DHCPRELEASE, .ciaddr = d->lease.addr, .server_id = d->lease.server },
+			send(d,
+			     &(struct dhcp_msg){ .type = DHCPRELEASE,
+						 .ciaddr = d->lease.addr,
+						 .server_id = d->lease.server },
 			     d->lease.server);
 		unconfigure(d);
 	}
@@ -430,7 +472,8 @@ const struct dhcp_lease *dhcp_lease(struct net_device *dev)
 
 const char *dhcp_state(struct net_device *dev)
 {
-	static const char *const names[] = { "INIT", "SELECTING", "REQUESTING", "BOUND", "RENEWING", "REBINDING" };
+	static const char *const names[] = { "INIT",  "SELECTING", "REQUESTING",
+					     "BOUND", "RENEWING",  "REBINDING" };
 	struct dhcp *d = dhcp_find(dev);
 
 	return d ? names[d->phase] : NULL;

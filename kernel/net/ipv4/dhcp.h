@@ -18,10 +18,13 @@ struct dhcp_lease {
 	char domain[64];
 };
 
-/* bound: a lease is in force (first or changed); else it was lost (expired, refused, in conflict) and the search goes on. */
-typedef void (*dhcp_fn)(struct net_device *dev, const struct dhcp_lease *lease, bool bound, void *arg);
+/* bound: a lease is in force (first or changed); else it was lost (expired, refused, in conflict)
+ * and the search goes on. */
+typedef void (*dhcp_fn)(struct net_device *dev, const struct dhcp_lease *lease, bool bound,
+			void *arg);
 
-/* Starts the client on CPU 0 for an open device without an address. 0, -EBUSY (runs already), -ENOMEM. */
+/* Starts the client on CPU 0 for an open device without an address. 0, -EBUSY (runs already),
+ * -ENOMEM. */
 int dhcp_start(struct net_device *dev, dhcp_fn fn, void *arg);
 /* Ends it; `release`: gives the address back to the server (RFC 2131 4.4.6). */
 void dhcp_stop(struct net_device *dev, bool release);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * forward.c - IPv4 for others, when net.ipv4.ip_forward says that we are a router (RFC 1812 5.2, 5.3).
+ * forward.c - IPv4 for others, when net.ipv4.ip_forward says that we are a router (RFC 1812 5.2,
+ * 5.3).
  *
- * Owns nothing. Redirects are not sent. Record Route and Timestamp options go through unchanged (RFC 1812 wants them filled in;
- * most routers drop them, and nothing we serve uses them). Runs in net_rx.
+ * Owns nothing. Redirects are not sent. Record Route and Timestamp options go through unchanged
+ * (RFC 1812 wants them filled in; most routers drop them, and nothing we serve uses them). Runs in
+ * net_rx.
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/netfilter.h"
@@ -32,7 +34,8 @@ static u32 wire_len(const struct sk_buff *skb)
 
 	if (likely(!skb->gso_size))
 		return skb->len;
-	return skb->gso_size + tcp + (skb_headlen(skb) >= tcp + 20 ? (skb->data[tcp + 12] >> 4) * 4u : 20u);
+	return skb->gso_size + tcp +
+	       (skb_headlen(skb) >= tcp + 20 ? (skb->data[tcp + 12] >> 4) * 4u : 20u);
 }
 
 static bool too_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
@@ -90,7 +93,8 @@ enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb)
 	struct dst dst;
 	int err;
 
-	if (is_link_local(ip_v4(&skb->ip.src)) || v4_is_loopback(ip_v4(&skb->ip.src)) || !ip_v4(&skb->ip.src).raw)
+	if (is_link_local(ip_v4(&skb->ip.src)) || v4_is_loopback(ip_v4(&skb->ip.src)) ||
+	    !ip_v4(&skb->ip.src).raw)
 		return DROP_IP_INVALID_SOURCE;
 	if (is_link_local(ip_v4(&skb->ip.dst)))
 		return DROP_IP_INVALID_DEST;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * frag.c - IPv4 reassembly (RFC 791 3.2, RFC 815, RFC 1122 3.3.2; overlaps: RFC 5722; ECN: RFC 3168 5.3).
+ * frag.c - IPv4 reassembly (RFC 791 3.2, RFC 815, RFC 1122 3.3.2; overlaps: RFC 5722; ECN: RFC 3168
+ * 5.3).
  *
- * Owns cpu->ip->frags: one queue per datagram, its pieces in order of offset, never overlapping. An exact duplicate is dropped; any
- * other overlap ends the whole datagram, whose later pieces die too until its time is over. Bounded by memory (oldest datagrams give
- * way), by datagrams per source and by pieces per datagram. Runs in net_rx and timer.
+ * Owns cpu->ip->frags: one queue per datagram, its pieces in order of offset, never overlapping. An
+ * exact duplicate is dropped; any other overlap ends the whole datagram, whose later pieces die too
+ * until its time is over. Bounded by memory (oldest datagrams give way), by datagrams per source
+ * and by pieces per datagram. Runs in net_rx and timer.
  */
 #include "net/ipv4/ip_impl.h"
 
@@ -41,7 +43,8 @@ static struct frag_piece *piece(struct sk_buff *skb) { return (struct frag_piece
 /* ---- queues ---- */
 static struct hlist_head *bucket(struct net_cpu *cpu, const struct ipv4_info *ip)
 {
-	u32 h = hsiphash_3u32(ip->saddr.raw, ip->daddr.raw, (u32)ip->id << 8 | ip->proto, &cpu->net->hash_key);
+	u32 h = hsiphash_3u32(ip->saddr.raw, ip->daddr.raw, (u32)ip->id << 8 | ip->proto,
+			      &cpu->net->hash_key);
 
 	return &cpu->ip->frags->buckets[h % FRAG_BUCKETS];
 }
@@ -51,7 +54,8 @@ static struct frag_queue *queue_find(struct hlist_head *h, const struct ipv4_inf
 	struct frag_queue *q;
 
 	hlist_for_each_entry(q, h, hash)
-		if (q->id == ip->id && q->proto == ip->proto && be32_eq(q->saddr, ip->saddr) && be32_eq(q->daddr, ip->daddr))
+		if (q->id == ip->id && q->proto == ip->proto && be32_eq(q->saddr, ip->saddr) &&
+		    be32_eq(q->daddr, ip->daddr))
 			return q;
 	return NULL;
 }
@@ -89,7 +93,8 @@ static void queue_fail(struct frag_queue *q, enum drop_reason reason)
 	queue_free(q, reason);
 }
 
-/* RFC 1122 3.3.2: told to the sender only if the first fragment is here, since only it shows whose datagram it was. */
+/* RFC 1122 3.3.2: told to the sender only if the first fragment is here, since only it shows whose
+ * datagram it was. */
 static void queue_timer(struct timer *t, u64 now_ns)
 {
 	struct frag_queue *q = container_of(t, struct frag_queue, timer);
@@ -101,7 +106,8 @@ static void queue_timer(struct timer *t, u64 now_ns)
 	queue_fail(q, DROP_FRAG_TIMEOUT);
 }
 
-static struct frag_queue *queue_create(struct net_cpu *cpu, struct hlist_head *h, const struct ipv4_info *ip)
+static struct frag_queue *queue_create(struct net_cpu *cpu, struct hlist_head *h,
+				       const struct ipv4_info *ip)
 {
 	struct frag_cpu *f = cpu->ip->frags;
 	u8 source = (u8)hsiphash_3u32(ip->saddr.raw, 0, 1, &cpu->net->hash_key);
@@ -121,18 +127,21 @@ static struct frag_queue *queue_create(struct net_cpu *cpu, struct hlist_head *h
 	f->sources[source]++;
 	skb_queue_init(&q->pieces);
 	timer_init(&q->timer, queue_timer);
-	timer_arm(&cpu->wheel, &q->timer, cpu->now_ns + (u64)cpu->sysctl.ipfrag_time * NSEC_PER_SEC);
+	timer_arm(&cpu->wheel, &q->timer,
+		  cpu->now_ns + (u64)cpu->sysctl.ipfrag_time * NSEC_PER_SEC);
 	hlist_add(&q->hash, h);
 	list_add_tail(&q->lru, &f->lru);
 	account(q, sizeof(*q));
 	return q;
 }
 
-/* Datagrams that wait longest give way. A quarter of the pool is the most: the rest is for what is whole. */
+/* Datagrams that wait longest give way. A quarter of the pool is the most: the rest is for what is
+ * whole. */
 static bool make_room(struct net_cpu *cpu, struct frag_queue *keep, u32 bytes)
 {
 	struct frag_cpu *f = cpu->ip->frags;
-	u64 limit = MIN((u64)cpu->sysctl.ipfrag_high_thresh, (u64)cpu->skb_pool->nr_bufs * SKB_BUF_SIZE / 4);
+	u64 limit = MIN((u64)cpu->sysctl.ipfrag_high_thresh,
+			(u64)cpu->skb_pool->nr_bufs * SKB_BUF_SIZE / 4);
 	struct frag_queue *q, *next;
 
 	list_for_each_entry_safe(q, next, &f->lru, lru) {
@@ -249,7 +258,8 @@ static struct sk_buff *gather(struct net_cpu *cpu, struct frag_queue *q)
 	if (!whole)
 		return NULL;
 	skb_queue_walk(&q->pieces, skb) {
-		for (unsigned from = skb == first ? 0 : skb->ip.hdr_len; from < skb->len; from += n, at += n) {
+		for (unsigned from = skb == first ? 0 : skb->ip.hdr_len; from < skb->len;
+		     from += n, at += n) {
 			u8 *to = ip_skb_at(whole, at, &n);
 
 			n = MIN(n, skb->len - from);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * icmp.c - ICMP: echo, errors received for the transports, errors sent about packets (RFC 792, RFC 1122 3.2.2, RFC 1812 4.3).
+ * icmp.c - ICMP: echo, errors received for the transports, errors sent about packets (RFC 792, RFC
+ * 1122 3.2.2, RFC 1812 4.3).
  *
- * Owns cpu->ip->icmp: the token buckets of errors and the echo clients. Redirects and source quench are counted and ignored (RFC 6633;
- * a redirect is a route from a stranger). An error is never sent about what RFC 1122 3.2.2 forbids. Runs in net_rx and timer.
+ * Owns cpu->ip->icmp: the token buckets of errors and the echo clients. Redirects and source quench
+ * are counted and ignored (RFC 6633; a redirect is a route from a stranger). An error is never sent
+ * about what RFC 1122 3.2.2 forbids. Runs in net_rx and timer.
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/sock.h"
@@ -12,7 +14,8 @@
 #define ALL_BURST     50
 
 /* ---- answers in place ---- */
-/* The message in skb goes back to its sender, from the address it was sent to; skb->data is at the ICMP header. */
+/* The message in skb goes back to its sender, from the address it was sent to; skb->data is at the
+ * ICMP header. */
 static enum drop_reason send_back(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct flow fl = { .dst = skb->ip.src, .proto = IPPROTO_ICMP, .tos = skb->ip.tos & 0xfc };
@@ -33,7 +36,8 @@ static enum drop_reason send_back(struct net_cpu *cpu, struct sk_buff *skb)
 }
 
 /* Bytes that others see too (a clone over lo) are not written to: the answer is made of a copy. */
-static enum drop_reason echo_copy(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason (*answer)(struct net_cpu *, struct sk_buff *))
+static enum drop_reason echo_copy(struct net_cpu *cpu, struct sk_buff *skb,
+				  enum drop_reason (*answer)(struct net_cpu *, struct sk_buff *))
 {
 	struct sk_buff *copy = skb_copy(cpu, skb);
 	enum drop_reason r;
@@ -67,7 +71,8 @@ static bool echo_ignored(struct net_cpu *cpu, const struct sk_buff *skb)
 	       (skb->ip.addr_type != ADDR_LOCAL && cpu->sysctl.icmp_echo_ignore_broadcasts);
 }
 
-static enum drop_reason rcv_echo(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_echo(struct net_cpu *cpu, struct sk_buff *skb,
+				 const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInEchos);
 	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_echo(cpu, skb);
@@ -94,7 +99,8 @@ static enum drop_reason answer_timestamp(struct net_cpu *cpu, struct sk_buff *sk
 	return send_back(cpu, skb);
 }
 
-static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb,
+				      const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInTimestamps);
 	if (!skb_may_pull(cpu, skb, ICMP_TIMESTAMP_LEN)) {
@@ -104,7 +110,8 @@ static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb, 
 	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_timestamp(cpu, skb);
 }
 
-static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb,
+				      const struct icmp_info *m)
 {
 	struct icmp_ping *p, *next;
 
@@ -121,7 +128,8 @@ static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb, 
 
 /* ---- errors received ---- */
 /* A request of an echo client came to nothing. skb->data is at the quoted ICMP header. */
-static void ping_err(struct net_cpu *cpu, struct sk_buff *skb, const struct ip_addr *from, u8 type, u8 code)
+static void ping_err(struct net_cpu *cpu, struct sk_buff *skb, const struct ip_addr *from, u8 type,
+		     u8 code)
 {
 	struct icmp_ping *p, *next;
 	struct icmp_info m;
@@ -133,8 +141,10 @@ static void ping_err(struct net_cpu *cpu, struct sk_buff *skb, const struct ip_a
 			p->error(p, cpu, from, type, code, m.seq);
 }
 
-/* Hands an error to the transport of the packet it is about: skb->data at the quoted IP header, `ip` is what it says. */
-static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, const struct icmp_info *m)
+/* Hands an error to the transport of the packet it is about: skb->data at the quoted IP header,
+ * `ip` is what it says. */
+static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb,
+				      const struct ipv4_info *ip, const struct icmp_info *m)
 {
 	const struct inet_protocol *p = net_inet_protocols[ip->proto];
 	struct ip_addr from = skb->ip.src;
@@ -152,14 +162,17 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, 
 	return RX_OK;
 }
 
-/* RFC 1122 3.2.2: the quoted header and at least 8 bytes of its payload are there, and it was ours. */
-static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *msg)
+/* RFC 1122 3.2.2: the quoted header and at least 8 bytes of its payload are there, and it was
+ * ours. */
+static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
+				  const struct icmp_info *msg)
 {
 	struct icmp_info m = *msg;
 	struct ipv4_info ip;
 
 	skb_pull(skb, ICMP_HLEN);
-	if (!skb_may_pull(cpu, skb, IPV4_HLEN) || !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data) + 8u) ||
+	if (!skb_may_pull(cpu, skb, IPV4_HLEN) ||
+	    !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data) + 8u) ||
 	    ipv4_parse_quoted(skb->data, skb_headlen(skb), &ip)) {
 		STAT(cpu, IcmpInErrors);
 		return DROP_ICMP_HDR;
@@ -169,41 +182,52 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb, cons
 	return deliver_error(cpu, skb, &ip, &m);
 }
 
-static enum drop_reason rcv_unreach(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_unreach(struct net_cpu *cpu, struct sk_buff *skb,
+				    const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInDestUnreachs);
 	return rcv_error(cpu, skb, m);
 }
 
-static enum drop_reason rcv_exceeded(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_exceeded(struct net_cpu *cpu, struct sk_buff *skb,
+				     const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInTimeExcds);
 	return rcv_error(cpu, skb, m);
 }
 
-static enum drop_reason rcv_problem(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_problem(struct net_cpu *cpu, struct sk_buff *skb,
+				    const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInParmProbs);
 	return rcv_error(cpu, skb, m);
 }
 
-static enum drop_reason rcv_quench(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_quench(struct net_cpu *cpu, struct sk_buff *skb,
+				   const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInSrcQuenchs);
 	return DROP_ICMP_IGNORED;
 }
 
-static enum drop_reason rcv_redirect(struct net_cpu *cpu, struct sk_buff *skb, const struct icmp_info *m)
+static enum drop_reason rcv_redirect(struct net_cpu *cpu, struct sk_buff *skb,
+				     const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInRedirects);
 	return DROP_ICMP_IGNORED;
 }
 
 /* ---- in ---- */
-static enum drop_reason (*const icmp_types[])(struct net_cpu *, struct sk_buff *, const struct icmp_info *) = {
-	[ICMP_ECHOREPLY] = rcv_echoreply,      [ICMP_DEST_UNREACH] = rcv_unreach,   [ICMP_SOURCE_QUENCH] = rcv_quench,
-	[ICMP_REDIRECT] = rcv_redirect,        [ICMP_ECHO] = rcv_echo,              [ICMP_TIME_EXCEEDED] = rcv_exceeded,
-	[ICMP_PARAMETERPROB] = rcv_problem,    [ICMP_TIMESTAMP] = rcv_timestamp,
+static enum drop_reason (*const icmp_types[])(struct net_cpu *, struct sk_buff *,
+					      const struct icmp_info *) = {
+	[ICMP_ECHOREPLY] = rcv_echoreply,
+	[ICMP_DEST_UNREACH] = rcv_unreach,
+	[ICMP_SOURCE_QUENCH] = rcv_quench,
+	[ICMP_REDIRECT] = rcv_redirect,
+	[ICMP_ECHO] = rcv_echo,
+	[ICMP_TIME_EXCEEDED] = rcv_exceeded,
+	[ICMP_PARAMETERPROB] = rcv_problem,
+	[ICMP_TIMESTAMP] = rcv_timestamp,
 };
 
 static enum drop_reason icmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
@@ -252,15 +276,18 @@ static bool take_token(u64 now_ns, u64 *stamp_ns, u32 *tokens, u64 interval_ns, 
 static bool rate_allows(struct net_cpu *cpu, be32 daddr)
 {
 	struct icmp_cpu *c = &cpu->ip->icmp;
-	struct icmp_bucket *b = &c->peers[hsiphash_3u32(daddr.raw, 0, 2, &cpu->net->hash_key) % ICMP_PEERS];
+	struct icmp_bucket *b =
+		&c->peers[hsiphash_3u32(daddr.raw, 0, 2, &cpu->net->hash_key) % ICMP_PEERS];
 
 	if (cpu->sysctl.icmp_ratelimit &&
-	    !take_token(cpu->now_ns, &b->stamp_ns, &b->tokens, (u64)cpu->sysctl.icmp_ratelimit * NSEC_PER_MSEC, PEER_BURST)) {
+	    !take_token(cpu->now_ns, &b->stamp_ns, &b->tokens,
+			(u64)cpu->sysctl.icmp_ratelimit * NSEC_PER_MSEC, PEER_BURST)) {
 		STAT(cpu, IcmpOutRateLimitHost);
 		return false;
 	}
 	if (cpu->sysctl.icmp_msgs_per_sec &&
-	    !take_token(cpu->now_ns, &c->stamp_ns, &c->tokens, NSEC_PER_SEC / (u64)cpu->sysctl.icmp_msgs_per_sec, ALL_BURST)) {
+	    !take_token(cpu->now_ns, &c->stamp_ns, &c->tokens,
+			NSEC_PER_SEC / (u64)cpu->sysctl.icmp_msgs_per_sec, ALL_BURST)) {
 		STAT(cpu, IcmpOutRateLimitGlobal);
 		return false;
 	}
@@ -276,14 +303,18 @@ static bool error_forbidden(struct net_cpu *cpu, struct sk_buff *skb)
 	enum addr_type to = ip_addr_type(cpu, daddr), from = ip_addr_type(cpu, saddr);
 	u8 type;
 
-	if (skb->pkt_type != PACKET_HOST || (to != ADDR_LOCAL && to != ADDR_UNICAST) || (be16_get(h->frag) & IP_OFFSET))
+	if (skb->pkt_type != PACKET_HOST || (to != ADDR_LOCAL && to != ADDR_UNICAST) ||
+	    (be16_get(h->frag) & IP_OFFSET))
 		return true;
-	if (from != ADDR_UNICAST && !(from == ADDR_LOCAL && skb->dev && (skb->dev->flags & IFF_LOOPBACK)))
+	if (from != ADDR_UNICAST &&
+	    !(from == ADDR_LOCAL && skb->dev && (skb->dev->flags & IFF_LOOPBACK)))
 		return true;
 	if (skb->ip.proto != IPPROTO_ICMP)
 		return false;
-	if (skb_copy_bits(skb, (unsigned)(skb_network_header(skb) + skb->ip.hdr_len - skb->data), &type, 1))
-		return true; /* also where the ICMP header was pulled: the offset is negative, hence huge */
+	if (skb_copy_bits(skb, (unsigned)(skb_network_header(skb) + skb->ip.hdr_len - skb->data),
+			  &type, 1))
+		/* also where the ICMP header was pulled: the offset is negative, hence huge */
+		return true;
 	return icmp_is_error(type);
 }
 
@@ -309,7 +340,8 @@ static void count_error(struct net_cpu *cpu, u8 type)
 		STAT(cpu, IcmpOutParmProbs);
 }
 
-static void send_error(struct net_cpu *cpu, struct sk_buff *about, struct flow *fl, struct dst *dst, const struct icmp_hdr *hdr)
+static void send_error(struct net_cpu *cpu, struct sk_buff *about, struct flow *fl, struct dst *dst,
+		       const struct icmp_hdr *hdr)
 {
 	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
 	struct icmp_hdr *h;
@@ -341,7 +373,8 @@ void icmp_send(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 i
 	if (ip_addr_type(cpu, ip_v4(&skb->ip.dst)) == ADDR_LOCAL)
 		fl.src = skb->ip.dst;
 	else if (skb->dev)
-		fl.src = ip_from_v4(ip_select_src(cpu, skb->dev, ip_v4(&skb->ip.src))); /* RFC 1812 4.3.2.4 */
+		/* RFC 1812 4.3.2.4 */
+		fl.src = ip_from_v4(ip_select_src(cpu, skb->dev, ip_v4(&skb->ip.src)));
 	if (ip_route_output(cpu, &fl, &dst)) {
 		STAT(cpu, IcmpOutErrors);
 		return;
@@ -393,7 +426,8 @@ void icmp_ping_close(struct icmp_ping *p)
 	list_del(&p->link);
 }
 
-int icmp_ping_send(struct net_cpu *cpu, const struct icmp_ping *p, struct flow *fl, u16 seq, unsigned len)
+int icmp_ping_send(struct net_cpu *cpu, const struct icmp_ping *p, struct flow *fl, u16 seq,
+		   unsigned len)
 {
 	struct sk_buff *skb;
 	struct icmp_hdr *h;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * input.c - IPv4 on its way in: checks, PRE_ROUTING, ours or not, reassembly, LOCAL_IN, transport (RFC 791, RFC 1122 3.2, 3.3).
+ * input.c - IPv4 on its way in: checks, PRE_ROUTING, ours or not, reassembly, LOCAL_IN, transport
+ * (RFC 791, RFC 1122 3.2, 3.3).
  *
- * Owns nothing. Hook functions see skb->data at the IP header, transports at theirs. Runs in net_rx.
+ * Owns nothing. Hook functions see skb->data at the IP header, transports at theirs. Runs in
+ * net_rx.
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/netfilter.h"
@@ -54,11 +56,13 @@ static __cold enum drop_reason header_fault(struct net_cpu *cpu, enum ipv4_fault
 }
 
 /* RFC 1122 3.2.1.1, 3.2.1.2; what the link padded behind the datagram is cut off. */
-static inline enum drop_reason check_header(struct net_cpu *cpu, struct sk_buff *skb, struct ipv4_info *ip)
+static inline enum drop_reason check_header(struct net_cpu *cpu, struct sk_buff *skb,
+					    struct ipv4_info *ip)
 {
 	enum ipv4_fault fault;
 
-	if (unlikely(!skb_may_pull(cpu, skb, IPV4_HLEN) || !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data))))
+	if (unlikely(!skb_may_pull(cpu, skb, IPV4_HLEN) ||
+		     !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data))))
 		return header_fault(cpu, IPV4_SHORT);
 	fault = ipv4_parse(skb->data, skb_headlen(skb), skb->len, ip);
 	if (unlikely(fault))
@@ -69,16 +73,20 @@ static inline enum drop_reason check_header(struct net_cpu *cpu, struct sk_buff 
 }
 
 /* RFC 1122 3.2.1.3: 0.0.0.0 is a host that does not know its address yet and can only shout. */
-static bool source_is_martian(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr, enum addr_type dst_type)
+static bool source_is_martian(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr,
+			      enum addr_type dst_type)
 {
 	u32 s = be32_get(saddr);
 
-	if (likely(s - 0x01000000u < 0x7e000000u || s - 0x80000000u < 0x60000000u)) /* 1/8 to 126/8, 128/8 to 223/8 */
-		return ip_local_find(cpu, saddr) != NULL; /* ourselves, or a broadcast of a subnet of ours */
+	/* 1/8 to 126/8, 128/8 to 223/8 */
+	if (likely(s - 0x01000000u < 0x7e000000u || s - 0x80000000u < 0x60000000u))
+		/* ourselves, or a broadcast of a subnet of ours */
+		return ip_local_find(cpu, saddr) != NULL;
 	return s || (dst_type != ADDR_BROADCAST && dst_type != ADDR_MULTICAST);
 }
 
-/* 0: none; 1: what comes in by dev would go out by dev (strict); 2: there is a way back at all (RFC 3704). */
+/* 0: none; 1: what comes in by dev would go out by dev (strict); 2: there is a way back at all (RFC
+ * 3704). */
 static bool rp_filter_refuses(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr)
 {
 	const struct ip_route *r = NULL;
@@ -87,7 +95,8 @@ static bool rp_filter_refuses(struct net_cpu *cpu, const struct sk_buff *skb, be
 	return err || (cpu->sysctl.rp_filter == 1 && r->dev != skb->dev);
 }
 
-/* Options are looked at for every packet that has some; nobody's route through us is taken (RFC 1122 3.3.5: default off). */
+/* Options are looked at for every packet that has some; nobody's route through us is taken (RFC
+ * 1122 3.3.5: default off). */
 static __cold enum drop_reason check_options(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct ipv4_options opt;
@@ -124,8 +133,10 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 	return p->rcv(cpu, skb);
 }
 
-/* The fragment that completes a datagram brings another skb to life than the one our caller holds: its end is seen to here. */
-static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+/* The fragment that completes a datagram brings another skb to life than the one our caller holds:
+ * its end is seen to here. */
+static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *skb,
+					 const struct ipv4_info *ip)
 {
 	enum drop_reason r = ip_defrag(cpu, &skb, ip);
 
@@ -139,7 +150,8 @@ static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *sk
 	return SKB_CONSUMED;
 }
 
-static inline enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+static inline enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb,
+					const struct ipv4_info *ip, enum addr_type type)
 {
 	skb->ip.addr_type = (u8)type;
 	if (unlikely(ip->frag_off || ip->mf))
@@ -152,12 +164,14 @@ static bool is_dhcp_reply(struct net_cpu *cpu, struct sk_buff *skb, const struct
 {
 	struct udp_info udp;
 
-	return (cpu->ip->dhcp_devs >> skb->dev->ifindex & 1) && ip->proto == IPPROTO_UDP && !ip->frag_off && !ip->mf &&
-	       skb_may_pull(cpu, skb, ip->hdr_len + UDP_HLEN) &&
-	       udp_parse(skb->data + ip->hdr_len, UDP_HLEN, skb->len - ip->hdr_len, &udp) && udp.dport == DHCP_CLIENT_PORT;
+	return (cpu->ip->dhcp_devs >> skb->dev->ifindex & 1) && ip->proto == IPPROTO_UDP &&
+	       !ip->frag_off && !ip->mf && skb_may_pull(cpu, skb, ip->hdr_len + UDP_HLEN) &&
+	       udp_parse(skb->data + ip->hdr_len, UDP_HLEN, skb->len - ip->hdr_len, &udp) &&
+	       udp.dport == DHCP_CLIENT_PORT;
 }
 
-static enum drop_reason not_ours(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+static enum drop_reason not_ours(struct net_cpu *cpu, struct sk_buff *skb,
+				 const struct ipv4_info *ip, enum addr_type type)
 {
 	if (type == ADDR_UNICAST && is_dhcp_reply(cpu, skb, ip))
 		return local_in(cpu, skb, ip, ADDR_LOCAL);
@@ -167,7 +181,8 @@ static enum drop_reason not_ours(struct net_cpu *cpu, struct sk_buff *skb, const
 	return type == ADDR_UNICAST ? DROP_IP_NOTFORWARDING : DROP_IP_INVALID_DEST;
 }
 
-static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip, enum addr_type type)
+static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb,
+				 const struct ipv4_info *ip, enum addr_type type)
 {
 	if (type == ADDR_MULTICAST)
 		STAT(cpu, IpExtInMcastPkts);
@@ -175,12 +190,14 @@ static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb, const
 		STAT(cpu, IpExtInBcastPkts);
 	if (skb->pkt_type == PACKET_HOST)
 		skb->pkt_type = type == ADDR_MULTICAST ? PACKET_MULTICAST : PACKET_BROADCAST;
-	return local_in(cpu, skb, ip, type == ADDR_ANY ? ADDR_BROADCAST : type); /* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */
+	/* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */
+	return local_in(cpu, skb, ip, type == ADDR_ANY ? ADDR_BROADCAST : type);
 }
 
-/* What only the link lo may show: sources and destinations of this host itself (RFC 1122 3.2.1.3 (g)). */
-static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_info *ip,
-					       enum addr_type type)
+/* What only the link lo may show: sources and destinations of this host itself (RFC 1122 3.2.1.3
+ * (g)). */
+static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct sk_buff *skb,
+					       const struct ipv4_info *ip, enum addr_type type)
 {
 	if (unlikely(skb->dev->flags & IFF_LOOPBACK))
 		return RX_OK;
@@ -188,13 +205,16 @@ static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct
 		return DROP_IP_INVALID_SOURCE;
 	if (unlikely(v4_is_loopback(ip->daddr)))
 		return DROP_IP_INVALID_DEST;
-	if (unlikely(cpu->sysctl.rp_filter) && ip->saddr.raw && rp_filter_refuses(cpu, skb, ip->saddr))
+	if (unlikely(cpu->sysctl.rp_filter) && ip->saddr.raw &&
+	    rp_filter_refuses(cpu, skb, ip->saddr))
 		return DROP_IP_RPFILTER;
 	return RX_OK;
 }
 
-/* RFC 1122 3.3.6: a link broadcast with a unicast address is not for us, and never to be forwarded. */
-static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+/* RFC 1122 3.3.6: a link broadcast with a unicast address is not for us, and never to be
+ * forwarded. */
+static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff *skb,
+					     const struct ipv4_info *ip)
 {
 	if (skb->pkt_type == PACKET_HOST || is_dhcp_reply(cpu, skb, ip))
 		return RX_OK;
@@ -214,7 +234,8 @@ static inline struct ip_pair *pair_slot(struct net_cpu *cpu, be32 saddr)
 	return &cpu->ip->pairs[(saddr.raw * 0x9e3779b1u) >> 26];
 }
 
-static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_hdr *h)
+static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb,
+				 const struct ipv4_hdr *h)
 {
 	const struct ip_pair *p = pair_slot(cpu, h->saddr);
 	u64 addrs;
@@ -224,13 +245,18 @@ static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb,
 }
 
 /* All checks of addresses passed; they come out the same until a table changes. */
-static inline void pair_learn(struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_info *ip)
+static inline void pair_learn(struct net_cpu *cpu, const struct sk_buff *skb,
+			      const struct ipv4_info *ip)
 {
 	if (!cpu->sysctl.rp_filter)
-		*pair_slot(cpu, ip->saddr) = (struct ip_pair){ ip->saddr.raw | (u64)ip->daddr.raw << 32, ip_where(cpu, skb) };
+		*pair_slot(cpu, ip->saddr) = (struct ip_pair){
+			.addrs = ip->saddr.raw | (u64)ip->daddr.raw << 32,
+			.where = ip_where(cpu, skb),
+		};
 }
 
-static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_info *ip)
+static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb,
+				    const struct ipv4_info *ip)
 {
 	enum addr_type type = ip_addr_type(cpu, ip->daddr);
 	enum drop_reason r = check_addresses(cpu, skb, ip, type);
@@ -286,10 +312,12 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 /* As almost all headers are: no options, no fragment, the sum right. */
 static inline bool is_plain(const struct ipv4_hdr *h)
 {
-	return h->ver_ihl == 0x45 && !(h->frag.raw & BE16_C(IP_MF | IP_OFFSET).raw) && csum_ok(csum_ip_header(h, 5));
+	return h->ver_ihl == 0x45 && !(h->frag.raw & BE16_C(IP_MF | IP_OFFSET).raw) &&
+	       csum_ok(csum_ip_header(h, 5));
 }
 
-/* Almost all packets are plain and of a known pair, and nobody hooks into their way: straight to the transport. */
+/* Almost all packets are plain and of a known pair, and nobody hooks into their way: straight to
+ * the transport. */
 enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
@@ -298,7 +326,8 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 
 	STAT(cpu, IpInReceives);
 	STAT_ADD(cpu, IpExtInOctets, len);
-	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h) || !pair_is_known(cpu, skb, h)))
+	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h) ||
+		     !pair_is_known(cpu, skb, h)))
 		return rcv_slow(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
@@ -324,5 +353,6 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, IpInDelivers);
 	return p->rcv(cpu, skb);
 }
-_Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 && STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,
+_Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
+		       STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,
 	       "ECN counters stand in the order of the codepoints");

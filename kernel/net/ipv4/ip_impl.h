@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ip_impl.h - what the files of ipv4/ share: struct ip_cpu, one CPU's addresses, routes, caches and reassembly.
+ * ip_impl.h - what the files of ipv4/ share: struct ip_cpu, one CPU's addresses, routes, caches and
+ * reassembly.
  */
 #pragma once
 
@@ -28,7 +29,8 @@ struct ip_dst_slot { /* what route.c found for (daddr, saddr) without a device a
 	struct dst dst;
 };
 
-struct ip_pair {          /* input.c: what came from this source to this address of ours was found good */
+/* input.c: what came from this source to this address of ours was found good */
+struct ip_pair {
 	u64 addrs;            /* saddr and daddr as they stand in the header */
 	u64 where;            /* generation of the tables and ifindex: ip_where() */
 };
@@ -39,7 +41,8 @@ struct ip_pmtu {
 	u64 expires_ns;
 };
 
-struct fib {              /* route.c: sorted by prefix length (longest first), destination, metric */
+/* route.c: sorted by prefix length (longest first), destination, metric */
+struct fib {
 	struct ip_route *routes;
 	unsigned nr, cap;
 	unsigned first[34];   /* where prefix length 32 - i begins; [33] is the end */
@@ -65,7 +68,8 @@ struct ip_cpu {
 	struct ip_local local[IP_LOCAL_SLOTS];
 	struct ip_dst_slot cache[IP_DST_CACHE];
 	struct ip_pair pairs[IP_PAIRS];
-	u32 dhcp_devs;        /* bit ifindex: UDP to port 68 is taken in whatever its address (RFC 2131 4.1) */
+	/* bit ifindex: UDP to port 68 is taken in whatever its address (RFC 2131 4.1) */
+	u32 dhcp_devs;
 	/* ---- control ---- */
 	unsigned nr_addrs;
 	struct ip_ifaddr addrs[ARP_OWN_MAX];
@@ -83,23 +87,31 @@ static inline struct ip_dst_slot *ip_dst_slot(struct net_cpu *cpu, be32 daddr)
 	_Static_assert(IP_DST_CACHE == 64, "the shift below");
 	return &cpu->ip->cache[(daddr.raw * 0x9e3779b1u) >> 26];
 }
-/* The cached way from saddr to daddr; NULL: ask ip_route_output(). Good until the next route is asked for. */
+/* The cached way from saddr to daddr; NULL: ask ip_route_output(). Good until the next route is
+ * asked for. */
 static inline struct ip_dst_slot *ip_dst_cached(struct net_cpu *cpu, be32 saddr, be32 daddr)
 {
 	struct ip_dst_slot *slot = ip_dst_slot(cpu, daddr);
 
-	return likely(dst_valid(cpu, &slot->dst) && be32_eq(slot->daddr, daddr) && be32_eq(slot->saddr, saddr)) ? slot : NULL;
+	return likely(dst_valid(cpu, &slot->dst) && be32_eq(slot->daddr, daddr) &&
+		      be32_eq(slot->saddr, saddr))
+		       ? slot
+		       : NULL;
 }
-/* Where to send what is neither local nor broadcast: 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -EINVAL (black hole). */
-int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev, const struct ip_route **route);
+/* Where to send what is neither local nor broadcast: 0, -ENETUNREACH, -EHOSTUNREACH, -EACCES,
+ * -EINVAL (black hole). */
+int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev,
+		  const struct ip_route **route);
 /* The source address for a next hop on dev; 0.0.0.0: dev has none. */
 be32 ip_select_src(struct net_cpu *cpu, const struct net_device *dev, be32 next_hop);
 void ip_fib_destroy(struct net_cpu *cpu);
 
-/* A route that follows an address or is asked for; both sort it in and move the generation. 0, -EEXIST, -ENOMEM. */
+/* A route that follows an address or is asked for; both sort it in and move the generation. 0,
+ * -EEXIST, -ENOMEM. */
 int ip_fib_insert(struct net_cpu *cpu, const struct ip_route *r);
 /* Removes the routes for which match() holds; how many. */
-unsigned ip_fib_remove(struct net_cpu *cpu, bool (*match)(const struct ip_route *r, const void *arg), const void *arg);
+unsigned ip_fib_remove(struct net_cpu *cpu,
+		       bool (*match)(const struct ip_route *r, const void *arg), const void *arg);
 
 /* ---- addr.c ---- */
 enum addr_type ip_addr_type_slow(struct net_cpu *cpu, be32 a);
@@ -122,10 +134,12 @@ static inline enum addr_type ip_addr_type(struct net_cpu *cpu, be32 a)
 	return likely(l) ? (enum addr_type)l->type : ip_addr_type_slow(cpu, a);
 }
 
-/* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in *avail. */
+/* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in
+ * *avail. */
 u8 *ip_skb_at(struct sk_buff *skb, unsigned off, unsigned *avail);
 
-/* A change of the control path: made on CPU 0, then sent to the others, which make it in the same order. */
+/* A change of the control path: made on CPU 0, then sent to the others, which make it in the same
+ * order. */
 struct ip_change {
 	struct inbox_msg msg;
 	int (*apply)(struct net_cpu *cpu, const struct ip_change *c);
@@ -143,7 +157,8 @@ void ip_fill_cb(struct sk_buff *skb, const struct ipv4_info *ip);
 void ip_reload_cb(struct sk_buff *skb);
 
 /* ---- forward.c ---- */
-/* A packet for somebody else, skb->data at its IP header, hooks and checks of the way in behind it. */
+/* A packet for somebody else, skb->data at its IP header, hooks and checks of the way in behind
+ * it. */
 enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb);
 
 /* ---- output.c ---- */
@@ -151,23 +166,27 @@ struct ip_out {           /* what the header says; travels in two registers */
 	be32 saddr, daddr;
 	u32 what;             /* TTL, protocol, TOS, DF: a byte each, from the lowest up */
 };
-static inline struct ip_out ip_out_of(const struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto, u8 tos, u8 ttl, bool df)
+static inline struct ip_out ip_out_of(const struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto,
+				      u8 tos, u8 ttl, bool df)
 {
 	u32 hops = likely(!ttl) ? (u8)cpu->sysctl.ip_default_ttl : ttl;
 
-	return (struct ip_out){ saddr, daddr, hops | (u32)proto << 8 | (u32)tos << 16 | (u32)df << 24 };
+	return (struct ip_out){ saddr, daddr,
+				hops | (u32)proto << 8 | (u32)tos << 16 | (u32)df << 24 };
 }
 static inline u8 ip_out_proto(struct ip_out o) { return (u8)(o.what >> 8); }
 static inline u8 ip_out_tos(struct ip_out o) { return (u8)(o.what >> 16); }
 static inline bool ip_out_df(struct ip_out o) { return o.what >> 24; }
 /* ip_xmit() for those who have no struct flow at hand. Consumes. */
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst);
-/* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be, neighbour. Consumes. */
-void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
+/* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be,
+ * neighbour. Consumes. */
+void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
+		      struct net_device *in);
 
 /* ---- frag.c ---- */
-/* Takes a fragment, skb->data at its IP header, skb->ip filled. RX_OK: *skb is the whole datagram now, in the same shape, and the
- * caller's; else the verdict on the fragment. */
+/* Takes a fragment, skb->data at its IP header, skb->ip filled. RX_OK: *skb is the whole datagram
+ * now, in the same shape, and the caller's; else the verdict on the fragment. */
 enum drop_reason ip_defrag(struct net_cpu *cpu, struct sk_buff **skb, const struct ipv4_info *ip);
 int ip_frag_init(struct net_cpu *cpu);
 void ip_frag_destroy(struct net_cpu *cpu);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * net_config.c - gives the devices their addresses at boot, as the kernel command line says.
  *
- * Words: ip=dhcp, ip=none, ip=ADDR/PLEN[,GATEWAY], each also as ip=DEV:... for one device. A word for a device wins over one for
- * all; the last of several wins; an address without a device is the first device's. No word: DHCP. Runs once, on CPU 0.
+ * Words: ip=dhcp, ip=none, ip=ADDR/PLEN[,GATEWAY], each also as ip=DEV:... for one device. A word
+ * for a device wins over one for all; the last of several wins; an address without a device is the
+ * first device's. No word: DHCP. Runs once, on CPU 0.
  */
 #include "net/ipv4/net_config.h"
 #include "net/ipv4/dhcp.h"
@@ -69,7 +70,8 @@ static bool parse_choice(const char *value, struct ip_choice *c)
 	return str_copy(s, value, sizeof(s)) >= 0 && parse_static(s, c);
 }
 
-/* The device that a word names, cut off from its value; NULL: it names none. *known: there is such a device. */
+/* The device that a word names, cut off from its value; NULL: it names none. *known: there is such
+ * a device. */
 static const char *split_device(struct net *net, char *word, struct net_device **dev, bool *known)
 {
 	char *colon = strchr(word, ':');
@@ -85,7 +87,8 @@ static const char *split_device(struct net *net, char *word, struct net_device *
 }
 
 /* What the command line says for dev; `first`: addresses without a device are for it. */
-static struct ip_choice choose(struct net *net, const char *cmdline, struct net_device *dev, bool first)
+static struct ip_choice choose(struct net *net, const char *cmdline, struct net_device *dev,
+			       bool first)
 {
 	struct ip_choice choice = { .method = IP_DHCP }, c;
 	char key[32], word[VALUE_MAX], whole[VALUE_MAX];
@@ -104,7 +107,8 @@ static struct ip_choice choose(struct net *net, const char *cmdline, struct net_
 		if (!known || (for_dev && for_dev != dev) || (named && !for_dev))
 			continue;
 		if (!parse_choice(value, &c)) {
-			log_warn("ip=%s: not dhcp, none or [DEV:]ADDR/PLEN[,GATEWAY]; %s uses DHCP", whole, dev->name);
+			log_warn("ip=%s: not dhcp, none or [DEV:]ADDR/PLEN[,GATEWAY]; %s uses DHCP",
+				 whole, dev->name);
 			c = (struct ip_choice){ .method = IP_DHCP };
 		}
 		if (c.method == IP_STATIC && !for_dev && !first)
@@ -121,10 +125,13 @@ static void on_lease(struct net_device *dev, const struct dhcp_lease *l, bool bo
 	char addr[IP_NTOP_MAX], router[IP_NTOP_MAX], server[IP_NTOP_MAX];
 
 	if (bound)
-		log_notice("%s: address %s/%u gateway %s, by DHCP from %s for %u s", dev->name, text(l->addr, addr), l->prefix_len,
-			   l->router.raw ? text(l->router, router) : "none", text(l->server, server), l->lease_s);
+		log_notice("%s: address %s/%u gateway %s, by DHCP from %s for %u s", dev->name,
+			   text(l->addr, addr), l->prefix_len,
+			   l->router.raw ? text(l->router, router) : "none",
+			   text(l->server, server), l->lease_s);
 	else
-		log_warn("%s: address %s is lost, asking for another", dev->name, text(l->addr, addr));
+		log_warn("%s: address %s is lost, asking for another", dev->name,
+			 text(l->addr, addr));
 }
 
 static void start_dhcp(struct net_device *dev)
@@ -141,15 +148,15 @@ static void configure_static(struct net *net, struct net_device *dev, const stru
 	int err = ip_addr_add(net, dev, c->addr, c->plen);
 
 	if (err) {
-		log_warn("ip=%s/%u: not an address for a host (%s); %s uses DHCP", text(c->addr, addr), c->plen, errno_text(err),
-			 dev->name);
+		log_warn("ip=%s/%u: not an address for a host (%s); %s uses DHCP",
+			 text(c->addr, addr), c->plen, errno_text(err), dev->name);
 		start_dhcp(dev);
 		return;
 	}
 	err = c->gateway.raw ? ip_route_add(net, (be32){ 0 }, 0, c->gateway, dev, dev->ifindex) : 0;
 	if (err)
-		log_warn("%s: gateway %s is not in the subnet of %s/%u; there is no default route", dev->name,
-			 text(c->gateway, gateway), text(c->addr, addr), c->plen);
+		log_warn("%s: gateway %s is not in the subnet of %s/%u; there is no default route",
+			 dev->name, text(c->gateway, gateway), text(c->addr, addr), c->plen);
 	log_notice("%s: address %s/%u gateway %s", dev->name, text(c->addr, addr), c->plen,
 		   c->gateway.raw && !err ? text(c->gateway, gateway) : "none");
 }

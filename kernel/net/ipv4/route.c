@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * route.c - where does a packet go? Longest prefix match, source address, path MTU (RFC 1122 3.3.1, RFC 1812 5.2.4, RFC 1191).
+ * route.c - where does a packet go? Longest prefix match, source address, path MTU (RFC 1122 3.3.1,
+ * RFC 1812 5.2.4, RFC 1191).
  *
- * Owns cpu->ip->fib, a CPU's copy of the table: one array sorted by prefix length, destination and metric, searched by halving within
- * each length that occurs. In front of it stands a small direct-mapped cache of finished answers, valid for one generation
- * (cpu->dst_gen); sockets keep their own.
+ * Owns cpu->ip->fib, a CPU's copy of the table: one array sorted by prefix length, destination and
+ * metric, searched by halving within each length that occurs. In front of it stands a small
+ * direct-mapped cache of finished answers, valid for one generation (cpu->dst_gen); sockets keep
+ * their own.
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/link/loopback.h"
 
 #define PMTU_EXPIRES_NS (600 * NSEC_PER_SEC) /* RFC 1191 6.3 */
-#define PMTU_FLOOR      552                  /* below, an attacker's word is likelier than a link (as Linux's min_pmtu) */
+#define PMTU_FLOOR      552 /* below, an attack is likelier than a link (as Linux's min_pmtu) */
 
 /* ---- table ---- */
 static unsigned level_of(unsigned plen) { return 32 - plen; }
@@ -28,7 +30,8 @@ static int route_cmp(const struct ip_route *a, const struct ip_route *b)
 
 static bool route_same(const struct ip_route *a, const struct ip_route *b)
 {
-	return !route_cmp(a, b) && be32_eq(a->gateway, b->gateway) && a->dev == b->dev && a->type == b->type;
+	return !route_cmp(a, b) && be32_eq(a->gateway, b->gateway) && a->dev == b->dev &&
+	       a->type == b->type;
 }
 
 static void fib_index(struct net_cpu *cpu)
@@ -79,7 +82,8 @@ int ip_fib_insert(struct net_cpu *cpu, const struct ip_route *r)
 	return 0;
 }
 
-unsigned ip_fib_remove(struct net_cpu *cpu, bool (*match)(const struct ip_route *, const void *), const void *arg)
+unsigned ip_fib_remove(struct net_cpu *cpu, bool (*match)(const struct ip_route *, const void *),
+		       const void *arg)
 {
 	struct fib *f = &cpu->ip->fib;
 	unsigned kept = 0, removed;
@@ -110,8 +114,13 @@ static int apply_route_add(struct net_cpu *cpu, const struct ip_change *c)
 {
 	be32 mask = v4_mask(c->plen);
 
-	return ip_fib_insert(cpu, &(struct ip_route){ .dst = c->addr, .mask = mask, .gateway = c->gateway, .dev = c->dev,
-						      .metric = c->metric, .plen = c->plen, .type = c->type });
+	return ip_fib_insert(cpu, &(struct ip_route){ .dst = c->addr,
+						      .mask = mask,
+						      .gateway = c->gateway,
+						      .dev = c->dev,
+						      .metric = c->metric,
+						      .plen = c->plen,
+						      .type = c->type });
 }
 
 /* A gateway must be a neighbour: in a subnet of the device. */
@@ -123,22 +132,31 @@ static bool on_link(struct net_cpu *cpu, const struct net_device *dev, be32 gate
 	       !ip_fib_lookup(cpu, gateway, (struct net_device *)dev, &r) && !r->gateway.raw;
 }
 
-int ip_route_add(struct net *net, be32 dst, unsigned prefix_len, be32 gateway, struct net_device *dev, u32 metric)
+int ip_route_add(struct net *net, be32 dst, unsigned prefix_len, be32 gateway,
+		 struct net_device *dev, u32 metric)
 {
 	if (!dev || prefix_len > 32 || (dst.raw & ~v4_mask(prefix_len).raw))
 		return -EINVAL;
 	if (gateway.raw && !on_link(net->cpus[0], dev, gateway))
 		return -ENETUNREACH;
-	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_add, .dev = dev, .addr = dst, .gateway = gateway,
-						       .metric = metric, .plen = (u8)prefix_len });
+	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_add,
+						       .dev = dev,
+						       .addr = dst,
+						       .gateway = gateway,
+						       .metric = metric,
+						       .plen = (u8)prefix_len });
 }
 
-int ip_route_add_reject(struct net *net, be32 dst, unsigned prefix_len, enum ip_route_type type, u32 metric)
+int ip_route_add_reject(struct net *net, be32 dst, unsigned prefix_len, enum ip_route_type type,
+			u32 metric)
 {
 	if (prefix_len > 32 || (dst.raw & ~v4_mask(prefix_len).raw) || type == ROUTE_UNICAST)
 		return -EINVAL;
-	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_add, .addr = dst, .metric = metric,
-						       .plen = (u8)prefix_len, .type = (u8)type });
+	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_add,
+						       .addr = dst,
+						       .metric = metric,
+						       .plen = (u8)prefix_len,
+						       .type = (u8)type });
 }
 
 static bool route_named(const struct ip_route *r, const void *arg)
@@ -154,9 +172,13 @@ static int apply_route_del(struct net_cpu *cpu, const struct ip_change *c)
 	return ip_fib_remove(cpu, route_named, c) ? 0 : -ENOENT;
 }
 
-int ip_route_del(struct net *net, be32 dst, unsigned prefix_len, be32 gateway, struct net_device *dev)
+int ip_route_del(struct net *net, be32 dst, unsigned prefix_len, be32 gateway,
+		 struct net_device *dev)
 {
-	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_del, .dev = dev, .addr = dst, .gateway = gateway,
+	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_del,
+						       .dev = dev,
+						       .addr = dst,
+						       .gateway = gateway,
 						       .plen = (u8)prefix_len });
 }
 
@@ -176,7 +198,8 @@ static bool gateway_failed(struct net_cpu *cpu, const struct ip_route *r)
 }
 
 /* The first route of the level that covers daddr; `end` when there is none. */
-static const struct ip_route *level_search(const struct ip_route *lo, const struct ip_route *end, be32 daddr)
+static const struct ip_route *level_search(const struct ip_route *lo, const struct ip_route *end,
+					   be32 daddr)
 {
 	u32 key = lo < end ? be32_get(daddr) & be32_get(lo->mask) : 0;
 	const struct ip_route *hi = end;
@@ -192,9 +215,10 @@ static const struct ip_route *level_search(const struct ip_route *lo, const stru
 	return lo < end && be32_get(lo->dst) == key ? lo : end;
 }
 
-/* Longest prefix first, then metric; a gateway that does not answer is passed over while there is another way
- * (RFC 1122 3.3.1.5). */
-static const struct ip_route *fib_match(struct net_cpu *cpu, be32 daddr, const struct net_device *dev)
+/* Longest prefix first, then metric; a gateway that does not answer is passed over while there is
+ * another way (RFC 1122 3.3.1.5). */
+static const struct ip_route *fib_match(struct net_cpu *cpu, be32 daddr,
+					const struct net_device *dev)
 {
 	const struct fib *f = &cpu->ip->fib;
 	const struct ip_route *fallback = NULL;
@@ -216,10 +240,14 @@ static const struct ip_route *fib_match(struct net_cpu *cpu, be32 daddr, const s
 	return fallback;
 }
 
-int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev, const struct ip_route **route)
+int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev,
+		  const struct ip_route **route)
 {
 	static const s16 refusal[] = {
-		[ROUTE_UNICAST] = 0, [ROUTE_UNREACHABLE] = -EHOSTUNREACH, [ROUTE_PROHIBIT] = -EACCES, [ROUTE_BLACKHOLE] = -EINVAL,
+		[ROUTE_UNICAST] = 0,
+		[ROUTE_UNREACHABLE] = -EHOSTUNREACH,
+		[ROUTE_PROHIBIT] = -EACCES,
+		[ROUTE_BLACKHOLE] = -EINVAL,
 	};
 	const struct ip_route *r = fib_match(cpu, daddr, dev);
 
@@ -242,7 +270,8 @@ static u32 path_mtu(struct net_cpu *cpu, be32 daddr, u32 dev_mtu)
 	if (likely(!cpu->ip->pmtu))
 		return dev_mtu;
 	p = pmtu_slot(cpu, daddr);
-	return be32_eq(p->daddr, daddr) && cpu->now_ns < p->expires_ns ? MIN(p->mtu, dev_mtu) : dev_mtu;
+	return be32_eq(p->daddr, daddr) && cpu->now_ns < p->expires_ns ? MIN(p->mtu, dev_mtu)
+								       : dev_mtu;
 }
 
 void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu)
@@ -257,7 +286,11 @@ void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu)
 		cpu->ip->pmtu = kzalloc(IP_PMTU_SLOTS * sizeof(struct ip_pmtu));
 	if (!cpu->ip->pmtu)
 		return;
-	*pmtu_slot(cpu, daddr) = (struct ip_pmtu){ .daddr = daddr, .mtu = mtu, .expires_ns = cpu->now_ns + PMTU_EXPIRES_NS };
+	*pmtu_slot(cpu, daddr) = (struct ip_pmtu){
+		.daddr = daddr,
+		.mtu = mtu,
+		.expires_ns = cpu->now_ns + PMTU_EXPIRES_NS,
+	};
 	cpu->dst_gen++;
 }
 
@@ -275,7 +308,8 @@ static int route_local(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 	return 0;
 }
 
-/* The device for a broadcast or multicast: the one asked for, the subnet's, the default route's, any that is up. */
+/* The device for a broadcast or multicast: the one asked for, the subnet's, the default route's,
+ * any that is up. */
 static struct net_device *group_dev(struct net_cpu *cpu, const struct flow *fl)
 {
 	const struct ip_local *l = ip_local_find(cpu, ip_v4(&fl->dst));
@@ -371,6 +405,11 @@ int ip_route_output(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 	}
 	err = route_slow(cpu, fl, dst);
 	if (!err && !fl->dev)
-		*ip_dst_slot(cpu, daddr) = (struct ip_dst_slot){ .daddr = daddr, .saddr = saddr, .src = ip_v4(&fl->src), .dst = *dst };
+		*ip_dst_slot(cpu, daddr) = (struct ip_dst_slot){
+			.daddr = daddr,
+			.saddr = saddr,
+			.src = ip_v4(&fl->src),
+			.dst = *dst,
+		};
 	return err;
 }

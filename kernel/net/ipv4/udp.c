@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * udp.c - UDP on its way in: checks, the socket table, queues, ICMP errors (RFC 768, RFC 1122 4.1, RFC 8085).
+ * udp.c - UDP on its way in: checks, the socket table, queues, ICMP errors (RFC 768, RFC 1122 4.1,
+ * RFC 8085).
  *
- * Owns cpu->udp: every sock that has a port, in a hash by local port. Of several that match, the most specific takes the datagram;
- * among equals with SO_REUSEPORT a hash of the flow decides. Runs in net_rx.
+ * Owns cpu->udp: every sock that has a port, in a hash by local port. Of several that match, the
+ * most specific takes the datagram; among equals with SO_REUSEPORT a hash of the flow decides. Runs
+ * in net_rx.
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv4/ip.h"
@@ -10,7 +12,8 @@
 
 /* ---- lookup ---- */
 /* How well sk fits a datagram from src:sport to dst; negative: not at all. Same port is given. */
-static inline int score(const struct udp_sock *u, const struct inet_cb *ip, u16 sport, const struct net_device *dev)
+static inline int score(const struct udp_sock *u, const struct inet_cb *ip, u16 sport,
+			const struct net_device *dev)
 {
 	int s = 1;
 
@@ -34,11 +37,12 @@ static inline int score(const struct udp_sock *u, const struct inet_cb *ip, u16 
 
 static u32 flow_hash(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport, u16 dport)
 {
-	return hsiphash_3u32(ip_v4(&ip->src).raw, ip_v4(&ip->dst).raw, (u32)sport << 16 | dport, &cpu->net->hash_key);
+	return hsiphash_3u32(ip_v4(&ip->src).raw, ip_v4(&ip->dst).raw, (u32)sport << 16 | dport,
+			     &cpu->net->hash_key);
 }
 
-static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport, u16 dport,
-				      const struct net_device *dev)
+static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport,
+				      u16 dport, const struct net_device *dev)
 {
 	struct udp_sock *best = NULL, *u;
 	int best_score = 0, s;
@@ -52,7 +56,8 @@ static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb 
 			best = u;
 			best_score = s;
 			equals = 1;
-		} else if (s == best_score && u->sk.reuseport && flow_hash(cpu, ip, sport, dport) % ++equals == 0) {
+		} else if (s == best_score && u->sk.reuseport &&
+			   flow_hash(cpu, ip, sport, dport) % ++equals == 0) {
 			best = u;
 		}
 	}
@@ -60,7 +65,8 @@ static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb 
 }
 
 /* ---- in ---- */
-static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u, struct sk_buff *skb)
+static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u,
+					 struct sk_buff *skb)
 {
 	struct sock *sk = &u->sk;
 
@@ -86,7 +92,8 @@ static enum drop_reason no_socket(struct net_cpu *cpu, struct sk_buff *skb)
 	return DROP_NO_SOCKET;
 }
 
-/* A broadcast or multicast goes to every sock that would take it: clones, and the skb itself to the last. */
+/* A broadcast or multicast goes to every sock that would take it: clones, and the skb itself to the
+ * last. */
 static enum drop_reason deliver_all(struct net_cpu *cpu, struct sk_buff *skb, u16 sport, u16 dport)
 {
 	struct udp_sock *u, *last = NULL;
@@ -118,7 +125,8 @@ static __cold enum drop_reason bad_length(struct net_cpu *cpu)
 static bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
 {
 	STAT_ADD(cpu, CsumSoftBytes, len);
-	return !csum_ok(skb_checksum(skb, 0, len, ipv4_af.pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
+	return !csum_ok(skb_checksum(
+		skb, 0, len, ipv4_af.pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
 }
 
 static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
@@ -126,11 +134,13 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	struct udp_info udp;
 	struct udp_sock *u;
 
-	if (unlikely(!skb_may_pull(cpu, skb, UDP_HLEN) || !udp_parse(skb->data, skb_headlen(skb), skb->len, &udp)))
+	if (unlikely(!skb_may_pull(cpu, skb, UDP_HLEN) ||
+		     !udp_parse(skb->data, skb_headlen(skb), skb->len, &udp)))
 		return bad_length(cpu);
 	if (unlikely(skb->len > udp.len))
 		skb_trim(cpu, skb, udp.len);
-	if (skb->ip_summed == CHECKSUM_NONE && udp.summed && unlikely(checksum_fails(cpu, skb, udp.len))) {
+	if (skb->ip_summed == CHECKSUM_NONE && udp.summed &&
+	    unlikely(checksum_fails(cpu, skb, udp.len))) {
 		STAT(cpu, UdpInCsumErrors);
 		STAT(cpu, UdpInErrors);
 		return DROP_UDP_CSUM;
@@ -151,17 +161,23 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 /* ---- errors ---- */
 struct icmp_meaning {
 	u8 err;
-	bool hard; /* the peer will not answer there: the next call fails with it (RFC 1122 4.1.3.3) */
+	/* the peer will not answer there: the next call fails with it (RFC 1122 4.1.3.3) */
+	bool hard;
 };
 
 static struct icmp_meaning meaning_of(u8 type, u8 code)
 {
 	static const struct icmp_meaning unreach[] = {
-		[ICMP_NET_UNREACH] = { ENETUNREACH, false }, [ICMP_HOST_UNREACH] = { EHOSTUNREACH, false },
-		[ICMP_PROT_UNREACH] = { ENOPROTOOPT, true }, [ICMP_PORT_UNREACH] = { ECONNREFUSED, true },
-		[ICMP_FRAG_NEEDED] = { EMSGSIZE, false },    [ICMP_SR_FAILED] = { EOPNOTSUPP, false },
-		[6] = { ENETUNREACH, false },                [9] = { ENETUNREACH, true },
-		[10] = { EHOSTUNREACH, true },               [ICMP_PKT_FILTERED] = { EHOSTUNREACH, true },
+		[ICMP_NET_UNREACH] = { ENETUNREACH, false },
+		[ICMP_HOST_UNREACH] = { EHOSTUNREACH, false },
+		[ICMP_PROT_UNREACH] = { ENOPROTOOPT, true },
+		[ICMP_PORT_UNREACH] = { ECONNREFUSED, true },
+		[ICMP_FRAG_NEEDED] = { EMSGSIZE, false },
+		[ICMP_SR_FAILED] = { EOPNOTSUPP, false },
+		[6] = { ENETUNREACH, false },
+		[9] = { ENETUNREACH, true },
+		[10] = { EHOSTUNREACH, true },
+		[ICMP_PKT_FILTERED] = { EHOSTUNREACH, true },
 	};
 
 	if (type == ICMP_PARAMETERPROB)
@@ -177,11 +193,13 @@ static void udp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, 
 	const struct udp_hdr *h = (const struct udp_hdr *)skb->data;
 	struct inet_cb reversed = { .src = skb->ip.dst, .dst = skb->ip.src };
 	struct icmp_meaning m = meaning_of(type, code);
-	struct udp_sock *u = lookup(cpu, &reversed, be16_get(h->dport), be16_get(h->sport), skb->dev);
+	struct udp_sock *u =
+		lookup(cpu, &reversed, be16_get(h->dport), be16_get(h->sport), skb->dev);
 
 	if (!u)
 		return;
-	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED && u->pmtudisc != IP_PMTUDISC_DONT)
+	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED &&
+	    u->pmtudisc != IP_PMTUDISC_DONT)
 		ip_pmtu_update(cpu, ip_v4(&skb->ip.dst), info);
 	if (!u->connected)
 		return;

@@ -15,7 +15,10 @@ struct udp_cb {
 static inline struct udp_cb *udp_cb(struct sk_buff *skb) { return (struct udp_cb *)skb->cb; }
 
 /* A sock of the stack's own (DHCP): as udp_prot's, freed by udp_prot.close(). */
-static inline struct sock *udp_sock_create(struct net_cpu *cpu) { return udp_prot.create(cpu, AF_INET); }
+static inline struct sock *udp_sock_create(struct net_cpu *cpu)
+{
+	return udp_prot.create(cpu, AF_INET);
+}
 /* Walks the table for the operator; NULL starts and ends. */
 const struct sock *udp_next(const struct net_cpu *cpu, const struct sock *sk);
 

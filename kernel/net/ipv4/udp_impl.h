@@ -16,9 +16,14 @@ struct udp_sock {
 	be32 way_src;              /* what way_slow() found, for the datagram in hand */
 	struct dst way;
 };
-static inline struct udp_sock *udp_sk(struct sock *sk) { return container_of(sk, struct udp_sock, sk); }
-static inline const struct udp_sock *udp_csk(const struct sock *sk) { return container_of(sk, const struct udp_sock, sk); }
-
+static inline struct udp_sock *udp_sk(struct sock *sk)
+{
+	return container_of(sk, struct udp_sock, sk);
+}
+static inline const struct udp_sock *udp_csk(const struct sock *sk)
+{
+	return container_of(sk, const struct udp_sock, sk);
+}
 
 struct udp_cpu {
 	struct hlist_head buckets[UDP_BUCKETS];

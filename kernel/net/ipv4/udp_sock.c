@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * udp_sock.c - UDP endpoints: udp_prot, what an application can do with them (RFC 768, RFC 1122 4.1.3, 4.1.4; ports: RFC 6056).
+ * udp_sock.c - UDP endpoints: udp_prot, what an application can do with them (RFC 768, RFC 1122
+ * 4.1.3, 4.1.4; ports: RFC 6056).
  *
- * Owns each struct udp_sock. No call blocks. A datagram that fits its path is sent with DF (RFC 1191), a larger one is fragmented
- * here. The checksum is left to the device (CHECKSUM_PARTIAL). Runs in base with softirq held off, and in softirq for the stack's own.
+ * Owns each struct udp_sock. No call blocks. A datagram that fits its path is sent with DF (RFC
+ * 1191), a larger one is fragmented here. The checksum is left to the device (CHECKSUM_PARTIAL).
+ * Runs in base with softirq held off, and in softirq for the stack's own.
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv4/ip_impl.h"
@@ -62,7 +64,8 @@ static bool port_taken(const struct sock *wanted, u16 port)
 	hlist_for_each_entry(u, udp_bucket(wanted->cpu, port), sk.hash) {
 		if (u->sk.sport != port || &u->sk == wanted || !addrs_overlap(&u->sk, wanted))
 			continue;
-		if (!(u->sk.reuseaddr && wanted->reuseaddr) && !(u->sk.reuseport && wanted->reuseport))
+		if (!(u->sk.reuseaddr && wanted->reuseaddr) &&
+		    !(u->sk.reuseport && wanted->reuseport))
 			return true;
 	}
 	return false;
@@ -78,8 +81,10 @@ static void set_port(struct sock *sk, u16 port)
 static int autobind(struct sock *sk)
 {
 	const struct net_sysctls *sc = &sk->cpu->sysctl;
-	u32 lo = (u32)MIN(sc->local_port_lo, sc->local_port_hi), n = (u32)MAX(sc->local_port_lo, sc->local_port_hi) - lo + 1;
-	u64 r = siphash_3u64(sk->cpu->udp->port_seq++, sk->cpu->now_ns, sk->cpu->id, &sk->cpu->net->port_key);
+	u32 lo = (u32)MIN(sc->local_port_lo, sc->local_port_hi),
+	    n = (u32)MAX(sc->local_port_lo, sc->local_port_hi) - lo + 1;
+	u64 r = siphash_3u64(sk->cpu->udp->port_seq++, sk->cpu->now_ns, sk->cpu->id,
+			     &sk->cpu->net->port_key);
 	u32 start = (u32)(r % n);
 
 	for (u32 i = 0; i < n; i++) {
@@ -134,7 +139,11 @@ static int find_way(struct sock *sk, struct flow *fl, struct dst *dst)
 static int udp_connect(struct sock *sk, const struct sockaddr_ip *a)
 {
 	struct udp_sock *u = udp_sk(sk);
-	struct flow fl = { .src = sk->saddr, .dst = a->addr, .proto = IPPROTO_UDP, .mark = sk->mark, .dev = sk->bound_dev };
+	struct flow fl = { .src = sk->saddr,
+			   .dst = a->addr,
+			   .proto = IPPROTO_UDP,
+			   .mark = sk->mark,
+			   .dev = sk->bound_dev };
 	struct dst dst;
 	int err;
 
@@ -202,10 +211,14 @@ struct udp_way {
 	struct dst *dst;   /* the sock's own, a slot of the cache, or what way_slow() found */
 };
 
-/* Not cached: bound to a device, or the first to this destination for a while. The answer is in u->way_src and *dst. */
+/* Not cached: bound to a device, or the first to this destination for a while. The answer is in
+ * u->way_src and *dst. */
 static __noinline int way_slow(struct sock *sk, be32 saddr, be32 daddr, struct dst *dst)
 {
-	struct flow fl = { .src = ip_from_v4(saddr), .dst = ip_from_v4(daddr), .proto = IPPROTO_UDP, .mark = sk->mark,
+	struct flow fl = { .src = ip_from_v4(saddr),
+			   .dst = ip_from_v4(daddr),
+			   .proto = IPPROTO_UDP,
+			   .mark = sk->mark,
 			   .dev = sk->bound_dev };
 	int err = find_way(sk, &fl, dst);
 
@@ -238,7 +251,8 @@ static inline int way_find(struct sock *sk, struct udp_way *w)
 	return err;
 }
 
-/* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade it. */
+/* RFC 1191: DF where the datagram fits; larger ones are cut here, unless the application forbade
+ * it. */
 static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payload)
 {
 	bool fits = payload + UDP_HLEN + IPV4_HLEN <= w->dst->mtu;
@@ -247,7 +261,9 @@ static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payloa
 	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type <= ADDR_LOCAL;
 	return unlikely(mode == IP_PMTUDISC_DO && !fits) ? -EMSGSIZE : 0;
 }
-_Static_assert(ADDR_UNICAST < ADDR_LOCAL && ADDR_LOCAL < ADDR_BROADCAST && ADDR_BROADCAST < ADDR_MULTICAST, "as choose_df() needs it");
+_Static_assert(ADDR_UNICAST < ADDR_LOCAL && ADDR_LOCAL < ADDR_BROADCAST &&
+		       ADDR_BROADCAST < ADDR_MULTICAST,
+	       "as choose_df() needs it");
 
 /* Header in front of the payload at skb->data, and off it goes. */
 static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct udp_way *w)
@@ -268,7 +284,9 @@ static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct u
 	h->len = be16_of((u16)len);
 	h->check = csum_fold16(csum_tcpudp_nofold(w->saddr, w->daddr, len, IPPROTO_UDP));
 	STAT(sk->cpu, UdpOutDatagrams);
-	ip_send(sk->cpu, skb, ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df), w->dst);
+	ip_send(sk->cpu, skb,
+		ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df),
+		w->dst);
 }
 
 static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
@@ -340,7 +358,10 @@ static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 		return -EOPNOTSUPP;
 	if (len > UDP_MAX_PAYLOAD)
 		return -EMSGSIZE;
-	err = may_send(sk) ?: destination(sk, m, &w) ?: way_find(sk, &w) ?: choose_df(sk, &w, (u32)len);
+	err = may_send(sk)
+		?: destination(sk, m, &w)
+		?: way_find(sk, &w)
+		?: choose_df(sk, &w, (u32)len);
 	if (err)
 		return err;
 	if (!has_room(sk, (u32)len + SKB_BUF_SIZE))
@@ -356,7 +377,8 @@ static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 	return (long)len;
 }
 
-/* An skb whose headers may be written: itself, or a new one that shares the payload. NULL: no memory. */
+/* An skb whose headers may be written: itself, or a new one that shares the payload. NULL: no
+ * memory. */
 static struct sk_buff *writable(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct sk_buff *front;
@@ -457,7 +479,11 @@ static long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 	STAT_ADD(sk->cpu, CopyInBytes, copied);
 	m->msg_flags = copied < len ? MSG_TRUNC : 0;
 	if (m->msg_name)
-		*m->msg_name = (struct sockaddr_ip){ .family = sk->family, .port = udp_cb(skb)->sport, .addr = skb->ip.src };
+		*m->msg_name = (struct sockaddr_ip){
+			.family = sk->family,
+			.port = udp_cb(skb)->sport,
+			.addr = skb->ip.src,
+		};
 	if (!(flags & MSG_PEEK))
 		consume_skb(sk->cpu, take(sk));
 	return (long)(flags & MSG_TRUNC ? len : copied);
@@ -514,7 +540,8 @@ static int udp_setsockopt(struct sock *sk, int level, int opt, const void *val, 
 	else if (opt == IP_MTU_DISCOVER && v >= IP_PMTUDISC_DONT && v <= IP_PMTUDISC_DO)
 		udp_sk(sk)->pmtudisc = (u8)v;
 	else
-		return opt == IP_TOS || opt == IP_TTL || opt == IP_MTU_DISCOVER ? -EINVAL : -ENOPROTOOPT;
+		return opt == IP_TOS || opt == IP_TTL || opt == IP_MTU_DISCOVER ? -EINVAL
+										: -ENOPROTOOPT;
 	return 0;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
- * arp.c - who has this IPv4 address? (RFC 826, RFC 1122 2.3.2.1; probes, announcements and conflicts: RFC 5227)
+ * arp.c - who has this IPv4 address? (RFC 826, RFC 1122 2.3.2.1; probes, announcements and
+ * conflicts: RFC 5227)
  *
- * Owns cpu->neigh->own, the addresses that we answer for. Learns from a stranger only when it asks for us; what is said to others
- * only refreshes entries that exist. Runs in net_rx and timer.
+ * Owns cpu->neigh->own, the addresses that we answer for. Learns from a stranger only when it asks
+ * for us; what is said to others only refreshes entries that exist. Runs in net_rx and timer.
  *
- * Deviation from RFC 5227 2.1: one probe instead of three, and the address is used meanwhile. A guest serves within milliseconds
- * of its boot; a conflict found later still takes the address away (DHCP) or is defended and logged (static).
+ * Deviation from RFC 5227 2.1: one probe instead of three, and the address is used meanwhile. A
+ * guest serves within milliseconds of its boot; a conflict found later still takes the address away
+ * (DHCP) or is defended and logged (static).
  */
 #include "net/link/link_impl.h"
 #include "net/wire/arp.h"
@@ -38,7 +40,8 @@ static struct arp_own *own_subnet(struct net_cpu *cpu, const struct net_device *
 }
 
 /* ---- out ---- */
-static void arp_send(struct net_cpu *cpu, struct net_device *dev, const struct arp_info *a, const u8 *to)
+static void arp_send(struct net_cpu *cpu, struct net_device *dev, const struct arp_info *a,
+		     const u8 *to)
 {
 	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
 
@@ -52,7 +55,8 @@ static void arp_send(struct net_cpu *cpu, struct net_device *dev, const struct a
 	dev_queue_xmit(cpu, skb);
 }
 
-static void arp_request(struct net_cpu *cpu, struct net_device *dev, be32 spa, be32 tpa, const u8 *to)
+static void arp_request(struct net_cpu *cpu, struct net_device *dev, be32 spa, be32 tpa,
+			const u8 *to)
 {
 	struct arp_info a = { .op = ARPOP_REQUEST, .spa = spa, .tpa = tpa };
 
@@ -72,7 +76,8 @@ static void arp_solicit(struct net_cpu *cpu, struct neigh *n, bool unicast)
 			o = any; /* a gateway outside our subnet */
 	}
 	if (o)
-		arp_request(cpu, n->dev, o->addr, target, unicast ? neigh_ha(n) : n->dev->broadcast);
+		arp_request(cpu, n->dev, o->addr, target,
+			    unicast ? neigh_ha(n) : n->dev->broadcast);
 }
 
 const struct neigh_ops arp_neigh_ops = {
@@ -90,8 +95,8 @@ static bool bad_sender(const struct net_device *dev, const struct arp_info *a)
 {
 	if (eth_is_multicast(a->sha) || eth_is_zero(a->sha) || eth_addr_eq(a->sha, dev->addr))
 		return true;
-	return v4_is_multicast(a->spa) || v4_is_loopback(a->spa) || be32_get(a->spa) == 0xffffffff ||
-	       v4_is_multicast(a->tpa) || v4_is_loopback(a->tpa);
+	return v4_is_multicast(a->spa) || v4_is_loopback(a->spa) ||
+	       be32_get(a->spa) == 0xffffffff || v4_is_multicast(a->tpa) || v4_is_loopback(a->tpa);
 }
 
 /* RFC 5227 2.4: somebody else uses an address of ours. */
@@ -103,8 +108,9 @@ static void arp_conflict(struct net_cpu *cpu, struct arp_own *o, const u8 *ha)
 
 	if (!t->conflict_logged_ns || cpu->now_ns - t->conflict_logged_ns >= DEFEND_INTERVAL_NS) {
 		t->conflict_logged_ns = cpu->now_ns;
-		log_warn("arp: %s: %02x:%02x:%02x:%02x:%02x:%02x uses our address %s too", o->dev->name, ha[0], ha[1],
-			 ha[2], ha[3], ha[4], ha[5], ip_ntop(&addr, text));
+		log_warn("arp: %s: %02x:%02x:%02x:%02x:%02x:%02x uses our address %s too",
+			 o->dev->name, ha[0], ha[1], ha[2], ha[3], ha[4], ha[5],
+			 ip_ntop(&addr, text));
 	}
 	if (o->conflict) {
 		o->conflict(cpu, o->dev, o->addr, ha, o->arg);
@@ -115,7 +121,8 @@ static void arp_conflict(struct net_cpu *cpu, struct arp_own *o, const u8 *ha)
 }
 
 /* RFC 826: merge first, then look at the opcode. */
-static enum drop_reason arp_learn(struct net_cpu *cpu, struct net_device *dev, const struct arp_info *a, bool for_us, bool to_us)
+static enum drop_reason arp_learn(struct net_cpu *cpu, struct net_device *dev,
+				  const struct arp_info *a, bool for_us, bool to_us)
 {
 	struct ip_addr addr = ip_from_v4(a->spa);
 	struct neigh *n = neigh_lookup(cpu, dev, &addr);
@@ -123,7 +130,8 @@ static enum drop_reason arp_learn(struct net_cpu *cpu, struct net_device *dev, c
 
 	if (for_us && a->op == ARPOP_REQUEST && own_subnet(cpu, dev, a->spa))
 		how = NEIGH_CREATE;
-	if (to_us && a->op == ARPOP_REPLY && n && (n->state == NEIGH_INCOMPLETE || n->state == NEIGH_PROBE))
+	if (to_us && a->op == ARPOP_REPLY && n &&
+	    (n->state == NEIGH_INCOMPLETE || n->state == NEIGH_PROBE))
 		how = NEIGH_SOLICITED | NEIGH_OVERRIDE;
 	return neigh_update(cpu, dev, &addr, a->sha, how) ? RX_OK : DROP_ARP_SPOOF;
 }
@@ -145,7 +153,8 @@ enum drop_reason arp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	bool for_us;
 	enum drop_reason r;
 
-	if (!dev->link->addr_len || !skb_may_pull(cpu, skb, sizeof(struct arp_hdr)) || !arp_parse(skb->data, skb_headlen(skb), &a))
+	if (!dev->link->addr_len || !skb_may_pull(cpu, skb, sizeof(struct arp_hdr)) ||
+	    !arp_parse(skb->data, skb_headlen(skb), &a))
 		return DROP_ARP_HDR;
 	if (bad_sender(dev, &a))
 		return DROP_ARP_SPOOF;
@@ -175,7 +184,8 @@ static void own_timer(struct timer *t, u64 now_ns)
 		timer_arm(&o->cpu->wheel, t, now_ns + ANNOUNCE_INTERVAL_NS);
 }
 
-int arp_own_add(struct net_cpu *cpu, struct net_device *dev, be32 addr, be32 mask, bool with_announce)
+int arp_own_add(struct net_cpu *cpu, struct net_device *dev, be32 addr, be32 mask,
+		bool with_announce)
 {
 	struct arp_own *o;
 
@@ -215,7 +225,8 @@ void arp_own_del(struct net_cpu *cpu, struct net_device *dev, be32 addr)
 		own_free(o);
 }
 
-void arp_own_watch(struct net_cpu *cpu, struct net_device *dev, be32 addr, arp_conflict_fn fn, void *arg)
+void arp_own_watch(struct net_cpu *cpu, struct net_device *dev, be32 addr, arp_conflict_fn fn,
+		   void *arg)
 {
 	struct arp_own *o = own_find(cpu, dev, addr);
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * ether.c - Ethernet as a link: for whom is a frame, what does it carry (RFC 894; RFC 1042 and priority tags are taken in).
+ * ether.c - Ethernet as a link: for whom is a frame, what does it carry (RFC 894; RFC 1042 and
+ * priority tags are taken in).
  *
- * Owns nothing. A frame for another host, which a hub or a promiscuous device delivers, is counted and dropped here.
+ * Owns nothing. A frame for another host, which a hub or a promiscuous device delivers, is counted
+ * and dropped here.
  */
 #include "net/link/ether.h"
 #include "net/wire/ether.h"
 
-/* A tag, SNAP, or a frame too short for an IP packet; skb->data stays at the link header where it is dropped. */
+/* A tag, SNAP, or a frame too short for an IP packet; skb->data stays at the link header where it
+ * is dropped. */
 static __noinline enum drop_reason rcv_odd(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct eth_info info;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ether.h - Ethernet as a link: eth_link_ops (declared in net/core/dev.h) takes frames in and puts headers on.
+ * ether.h - Ethernet as a link: eth_link_ops (declared in net/core/dev.h) takes frames in and puts
+ * headers on.
  */
 #pragma once
 

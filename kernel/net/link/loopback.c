@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * loopback.c - the device lo, and the raw link that it shares with test shims: bare IP packets, no link header.
+ * loopback.c - the device lo, and the raw link that it shares with test shims: bare IP packets, no
+ * link header.
  *
- * What lo is given to send goes to the backlog of the same CPU, so it is received in the next round of net_rx and never inside
- * the sender's call. Nothing is summed: memory does not flip bits. Each CPU has a queue of its own.
+ * What lo is given to send goes to the backlog of the same CPU, so it is received in the next round
+ * of net_rx and never inside the sender's call. Nothing is summed: memory does not flip bits. Each
+ * CPU has a queue of its own.
  */
 #include "net/link/loopback.h"
 #include "net/wire/ether.h"
@@ -74,7 +76,8 @@ int loopback_create(struct net *net)
 	str_copy(dev->name, "lo", sizeof(dev->name));
 	dev->mtu = dev->max_mtu = LO_MTU;
 	dev->min_mtu = 68;
-	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LOOPBACK;
+	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
+					   NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LOOPBACK;
 	dev->flags = IFF_LOOPBACK | IFF_NOARP;
 	dev->ops = &lo_ops;
 	dev->link = &raw_link_ops;

@@ -1,28 +1,34 @@
 /* SPDX-License-Identifier: MIT
  * neigh.c - which link address has a next hop? (RFC 4861 7.3, RFC 1122 2.3.2)
  *
- * Owns cpu->neigh, one table per CPU for both families. A packet whose next hop is unknown is parked on its entry, at most
- * NEIGH_PARKED of them, and leaves when the answer comes, or is dropped with NEIGH_FAILED. What one CPU learns it tells the
- * others. Each entry has one timer, which ends its state. Runs in net_rx, timer, and under the transports' output.
+ * Owns cpu->neigh, one table per CPU for both families. A packet whose next hop is unknown is
+ * parked on its entry, at most NEIGH_PARKED of them, and leaves when the answer comes, or is
+ * dropped with NEIGH_FAILED. What one CPU learns it tells the others. Each entry has one timer,
+ * which ends its state. Runs in net_rx, timer, and under the transports' output.
  */
 #include "net/link/link_impl.h"
 #include "lib/errno.h"
 
-#define LOCKTIME_NS NSEC_PER_SEC /* a link address does not change faster: two hosts fighting for an address */
+#define LOCKTIME_NS                                                                                \
+	NSEC_PER_SEC /* a link address does not change faster: two hosts fighting for an address */
 #define EVICT_STEPS 32           /* entries looked at to make room for one */
 
 static const struct neigh_ops *const neigh_families[NR_NEIGH_FAMILIES] = {
 	[NEIGH_V4] = &arp_neigh_ops,
 };
 
-static unsigned family_of(const struct ip_addr *addr) { return ip_is_v4(addr) ? NEIGH_V4 : NEIGH_V6; }
+static unsigned family_of(const struct ip_addr *addr)
+{
+	return ip_is_v4(addr) ? NEIGH_V4 : NEIGH_V6;
+}
 static u64 ms(s64 n) { return (u64)n * NSEC_PER_MSEC; }
 
 const char *neigh_state_name(enum neigh_state s)
 {
 	static const char *const names[] = {
-		[NEIGH_NONE] = "NONE",   [NEIGH_INCOMPLETE] = "INCOMPLETE", [NEIGH_REACHABLE] = "REACHABLE",
-		[NEIGH_STALE] = "STALE", [NEIGH_DELAY] = "DELAY",           [NEIGH_PROBE] = "PROBE",
+		[NEIGH_NONE] = "NONE",           [NEIGH_INCOMPLETE] = "INCOMPLETE",
+		[NEIGH_REACHABLE] = "REACHABLE", [NEIGH_STALE] = "STALE",
+		[NEIGH_DELAY] = "DELAY",         [NEIGH_PROBE] = "PROBE",
 		[NEIGH_FAILED] = "FAILED",
 	};
 
@@ -30,9 +36,11 @@ const char *neigh_state_name(enum neigh_state s)
 }
 
 /* ---- table ---- */
-static struct hlist_head *bucket(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr)
+static struct hlist_head *bucket(struct net_cpu *cpu, struct net_device *dev,
+				 const struct ip_addr *addr)
 {
-	u32 h = hsiphash_3u32(addr->w[3].raw, addr->w[2].raw ^ addr->w[1].raw, dev->ifindex, &cpu->net->hash_key);
+	u32 h = hsiphash_3u32(addr->w[3].raw, addr->w[2].raw ^ addr->w[1].raw, dev->ifindex,
+			      &cpu->net->hash_key);
 
 	return &cpu->neigh->buckets[h % NEIGH_BUCKETS];
 }
@@ -58,11 +66,12 @@ static void neigh_free(struct net_cpu *cpu, struct neigh *n, enum drop_reason re
 	kmem_cache_free(cpu->neigh->cache, n);
 }
 
-/* In use: a table full of these takes no newcomer, so that a scan of the net does not push out those we talk with. */
+/* In use: a table full of these takes no newcomer, so that a scan of the net does not push out
+ * those we talk with. */
 static bool is_precious(struct net_cpu *cpu, const struct neigh *n)
 {
-	return neigh_is_valid(n) &&
-	       (n->state != NEIGH_STALE || cpu->now_ns - n->used_ns < ms(cpu->sysctl.neigh_gc_stale));
+	return neigh_is_valid(n) && (n->state != NEIGH_STALE ||
+				     cpu->now_ns - n->used_ns < ms(cpu->sysctl.neigh_gc_stale));
 }
 
 static bool make_room(struct net_cpu *cpu)
@@ -98,7 +107,7 @@ struct neigh *neigh_get(struct net_cpu *cpu, struct net_device *dev, const struc
 	n = kmem_cache_alloc(t->cache);
 	if (!n)
 		return NULL;
-	*n = (struct neigh){ .cpu = cpu, .dev = dev, .addr = *addr, .state = NEIGH_NONE, .used_ns = cpu->now_ns };
+	*n = (struct neigh){ .cpu = cpu, .dev = dev, .addr = *addr, .used_ns = cpu->now_ns };
 	skb_queue_init(&n->parked);
 	timer_init(&n->timer, neigh_timer);
 	timer_arm(&cpu->wheel, &n->timer, cpu->now_ns + ms(cpu->sysctl.neigh_gc_stale));
@@ -307,11 +316,13 @@ static void multicast_ha(const struct ip_addr *group, u8 ha[ETH_ALEN])
 	}
 }
 
-/* A copy with headroom for the link header, where a frame came in over a link with none; NULL: no memory. */
+/* A copy with headroom for the link header, where a frame came in over a link with none; NULL: no
+ * memory. */
 static struct sk_buff *with_headroom(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct sk_buff *copy = alloc_skb(cpu, SKB_HEADROOM);
-	unsigned hdr = MIN(skb_headlen(skb), 128u); /* headers are written to, what follows is shared */
+	/* headers are written to, what follows is shared */
+	unsigned hdr = MIN(skb_headlen(skb), 128u);
 
 	if (!copy)
 		return NULL;
@@ -323,13 +334,15 @@ static struct sk_buff *with_headroom(struct net_cpu *cpu, struct sk_buff *skb)
 	copy->dev = skb->dev;
 	copy->protocol = skb->protocol;
 	copy->ip_summed = skb->ip_summed == CHECKSUM_PARTIAL ? CHECKSUM_PARTIAL : CHECKSUM_NONE;
-	copy->csum_start = (u16)(skb->csum_start - (skb->data - skb->head) + (copy->data - copy->head));
+	copy->csum_start =
+		(u16)(skb->csum_start - (skb->data - skb->head) + (copy->data - copy->head));
 	copy->csum_offset = skb->csum_offset;
 	copy->gso_type = skb->gso_type;
 	copy->gso_size = skb->gso_size;
 	copy->gso_segs = skb->gso_segs;
 	skb_reset_network_header(copy);
-	copy->transport_header = (u16)(copy->network_header + (skb->transport_header - skb->network_header));
+	copy->transport_header =
+		(u16)(copy->network_header + (skb->transport_header - skb->network_header));
 	return copy;
 }
 
@@ -380,9 +393,11 @@ static void release_parked(struct neigh *n)
 		send_to(n, skb);
 }
 
-static bool update_local(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr, const u8 *ha, unsigned how)
+static bool update_local(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr,
+			 const u8 *ha, unsigned how)
 {
-	struct neigh *n = how & NEIGH_CREATE ? neigh_get(cpu, dev, addr) : neigh_lookup(cpu, dev, addr);
+	struct neigh *n =
+		how & NEIGH_CREATE ? neigh_get(cpu, dev, addr) : neigh_lookup(cpu, dev, addr);
 	bool known, changed;
 
 	if (!n)
@@ -421,7 +436,8 @@ static void neigh_msg_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 	kfree(m);
 }
 
-bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr, const u8 *ha, unsigned how)
+bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr,
+		  const u8 *ha, unsigned how)
 {
 	struct net_cpu *other;
 	unsigned i;
@@ -433,7 +449,12 @@ bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_a
 
 		if (!m) /* the other CPU asks for itself */
 			continue;
-		*m = (struct neigh_msg){ .msg.fn = neigh_msg_rcv, .dev = dev, .addr = *addr, .how = (u8)(how & ~NEIGH_CREATE) };
+		*m = (struct neigh_msg){
+			.msg.fn = neigh_msg_rcv,
+			.dev = dev,
+			.addr = *addr,
+			.how = (u8)(how & ~NEIGH_CREATE),
+		};
 		memcpy(m->ha, ha, ETH_ALEN);
 		if (!inbox_post(cpu, other, &m->msg))
 			kfree(m);

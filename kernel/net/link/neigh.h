@@ -1,23 +1,32 @@
 /* SPDX-License-Identifier: MIT
- * neigh.h - the neighbour table: which link address has a next hop? One table for both families, one per CPU.
+ * neigh.h - the neighbour table: which link address has a next hop? One table for both families,
+ * one per CPU.
  *
- *	(new) -> INCOMPLETE           [neigh_output: first packet, solicit]
- *	INCOMPLETE -> REACHABLE       [neigh_update: solicited answer]  -> STALE [unsolicited]  -> FAILED [timer]
- *	REACHABLE -> STALE            [timer: not confirmed for reachable time]
- *	STALE -> DELAY                [neigh_output: it is used]  -> gone [timer: unused for gc_stale]
- *	DELAY -> PROBE                [timer]  -> REACHABLE [neigh_confirm, neigh_update]
- *	PROBE -> REACHABLE            [neigh_update, neigh_confirm]  -> FAILED [timer: ucast_probes unanswered]
- *	FAILED -> INCOMPLETE          [neigh_output]  -> gone [timer]
+ *	NONE -> INCOMPLETE       [neigh_output: first packet, solicit]
+ *	INCOMPLETE -> REACHABLE  [neigh_update: we asked]  -> STALE [we did not]  -> FAILED [timer]
+ *	REACHABLE -> STALE       [timer: not confirmed for reachable time]
+ *	STALE -> DELAY           [neigh_output: it is used]  -> gone [timer: unused for gc_stale]
+ *	DELAY -> PROBE           [timer]  -> REACHABLE [neigh_confirm, neigh_update]
+ *	PROBE -> REACHABLE       [neigh_update, neigh_confirm]  -> FAILED [timer: no answers]
+ *	FAILED -> INCOMPLETE     [neigh_output]  -> gone [timer]
  *
- * States and timers are those of RFC 4861 7.3, for ARP too. An entry may go whenever softirq runs: whoever caches a pointer to
- * it (struct dst) compares generations first (dst_valid).
+ * States and timers are those of RFC 4861 7.3, for ARP too. An entry may go whenever softirq runs:
+ * whoever caches a pointer to it (struct dst) compares generations first (dst_valid).
  */
 #pragma once
 
 #include "net/core/dst.h"
 #include "net/wire/ether.h"
 
-enum neigh_state { NEIGH_NONE, NEIGH_INCOMPLETE, NEIGH_REACHABLE, NEIGH_STALE, NEIGH_DELAY, NEIGH_PROBE, NEIGH_FAILED };
+enum neigh_state {
+	NEIGH_NONE,
+	NEIGH_INCOMPLETE,
+	NEIGH_REACHABLE,
+	NEIGH_STALE,
+	NEIGH_DELAY,
+	NEIGH_PROBE,
+	NEIGH_FAILED
+};
 
 struct neigh {
 	/* ---- hot ---- */
@@ -52,7 +61,8 @@ struct neigh_ops {
 	void (*solicit)(struct net_cpu *cpu, struct neigh *n, bool unicast);
 };
 
-/* Sends a finished IP packet to its next hop: fills the link header, or parks the packet and asks. Consumes. */
+/* Sends a finished IP packet to its next hop: fills the link header, or parks the packet and asks.
+ * Consumes. */
 void neigh_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst);
 static inline void neigh_xmit(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 {
@@ -72,7 +82,8 @@ static inline void neigh_xmit(struct net_cpu *cpu, struct sk_buff *skb, struct d
 
 /* The entry of addr on dev; NULL: none. */
 struct neigh *neigh_lookup(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr);
-/* The same, made when absent; NULL: table full of entries in use, or no memory. May evict, which moves cpu->dst_gen. */
+/* The same, made when absent; NULL: table full of entries in use, or no memory. May evict, which
+ * moves cpu->dst_gen. */
 struct neigh *neigh_get(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr);
 
 enum { /* how a link address was learned */
@@ -80,8 +91,10 @@ enum { /* how a link address was learned */
 	NEIGH_CREATE = 2,    /* worth an entry even if there is none */
 	NEIGH_OVERRIDE = 4,  /* believe it against a known, different address */
 };
-/* A link address was heard of; tells the other CPUs' tables. false: refused, it contradicts a fresh entry. */
-bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr, const u8 *ha, unsigned how);
+/* A link address was heard of; tells the other CPUs' tables. false: refused, it contradicts a fresh
+ * entry. */
+bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr,
+		  const u8 *ha, unsigned how);
 /* Forward progress of a transport: the neighbour is there (RFC 4861 7.3.1). */
 void neigh_confirm_slow(struct net_cpu *cpu, struct neigh *n);
 static inline void neigh_confirm(struct net_cpu *cpu, struct neigh *n)
@@ -95,7 +108,8 @@ bool neigh_is_failed(struct net_cpu *cpu, struct net_device *dev, const struct i
 /* Forgets everything about a device (address change, device down). */
 void neigh_flush(struct net_cpu *cpu, struct net_device *dev);
 
-/* Called for each packet whose next hop did not answer, network_header set; does not consume. Set by each family at init. */
+/* Called for each packet whose next hop did not answer, network_header set; does not consume. Set
+ * by each family at init. */
 typedef void (*neigh_error_fn)(struct net_cpu *cpu, struct sk_buff *skb);
 void neigh_on_error(struct net_cpu *cpu, u16 ethertype, neigh_error_fn fn);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * arp.c - reads and writes the ARP packet (RFC 826; hardware type 6 of IEEE 802 nets is taken too, RFC 1042).
+ * arp.c - reads and writes the ARP packet (RFC 826; hardware type 6 of IEEE 802 nets is taken too,
+ * RFC 1042).
  */
 #include "net/wire/arp.h"
 

@@ -25,7 +25,8 @@ struct arp_info {
 	be32 spa, tpa;
 };
 
-/* Decodes an ARP packet; false: truncated, of other hardware or protocol, or of wrong address lengths. */
+/* Decodes an ARP packet; false: truncated, of other hardware or protocol, or of wrong address
+ * lengths. */
 bool arp_parse(const u8 *p, unsigned len, struct arp_info *out);
 /* Writes one of sizeof(struct arp_hdr) bytes at p. */
 void arp_build(u8 *p, const struct arp_info *a);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * checksum.c - sums memory in 64-bit words with one chain of carries (RFC 1071 section 2(A), (B) and (C)).
+ * checksum.c - sums memory in 64-bit words with one chain of carries (RFC 1071 section 2(A), (B)
+ * and (C)).
  *
- * The kernel has no vector registers, so the widest addition is 8 bytes: add, then adc seven times, with lea and dec
- * between the rounds because they leave the carry alone. Unaligned loads are cheap on x86_64.
+ * The kernel has no vector registers, so the widest addition is 8 bytes: add, then adc seven times,
+ * with lea and dec between the rounds because they leave the carry alone. Unaligned loads are cheap
+ * on x86_64.
  */
 #include "net/wire/checksum.h"
 #include "lib/string.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * checksum.h - the Internet checksum (RFC 1071) and its incremental update (RFC 1624).
  *
- * A running sum is a u32 of the bytes as they lie in memory, so it needs no byte swaps: fold it and store it. Odd
- * lengths count as padded with a zero byte behind; a piece that begins at an odd offset of the whole goes through
- * csum_block_add().
+ * A running sum is a u32 of the bytes as they lie in memory, so it needs no byte swaps: fold it and
+ * store it. Odd lengths count as padded with a zero byte behind; a piece that begins at an odd
+ * offset of the whole goes through csum_block_add().
  */
 #pragma once
 
@@ -39,20 +39,25 @@ static inline u32 csum_block_add(u32 sum, u32 b, size_t offset)
 /* A running sum in 16 bits, not complemented (what CHECKSUM_PARTIAL leaves in the field). */
 static inline be16 csum_fold16(u32 sum)
 {
-	return (be16){ (u16)((sum + (sum << 16 | sum >> 16)) >> 16) }; /* both halves, and their carry */
+	/* both halves, and their carry */
+	return (be16){ (u16)((sum + (sum << 16 | sum >> 16)) >> 16) };
 }
-/* The checksum field: complement of the folded sum. A whole with a right checksum in it folds to 0. */
+/* The checksum field: complement of the folded sum. A whole with a right checksum in it folds to
+ * 0. */
 static inline be16 csum_fold(u32 sum)
 {
 	return (be16){ (u16)~csum_fold16(sum).raw };
 }
-/* Sum over everything, checksum field included: is it right? Both halves together are 0xffff (or 0x1fffe) then. */
+/* Sum over everything, checksum field included: is it right? Both halves together are 0xffff (or
+ * 0x1fffe) then. */
 static inline bool csum_ok(u32 sum) { return sum + (sum << 16 | sum >> 16) >= 0xffff0000u; }
 
-/* Pseudo header of TCP and UDP over IPv4 (RFC 793, 768): len is of the transport header and its payload. */
+/* Pseudo header of TCP and UDP over IPv4 (RFC 793, 768): len is of the transport header and its
+ * payload. */
 static inline u32 csum_tcpudp_nofold(be32 saddr, be32 daddr, u32 len, u8 proto)
 {
-	return csum_fold64((u64)saddr.raw + daddr.raw + ((u64)(len + proto) << 8)); /* times 256 swaps */
+	/* times 256 swaps */
+	return csum_fold64((u64)saddr.raw + daddr.raw + ((u64)(len + proto) << 8));
 }
 
 /* An IPv4 header of ihl 32-bit words (at least 5): its sum, checksum field included. */
@@ -76,7 +81,8 @@ static inline u32 csum_ip_header(const void *hdr, unsigned ihl)
 	return likely(ihl == 5) ? sum : csum_partial((const u8 *)hdr + 20, (ihl - 5) * 4, sum);
 }
 
-/* RFC 1624 eqn. 3: the checksum field after a 16-bit (32-bit) word of the data went from `from` to `to`. */
+/* RFC 1624 eqn. 3: the checksum field after a 16-bit (32-bit) word of the data went from `from` to
+ * `to`. */
 static inline be16 csum_replace2(be16 check, be16 from, be16 to)
 {
 	return csum_fold(csum_add(csum_add((u16)~check.raw, (u16)~from.raw), to.raw));

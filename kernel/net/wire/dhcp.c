@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * dhcp.c - reads a server's reply and writes a client's message (RFC 2131 section 2, RFC 2132).
  *
- * Every option's length is checked against what is there and against what the option means; one that lies spoils the message.
+ * Every option's length is checked against what is there and against what the option means; one
+ * that lies spoils the message.
  */
 #include "net/wire/dhcp.h"
 #include "lib/string.h"
@@ -30,7 +31,8 @@ static void get_name(char *to, const u8 *p, unsigned len)
 	for (unsigned i = 0; i < len; i++) {
 		u8 c = p[i], l = c | 0x20;
 
-		if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+		if (!(l >= 'a' && l <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' &&
+		    c != '.')
 			return;
 	}
 	if (len >= DHCP_NAME_MAX)
@@ -51,10 +53,12 @@ struct option_rule {
 	bool many;
 };
 static const struct option_rule rules[256] = {
-	[DHO_SUBNET_MASK] = { 4, false }, [DHO_ROUTERS] = { 4, true },        [DHO_DNS] = { 4, true },
-	[DHO_HOST_NAME] = { 1, true },    [DHO_DOMAIN_NAME] = { 1, true },    [DHO_MTU] = { 2, false },
-	[DHO_LEASE_TIME] = { 4, false },  [DHO_OVERLOAD] = { 1, false },      [DHO_MESSAGE_TYPE] = { 1, false },
-	[DHO_SERVER_ID] = { 4, false },   [DHO_RENEWAL_TIME] = { 4, false },  [DHO_REBINDING_TIME] = { 4, false },
+	[DHO_SUBNET_MASK] = { 4, false },  [DHO_ROUTERS] = { 4, true },
+	[DHO_DNS] = { 4, true },          [DHO_HOST_NAME] = { 1, true },
+	[DHO_DOMAIN_NAME] = { 1, true },   [DHO_MTU] = { 2, false },
+	[DHO_LEASE_TIME] = { 4, false },   [DHO_OVERLOAD] = { 1, false },
+	[DHO_MESSAGE_TYPE] = { 1, false }, [DHO_SERVER_ID] = { 4, false },
+	[DHO_RENEWAL_TIME] = { 4, false }, [DHO_REBINDING_TIME] = { 4, false },
 };
 
 static bool length_fits(u8 code, unsigned len)
@@ -134,15 +138,21 @@ bool dhcp_parse(const u8 *p, unsigned len, struct dhcp_msg *out)
 	const struct dhcp_hdr *h = (const struct dhcp_hdr *)p;
 	u8 overload = 0, ignored = 0;
 
-	if (len < sizeof(*h) || h->op != OP_REPLY || h->htype != HTYPE_ETHER || h->hlen != 6 || be32_get(h->cookie) != COOKIE)
+	if (len < sizeof(*h) || h->op != OP_REPLY || h->htype != HTYPE_ETHER || h->hlen != 6 ||
+	    be32_get(h->cookie) != COOKIE)
 		return false;
-	*out = (struct dhcp_msg){ .xid = be32_get(h->xid), .ciaddr = h->ciaddr, .yiaddr = h->yiaddr };
+	*out = (struct dhcp_msg){
+		.xid = be32_get(h->xid),
+		.ciaddr = h->ciaddr,
+		.yiaddr = h->yiaddr,
+	};
 	memcpy(out->chaddr, h->chaddr, 6);
 	if (!parse_options(out, p + sizeof(*h), len - sizeof(*h), &overload))
 		return false;
 	if ((overload & OVERLOAD_FILE) && !parse_options(out, h->file, sizeof(h->file), &ignored))
 		return false;
-	return !(overload & OVERLOAD_SNAME) || parse_options(out, h->sname, sizeof(h->sname), &ignored);
+	return !(overload & OVERLOAD_SNAME) ||
+	       parse_options(out, h->sname, sizeof(h->sname), &ignored);
 }
 
 /* ---- out ---- */

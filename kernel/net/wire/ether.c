@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * ether.c - the rare shapes of an Ethernet frame: 802.1Q tags and IEEE 802.3 with LLC and SNAP (RFC 1042).
+ * ether.c - the rare shapes of an Ethernet frame: 802.1Q tags and IEEE 802.3 with LLC and SNAP (RFC
+ * 1042).
  */
 #include "net/wire/ether.h"
 
-static bool parse_snap(const u8 *p, unsigned linear, unsigned len, unsigned off, struct eth_info *out)
+static bool parse_snap(const u8 *p, unsigned linear, unsigned len, unsigned off,
+		       struct eth_info *out)
 {
 	const struct snap_hdr *s = (const struct snap_hdr *)(p + off);
 	u16 payload = (u16)(p[off - 2] << 8 | p[off - 1]);
 
 	if (payload < SNAP_HLEN || payload > len - off || linear < off + SNAP_HLEN)
 		return false;
-	if (s->dsap != 0xaa || s->ssap != 0xaa || s->ctrl != 3 || s->oui[0] || s->oui[1] || s->oui[2])
+	if (s->dsap != 0xaa || s->ssap != 0xaa || s->ctrl != 3 || s->oui[0] || s->oui[1] ||
+	    s->oui[2])
 		return false;
 	out->type = be16_get(s->type);
 	out->hdr_len = (u16)(off + SNAP_HLEN);

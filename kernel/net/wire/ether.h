@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ether.h - Ethernet II and IEEE 802.3 frames as they lie on the wire (RFC 894, RFC 1042, IEEE 802.1Q).
+ * ether.h - Ethernet II and IEEE 802.3 frames as they lie on the wire (RFC 894, RFC 1042, IEEE
+ * 802.1Q).
  *
  * Only the bytes: who the frame is for is decided in link/ether.c.
  */
@@ -56,12 +57,16 @@ static inline u64 eth_addr_u64(const u8 *a)
 	memcpy(&hi, a + 4, 2);
 	return lo | (u64)hi << 32;
 }
-static inline bool eth_addr_eq(const u8 *a, const u8 *b) { return eth_addr_u64(a) == eth_addr_u64(b); }
+static inline bool eth_addr_eq(const u8 *a, const u8 *b)
+{
+	return eth_addr_u64(a) == eth_addr_u64(b);
+}
 static inline bool eth_is_multicast(const u8 *a) { return a[0] & 1; } /* broadcast too */
 static inline bool eth_is_broadcast(const u8 *a) { return eth_addr_u64(a) == 0xffffffffffffull; }
 static inline bool eth_is_zero(const u8 *a) { return eth_addr_u64(a) == 0; }
 
-/* What is not plain Ethernet II: a tag, or an 802.3 length with SNAP. `linear` bytes are readable, `len` are there. */
+/* What is not plain Ethernet II: a tag, or an 802.3 length with SNAP. `linear` bytes are readable,
+ * `len` are there. */
 bool eth_parse_slow(const u8 *p, unsigned linear, unsigned len, struct eth_info *out);
 
 /* Decodes the link header of a frame; false: truncated or no Ethernet at all. */

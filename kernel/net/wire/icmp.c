@@ -9,7 +9,12 @@ bool icmp_parse(const u8 *p, unsigned linear, struct icmp_info *out)
 
 	if (linear < ICMP_HLEN)
 		return false;
-	*out = (struct icmp_info){ .type = h->type, .code = h->code, .id = be16_get(h->id), .seq = be16_get(h->seq) };
+	*out = (struct icmp_info){
+		.type = h->type,
+		.code = h->code,
+		.id = be16_get(h->id),
+		.seq = be16_get(h->seq),
+	};
 	if (h->type == ICMP_DEST_UNREACH && h->code == ICMP_FRAG_NEEDED)
 		out->info = be16_get(h->mtu);
 	else if (h->type == ICMP_PARAMETERPROB)

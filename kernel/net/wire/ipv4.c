@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ipv4.c - the options of an IPv4 header (RFC 791 3.1): walked with every length checked, never believed.
+ * ipv4.c - the options of an IPv4 header (RFC 791 3.1): walked with every length checked, never
+ * believed.
  */
 #include "net/wire/ipv4.h"
 #include "lib/string.h"

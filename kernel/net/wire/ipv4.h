@@ -33,8 +33,8 @@ struct ipv4_info {
 
 enum ipv4_fault { IPV4_OK, IPV4_SHORT, IPV4_VERSION, IPV4_LENGTHS, IPV4_TRUNCATED, IPV4_CHECKSUM };
 
-/* Fields only, no checks but those that keep reads inside `linear` bytes: for headers quoted in ICMP errors, which are
- * cut short and whose length and checksum a router may have changed. */
+/* Fields only, no checks but those that keep reads inside `linear` bytes: for headers quoted in
+ * ICMP errors, which are cut short and whose length and checksum a router may have changed. */
 static inline enum ipv4_fault ipv4_parse_quoted(const u8 *p, unsigned linear, struct ipv4_info *out)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p;
@@ -63,9 +63,10 @@ static inline enum ipv4_fault ipv4_parse_quoted(const u8 *p, unsigned linear, st
 	return IPV4_OK;
 }
 
-/* Decodes and checks a received header (RFC 1122 3.2.1.1, 3.2.1.2): `linear` bytes are readable (the whole header must
- * be), the datagram has `len`. Options are not looked at. */
-static inline enum ipv4_fault ipv4_parse(const u8 *p, unsigned linear, unsigned len, struct ipv4_info *out)
+/* Decodes and checks a received header (RFC 1122 3.2.1.1, 3.2.1.2): `linear` bytes are readable
+ * (the whole header must be), the datagram has `len`. Options are not looked at. */
+static inline enum ipv4_fault ipv4_parse(const u8 *p, unsigned linear, unsigned len,
+					 struct ipv4_info *out)
 {
 	enum ipv4_fault f = ipv4_parse_quoted(p, linear, out);
 
@@ -76,7 +77,8 @@ static inline enum ipv4_fault ipv4_parse(const u8 *p, unsigned linear, unsigned 
 	return unlikely(out->tot_len > len) ? IPV4_TRUNCATED : IPV4_OK;
 }
 
-/* The bytes of a whole header from a checked 20 byte one; 0 when IHL is impossible. Tells how much to pull first. */
+/* The bytes of a whole header from a checked 20 byte one; 0 when IHL is impossible. Tells how much
+ * to pull first. */
 static inline unsigned ipv4_hdr_bytes(const u8 *p)
 {
 	unsigned n = (p[0] & 15) * 4u;
@@ -85,16 +87,27 @@ static inline unsigned ipv4_hdr_bytes(const u8 *p)
 }
 
 enum { /* option types (copied flag, class, number), RFC 791 3.1 */
-	IPOPT_END = 0, IPOPT_NOOP = 1, IPOPT_RR = 7, IPOPT_TS = 68, IPOPT_SEC = 130, IPOPT_LSRR = 131,
-	IPOPT_SID = 136, IPOPT_SSRR = 137, IPOPT_RA = 148, IPOPT_COPIED = 0x80,
+       IPOPT_END = 0,
+       IPOPT_NOOP = 1,
+       IPOPT_RR = 7,
+       IPOPT_TS = 68,
+       IPOPT_SEC = 130,
+       IPOPT_LSRR = 131,
+       IPOPT_SID = 136,
+       IPOPT_SSRR = 137,
+       IPOPT_RA = 148,
+       IPOPT_COPIED = 0x80,
 };
 
 struct ipv4_options {
 	bool source_route;
 	bool router_alert;
-	u8 bad; /* offset in the header of the octet that is wrong, 0: all well (RFC 792, parameter problem) */
+	/* offset in the header of the octet that is wrong, 0: all well (RFC 792, parameter
+	 * problem) */
+	u8 bad;
 };
-/* Walks the options of a header of hdr_len bytes; unknown ones are skipped (RFC 1122 3.2.1.8). false: malformed, see bad. */
+/* Walks the options of a header of hdr_len bytes; unknown ones are skipped (RFC 1122 3.2.1.8).
+ * false: malformed, see bad. */
 bool ipv4_options_parse(const u8 *hdr, unsigned hdr_len, struct ipv4_options *out);
 /* Options that later fragments do not carry become NOPs (RFC 791 3.1, copied flag). */
 void ipv4_options_fragment(u8 *hdr, unsigned hdr_len);

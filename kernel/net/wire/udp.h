@@ -18,7 +18,8 @@ struct udp_info {
 	bool summed; /* the sender made a checksum */
 };
 
-/* Decodes a header of which `linear` bytes are readable and `len` are in the datagram. false: impossible lengths. */
+/* Decodes a header of which `linear` bytes are readable and `len` are in the datagram. false:
+ * impossible lengths. */
 static inline bool udp_parse(const u8 *p, unsigned linear, unsigned len, struct udp_info *out)
 {
 	const struct udp_hdr *h = (const struct udp_hdr *)p;
