@@ -11,11 +11,8 @@ import gdb
 
 
 def one_stop():
-    threading.Timer(random.uniform(0.001, 0.03), os.kill, (os.getpid(), signal.SIGINT)).start()
-    try:
-        gdb.execute("continue", to_string=True)
-    except KeyboardInterrupt:
-        pass
+    threading.Timer(random.uniform(0.003, 0.03), os.kill, (os.getpid(), signal.SIGINT)).start()
+    gdb.execute("continue", to_string=True)
 
 
 def ends_at_root():
@@ -29,14 +26,18 @@ def ends_at_root():
     return False, names
 
 
-good, roots, innermost = 0, set(), set()
+good, taken, roots, innermost = 0, 0, set(), set()
 total = int(gdb.parse_and_eval("$samples"))
-for _ in range(total):
-    one_stop()
-    right, trace = ends_at_root()
+while taken < total:
+    try:
+        one_stop()
+        right, trace = ends_at_root()
+    except KeyboardInterrupt:  # it came too early, or too late: no sample
+        continue
+    taken += 1
     innermost.add(trace[0])
     roots.add(trace[-1])
     good += right
     if not right:
         print("sample broken: " + " < ".join(trace))
-print("samples %d good %d places %d roots %s" % (total, good, len(innermost), " ".join(sorted(roots))))
+print("samples %d good %d places %d roots %s" % (taken, good, len(innermost), " ".join(sorted(roots))))
