@@ -7,6 +7,7 @@
 #include "drivers/e1000/e1000_impl.h"
 #include "host/fake_e1000.h"
 #include "host/fake_rig.h"
+#include "host/fake_virtio.h"
 #include "host/harness.h"
 #include "lib/string.h"
 
@@ -590,4 +591,18 @@ TEST(random_scribbling_over_the_rings_never_harms_us)
 	rig_run(r, 5 * NSEC_PER_SEC);
 	CHECK(r->nr_in > 10);
 	finish(r, d);
+}
+
+TEST(both_kinds_of_device_at_once_are_named_in_bus_order)
+{
+	struct fake_e1000 *d = device();
+	struct fake_virtio *v = fake_virtio_create(2);
+	struct rig *r = rig_probe(0);
+	struct net_device *second = dev_by_name(r->net, "eth1");
+
+	REQUIRE(r->dev && second);
+	CHECK_STR(r->dev->driver, "virtio-net"); /* slot 2 */
+	CHECK_STR(second->driver, "e1000");      /* slot 4 */
+	finish(r, d);
+	free(v);
 }

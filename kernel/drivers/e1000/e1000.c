@@ -98,7 +98,8 @@ static int hw_reset(struct e1000 *e)
 	u64 start;
 
 	e1000_write(e, E1000_IMC, ~0u);
-	e1000_write(e, E1000_RCTL, 0);
+	if (e1000_read(e, E1000_RCTL) & E1000_RCTL_EN)
+		e1000_write(e, E1000_RCTL, 0);
 	e1000_write(e, E1000_TCTL, E1000_TCTL_PSP);
 	e1000_read(e, E1000_STATUS); /* posted writes are through */
 	e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_RST);
@@ -136,7 +137,8 @@ static void init_general(struct e1000 *e)
 	e1000_write(e, E1000_ITR, ITR_INTERVAL);
 }
 
-/* All multicast is let in: the stack above knows its groups. */
+/* All multicast is let in: the stack above knows its groups. QEMU holds back what arrives in the first second after each
+ * write of RCTL, so that it is written once, here. */
 static void init_receive(struct e1000 *e)
 {
 	u64 ring = virt_to_phys(e->rx.desc);
