@@ -22,7 +22,8 @@ static void check_spans(const struct http_head *h, int len)
 	check_span(h->path, len);
 	check_span(h->query, len);
 	for (unsigned i = 0; i < NR_HTTP_FIELDS; i++)
-		check_span(h->field[i], len);
+		if (http_has(h, i))
+			check_span(h->field[i], len);
 }
 
 /* Gives the parser more and more of the bytes, in steps of 1 to 8; each time in memory of exactly that size. */
