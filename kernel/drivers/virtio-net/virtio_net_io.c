@@ -201,17 +201,18 @@ static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct 
 static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 {
 	u8 *at = skb_buf_room(b) + VIRTNET_RX_OFF;
-	const struct virtio_net_hdr *h = (const struct virtio_net_hdr *)at;
-	unsigned nr_buffers = p->mergeable ? READ_ONCE(h->num_buffers) : 1;
+	const u16 *merged = (const u16 *)(at + offsetof(struct virtio_net_hdr, num_buffers));
+	unsigned nr_buffers = p->mergeable ? READ_ONCE(*merged) : 1;
 	u16 said = READ_ONCE(*(const u16 *)at); /* flags and gso_type: mostly nothing */
 	struct sk_buff *skb;
 
-	if (unlikely(len < sizeof(*h) + ETH_HEADER_BYTES)) {
+	if (unlikely(len < sizeof(struct virtio_net_hdr) + ETH_HEADER_BYTES)) {
 		p->dev->rx[p->index].errors++;
 		lose(p, b, DROP_DEV_HDR);
 		return;
 	}
-	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(*h), len - sizeof(*h));
+	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr),
+			len - sizeof(struct virtio_net_hdr));
 	if (unlikely(!skb))
 		lose(p, b, DROP_NOMEM);
 	if (unlikely(nr_buffers != 1))
