@@ -12,13 +12,13 @@
 #include "lib/errno.h"
 #include "platform.h"
 
-#define ETH_MTU          1500
-#define IPV4_MIN_MTU     68 /* RFC 791 */
-#define EEPROM_SPINS     1000
+#define ETH_MTU		 1500
+#define IPV4_MIN_MTU	 68 /* RFC 791 */
+#define EEPROM_SPINS	 1000
 #define RESET_TIMEOUT_NS (20 * NSEC_PER_MSEC)
-#define RESET_SETTLE_NS  (2 * NSEC_PER_USEC)  /* 14.2: no register access for 1 us after RST */
-#define ITR_INTERVAL     195 /* units of 256 ns: at most 20 000 interrupts a second */
-#define RX_DELAY         0   /* units of 1.024 us: the first frame interrupts, ITR holds off the next */
+#define RESET_SETTLE_NS	 (2 * NSEC_PER_USEC) /* 14.2: no register access for 1 us after RST */
+#define ITR_INTERVAL	 195 /* units of 256 ns: at most 20 000 interrupts a second */
+#define RX_DELAY	 0 /* units of 1.024 us: the first frame interrupts, ITR holds off the next */
 
 /* ---- EEPROM and address ---- */
 
@@ -81,7 +81,8 @@ static void read_mac(struct e1000 *e)
 	int err = mac_from_eeprom(e, mac);
 
 	if (err) {
-		log_warn("e1000 %s: EEPROM unreadable or its checksum wrong (%s)", e->pdev->name, errno_name(err));
+		log_warn("e1000 %s: EEPROM unreadable or its checksum wrong (%s)", e->pdev->name,
+			 errno_name(err));
 		mac_from_registers(e, mac);
 	}
 	if (mac_usable(mac))
@@ -130,7 +131,8 @@ static void init_general(struct e1000 *e)
 	e1000_write(e, E1000_FCAH, 0);
 	e1000_write(e, E1000_FCT, 0);
 	e1000_write(e, E1000_FCTTV, 0);
-	e1000_write(e, E1000_RAL0, mac[0] | (u32)mac[1] << 8 | (u32)mac[2] << 16 | (u32)mac[3] << 24);
+	e1000_write(e, E1000_RAL0,
+		    mac[0] | (u32)mac[1] << 8 | (u32)mac[2] << 16 | (u32)mac[3] << 24);
 	e1000_write(e, E1000_RAH0, mac[4] | (u32)mac[5] << 8 | E1000_RAH_AV);
 	for (i = 0; i < E1000_MTA_WORDS; i++)
 		e1000_write(e, E1000_MTA + 4 * i, 0);
@@ -152,8 +154,9 @@ static void init_receive(struct e1000 *e)
 	e1000_write(e, E1000_RDTR, RX_DELAY);
 	e1000_write(e, E1000_RADV, RX_DELAY);
 	e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL);
-	e1000_write(e, E1000_RCTL, E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_MPE | E1000_RCTL_SECRC |
-					   E1000_RCTL_BSIZE_2048 | promisc);
+	e1000_write(e, E1000_RCTL,
+		    E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_MPE | E1000_RCTL_SECRC |
+			    E1000_RCTL_BSIZE_2048 | promisc);
 }
 
 static void init_transmit(struct e1000 *e)
@@ -166,15 +169,18 @@ static void init_transmit(struct e1000 *e)
 	e1000_write(e, E1000_TDH, 0);
 	e1000_write(e, E1000_TDT, 0);
 	e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
-	e1000_write(e, E1000_TCTL, E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_RTLC |
-					   0x0fu << E1000_TCTL_CT_SHIFT | 0x40u << E1000_TCTL_COLD_SHIFT);
+	e1000_write(e, E1000_TCTL,
+		    E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_RTLC |
+			    0x0fu << E1000_TCTL_CT_SHIFT | 0x40u << E1000_TCTL_COLD_SHIFT);
 }
 
 static void update_carrier(struct e1000 *e)
 {
 	u32 status = e1000_read(e, E1000_STATUS);
 
-	e->dev.speed_mbit = status & E1000_STATUS_SPEED_1000 ? 1000 : status & E1000_STATUS_SPEED_100 ? 100 : 10;
+	e->dev.speed_mbit = status & E1000_STATUS_SPEED_1000  ? 1000
+			    : status & E1000_STATUS_SPEED_100 ? 100
+							      : 10;
 	if (status & E1000_STATUS_LU)
 		netif_carrier_on(&e->dev);
 	else
@@ -279,8 +285,8 @@ static void fill_netdev(struct e1000 *e)
 	memset(dev->broadcast, 0xff, sizeof(dev->broadcast));
 	dev->mtu = dev->max_mtu = ETH_MTU;
 	dev->min_mtu = IPV4_MIN_MTU;
-	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM | NETIF_F_TSO |
-					   NETIF_F_TSO6 | NETIF_F_GRO;
+	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
+					   NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_GRO;
 	dev->flags = IFF_BROADCAST | IFF_MULTICAST;
 	dev->tx_queue_len = 1000;
 	dev->ops = &e1000_ops;
@@ -344,16 +350,16 @@ static int e1000_probe(struct net *net, struct pci_dev *pdev)
 		e->dead = true; /* it stays registered, and open() refuses */
 		return 0;
 	}
-	log_info("%s: e1000 %04x:%04x at %s, INTx pin %c, rings %u/%u", e->dev.name, pdev->vendor, pdev->device,
-		 pdev->name, 'A' + pdev->irq_pin - 1, E1000_RING, E1000_RING);
+	log_info("%s: e1000 %04x:%04x at %s, INTx pin %c, rings %u/%u", e->dev.name, pdev->vendor,
+		 pdev->device, pdev->name, 'A' + pdev->irq_pin - 1, E1000_RING, E1000_RING);
 	return 0;
 }
 
 static const struct pci_id e1000_ids[] = {
-	{ E1000_VENDOR, E1000_82540EM },
-	{ E1000_VENDOR, E1000_82544GC },
-	{ E1000_VENDOR, E1000_82545EM },
-	{ 0, 0 },
+	{E1000_VENDOR, E1000_82540EM},
+	{E1000_VENDOR, E1000_82544GC},
+	{E1000_VENDOR, E1000_82545EM},
+	{0, 0},
 };
 
-const struct pci_driver e1000_driver = { .name = "e1000", .ids = e1000_ids, .probe = e1000_probe };
+const struct pci_driver e1000_driver = {.name = "e1000", .ids = e1000_ids, .probe = e1000_probe};

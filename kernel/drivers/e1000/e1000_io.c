@@ -11,7 +11,7 @@
 #include "arch/x86_64/paging.h"
 
 #define ETH_HEADER_BYTES 14
-#define RING_MASK        (E1000_RING - 1)
+#define RING_MASK	 (E1000_RING - 1)
 
 /* ---- interrupt: acknowledge, mask, schedule ---- */
 
@@ -219,7 +219,8 @@ static void put_checksum_context(struct e1000_tx_ring *tx, const struct sk_buff 
 	if (context == tx->context)
 		return;
 	tx->context = context;
-	put_context(tx, (struct e1000_tx_context){ .tucss = (u8)start, .tucso = (u8)(start + skb->csum_offset) });
+	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start,
+						  .tucso = (u8)(start + skb->csum_offset)});
 }
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the
@@ -251,15 +252,16 @@ static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb, bool 
 	unsigned hdrlen = start + (skb->head[skb->csum_start + 12] >> 4) * 4u;
 
 	put_context(tx, (struct e1000_tx_context){
-		.ipcss = (u8)ip,
-		.ipcso = (u8)(ip + 10),
-		.ipcse = v6 ? 0 : (u16)(start - 1),
-		.tucss = (u8)start,
-		.tucso = (u8)(start + skb->csum_offset),
-		.cmd_len = (skb->len - hdrlen) | E1000_TXD_TSE | E1000_TXD_TCP | (v6 ? 0 : E1000_TXD_IP),
-		.hdrlen = (u8)hdrlen,
-		.mss = skb->gso_size,
-	});
+				.ipcss = (u8)ip,
+				.ipcso = (u8)(ip + 10),
+				.ipcse = v6 ? 0 : (u16)(start - 1),
+				.tucss = (u8)start,
+				.tucso = (u8)(start + skb->csum_offset),
+				.cmd_len = (skb->len - hdrlen) | E1000_TXD_TSE | E1000_TXD_TCP |
+					   (v6 ? 0 : E1000_TXD_IP),
+				.hdrlen = (u8)hdrlen,
+				.mss = skb->gso_size,
+			});
 }
 
 static inline void put_data(struct e1000_tx_ring *tx, u64 addr, u32 cmd_len, u8 popts)
@@ -274,7 +276,8 @@ static inline void put_data(struct e1000_tx_ring *tx, u64 addr, u32 cmd_len, u8 
 }
 
 /* One part of a frame, in descriptors of at most E1000_TX_PIECE; `last` goes with the last of them. */
-static inline void put_part(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 cmd, u8 popts, u32 last)
+static inline void put_part(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 cmd, u8 popts,
+			    u32 last)
 {
 	u64 addr = virt_to_phys(p);
 
@@ -303,7 +306,8 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 	}
 	put_part(tx, skb->data, skb_headlen(skb), cmd, popts, nr_frags ? 0 : end);
 	for (i = 0; i < nr_frags; i++)
-		put_part(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts, i + 1 < nr_frags ? 0 : end);
+		put_part(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts,
+			 i + 1 < nr_frags ? 0 : end);
 	slot->skb = skb;
 	slot->last = (tx->use - 1) & RING_MASK;
 }
@@ -426,7 +430,8 @@ int e1000_poll(struct napi_struct *napi, int budget)
 	if (unlikely(e->attention))
 		napi_schedule(napi);
 	else if (!e->down)
-		e1000_write(e, E1000_IMS, e->dev.txq[0].stopped ? E1000_INT_ALWAYS | E1000_INT_TXDW
-								: E1000_INT_ALWAYS);
+		e1000_write(e, E1000_IMS,
+			    e->dev.txq[0].stopped ? E1000_INT_ALWAYS | E1000_INT_TXDW
+						  : E1000_INT_ALWAYS);
 	return work;
 }

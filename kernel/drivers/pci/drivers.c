@@ -5,4 +5,4 @@
 #include "drivers/e1000/e1000.h"
 #include "drivers/virtio-net/virtio_net.h"
 
-const struct pci_driver *const pci_drivers[] = { &virtio_net_driver, &e1000_driver, NULL };
+const struct pci_driver *const pci_drivers[] = {&virtio_net_driver, &e1000_driver, NULL};

@@ -22,8 +22,8 @@
 static struct {
 	struct pci_dev devs[PCI_MAX_DEVS];
 	unsigned nr, lost;
-	u8 last_bus;            /* highest bus number in use */
-	u64 seen_buses[4];      /* a bit per bus that was scanned */
+	u8 last_bus;	   /* highest bus number in use */
+	u64 seen_buses[4]; /* a bit per bus that was scanned */
 } pci;
 
 static void scan_bus(u8 bus, struct pci_dev *bridge, unsigned depth);
@@ -84,7 +84,7 @@ static void read_bars(struct pci_dev *pdev)
 	    (base_class == PCI_BASE_BRIDGE && pdev->hdr_type == 0))
 		return;
 	cmd = pci_read16(pdev, PCI_COMMAND);
-	pci_write16(pdev, PCI_COMMAND, cmd & (u16)~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+	pci_write16(pdev, PCI_COMMAND, cmd & (u16) ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 	for (i = 0; i < nr_bars;)
 		i += bar_read(pdev, i, nr_bars);
 	pci_write16(pdev, PCI_COMMAND, cmd);
@@ -101,7 +101,8 @@ static void read_msix(struct pci_dev *pdev)
 	pdev->msix.cap = (u8)cap;
 	pdev->msix.bar = table & PCI_MSIX_BIR_MASK;
 	pdev->msix.offset = table & ~PCI_MSIX_BIR_MASK;
-	pdev->msix.count = (u16)((pci_read16(pdev, cap + PCI_MSIX_CONTROL) & PCI_MSIX_SIZE_MASK) + 1);
+	pdev->msix.count =
+		(u16)((pci_read16(pdev, cap + PCI_MSIX_CONTROL) & PCI_MSIX_SIZE_MASK) + 1);
 }
 
 /* ---- the walk ---- */
@@ -140,7 +141,7 @@ static void enter_bridge(struct pci_dev *pdev, unsigned depth)
 /* Fills a table entry; NULL when nothing answers there or the table is full. */
 static struct pci_dev *add_function(u8 bus, u8 slot, u8 func, struct pci_dev *bridge)
 {
-	struct pci_dev at = { .bus = bus, .slot = slot, .func = func, .bridge = bridge };
+	struct pci_dev at = {.bus = bus, .slot = slot, .func = func, .bridge = bridge};
 	u32 id = pci_read32(&at, PCI_VENDOR_ID), rev;
 	struct pci_dev *pdev;
 
@@ -238,7 +239,8 @@ static bool range_is_free(const struct pci_dev *bridge, u64 base, u64 size)
 			    ranges_overlap(base, size, other->bars[k].base, other->bars[k].size))
 				return false;
 		if (other->hdr_type == PCI_HEADER_BRIDGE && other->bridge == bridge &&
-		    bridge_window(other, &start, &end) && ranges_overlap(base, size, start, end - start))
+		    bridge_window(other, &start, &end) &&
+		    ranges_overlap(base, size, start, end - start))
 			return false;
 	}
 	return true;
@@ -265,7 +267,8 @@ static void place_bar(struct pci_dev *pdev, unsigned i)
 		log_info("pci %s: BAR %u placed at %llx", pdev->name, i, (unsigned long long)base);
 		return;
 	}
-	log_warn("pci %s: no room for BAR %u of %llu bytes", pdev->name, i, (unsigned long long)b->size);
+	log_warn("pci %s: no room for BAR %u of %llu bytes", pdev->name, i,
+		 (unsigned long long)b->size);
 }
 
 static void place_bars(struct pci_dev *pdev)
@@ -289,7 +292,8 @@ unsigned pci_init(void)
 		if (pci.devs[i].hdr_type <= PCI_HEADER_BRIDGE)
 			place_bars(&pci.devs[i]);
 	if (pci.lost)
-		log_warn("pci: %u functions beyond the first %u are left alone", pci.lost, PCI_MAX_DEVS);
+		log_warn("pci: %u functions beyond the first %u are left alone", pci.lost,
+			 PCI_MAX_DEVS);
 	return pci.nr;
 }
 

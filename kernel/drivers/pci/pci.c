@@ -12,7 +12,7 @@
 #include "arch/x86_64/paging.h"
 
 #define ECAM_BUS_BYTES (1u << 20) /* 32 slots, 8 functions, 4 KiB each */
-#define MAX_CAPS       48         /* what 192 bytes can hold: a longer list is a loop */
+#define MAX_CAPS       48	  /* what 192 bytes can hold: a longer list is a loop */
 
 static struct {
 	u64 base; /* 0: there is none */
@@ -61,7 +61,7 @@ static void select_port(const struct pci_dev *pdev, unsigned off)
 		if (window && off < 4096)                                                          \
 			return mmio_read##bits(window + off);                                      \
 		if (off > 255)                                                                     \
-			return (u##bits)-1;                                                        \
+			return (u##bits) - 1;                                                      \
 		select_port(pdev, off);                                                            \
 		return in##suffix((u16)(PCI_CONFIG_DATA + (off & 3)));                             \
 	}                                                                                          \
@@ -142,7 +142,8 @@ volatile u32 *pci_msix_table(struct pci_dev *pdev)
 	struct pci_msix *m = &pdev->msix;
 
 	if (m->count && !m->table)
-		m->table = pci_map_bar(pdev, m->bar, m->offset, (u64)m->count * PCI_MSIX_ENTRY_BYTES);
+		m->table =
+			pci_map_bar(pdev, m->bar, m->offset, (u64)m->count * PCI_MSIX_ENTRY_BYTES);
 	return m->table;
 }
 
@@ -153,7 +154,7 @@ void pci_msix_enable(struct pci_dev *pdev, bool on)
 
 	if (!pdev->msix.count)
 		return;
-	ctl = pci_read16(pdev, off) & (u16)~(PCI_MSIX_ENABLE | PCI_MSIX_MASK_ALL);
+	ctl = pci_read16(pdev, off) & (u16) ~(PCI_MSIX_ENABLE | PCI_MSIX_MASK_ALL);
 	pci_write16(pdev, off, on ? ctl | PCI_MSIX_ENABLE : ctl);
 	if (on)
 		set_command(pdev, 0, PCI_COMMAND_INTX_DISABLE);

@@ -11,26 +11,28 @@
 #include "platform.h"
 
 #define ETH_HEADER_BYTES 14
-#define VLAN_TAG_BYTES   4
-#define ETH_MTU          1500
-#define IPV4_MIN_MTU     68 /* RFC 791 */
+#define VLAN_TAG_BYTES	 4
+#define ETH_MTU		 1500
+#define IPV4_MIN_MTU	 68 /* RFC 791 */
 
 #define GUEST_GSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 
 /* Device-side LRO gives frames of 64 KiB: they must fit the buffers of one skb. */
-_Static_assert(MAX_SKB_FRAGS * VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
+_Static_assert(MAX_SKB_FRAGS *VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
 
 static const u64 wanted_features =
-	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC | VIRTIO_NET_F_CSUM |
-	VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC | GUEST_GSO | VIRTIO_NET_F_HOST_TSO4 |
-	VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN | VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
+	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC |
+	VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC |
+	GUEST_GSO | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN |
+	VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
 
 static void update_carrier(struct virtnet *vn)
 {
 	u16 status = VIRTIO_NET_S_LINK_UP;
 
 	if (vn->features & VIRTIO_NET_F_STATUS)
-		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_STATUS, &status, sizeof(status));
+		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_STATUS, &status,
+					   sizeof(status));
 	if (status & VIRTIO_NET_S_LINK_UP)
 		netif_carrier_on(&vn->dev);
 	else
@@ -166,7 +168,8 @@ static bool is_broken(struct virtnet *vn)
 		vn->dev.rx[i].lies += p->rx.lie != VQ_LIE_NONE;
 		vn->dev.txq[i].stats.lies += p->tx.lie != VQ_LIE_NONE;
 		if (lie)
-			log_warn("%s: queue pair %u: %s: resetting", vn->dev.name, i, vq_lie_text(lie));
+			log_warn("%s: queue pair %u: %s: resetting", vn->dev.name, i,
+				 vq_lie_text(lie));
 		broken |= lie || p->down;
 		p->rx.lie = p->tx.lie = VQ_LIE_NONE;
 	}
@@ -219,7 +222,8 @@ static const struct net_device_ops virtnet_ops = {
 /* An MTU that we can not live up to is not accepted (5.1.4.1): the feature is left out. */
 static void read_mtu(struct virtnet *vn)
 {
-	u32 most = VIRTNET_RX_LEN - sizeof(struct virtio_net_hdr) - ETH_HEADER_BYTES - VLAN_TAG_BYTES;
+	u32 most =
+		VIRTNET_RX_LEN - sizeof(struct virtio_net_hdr) - ETH_HEADER_BYTES - VLAN_TAG_BYTES;
 	u16 mtu = 0;
 
 	if (vn->features & VIRTIO_NET_F_MRG_RXBUF)
@@ -228,8 +232,8 @@ static void read_mtu(struct virtnet *vn)
 		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_MTU, &mtu, sizeof(mtu));
 	if (mtu < IPV4_MIN_MTU || mtu > most) {
 		if (mtu)
-			log_warn("virtio-net %s: MTU %u of the device not usable, using %u", vn->vdev->bus,
-				 mtu, ETH_MTU);
+			log_warn("virtio-net %s: MTU %u of the device not usable, using %u",
+				 vn->vdev->bus, mtu, ETH_MTU);
 		vn->features &= ~VIRTIO_NET_F_MTU;
 		mtu = ETH_MTU;
 	} else {
@@ -365,9 +369,9 @@ static int go_public(struct virtnet *vn, struct net *net)
 {
 	struct virtnet_pair *p = &vn->pairs[0];
 	struct virtio_irq irqs[VIRTIO_MAX_IRQS] = {
-		{ vn->dev.name, virtnet_config_irq, vn, 0 },
-		{ vn->dev.name, virtnet_rx_irq, p, 0 },
-		{ vn->dev.name, virtnet_tx_irq, p, 0 },
+		{vn->dev.name, virtnet_config_irq, vn, 0},
+		{vn->dev.name, virtnet_rx_irq, p, 0},
+		{vn->dev.name, virtnet_tx_irq, p, 0},
 	};
 	int err = register_netdev(net, &vn->dev);
 
@@ -403,16 +407,17 @@ int virtnet_attach(struct net *net, struct virtio_device *vdev)
 	if (err)
 		destroy(vn);
 	else
-		log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name, vdev->bus,
-			 vdev->vectors ? "MSI-X" : "INTx", (unsigned long long)vn->features,
-			 vn->pairs[0].rx.size, vn->pairs[0].tx.size);
+		log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name,
+			 vdev->bus, vdev->vectors ? "MSI-X" : "INTx",
+			 (unsigned long long)vn->features, vn->pairs[0].rx.size,
+			 vn->pairs[0].tx.size);
 	return err;
 }
 
 static const struct pci_id virtnet_ids[] = {
-	{ VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET },
-	{ VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET_OLD },
-	{ 0, 0 },
+	{VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET},
+	{VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET_OLD},
+	{0, 0},
 };
 
 static int virtnet_probe(struct net *net, struct pci_dev *pdev)
@@ -428,4 +433,5 @@ static int virtnet_probe(struct net *net, struct pci_dev *pdev)
 	return err;
 }
 
-const struct pci_driver virtio_net_driver = { .name = "virtio-net", .ids = virtnet_ids, .probe = virtnet_probe };
+const struct pci_driver virtio_net_driver = {
+	.name = "virtio-net", .ids = virtnet_ids, .probe = virtnet_probe};

@@ -14,7 +14,7 @@
 #include "arch/x86_64/paging.h"
 
 #define ETH_HEADER_BYTES 14
-#define TCP_DOFF_BYTE    12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
+#define TCP_DOFF_BYTE	 12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
 
 /* ---- interrupts: mask, schedule, nothing else ---- */
 
@@ -69,7 +69,8 @@ void virtnet_refill(struct virtnet_pair *p)
 			p->dev->rx[p->index].no_buf++;
 			break;
 		}
-		virtqueue_add_in(&p->rx, virt_to_phys(skb_buf_room(b) + VIRTNET_RX_OFF), VIRTNET_RX_LEN, b);
+		virtqueue_add_in(&p->rx, virt_to_phys(skb_buf_room(b) + VIRTNET_RX_OFF),
+				 VIRTNET_RX_LEN, b);
 	}
 }
 
@@ -115,8 +116,8 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
 {
 	unsigned tcp = (unsigned)h->csum_start + TCP_DOFF_BYTE, header;
 
-	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) || !h->gso_size ||
-	    skb->ip_summed != CHECKSUM_PARTIAL || tcp >= skb_headlen(skb))
+	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) ||
+	    !h->gso_size || skb->ip_summed != CHECKSUM_PARTIAL || tcp >= skb_headlen(skb))
 		return false;
 	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
@@ -167,7 +168,8 @@ static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr
 				p->rx.lie = VQ_LIE_MERGE;
 			return false;
 		}
-		if (!skb || !done.len || !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
+		if (!skb || !done.len ||
+		    !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
 			skb_buf_put(p->cpu, b);
 	}
 	return true;
@@ -185,7 +187,8 @@ static __cold void refuse(struct virtnet_pair *p, struct sk_buff *skb, bool lie)
 }
 
 /* The rest of a frame that needs more than one buffer; NULL: it is gone. */
-static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
+static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct sk_buff *skb,
+						 unsigned nr_buffers)
 {
 	if (nr_buffers - 1 > MAX_SKB_FRAGS) {
 		p->rx.lie = VQ_LIE_MERGE;
@@ -272,11 +275,12 @@ static void stop_queue(struct virtnet_pair *p)
 }
 
 /* 5.1.6.2: csum_start counts from the frame's first byte, which stands behind the header. */
-static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h, const struct sk_buff *skb)
+static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h,
+			       const struct sk_buff *skb)
 {
 	u16 frame = (u16)((u8 *)(h + 1) - skb->head);
 
-	*h = (struct virtio_net_hdr){ 0 };
+	*h = (struct virtio_net_hdr){0};
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
 		return;
 	h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
@@ -284,7 +288,8 @@ static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *
 	h->csum_offset = skb->csum_offset;
 	if (!skb->gso_size)
 		return;
-	h->gso_type = skb->gso_type & SKB_GSO_TCPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+	h->gso_type =
+		skb->gso_type & SKB_GSO_TCPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
 	if (skb->gso_type & SKB_GSO_TCP_ECN && vn->features & VIRTIO_NET_F_HOST_ECN)
 		h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	h->gso_size = skb->gso_size;
@@ -296,9 +301,9 @@ static __noinline void add_frags(struct virtnet_pair *p, struct sk_buff *skb)
 	struct vq_seg segs[MAX_SKB_FRAGS + 1];
 	unsigned i;
 
-	segs[0] = (struct vq_seg){ virt_to_phys(skb->data), skb_headlen(skb) };
+	segs[0] = (struct vq_seg){virt_to_phys(skb->data), skb_headlen(skb)};
 	for (i = 0; i < skb->nr_frags; i++)
-		segs[i + 1] = (struct vq_seg){ virt_to_phys(skb->frags[i].ptr), skb->frags[i].len };
+		segs[i + 1] = (struct vq_seg){virt_to_phys(skb->frags[i].ptr), skb->frags[i].len};
 	virtqueue_add_chain(&p->tx, segs, i + 1, skb);
 }
 

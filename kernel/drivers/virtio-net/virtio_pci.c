@@ -193,7 +193,8 @@ static int vp_request_irqs(struct virtio_device *vdev, const struct virtio_irq *
 	vdev->nr_irqs = nr;
 	if (irq_msix_count(vp->pdev) >= nr) {
 		for (i = 0; i < nr && !err; i++)
-			err = irq_request_msix(vp->pdev, i, irqs[i].cpu, irqs[i].name, irqs[i].fn, irqs[i].arg);
+			err = irq_request_msix(vp->pdev, i, irqs[i].cpu, irqs[i].name, irqs[i].fn,
+					       irqs[i].arg);
 		vdev->vectors = !err;
 		if (!err)
 			return 0;

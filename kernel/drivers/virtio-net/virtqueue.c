@@ -53,16 +53,20 @@ static int create_tables(struct virtqueue *vq)
 	vq->tables = pages_alloc(TABLES_ORDER);
 	if (!vq->tables)
 		return -ENOMEM;
-	vq->nr_tables = (u8)MIN((PAGE_SIZE << TABLES_ORDER) / TABLE_BYTES, ARRAY_SIZE(vq->free_tables));
+	vq->nr_tables =
+		(u8)MIN((PAGE_SIZE << TABLES_ORDER) / TABLE_BYTES, ARRAY_SIZE(vq->free_tables));
 	return 0;
 }
 
-int virtqueue_create(struct virtqueue *vq, struct virtio_device *vdev, u16 index, u16 size, bool indirect)
+int virtqueue_create(struct virtqueue *vq, struct virtio_device *vdev, u16 index, u16 size,
+		     bool indirect)
 {
 	size_t desc_bytes = size * sizeof(struct vring_desc);
-	size_t avail_bytes = ALIGN_UP(sizeof(struct vring_avail) + (size + 1) * sizeof(u16), CACHE_LINE);
-	size_t used_bytes = ALIGN_UP(sizeof(struct vring_used) + size * sizeof(struct vring_used_elem) +
-					     sizeof(u16), CACHE_LINE);
+	size_t avail_bytes =
+		ALIGN_UP(sizeof(struct vring_avail) + (size + 1) * sizeof(u16), CACHE_LINE);
+	size_t used_bytes = ALIGN_UP(sizeof(struct vring_used) +
+					     size * sizeof(struct vring_used_elem) + sizeof(u16),
+				     CACHE_LINE);
 	u8 *p;
 
 	memset(vq, 0, sizeof(*vq));
@@ -132,17 +136,21 @@ void *virtqueue_detach(struct virtqueue *vq)
 }
 
 /* 2.7.5.3: the chain stands in a table of its own and takes one descriptor of the ring. */
-static void add_indirect(struct virtqueue *vq, struct vq_slot *slot, u16 head, const struct vq_seg *segs, unsigned n)
+static void add_indirect(struct virtqueue *vq, struct vq_slot *slot, u16 head,
+			 const struct vq_seg *segs, unsigned n)
 {
 	u8 t = vq->free_tables[--vq->nr_free_tables];
 	struct vring_desc *table = vq->tables + t * VQ_MAX_SEGS;
 	unsigned i;
 
 	for (i = 0; i < n; i++)
-		table[i] = (struct vring_desc){ .addr = segs[i].addr, .len = segs[i].len,
-						.flags = i + 1 < n ? VRING_DESC_F_NEXT : 0, .next = (u16)(i + 1) };
-	vq->desc[head] = (struct vring_desc){ .addr = virt_to_phys(table), .flags = VRING_DESC_F_INDIRECT,
-					      .len = (u32)(n * sizeof(struct vring_desc)) };
+		table[i] = (struct vring_desc){.addr = segs[i].addr,
+					       .len = segs[i].len,
+					       .flags = i + 1 < n ? VRING_DESC_F_NEXT : 0,
+					       .next = (u16)(i + 1)};
+	vq->desc[head] = (struct vring_desc){.addr = virt_to_phys(table),
+					     .flags = VRING_DESC_F_INDIRECT,
+					     .len = (u32)(n * sizeof(struct vring_desc))};
 	slot->table = (u8)(t + 1);
 	slot->nr_desc = 1;
 	vq->free_head = slot->next;
@@ -163,9 +171,11 @@ void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsign
 		for (k = 0; k < n; k++) {
 			u16 next = vq->slots[i].next;
 
-			vq->desc[i] = (struct vring_desc){ .addr = segs[k].addr, .len = segs[k].len,
-							   .flags = k + 1 < n ? VRING_DESC_F_NEXT : 0,
-							   .next = next };
+			vq->desc[i] =
+				(struct vring_desc){.addr = segs[k].addr,
+						    .len = segs[k].len,
+						    .flags = k + 1 < n ? VRING_DESC_F_NEXT : 0,
+						    .next = next};
 			i = next;
 		}
 		slot->nr_desc = (u8)n;
@@ -220,7 +230,7 @@ void virtqueue_free_chain(struct virtqueue *vq, u16 head)
 __cold struct vq_done virtqueue_lied(struct virtqueue *vq, enum vq_lie lie)
 {
 	vq->lie = (u8)lie;
-	return (struct vq_done){ NULL, 0 };
+	return (struct vq_done){NULL, 0};
 }
 
 /* With event index an event that lies behind us is as good as off: it comes once in 65536 chains. */
