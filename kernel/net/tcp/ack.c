@@ -193,6 +193,10 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 	bool loss_before = t->ca_state == TCP_CA_LOSS;
 
 	tcp_rack_dsack(t, s);
+	if (s->flag & FLAG_ECE) {
+		t->delivered_ce += t->delivered - s->prior_delivered;
+		STAT_ADD(t->sk.cpu, TcpExtTCPDeliveredCE, t->delivered - s->prior_delivered);
+	}
 	if (t->tlp_out)
 		tcp_process_tlp_ack(t, s, t->snd.una);
 	if (is_dubious(t, s->flag)) {
@@ -328,6 +332,8 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 			STAT(t->sk.cpu, TcpExtTCPPureAcks);
 		if (window_update(t, seg))
 			s.flag |= FLAG_WIN_UPDATE;
+		if (unlikely(t->ecn_ok && (seg->flags & (TCP_ECE | TCP_SYN)) == TCP_ECE))
+			s.flag |= FLAG_ECE;
 	} else {
 		t->snd.wl1 = seg->seq;
 	}

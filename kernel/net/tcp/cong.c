@@ -69,6 +69,7 @@ void tcp_init_cwnd_reduction(struct tcb *t)
 {
 	t->high_seq = t->snd.nxt;
 	t->tlp_out = false;
+	t->ecn_cwr = t->ecn_ok;
 	t->cwnd_cnt = 0;
 	t->prior_cwnd = t->cwnd;
 	t->prr_delivered = t->prr_out = 0;

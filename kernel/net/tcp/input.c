@@ -109,6 +109,8 @@ static enum drop_reason rcv_predicted(struct tcb *t, struct tcp_in *in)
 	}
 	STAT(t->sk.cpu, TcpExtTCPHPHits);
 	t->data_segs_in++;
+	if (unlikely(t->ecn_ok))
+		tcp_ecn_rcv(t, in);
 	if (!seq_eq(in->seg.ack, t->snd.una))
 		tcp_ack_rcv(t, in, FLAG_FAST);
 	tcp_rcv_in_order(t, in);
@@ -409,6 +411,7 @@ static enum drop_reason syn_ack_rcv(struct tcb *t, struct tcp_in *in)
 	bool fin = in->seg.flags & TCP_FIN;
 
 	tcp_take_syn_options(t, in);
+	t->ecn_ok = t->ecn_asked && (in->seg.flags & (TCP_ECE | TCP_CWR)) == TCP_ECE;
 	t->snd.una = in->seg.ack;
 	if (!t->syn_retries)
 		tcp_rtt_sample(t, (s64)((tcp_now(t) - t->last_send_ns) / NSEC_PER_USEC));
@@ -452,6 +455,7 @@ static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 	if (seg->flags & TCP_ACK)
 		return syn_ack_rcv(t, in);
 	tcp_take_syn_options(t, in); /* simultaneous open */
+	t->ecn_ok = tcp_ecn_asked(cpu, in);
 	tcp_set_state(t, TCP_SYN_RECEIVED);
 	t->syn_retries = 0;
 	tcp_rtx_arm(t, TCPT_RTO, tcp_now(t) + t->rto_us * NSEC_PER_USEC);

@@ -165,6 +165,8 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 			segs = skb->gso_segs;
 		}
 	}
+	if (unlikely(t->ecn_ok) && !(flags & TCP_SYN))
+		flags = tcp_ecn_send(t, skb, seq, payload && payload->len, flags);
 	if (likely(!(flags & TCP_SYN) && !t->nr_sacks && !t->dsack_due && t->ts_ok))
 		tcp_put_timestamp((u8 *)(push_header(t, skb, seq, flags, TCPOLEN_TSTAMP_ALIGNED) + 1), tcp_ts_now(t), t->ts_recent);
 	else
@@ -491,7 +493,7 @@ bool tcp_send_ack(struct tcb *t)
 
 bool tcp_send_syn(struct tcb *t)
 {
-	u8 flags = t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+	u8 flags = (t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK) | tcp_ecn_syn_flags(t);
 
 	if (!transmit(t, t->snd.iss, NULL, t->mss, flags))
 		return false;

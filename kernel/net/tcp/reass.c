@@ -357,6 +357,8 @@ enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin)
 	struct tcp_seg *seg = &in->seg;
 	struct tcp_skb_cb *cb = tcp_cb(in->skb);
 
+	if (unlikely(t->ecn_ok))
+		tcp_ecn_rcv(t, in);
 	if (seq_le(seg->end, t->rcv.nxt))
 		return old_data(t, seg);
 	if (seq_le(seg->seq, t->rcv.nxt)) {

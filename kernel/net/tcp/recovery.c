@@ -167,6 +167,7 @@ static void undo_reduction(struct tcb *t, bool unmark)
 	if (t->prior_ssthresh) {
 		t->cwnd = t->ca->undo_cwnd(t);
 		t->ssthresh = MAX(t->ssthresh, t->prior_ssthresh);
+		t->ecn_cwr = false;
 	}
 	t->undo_on = false;
 	t->rack.advanced = true;
@@ -310,6 +311,7 @@ void tcp_enter_loss(struct tcb *t)
 	tcp_set_ca_state(t, TCP_CA_LOSS);
 	t->high_seq = t->snd.nxt;
 	t->tlp_out = false;
+	t->ecn_cwr = t->ecn_ok;
 	t->frto = s->tcp_frto && (fresh || t->retransmits);
 	t->frto_new = false;
 }
@@ -421,6 +423,8 @@ void tcp_recovery(struct tcb *t, struct ack_state *s, u32 num_dupack)
 {
 	bool done = false;
 
+	if (s->flag & FLAG_ECE)
+		t->prior_ssthresh = 0;
 	if (!t->packets_out && t->sacked_out)
 		t->sacked_out = 0;
 	if (!leave_old_state(t))

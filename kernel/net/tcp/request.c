@@ -24,7 +24,7 @@ static bool send_synack(struct tcp_request *r)
 	};
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
-		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = TCP_SYN | TCP_ACK, .tos = r->tos, .mark = r->mark,
+		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->mark,
 	};
 
 	reply.opt_len = (u8)tcp_put_syn_options(reply.opts, &o);
@@ -108,6 +108,7 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 	r->mss = o->mss ? o->mss : TCP_MSS_DEFAULT;
 	r->snd_wscale = r->ws_ok ? o->wscale : 0;
 	r->snd_wnd = in->seg.wnd;
+	r->ecn_ok = tcp_ecn_asked(r->cpu, in);
 }
 
 static struct tcp_request *request_new(struct tcb *l, struct tcp_in *in)
@@ -227,6 +228,7 @@ static void child_numbers(struct tcb *t, const struct tcp_request *r)
 	t->ts_ok = r->ts_ok;
 	t->sack_ok = r->sack_ok;
 	t->ws_ok = r->ws_ok;
+	t->ecn_ok = r->ecn_ok;
 	t->ts_recent = r->ts_recent;
 	t->ts_recent_s = cpu_s(r->cpu);
 	t->ts_off = r->ts_off;

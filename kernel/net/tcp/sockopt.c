@@ -143,7 +143,7 @@ static int set_ip_level(struct tcb *t, int opt, int v)
 {
 	switch (opt) {
 	case IP_TOS:
-		t->sk.tos = (u8)v;
+		t->sk.tos = (u8)(v & ~3); /* the ECN bits are TCP's */
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
@@ -202,6 +202,7 @@ static void info_counts(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_data_segs_in = t->data_segs_in;
 	i->tcpi_data_segs_out = t->data_segs_out;
 	i->tcpi_delivered = t->delivered;
+	i->tcpi_delivered_ce = t->delivered_ce;
 	i->tcpi_dsack_dups = t->dsack_dups;
 	i->tcpi_reord_seen = t->reord_seen;
 	i->tcpi_rcv_ooopack = t->rcv_ooopack;
@@ -234,7 +235,8 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	}
 	i->tcpi_ca_state = t->ca_state;
 	i->tcpi_options = (t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
-			  (t->ws_ok ? TCPI_OPT_WSCALE : 0);
+			  (t->ws_ok ? TCPI_OPT_WSCALE : 0) | (t->ecn_ok ? TCPI_OPT_ECN : 0) |
+			  (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0);
 	i->tcpi_snd_wscale = t->snd.wscale;
 	i->tcpi_rcv_wscale = t->rcv.wscale;
 	info_timing(t, i);

@@ -72,7 +72,7 @@ struct tcp_info {
 	u64 tcpi_bytes_sent, tcpi_bytes_retrans;
 	u32 tcpi_dsack_dups, tcpi_reord_seen, tcpi_rcv_ooopack, tcpi_snd_wnd, tcpi_rcv_wnd;
 };
-enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8, TCPI_OPT_SYN_DATA = 32 };
+enum { TCPI_OPT_TIMESTAMPS = 1, TCPI_OPT_SACK = 2, TCPI_OPT_WSCALE = 4, TCPI_OPT_ECN = 8, TCPI_OPT_ECN_SEEN = 16, TCPI_OPT_SYN_DATA = 32 };
 
 /* ---- connections in their table ---- */
 enum conn_kind { CONN_TCB, CONN_REQUEST, CONN_TIMEWAIT };
@@ -163,7 +163,7 @@ struct tcb {
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
-	bool linger_set : 1, may_fragment : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
+	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -244,6 +244,7 @@ struct tcb {
 	bool undo_on;
 	u32 prr_delivered, prr_out;
 	u32 delivered;              /* segments, for ever */
+	u32 delivered_ce;           /* of those, with congestion experienced */
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
 	seq_t tlp_high_seq;
 	bool tlp_out, tlp_retrans;
@@ -305,7 +306,7 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	u16 mss, advmss;             /* the peer's option, ours */
 	u8 snd_wscale, rcv_wscale, tos;
 	u8 retries;
-	bool ts_ok : 1, sack_ok : 1, ws_ok : 1;
+	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;
 	u32 mark;
 	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
 };

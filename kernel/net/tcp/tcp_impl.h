@@ -329,6 +329,12 @@ void tcp_time_wait(struct tcb *t, bool ack);
 void tcp_timewait_free(struct net_cpu *cpu, struct tcp_timewait *tw);
 void tcp_timewait_run(struct timer *timer, u64 now_ns);
 
+/* ---- ecn.c ---- */
+bool tcp_ecn_asked(const struct net_cpu *cpu, const struct tcp_in *in); /* by this SYN, and we agree */
+u8 tcp_ecn_syn_flags(struct tcb *t);
+u8 tcp_ecn_send(struct tcb *t, struct sk_buff *skb, seq_t seq, bool data, u8 flags);
+void tcp_ecn_rcv(struct tcb *t, const struct tcp_in *in);
+
 /* ---- err.c ---- */
 void tcp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);
 
