@@ -355,7 +355,7 @@ static bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
 /* The timer behind data that was sent while `prior` segments were in flight: the RTO, unless a probe comes first. */
 static void arm_for_data(struct tcb *t, u32 prior)
 {
-	if (!tcp_schedule_tlp(t, false) && (!prior || tcp_timer_armed(t, TCPT_TLP)))
+	if (!tcp_schedule_tlp(t, !prior && !t->backoff) && (!prior || tcp_timer_armed(t, TCPT_TLP)))
 		tcp_rearm_rto(t);
 }
 

@@ -112,11 +112,15 @@ bool tcp_schedule_tlp(struct tcb *t, bool rto_restarts)
 	u64 now = tcp_now(t), pto_us = TCP_RTO_INIT_US, rto_at;
 
 	if (!s->tcp_early_retrans || !t->packets_out || !t->sack_ok || t->sacked_out || t->tlp_out ||
-	    (t->ca_state != TCP_CA_OPEN && t->ca_state != TCP_CA_CWR) || t->sk.state < TCP_ESTABLISHED)
+	    (t->ca_state != TCP_CA_OPEN && t->ca_state != TCP_CA_CWR))
 		return false;
 	if (t->srtt_us)
 		pto_us = (t->srtt_us >> 2) + (t->packets_out == 1 ? (u32)s->tcp_rto_min_us : 2000u);
-	rto_at = rto_restarts ? now + t->rto_us * NSEC_PER_USEC : tcp_rto_at(t);
+	if (likely(rto_restarts)) {
+		tcp_rtx_arm(t, TCPT_TLP, now + MIN(pto_us, t->rto_us) * NSEC_PER_USEC);
+		return true;
+	}
+	rto_at = tcp_rto_at(t);
 	tcp_rtx_arm(t, TCPT_TLP, MIN(now + pto_us * NSEC_PER_USEC, rto_at));
 	return true;
 }

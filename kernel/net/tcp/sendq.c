@@ -201,7 +201,7 @@ static long queue_done(struct tcb *t, long done, int flags, bool full)
 	return done ? done : -EAGAIN;
 }
 
-long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags)
+static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int flags)
 {
 	u32 goal = tcp_size_goal(t);
 	bool full = false;
@@ -224,7 +224,44 @@ long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags)
 			done += n;
 		}
 	}
-	return done ? queue_done(t, done, flags, false) : 0;
+	return queue_done(t, done, flags, false);
+}
+
+/* A message that is one segment, into an empty queue. false: not so, or no memory. */
+static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
+{
+	struct sk_buff *skb;
+	u8 *to;
+
+	if (!skb_queue_empty(&t->sendq) || len > MIN((u32)t->mss, (u32)SKB_BUF_ROOM) || !tcp_sndbuf_space(t) ||
+	    pool_is_low(t->sk.cpu) || !(skb = queue_new(t)))
+		return false;
+	to = skb_put(skb, (unsigned)len);
+	for (size_t i = 0; i < m->msg_iovlen; to += m->msg_iov[i++].iov_len)
+		memcpy(to, m->msg_iov[i].iov_base, m->msg_iov[i].iov_len);
+	STAT_ADD(t->sk.cpu, CopyOutBytes, len);
+	t->snd.write = tcp_cb(skb)->end_seq = seq_add(t->snd.write, (u32)len);
+	tcp_cb(skb)->segs = 1;
+	queue_tail(t, skb);
+	return true;
+}
+
+static size_t message_len(const struct msghdr *m)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < m->msg_iovlen; i++)
+		len += m->msg_iov[i].iov_len;
+	return len;
+}
+
+long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags)
+{
+	size_t len = message_len(m);
+
+	if (!len)
+		return 0;
+	return likely(queue_small(t, m, len)) ? queue_done(t, (long)len, flags, false) : queue_long(t, m, flags);
 }
 
 static u32 static_some(struct tcb *t, const u8 *mem, u32 len, u32 goal)

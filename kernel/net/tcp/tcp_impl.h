@@ -14,7 +14,7 @@
 #define TCP_INFINITE_SSTHRESH 0x7fffffffu
 #define TCP_QUICKACKS       16u
 #define TCP_SKB_COST        1024       /* bytes of metadata charged for each skb queued for sending */
-#define TCP_COPY_MAX        256        /* payload up to this many bytes is copied behind the header: cheaper than a frag */
+#define TCP_COPY_MAX        640        /* payload up to this many bytes is copied behind the header: cheaper than a frag */
 #define TCP_MAX_GSO         (65535u - TCP_HDR_MAX - 60) /* payload of one skb: what an IP length can say */
 #define TCP_RETRY_US        10000      /* when memory was out: try again */
 
@@ -209,12 +209,24 @@ unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o); /* bytes p
 
 /* ---- timer.c ---- */
 void tcp_timer_fire(struct timer *timer, u64 now_ns);
-void tcp_timer_set(struct tcb *t, enum tcp_timer which, u64 at_ns);
+static inline void tcp_timer_set(struct tcb *t, enum tcp_timer which, u64 at_ns)
+{
+	u64 g = (at_ns + TIMER_GRANULE_NS - 1) >> TIMER_GRANULE_SHIFT;
+
+	t->deadline[which] = (u32)g ?: 1; /* 0 says: none */
+	at_ns = g << TIMER_GRANULE_SHIFT;
+	if (unlikely(!t->timer.armed || at_ns < t->timer.expires_ns))
+		timer_arm(&t->sk.cpu->wheel, &t->timer, at_ns);
+}
 static inline void tcp_timer_clear(struct tcb *t, enum tcp_timer which) { t->deadline[which] = 0; }
 static inline bool tcp_timer_armed(const struct tcb *t, enum tcp_timer which) { return t->deadline[which] != 0; }
-/* One of RTO, TLP, REO, PERSIST; the others are cleared. */
-void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns);
 static inline void tcp_rtx_clear(struct tcb *t) { memset(t->deadline, 0, TCPT_NR_RTX * sizeof(t->deadline[0])); }
+/* One of RTO, TLP, REO, PERSIST; the others are cleared. */
+static inline void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns)
+{
+	tcp_rtx_clear(t);
+	tcp_timer_set(t, which, at_ns);
+}
 u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which);
 u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which);
 void tcp_timers_stop(struct tcb *t);

@@ -7,29 +7,12 @@
  */
 #include "net/tcp/tcp_impl.h"
 
-static u32 granule_of(u64 ns)
-{
-	u32 g = (u32)((ns + TIMER_GRANULE_NS - 1) >> TIMER_GRANULE_SHIFT);
-
-	return g ? g : 1; /* 0 says: none */
-}
-
 /* The moment of granule g, which lies within half of the counter's range of `now`. */
 static u64 ns_of(u32 g, u64 now_ns)
 {
 	u64 now_g = now_ns >> TIMER_GRANULE_SHIFT;
 
 	return (now_g + (u64)(s64)(s32)(g - (u32)now_g)) << TIMER_GRANULE_SHIFT;
-}
-
-void tcp_timer_set(struct tcb *t, enum tcp_timer which, u64 at_ns)
-{
-	u32 g = granule_of(at_ns);
-
-	t->deadline[which] = g;
-	at_ns = ns_of(g, tcp_now(t));
-	if (!t->timer.armed || at_ns < t->timer.expires_ns)
-		timer_arm(&t->sk.cpu->wheel, &t->timer, at_ns);
 }
 
 u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which)
@@ -42,12 +25,6 @@ u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which)
 	u64 at = tcp_timer_at_ns(t, which), now = tcp_now(t);
 
 	return at > now ? at - now : 0;
-}
-
-void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns)
-{
-	tcp_rtx_clear(t);
-	tcp_timer_set(t, which, at_ns);
 }
 
 void tcp_timers_stop(struct tcb *t)
