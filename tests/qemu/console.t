@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The operator's console through both of its doors: what it shows is what the host knows of the same link and connections, a
+wrong word is named, and only the serial line may change something."""
+import os
+import pty
+import re
+import select
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import HOST_IP, make_tap, need_private_network
+from qemu import NICS
+from tap import case, check, check_eq, run
+
+
+def text(g, path):
+    status, _, body = g.get("/debug/" + path)
+    return status, body.decode()
+
+
+def tap_mac():
+    out = subprocess.run(["ip", "-br", "link", "show", "tap0"], check=True, capture_output=True, text=True).stdout
+    return out.split()[2]
+
+
+class Terminal:
+    """A pseudo-terminal with the guest's serial line behind it."""
+
+    def __init__(self, g):
+        self.fd, theirs = pty.openpty()
+        self.proc = subprocess.Popen(g.command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        self.seen = ""
+
+    def wait(self, pattern, limit=120):
+        """What came until the pattern did; it is taken away."""
+        end = time.monotonic() + limit
+        while not (m := re.search(pattern, self.seen)):
+            if time.monotonic() > end or not select.select([self.fd], [], [], limit)[0]:
+                raise AssertionError("no %r on the terminal; it ends:\n%s" % (pattern, self.seen[-2000:]))
+            self.seen += os.read(self.fd, 65536).decode(errors="replace")
+        before, self.seen = self.seen[:m.end()], self.seen[m.end():]
+        return before
+
+    def type(self, line):
+        os.write(self.fd, line.encode() + b"\r")
+        self.wait(re.escape(line))
+        return self.wait("barewire# ")
+
+    def end(self):
+        if self.proc.poll() is None:
+            self.proc.terminate()
+        self.proc.wait()
+        os.close(self.fd)
+
+
+need_private_network()
+make_tap()
+for nic in NICS:
+    @case("%s: by HTTP the console shows what the host sees" % nic)
+    def _(nic=nic):
+        with Guest(nic=nic) as g, socket.create_connection((g.ip, g.echo_port)) as s:
+            s.sendall(b"x")
+            s.recv(1)
+            port = s.getsockname()[1]
+            check(re.search(r"ESTAB +0 +0 +%s:7 +%s:%d\b" % (g.ip, HOST_IP, port), text(g, "ss?-tn")[1]),
+                  "ss does not list the test's connection")
+            check(re.search(r"^%s dev eth0 lladdr %s REACHABLE$" % (HOST_IP, tap_mac()), text(g, "ip?neigh")[1], re.M),
+                  "ip neigh does not list the host")
+            check("inet %s/24" % g.ip in text(g, "ip?addr")[1], "ip addr does not show the address")
+            check("default via %s dev eth0" % HOST_IP in text(g, "ip?route")[1], "ip route does not show the gateway")
+            before = int(re.search(r"TcpPassiveOpens +(\d+)", text(g, "nstat")[1]).group(1))
+            after = int(re.search(r"TcpPassiveOpens +(\d+)", text(g, "nstat?Tcp*Opens")[1]).group(1))
+            check_eq(after, before + 1, "connections counted, the second request's own included")
+            check(text(g, "balance")[1].endswith("\nbalanced\n"), "the frames do not balance")
+            check("rx_queue_0_packets" in text(g, "ethtool?-S+eth0")[1], "ethtool -S shows no queue")
+            check("barewire ready" in text(g, "dmesg")[1], "dmesg lacks the log")
+
+
+@case("by HTTP a wrong word is named, and nothing can be changed")
+def _():
+    with Guest() as g:
+        status, page = text(g, "nosuch")
+        check_eq(status, 404, "an unknown command")
+        check("nosuch" in page, "the unknown command is not named")
+        status, page = text(g, "ss?-Z")
+        check_eq(status, 400, "an unknown option")
+        check("'-Z'" in page and "usage: ss" in page, "the option and the usage are not named")
+        check_eq(text(g, "ss?%0aX")[0], 400, "a control character")
+        for change in ("sysctl?net.ipv4.tcp_sack%3d0", "poweroff", "reboot"):
+            check_eq(text(g, change)[0], 403, change)
+        check("tcp_sack = 1" in text(g, "sysctl?net.ipv4.tcp_sack")[1], "the tunable was changed")
+        check_eq(text(g, "ping?" + HOST_IP)[0], 400, "a command that waits")
+
+
+@case("on the serial line tunables change within their range, ping answers, poweroff ends the machine")
+def _():
+    t = Terminal(Guest())
+    try:
+        t.wait("barewire ready")
+        os.write(t.fd, b"\r")
+        t.wait("barewire# ")
+        check("net.ipv4.tcp_sack = 0" in t.type("sysctl net.ipv4.tcp_sack=0"), "sysctl did not change the value")
+        check("'7' is refused" in t.type("sysctl net.ipv4.tcp_sack=7"), "a value out of range is not refused")
+        check("2 packets transmitted, 2 received" in t.type("ping -c 2 -i 0.1 " + HOST_IP), "no answers to ping")
+        os.write(t.fd, b"poweroff\r")
+        check_eq(t.proc.wait(60), 0, "the runner's status")
+    finally:
+        t.end()
+
+
+run()
