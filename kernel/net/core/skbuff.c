@@ -304,22 +304,33 @@ static inline void skb_reset(struct sk_buff *skb, struct skb_buf *b, unsigned of
 	skb->nfct = NULL;
 }
 
-struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len)
+static inline struct sk_buff *skb_start(struct net_cpu *cpu, struct sk_buff *skb, struct skb_buf *b, unsigned off, unsigned len)
 {
-	struct sk_buff *skb;
-
-	BUG_ON(off > SKB_BUF_ROOM || len > SKB_BUF_ROOM - off);
-	skb = pop_skb(cpu);
-	if (unlikely(!skb))
-		return NULL;
 	STAT(cpu, SkbAllocs);
-	skb_reset(skb, buf, off);
+	skb_reset(skb, b, off);
 	skb->tail += len;
 	skb->len = len;
 	return skb;
 }
 
-struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
+/* The list of free ones is empty, or the caller is wrong. */
+static __noinline struct sk_buff *build_skb_slow(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len)
+{
+	struct sk_buff *skb;
+
+	BUG_ON(off > SKB_BUF_ROOM || len > SKB_BUF_ROOM - off);
+	skb = pop_skb(cpu);
+	return skb ? skb_start(cpu, skb, buf, off, len) : NULL;
+}
+
+struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len)
+{
+	if (unlikely(!cpu->skb_pool->free_skbs || (u64)off + len > SKB_BUF_ROOM))
+		return build_skb_slow(cpu, buf, off, len);
+	return skb_start(cpu, pop_skb(cpu), buf, off, len);
+}
+
+static __noinline struct sk_buff *alloc_skb_slow(struct net_cpu *cpu, unsigned headroom)
 {
 	struct skb_buf *b = pop_buf(cpu);
 	struct sk_buff *skb;
@@ -330,6 +341,13 @@ struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
 	if (unlikely(!skb))
 		push_buf(cpu->skb_pool, b);
 	return skb;
+}
+
+struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
+{
+	if (unlikely(!cpu->skb_pool->free_skbs || !cpu->skb_pool->free_bufs || headroom > SKB_BUF_ROOM))
+		return alloc_skb_slow(cpu, headroom);
+	return skb_start(cpu, pop_skb(cpu), pop_buf(cpu), headroom, 0);
 }
 
 static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)

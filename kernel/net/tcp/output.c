@@ -150,7 +150,7 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 	struct sk_buff *skb;
 	u32 segs = 1;
 
-	if (unlikely(tcp_route(t)) || unlikely(!(skb = alloc_skb(cpu, SKB_HEADROOM))))
+	if (unlikely(!dst_valid(cpu, &t->sk.dst) && tcp_route(t)) || unlikely(!(skb = alloc_skb(cpu, SKB_HEADROOM))))
 		return false;
 	if (payload && payload->len) {
 		if (unlikely(!attach_payload(cpu, skb, payload))) {

@@ -16,29 +16,6 @@ static u32 load32(const u8 *p)
 	return be32_get(v);
 }
 
-bool tcp_parse(const u8 *p, unsigned linear, unsigned total, struct tcp_seg *seg)
-{
-	const struct tcp_hdr *h = (const struct tcp_hdr *)p;
-	unsigned hdr_len;
-
-	if (linear < TCP_HDR_LEN)
-		return false;
-	hdr_len = (h->doff >> 4) * 4u;
-	if (hdr_len < TCP_HDR_LEN || hdr_len > linear)
-		return false;
-	seg->sport = be16_get(h->sport);
-	seg->dport = be16_get(h->dport);
-	seg->seq = seq_of(be32_get(h->seq));
-	seg->ack = seq_of(be32_get(h->ack));
-	seg->flags = h->flags;
-	seg->hdr_len = (u8)hdr_len;
-	seg->wnd = be16_get(h->wnd);
-	seg->urg = be16_get(h->urg);
-	seg->len = total - hdr_len;
-	seg->end = seq_add(seg->seq, seg->len + !!(h->flags & TCP_SYN) + !!(h->flags & TCP_FIN));
-	return true;
-}
-
 static void parse_sacks(const u8 *p, unsigned len, struct tcp_options *o)
 {
 	if ((len - 2) % 8 || len == 2)

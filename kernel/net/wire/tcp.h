@@ -62,7 +62,28 @@ struct tcp_options {
 
 /* Decodes the header at p, of which `linear` bytes are readable and `total` belong to the segment.
  * false: shorter than a header or an impossible data offset. */
-bool tcp_parse(const u8 *p, unsigned linear, unsigned total, struct tcp_seg *seg);
+static inline bool tcp_parse(const u8 *p, unsigned linear, unsigned total, struct tcp_seg *seg)
+{
+	const struct tcp_hdr *h = (const struct tcp_hdr *)p;
+	unsigned hdr_len;
+
+	if (linear < TCP_HDR_LEN)
+		return false;
+	hdr_len = (h->doff >> 4) * 4u;
+	if (hdr_len < TCP_HDR_LEN || hdr_len > linear)
+		return false;
+	seg->sport = be16_get(h->sport);
+	seg->dport = be16_get(h->dport);
+	seg->seq = seq_of(be32_get(h->seq));
+	seg->ack = seq_of(be32_get(h->ack));
+	seg->flags = h->flags;
+	seg->hdr_len = (u8)hdr_len;
+	seg->wnd = be16_get(h->wnd);
+	seg->urg = be16_get(h->urg);
+	seg->len = total - hdr_len;
+	seg->end = seq_add(seg->seq, seg->len + !!(h->flags & TCP_SYN) + !!(h->flags & TCP_FIN));
+	return true;
+}
 /* Options of a parsed header. Unknown ones are skipped; an illegal length ends the list (MUST-6, MUST-7). Those that
  * mean something in a SYN only are ignored elsewhere. */
 void tcp_parse_options(const u8 *p, const struct tcp_seg *seg, struct tcp_options *o);
