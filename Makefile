@@ -17,12 +17,12 @@ LIBC   := printf string
 CORE   := cmdline fiber timer
 NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
 STACK  := $(addprefix core/,$(NETCORE)) net \
-          sched/table sched/pfifo sched/pfifo_fast \
+          $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
           ipv4/dhcp ipv4/net_config \
           tcp/conn tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/timer tcp/rtt \
-          tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request \
+          tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app echo archive site site_default mime sha1 websocket access_log \

@@ -325,3 +325,93 @@ TEST(two_connections_to_one_peer_get_different_ports_and_isns) /* MUST-8, SHLD-1
 	tcp_prot.close(b);
 	rig_end(r);
 }
+
+/* ---- SYN cookies ---- */
+
+static struct rig *flooded(void)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	r->cpu->sysctl.tcp_max_syn_backlog = 4;
+	for (u16 port = 1000; port < 1004; port++) {
+		r->peer.port = port;
+		inject(r, .flags = TCP_SYN);
+		CHECK(rig_take(r));
+	}
+	r->peer.port = 7777;
+	return r;
+}
+
+TEST(a_full_syn_queue_answers_with_cookies_that_remember_the_options) /* RFC 4987 3.6 */
+{
+	struct rig *r = flooded();
+	int err;
+
+	r->peer_wscale = 9;
+	r->peer_mss = 1400;
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 4);
+	CHECK_EQ(stat(r, TcpExtSyncookiesSent), 1);
+	inject(r, .len = 30);
+	CHECK_EQ(stat(r, TcpExtSyncookiesRecv), 1);
+	r->sk = tcp_prot.accept(r->listener, &err);
+	REQUIRE(r->sk);
+	r->t = tcb_of(r->sk);
+	CHECK_EQ(r->t->snd.wscale, 9);
+	CHECK(r->t->sack_ok && r->t->ts_ok && r->t->ws_ok);
+	CHECK_EQ(r->t->mss_clamp, 1400);
+	CHECK_EQ(rig_read(r, 100), 30);
+	rig_write(r, 10, 0);
+	CHECK(rig_drain(r) >= 1);
+	rig_end(r);
+}
+
+TEST(a_cookie_without_timestamps_keeps_the_mss_only)
+{
+	struct rig *r = flooded();
+	int err;
+
+	r->no_ts = true;
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	CHECK(!r->opt.sack_perm && !r->opt.has_wscale);
+	inject(r, .len = 30);
+	r->sk = tcp_prot.accept(r->listener, &err);
+	REQUIRE(r->sk);
+	r->t = tcb_of(r->sk);
+	CHECK_EQ(r->t->mss, 1460);
+	rig_end(r);
+}
+
+TEST(a_wrong_or_old_cookie_is_reset)
+{
+	struct rig *r = flooded();
+
+	inject(r, .flags = TCP_SYN);
+	CHECK(rig_take(r));
+	inject(r, .ack = 1);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST);
+	CHECK_EQ(stat(r, TcpExtSyncookiesFailed), 1);
+	rig_run_ms(r, 200000);
+	rig_drain(r);
+	inject(r, .ack = 0);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST);
+	CHECK_EQ(stat(r, TcpExtSyncookiesRecv), 0);
+	rig_end(r);
+}
+
+/* ---- ECN ---- */
+
+TEST(ecn_is_agreed_when_the_peer_asks) /* RFC 3168 6.1.1 */
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	inject(r, .flags = TCP_SYN | TCP_ECE | TCP_CWR, .no_ack = true);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_SYN | TCP_ACK | TCP_ECE);
+	CHECK_EQ(r->last_frame[1] & 3, 0); /* never ECT on a SYN-ACK */
+	rig_end(r);
+}

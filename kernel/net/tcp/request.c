@@ -111,7 +111,7 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 	r->ecn_ok = tcp_ecn_asked(r->cpu, in);
 }
 
-static struct tcp_request *request_new(struct tcb *l, struct tcp_in *in)
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 {
 	const struct inet_cb *ip = &in->skb->ip;
 	struct net_cpu *cpu = l->sk.cpu;
@@ -145,6 +145,37 @@ static struct tcp_request *request_new(struct tcb *l, struct tcp_in *in)
 	return r;
 }
 
+static void request_keep(struct tcp_request *r)
+{
+	conn_insert(r->cpu, &r->node);
+	r->listener->listener->nr_requests++;
+	r->cpu->tcp->nr_requests++;
+}
+
+/* The SYN queue is full: answer, and forget. */
+static enum drop_reason answer_by_cookie(struct tcp_request *r)
+{
+	if (r->cpu->sysctl.tcp_syncookies != 2)
+		STAT(r->cpu, TcpExtTCPReqQFullDoCookies);
+	tcp_cookie_make(r);
+	send_synack(r);
+	kmem_cache_free(r->cpu->tcp->requests, r);
+	return RX_OK;
+}
+
+/* An ACK for which there is no request: of a cookie, or of nothing. */
+static enum drop_reason ack_to_listener(struct tcb *l, struct tcp_in *in)
+{
+	struct tcp_request *r = tcp_cookie_check(l, in);
+
+	if (!r) {
+		tcp_send_reset(l->sk.cpu, in->skb, &in->seg);
+		return DROP_TCP_FLAGS;
+	}
+	request_keep(r);
+	return tcp_request_rcv(r, in);
+}
+
 /* RFC 9293 3.10.7.2. */
 enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 {
@@ -154,10 +185,8 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 
 	if (in->seg.flags & TCP_RST)
 		return DROP_TCP_FLAGS;
-	if (in->seg.flags & TCP_ACK) {
-		tcp_send_reset(cpu, in->skb, &in->seg);
-		return DROP_TCP_FLAGS;
-	}
+	if (in->seg.flags & TCP_ACK)
+		return ack_to_listener(l, in);
 	if (!(in->seg.flags & TCP_SYN) || in->seg.flags & TCP_FIN)
 		return DROP_TCP_FLAGS;
 	if (q->accept_len > q->backlog) {
@@ -165,20 +194,20 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 		STAT(cpu, TcpExtListenDrops);
 		return DROP_TCP_LISTEN_OVERFLOW;
 	}
-	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog) {
+	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog && !cpu->sysctl.tcp_syncookies) {
 		STAT(cpu, TcpExtTCPReqQFullDrop);
 		STAT(cpu, TcpExtListenDrops);
 		return DROP_TCP_LISTEN_OVERFLOW;
 	}
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
-	r = request_new(l, in);
+	r = tcp_request_new(l, in);
 	if (!r) {
 		STAT(cpu, TcpExtListenDrops);
 		return DROP_TCP_NOMEM_REQ;
 	}
-	conn_insert(cpu, &r->node);
-	q->nr_requests++;
-	cpu->tcp->nr_requests++;
+	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog || cpu->sysctl.tcp_syncookies == 2)
+		return answer_by_cookie(r);
+	request_keep(r);
 	r->synack_ns = cpu->now_ns;
 	send_synack(r);
 	arm(r);

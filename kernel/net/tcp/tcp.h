@@ -330,6 +330,7 @@ struct tcp_listener {
 	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
 	u32 accept_len, backlog;
 	u32 nr_requests;                        /* the SYN queue */
+	u32 cookie_s;                           /* when a cookie was last sent; 0: never */
 };
 
 /* ---- one CPU's share ---- */

@@ -333,6 +333,10 @@ static inline bool tcp_in_cwnd_reduction(const struct tcb *t)
 /* ---- request.c, timewait.c ---- */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
 enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
+/* What a SYN to listener l asks for, in no table yet; NULL: no memory, or no way back. */
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in);
+void tcp_cookie_make(struct tcp_request *r);
+struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in);
 void tcp_request_free(struct tcp_request *r); /* out of the table, too */
 void tcp_requests_drop(struct tcb *listener);
 enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, struct tcp_in *in, bool *reopen);
