@@ -51,7 +51,8 @@ SIM    := lossy
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMMON  := -std=gnu11 -g -Ikernel -fno-strict-aliasing -fno-common -MMD -MP $(WARN)
-KCFLAGS  = $(COMMON) -O2 -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
+# What each packet passes is compiled for fewer instructions, the rest for less text.
+KCFLAGS  = $(COMMON) $(if $(filter net/% app/http% drivers/%,$*),-O3,-O2) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
            -fno-omit-frame-pointer -fasynchronous-unwind-tables \
            -fstack-protector-strong -mstack-protector-guard=global
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined

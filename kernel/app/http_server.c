@@ -27,7 +27,7 @@ void http_conn_state(struct http_conn *c, enum http_state state)
 
 static struct hlist_head *addr_bucket(struct http_server *srv, const struct ip_addr *a)
 {
-	return &srv->by_addr[siphash_2u64(a->q[0], a->q[1], &srv->cpu->net->hash_key) % HTTP_ADDR_BUCKETS];
+	return &srv->by_addr[nhash_2u64(a->q[0], a->q[1], &srv->cpu->net->hash_key) % HTTP_ADDR_BUCKETS];
 }
 
 /* The client's entry with one more connection; NULL: it has too many, or there is no memory. */

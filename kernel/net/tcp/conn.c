@@ -166,8 +166,11 @@ enum { TUPLE_ISN = 1, TUPLE_TS = 2, TUPLE_PORT = 3 };
 static u64 tuple_prf(const struct siphash_key *key, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
 		     u32 tag)
 {
-	struct tuple_key k = { *l, *r, lport, rport, tag };
+	struct tuple_key k;
 
+	if (likely(ip_is_v4(l) && ip_is_v4(r)))
+		return siphash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, (u64)lport << 48 | (u64)rport << 32 | tag, key);
+	k = (struct tuple_key){ *l, *r, lport, rport, tag };
 	return siphash(&k, sizeof(k), key);
 }
 

@@ -60,7 +60,7 @@ void tcp_ofo_purge(struct tcb *t, enum drop_reason reason)
 {
 	struct sk_buff *skb;
 
-	while ((skb = ofo_first(t))) {
+	while (unlikely(t->ofo_segs) && (skb = ofo_first(t))) {
 		ofo_remove(t, skb);
 		if (reason == RX_OK)
 			consume_skb(t->sk.cpu, skb);
@@ -431,9 +431,8 @@ u32 tcp_initial_window(u32 rcvbuf, u32 mss, const struct net_sysctls *s, bool ws
 {
 	u32 space = tcp_win_from_space(rcvbuf), most = MAX((u32)s->tcp_rmem_max, space);
 
-	*wscale = 0;
-	while (ws && *wscale < TCP_WSCALE_MAX && (65535u << *wscale) < most)
-		++*wscale;
+	most = (most - 1) / 65535u; /* whose bits are those that the field lacks */
+	*wscale = ws && most ? (u8)MIN(32 - __builtin_clz(most), TCP_WSCALE_MAX) : 0;
 	if (space > mss)
 		space -= space % mss;
 	return MIN(space, 65535u);

@@ -78,6 +78,10 @@ void tcp_parse_options(const u8 *p, const struct tcp_seg *seg, struct tcp_option
 	o->wscale = o->nr_sacks = o->cookie_len = 0;
 	o->has_ts = o->has_wscale = o->sack_perm = o->has_fastopen = false;
 	o->cookie = NULL;
+	if (likely(tcp_fast_timestamp(p, seg->hdr_len, &o->tsval, &o->tsecr))) {
+		o->has_ts = true;
+		return;
+	}
 	while (off < seg->hdr_len && p[off] != TCPOPT_EOL) {
 		unsigned len = 1;
 
