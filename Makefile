@@ -27,7 +27,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug events)
-CONSOLE := cmd_ip cmd_ping cmd_ss cmd_stat cmd_sys console line serial table
+CONSOLE := cmd_ip cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 

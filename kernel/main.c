@@ -29,6 +29,7 @@
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
 #include "net/net.h"
+#include "net/sched/config.h"
 #include "tty.h"
 
 #define BASE_TICK_NS     (10 * NSEC_PER_MSEC)  /* a running fiber may arm timers that no deadline knows of yet */
@@ -255,6 +256,7 @@ static void boot_config(const struct boot_info *bi)
 
 	if (err)
 		log_err("net: a device could not be opened: %s", errno_text(err));
+	qdisc_configure(net, bi->cmdline);
 }
 
 /* The first module is the site archive; it stays where the door put it. */

@@ -14,6 +14,7 @@
 	X(balance, "balance", false, "", "frames in = delivered + queued + dropped, per stage")    \
 	X(ip, "ip", false, "addr|link|route|neigh", "addresses, links, routes, neighbours")        \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
+	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(ss, "ss", false, "[-tulnaip]", "sockets")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \
 	X(slab, "slab", false, "", "memory")                                                       \

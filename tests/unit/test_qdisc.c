@@ -24,11 +24,9 @@ static void bench_make(struct bench *b, unsigned ring)
 
 static void use_qdisc(struct bench *b, const char *id, const char *options)
 {
-	int err;
+	struct qdisc_error e;
 
-	qdisc_destroy(b->h->cpu, b->txq->qdisc);
-	b->txq->qdisc = qdisc_create(b->h->cpu, b->txq, id, options, &err);
-	REQUIRE(b->txq->qdisc);
+	REQUIRE(!qdisc_replace(b->h->cpu, b->dev, &(struct qdisc_request){ .id = id, .options = options }, &e));
 }
 
 /* An IPv4 frame of 40 bytes with this TOS and a number in its last byte. */
@@ -188,10 +186,11 @@ TEST(closing_a_device_frees_what_was_queued)
 
 static int create(struct bench *b, const char *id, const char *options)
 {
+	struct qdisc_error e;
 	struct qdisc *q;
 	int err = 0;
 
-	q = qdisc_create(b->h->cpu, b->txq, id, options, &err);
+	q = qdisc_create(b->h->cpu, b->txq, id, &(struct qdisc_args){ options, NULL, &e }, &err);
 	if (q)
 		qdisc_destroy(b->h->cpu, q);
 	return err;
@@ -229,6 +228,6 @@ TEST(a_discipline_says_its_parameters_as_tc_does)
 	CHECK_STR(text, "limit 42p");
 	use_qdisc(&b, "pfifo_fast", "");
 	b.txq->qdisc->ops->dump(b.txq->qdisc, text, sizeof(text));
-	CHECK_STR(text, "bands 3 limit 1000p");
+	CHECK_STR(text, "bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1");
 	lab_destroy(b.lab);
 }

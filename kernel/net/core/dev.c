@@ -57,6 +57,7 @@ int register_netdev(struct net *net, struct net_device *dev)
 		net->nr_devs = i + 1;
 	dev->ifindex = i + 1;
 	dev->net = net;
+	dev->real_num_tx_queues = dev->nr_txq;
 	if (!dev->tx_queue_len)
 		dev->tx_queue_len = 1000;
 	for (unsigned q = 0; q < dev->nr_txq; q++) {
@@ -87,9 +88,7 @@ static void drop_qdiscs(struct net_device *dev)
 	for (unsigned q = 0; q < dev->nr_txq; q++) {
 		struct netdev_queue *txq = &dev->txq[q];
 
-		if (txq->qdisc)
-			qdisc_destroy(dev->net->cpus[txq->cpu], txq->qdisc);
-		txq->qdisc = NULL;
+		qdisc_release(txq);
 		list_del(&txq->dirty_link);
 		txq->dirty = txq->need_flush = txq->stopped = false;
 	}
@@ -97,12 +96,15 @@ static void drop_qdiscs(struct net_device *dev)
 
 static int make_qdiscs(struct net_device *dev)
 {
+	const char *id = qdisc_default(dev->net)->id;
+	struct qdisc_error e;
 	int err;
 
+	dev->real_num_tx_queues = dev->nr_txq;
 	for (unsigned q = 0; q < dev->nr_txq; q++) {
 		struct netdev_queue *txq = &dev->txq[q];
 
-		txq->qdisc = qdisc_create(dev->net->cpus[txq->cpu], txq, qdisc_table[0]->id, "", &err);
+		txq->qdisc = qdisc_create(dev->net->cpus[txq->cpu], txq, id, &(struct qdisc_args){ "", NULL, &e }, &err);
 		if (!txq->qdisc)
 			return err;
 	}
@@ -141,7 +143,10 @@ void netif_carrier_on(struct net_device *dev)
 	if (dev->carrier)
 		return;
 	dev->carrier = true;
-	log_info("%s: link is up, %u Mbit/s", dev->name, dev->speed_mbit);
+	if (dev->speed_mbit)
+		log_info("%s: link is up, %u Mbit/s", dev->name, dev->speed_mbit);
+	else
+		log_info("%s: link is up", dev->name);
 }
 
 void netif_carrier_off(struct net_device *dev)
@@ -266,8 +271,14 @@ void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff
 	hard_xmit(cpu, txq, skb);
 }
 
+static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
+
 static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb)
 {
+	if (skb->gso_size && q->splits_gso) {
+		xmit_segments(cpu, q->txq, skb); /* which come here again, one by one */
+		return;
+	}
 	q->ops->enqueue(cpu, q, skb);
 	qdisc_run(cpu, q);
 }
@@ -352,11 +363,37 @@ static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
 	dev_queue_xmit(cpu, (struct sk_buff *)((u8 *)msg - offsetof(struct sk_buff, cb)));
 }
 
+/* Counts are this CPU's: what is shared with it (payload that may be sent again) is copied, and the sock is let go. */
+static struct sk_buff *skb_for_elsewhere(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	bool shared = skb->buf->refs > 1;
+	struct sk_buff *copy;
+
+	if (skb->destructor)
+		skb->destructor(skb);
+	skb->destructor = NULL;
+	skb->sk = NULL;
+	for (unsigned i = 0; i < skb->nr_frags && !shared; i++)
+		shared = skb->frags[i].buf && skb->frags[i].buf->refs > 1;
+	if (!shared)
+		return skb;
+	copy = skb_copy(cpu, skb);
+	if (copy)
+		consume_skb(cpu, skb);
+	else
+		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+	return copy;
+}
+
 /* Another CPU owns the queue: one hop through its inbox. */
 static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struct sk_buff *skb)
 {
-	struct inbox_msg *msg = (struct inbox_msg *)skb->cb;
+	struct inbox_msg *msg;
 
+	skb = skb_for_elsewhere(cpu, skb);
+	if (!skb)
+		return;
+	msg = (struct inbox_msg *)skb->cb;
 	msg->fn = owner_xmit;
 	if (!inbox_post(cpu, cpu->net->cpus[owner], msg))
 		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
@@ -365,7 +402,8 @@ static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struc
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct net_device *dev = skb->dev;
-	unsigned index = cpu->id < dev->nr_txq ? cpu->id : cpu->id % dev->nr_txq; /* XPS: a CPU has its queue */
+	unsigned nr = dev->real_num_tx_queues;
+	unsigned index = cpu->id < nr ? cpu->id : cpu->id % nr; /* XPS: a CPU has its queue */
 	struct netdev_queue *txq = &dev->txq[index];
 
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))

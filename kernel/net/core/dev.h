@@ -68,6 +68,8 @@ struct netdev_queue { /* one tx queue */
 	bool need_flush;    /* start_xmit() was called since the last flush */
 	struct list_head dirty_link;
 	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
+	struct qdisc *retired; /* the one before, for late readers of its counters */
+	bool swapping;       /* what waited in another discipline moves in (core/qdisc.c) */
 	struct dev_stats stats;
 };
 
@@ -97,6 +99,7 @@ struct net_device {
 	void *priv;                /* the driver's */
 	const char *driver, *bus;  /* "virtio-net", "00:03.0" */
 	unsigned nr_txq, nr_rxq;
+	unsigned real_num_tx_queues; /* in use: all, or the first alone when its discipline is for the whole device */
 	struct netdev_queue txq[MAX_TXQ];
 	struct dev_stats rx[MAX_TXQ];
 	u64 rx_otherhost;

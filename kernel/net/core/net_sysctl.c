@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/qdisc.h"
 
 #define MAX_COMPONENTS 3
 
@@ -42,8 +43,21 @@ static unsigned find_rows(const char *name, const struct net_sysctl_row *out[MAX
 	return n;
 }
 
-/* Takes one blank-separated number off *s: 0, -EINVAL, -ERANGE. */
-static int take_number(const char **s, s64 *out)
+/* A discipline's place in its table, by name. */
+static int qdisc_number(const char *id, s64 *out)
+{
+	for (s64 i = 0; qdisc_table[i]; i++) {
+		*out = i;
+		if (!strcmp(qdisc_table[i]->id, id))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static bool is_qdisc(const struct net_sysctl_row *r) { return !strcmp(r->unit, "qdisc"); }
+
+/* Takes one blank-separated value off *s: 0, -EINVAL, -ERANGE. */
+static int take_value(const struct net_sysctl_row *r, const char **s, s64 *out)
 {
 	char word[32];
 	unsigned n = 0;
@@ -56,7 +70,7 @@ static int take_number(const char **s, s64 *out)
 		word[n++] = *(*s)++;
 	}
 	word[n] = 0;
-	return str_to_s64(word, out);
+	return is_qdisc(r) ? qdisc_number(word, out) : str_to_s64(word, out);
 }
 
 static bool only_blanks(const char *s)
@@ -77,7 +91,7 @@ int net_sysctl_set(struct net *net, const char *name, const char *value)
 	if (!nr)
 		return -ENOENT;
 	for (unsigned k = 0; k < nr; k++) {
-		err = take_number(&value, &v[k]);
+		err = take_value(row[k], &value, &v[k]);
 		if (err)
 			return err;
 		if (v[k] < row[k]->min || v[k] > row[k]->max)
@@ -99,6 +113,8 @@ int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t si
 
 	if (!nr)
 		return -ENOENT;
+	if (is_qdisc(row[0]))
+		return scnprintf(buf, size, "%s", qdisc_default(net)->id);
 	for (unsigned k = 0; k < nr; k++)
 		len += scnprintf(buf + len, size - (size_t)len, "%s%lld", k ? " " : "",
 				 (long long)*value_of(&net->cpus[0]->sysctl, row[k]));
