@@ -72,11 +72,17 @@ void tcp_pred_update(struct tcb *t)
 		t->pred = 0;
 }
 
+/* As predicted but for the window, in an ACK of something new, whose window therefore counts (RFC 9293 3.10.7.4). */
+static bool only_window_moved(const struct tcb *t, const struct tcp_seg *seg, u32 word)
+{
+	return t->pred && !((word ^ t->pred) >> 16) && seg->wnd && seq_gt(seg->ack, t->snd.una);
+}
+
 static bool is_predicted(const struct tcb *t, const struct tcp_seg *seg)
 {
 	u32 word = (u32)seg->hdr_len << 24 | (u32)(seg->flags & ~TCP_PSH) << 16 | seg->wnd;
 
-	return word == t->pred && seq_eq(seg->seq, t->rcv.nxt) && seq_le(seg->ack, t->snd.nxt) &&
+	return (word == t->pred || only_window_moved(t, seg, word)) && seq_eq(seg->seq, t->rcv.nxt) && seq_le(seg->ack, t->snd.nxt) &&
 	       seq_ge(seg->ack, t->snd.una) && seg->len <= tcp_receive_window(t);
 }
 
@@ -101,8 +107,22 @@ static bool fast_timestamp(struct tcb *t, struct tcp_in *in)
 	return true;
 }
 
+static __noinline void take_window(struct tcb *t, u32 wnd)
+{
+	t->snd.wnd = wnd;
+	if (wnd > t->snd.max_wnd) {
+		t->snd.max_wnd = wnd;
+		tcp_sync_mss(t);
+	}
+	tcp_pred_update(t);
+}
+
 static enum drop_reason rcv_predicted(struct tcb *t, struct tcp_in *in)
 {
+	u32 wnd = in->seg.wnd << t->snd.wscale;
+
+	if (unlikely(wnd != t->snd.wnd))
+		take_window(t, wnd);
 	if (!in->seg.len) {
 		STAT(t->sk.cpu, TcpExtTCPHPAcks);
 		return tcp_ack_rcv(t, in, FLAG_FAST);
