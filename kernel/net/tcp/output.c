@@ -7,6 +7,10 @@
 #include "net/tcp/tcp_impl.h"
 #include "net/wire/checksum.h"
 
+/* Segments of a window up to which the last one of a GSO skb has PSH: the peer's GRO then does not wait for more, and its ACK
+ * comes soon. In a large window enough is under way, and fewer ACKs are better than early ones. */
+#define PUSH_CWND 64
+
 /* ---- options ---- */
 
 static void put32(u8 *p, u32 v)
@@ -158,7 +162,8 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 			return false;
 		}
 		if (skb->len > mss) {
-			flags |= TCP_PSH; /* on the last of them: GRO need not wait for more */
+			if (t->cwnd <= PUSH_CWND)
+				flags |= TCP_PSH;
 			skb->gso_size = (u16)mss;
 			skb->gso_segs = tcp_cb(payload)->segs;
 			skb->gso_type = t->sk.family == AF_INET6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
