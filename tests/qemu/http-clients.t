@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Clients that nobody here wrote are served: curl, wget, Python, ab, siege, h2load, wrk with 1 to 1000 connections and pipelined, a
+WebSocket library. While slowhttptest holds 1000 connections in each of its four modes, an honest client waits under a second."""
+import asyncio
+import http.client
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import make_tap, need_private_network
+from qemu import MIB, Site, curl, noise, pick, sha
+from tap import Skip, case, check, check_eq, check_in, note, run
+
+SECONDS = pick(3, 15)
+BIG = noise(pick(4, 256) * MIB)
+FILES = {"index.html": b"<title>site</title>\n" * 40, "small.txt": b"x" * 128, "big.bin": BIG,
+         **{"part%02d.js" % i: b"// %d\n" % i * 20 for i in range(50)}}
+
+
+def tool(name):
+    path = shutil.which(name)
+    if not path:
+        raise Skip(name + " is not installed")
+    return path
+
+
+def output(*words, limit=120, ok=(0,)):
+    p = subprocess.run([tool(words[0]), *map(str, words[1:])], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       timeout=limit)
+    check(p.returncode in ok, "%s: status %d: %s" % (words[0], p.returncode, p.stdout[-1500:]))
+    return p.stdout
+
+
+def wrk(g, connections, *options):
+    out = output("wrk", "-t%d" % min(2, connections), "-c%d" % connections, "-d%ds" % SECONDS, "--timeout", "30s", "--latency", *options,
+                 g.url("/small.txt"))
+    check("Socket errors" not in out and "Non-2xx" not in out, out)
+    note("wrk -c%d: %s, %s" % (connections, re.search(r"Requests/sec:\s*\S+", out).group(0),
+                               re.search(r"99%\s+\S+", out).group(0)))
+
+
+need_private_network()
+make_tap()
+site = Site(FILES)
+g = Guest(site=site.name, mem=pick(256, 768))
+
+
+@case("the guest boots with a site")
+def _():
+    g.__enter__()
+
+
+@case("curl: a page, HEAD, a range, a condition, an upload")
+def _():
+    check_eq(curl(g.url("/")), FILES["index.html"])
+    check_in(b"Content-Length: %d" % len(BIG), curl("-I", g.url("/big.bin")))
+    check_eq(curl("-r", "1000-1999", g.url("/big.bin")), BIG[1000:2000])
+    etag = re.search(rb"ETag: (\S+)", curl("-I", g.url("/"))).group(1).decode()
+    check_eq(curl("-o", "/dev/null", "-w", "%{http_code}", "-H", "If-None-Match: " + etag, g.url("/")), b"304")
+    check_eq(curl("--data-binary", "hello", g.url("/echo")), b"hello")
+    check_eq(curl("-H", "Transfer-Encoding: chunked", "--data-binary", "hello", g.url("/echo")), b"hello")
+
+
+@case("a large file down and the same bytes echoed back are equal")
+def _():
+    check_eq(sha(curl(g.url("/big.bin"))), sha(BIG))
+    path = os.path.join(site.name, "big.bin")
+    check_eq(sha(curl("-T", path, "-X", "POST", "-H", "Expect: 100-continue", g.url("/echo"))), sha(BIG))
+
+
+@case("wget fetches a page and continues a download")
+def _():
+    out = os.path.join(site.name, "part.out")
+    with open(out, "wb") as f:
+        f.write(BIG[:100000])
+    output("wget", "-q", "-c", "-O", out, g.url("/big.bin"))
+    with open(out, "rb") as f:
+        check_eq(sha(f.read()), sha(BIG))
+
+
+@case("Python's http.client: fifty resources over one connection")
+def _():
+    c = http.client.HTTPConnection(g.ip, g.http_port, timeout=20)
+    for i in range(50):
+        c.request("GET", "/part%02d.js" % i)
+        r = c.getresponse()
+        check_eq((r.status, r.read()), (200, FILES["part%02d.js" % i]))
+    c.close()
+
+
+@case("ab with and without keep-alive")
+def _():
+    for options in (["-k"], []):
+        out = output("ab", "-q", "-n", pick(500, 10000), "-c", 20, *options, g.url("/small.txt"))
+        check(re.search(r"Failed requests:\s+0\n", out) and "Non-2xx" not in out, out)
+
+
+@case("siege and h2load (HTTP/1.1)")
+def _():
+    out = output("siege", "-q", "-b", "-c", 10, "-r", pick(20, 500), "-R", "/dev/null", g.url("/small.txt"))
+    check("failed" not in out.lower() or re.search(r'"failed_transactions":\s+0', out), out)
+    out = output("h2load", "--h1", "-n", pick(500, 20000), "-c", 20, "-m", 4, g.url("/small.txt"))
+    check(re.search(r"0 failed, 0 errored, 0 timeout", out), out)
+
+
+@case("wrk with 1, 64 and 1000 connections, and pipelined")
+def _():
+    script = os.path.join(site.name, "pipeline.lua")
+    with open(script, "w", encoding="ascii") as f:
+        f.write('init = function(args) local r = {} for i = 1, 16 do r[i] = wrk.format("GET", "/small.txt") end\n'
+                'request_all = table.concat(r) end\nrequest = function() return request_all end\n')
+    for connections in (1, 64, 1000):
+        wrk(g, connections)
+    wrk(g, 16, "-s", script)
+
+
+@case("a WebSocket library: text, binary, fragments, a long message, ping, close")
+def _():
+    try:
+        import websockets
+    except ImportError:
+        raise Skip("python3-websockets is not installed") from None
+
+    async def talk():
+        async with websockets.connect("ws://%s:%d/ws" % (g.ip, g.http_port), compression=None, max_size=None) as ws:
+            for message in ("hello", "", "gr\u00fc\u00dfe \U0001f600", b"\x00\xff" * 100, BIG[:300000], "x" * 70000):
+                await ws.send(message)
+                check_eq(await ws.recv(), message, "message")
+            await ws.send(["frag", "men", "ted"])
+            check_eq(await ws.recv(), "fragmented")
+            await asyncio.wait_for(await ws.ping(), 10)
+            await ws.close(4000, "done")
+            check_eq(ws.close_code, 4000)
+    asyncio.run(talk())
+
+
+class Honest:
+    """Asks for a page all the time; the longest wait counts."""
+
+    def __init__(self):
+        self.worst, self.asked, self.failed, self.stop = 0, 0, [], threading.Event()
+        self.thread = threading.Thread(target=self.loop, daemon=True)
+
+    def loop(self):
+        while not self.stop.is_set():
+            start = time.monotonic()
+            try:
+                c = http.client.HTTPConnection(g.ip, g.http_port, timeout=20)
+                c.request("GET", "/small.txt")
+                if c.getresponse().read() != FILES["small.txt"]:
+                    self.failed.append("wrong bytes")
+                c.close()
+            except OSError as e:
+                self.failed.append(str(e))
+            self.asked += 1
+            self.worst = max(self.worst, time.monotonic() - start)
+            time.sleep(0.02)
+
+
+for mode, options in (("slow headers", ["-H"]), ("slow body", ["-B"]), ("ranges", ["-R", "-a", "1", "-b", "2000"]),
+                      ("slow read", ["-X", "-w", "1", "-y", "8", "-n", "5", "-z", "1", "-k", "3"])):
+    @case("slowhttptest, %s: an honest client waits under a second" % mode)
+    def _(mode=mode, options=options):
+        honest = Honest()
+        honest.thread.start()
+        output("slowhttptest", *options, "-c", 1000, "-r", 500, "-i", 2, "-l", pick(8, 60), "-p", 5,
+               "-u", g.url("/echo" if mode == "slow body" else "/big.bin"), limit=300, ok=(0, 1, 255))
+        honest.stop.set()
+        honest.thread.join(30)
+        note("%d requests, the slowest took %.0f ms" % (honest.asked, honest.worst * 1000))
+        check_eq(honest.failed, [])
+        check(honest.asked > 20 and honest.worst < 1, "worst %.2f s of %d" % (honest.worst, honest.asked))
+
+
+@case("afterwards the server still answers and holds no connection")
+def _():
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        m = g.metrics()
+        busy = sum(v for k, v in m.items() if k.startswith("http_connections{"))
+        if busy <= 1:
+            break
+        time.sleep(1)
+    check(busy <= 1, "%d connections" % busy)
+    note({k: v for k, v in m.items() if k.startswith("http_") and "connections{" not in k and v})
+
+
+try:
+    run()
+finally:
+    g.__exit__(None, None, None)
+    site.cleanup()
