@@ -169,7 +169,7 @@ static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr
 			return false;
 		}
 		if (!skb || !done.len ||
-		    !skb_add_frag(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
+		    !skb_add_buf(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
 			skb_buf_put(p->cpu, b);
 	}
 	return true;

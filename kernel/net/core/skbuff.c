@@ -253,9 +253,14 @@ static __noinline void buf_leave(struct net_cpu *cpu, struct skb_buf *b)
 
 /* ---- buffers ---- */
 
-struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
+static __noinline struct skb_buf *buf_alloc_slow(struct net_cpu *cpu)
 {
 	return pop_buf(cpu);
+}
+
+struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
+{
+	return likely(cpu->skb_pool->free_bufs) ? pop_buf(cpu) : buf_alloc_slow(cpu);
 }
 
 static inline void put_buf(struct net_cpu *cpu, struct skb_buf *b)

@@ -188,6 +188,22 @@ void skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len);
 void skb_pull_any(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
 /* Appends a piece; takes over the reference to buf (NULL: static memory). false when all MAX_SKB_FRAGS are used. */
 bool skb_add_frag(struct sk_buff *skb, struct skb_buf *buf, u8 *ptr, unsigned len);
+/* The same for a buffer that nothing else of skb lies in, as a device gives them. */
+static inline bool skb_add_buf(struct sk_buff *skb, struct skb_buf *buf, u8 *ptr, unsigned len)
+{
+	struct skb_frag *f = &skb->frags[skb->nr_frags];
+
+	if (unlikely(skb->nr_frags == MAX_SKB_FRAGS))
+		return false;
+	f->ptr = ptr;
+	f->buf = buf;
+	f->len = len;
+	skb->nr_frags++;
+	skb->truesize += SKB_BUF_SIZE;
+	skb->len += len;
+	skb->data_len += len;
+	return true;
+}
 /* Appends bytes [off, off+len) of src by reference (its linear part too). false: frags or skb memory are out. */
 bool skb_share(struct net_cpu *cpu, struct sk_buff *dst, struct sk_buff *src, unsigned off, unsigned len);
 

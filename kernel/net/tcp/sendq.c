@@ -323,7 +323,7 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 		t->nospace = true;
 		return -EAGAIN;
 	}
-	if (!queue_merge(t, skb)) {
+	if (likely(skb_queue_empty(&t->sendq)) || !queue_merge(t, skb)) {
 		u32 len = skb->len;
 
 		cb->seq = cb->end_seq = t->snd.write;
