@@ -6,7 +6,9 @@ import asyncio
 import http.client
 import os
 import re
+import resource
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -139,6 +141,29 @@ def _():
             await ws.close(4000, "done")
             check_eq(ws.close_code, 4000)
     asyncio.run(talk())
+
+
+@case("10 000 idle keep-alive connections cost at most 4 KiB each")
+def _():
+    want = 10000
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < want + 200:
+        raise Skip("only %d open files are allowed" % hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, want + 200), hard))
+    before, idle = g.metrics()["memory_free_bytes"], []
+    for _ in range(want):
+        s = socket.create_connection((g.ip, g.http_port), timeout=20)
+        s.sendall(b"GET /small.txt HTTP/1.1\r\nHost: a\r\n\r\n")
+        idle.append(s)
+    for s in idle:
+        check_in(b"200 OK", s.recv(4096))
+    m = g.metrics()
+    check(m['http_connections{state="idle"}'] >= want, "not all are idle")
+    each = (before - m["memory_free_bytes"]) / want
+    note("%.0f bytes each" % each)
+    for s in idle:
+        s.close()
+    check(each <= 4096, "%.0f bytes each" % each)
 
 
 class Honest:
