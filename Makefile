@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 CORE   := cmdline fiber timer
-NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
+NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
@@ -26,7 +26,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app echo archive site site_default mime sha1 websocket access_log \
-          $(addprefix http_,server conn parse body value reply file route metrics debug events)
+          $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 CONSOLE := cmd_ip cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
@@ -41,7 +41,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot elf_image lib timer fiber console skbuff qdisc net dev gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp udp dhcp net_config http_parse http_value archive http socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss
+UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options net dev gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp udp dhcp net_config http_parse http_value archive http socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).

@@ -254,6 +254,11 @@ void http_metrics(struct http_conn *c, const struct http_request *rq);
 
 /* ---- http_debug.c ---- */
 void http_debug(struct http_conn *c, const struct http_request *rq);
+/* The decoded value of key=value in the query, "" when it is absent. false: not text, or longer than size - 1. */
+bool http_query_get(const struct http_request *rq, const char *key, char *out, u32 size);
+
+/* ---- http_pcap.c ---- */
+void http_pcap(struct http_conn *c, const struct http_request *rq);
 
 /* ---- access_log.c ---- */
 struct access_log *access_log_create(void);

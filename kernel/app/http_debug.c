@@ -29,23 +29,36 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes the query behind `line`; false: it does not fit, or is not text. */
-static bool append_words(char *line, u32 len, const char *query, u32 query_len)
+/* Decodes `n` characters of a query behind the first `len` of `out`: '+' is a blank. false: no room, or not text. */
+static bool decode(char *out, u32 len, u32 size, const char *query, u32 n)
 {
-	for (u32 i = 0; i < query_len; i++) {
-		char c = query[i] == '+' || query[i] == '&' ? ' ' : query[i];
+	for (u32 i = 0; i < n; i++) {
+		char c = query[i] == '+' ? ' ' : query[i];
 
 		if (c == '%') {
-			if (i + 2 >= query_len || hex_digit(query[i + 1]) < 0 || hex_digit(query[i + 2]) < 0)
+			if (i + 2 >= n || hex_digit(query[i + 1]) < 0 || hex_digit(query[i + 2]) < 0)
 				return false;
 			c = (char)(hex_digit(query[i + 1]) << 4 | hex_digit(query[i + 2]));
 			i += 2;
 		}
-		if ((u8)c < 0x20 || c == 0x7f || len + 1 >= CONSOLE_LINE_MAX)
+		if ((u8)c < 0x20 || c == 0x7f || len + 1 >= size)
 			return false;
-		line[len++] = c;
+		out[len++] = c;
 	}
-	line[len] = '\0';
+	out[len] = '\0';
+	return true;
+}
+
+bool http_query_get(const struct http_request *rq, const char *key, char *out, u32 size)
+{
+	u32 key_len = (u32)strlen(key), i = 0, end;
+
+	for (out[0] = '\0'; i < rq->query_len; i = end + 1) {
+		for (end = i; end < rq->query_len && rq->query[end] != '&'; end++)
+			;
+		if (end - i > key_len && !memcmp(rq->query + i, key, key_len) && rq->query[i + key_len] == '=')
+			return decode(out, 0, size, rq->query + i + key_len + 1, end - i - key_len - 1);
+	}
 	return true;
 }
 
@@ -69,7 +82,7 @@ void http_debug(struct http_conn *c, const struct http_request *rq)
 	}
 	memcpy(line, rq->path + sizeof(prefix) - 1, name_len);
 	line[name_len] = ' ';
-	if (!append_words(line, name_len + 1, rq->query, rq->query_len)) {
+	if (!decode(line, name_len + 1, sizeof(line), rq->query, rq->query_len)) {
 		http_error(c, rq, 400, "");
 		return;
 	}

@@ -131,6 +131,7 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	X("/events", GET, 0, http_events, "counters as they change (server-sent events)")          \
 	X("/ws", GET, 0, http_websocket, "a WebSocket that echoes (RFC 6455)")                     \
 	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N (needs app.spin=1 on the command line)") \
+	X("/debug/pcap", GET, 0, http_pcap, "capture: frames as pcapng, ?dev=NAME&snaplen=N&filter=PROGRAM of tcpdump -ddd") \
 	X("/debug/", GET, 0, http_debug, "the operator's console: /debug/COMMAND?WORDS")
 
 static const struct http_route routes[] = {

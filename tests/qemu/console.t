@@ -9,6 +9,7 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -26,6 +27,18 @@ def text(g, path):
 def tap_mac():
     out = subprocess.run(["ip", "-br", "link", "show", "tap0"], check=True, capture_output=True, text=True).stdout
     return out.split()[2]
+
+
+def tshark(path, *options):
+    p = subprocess.run(["tshark", "-r", path, *options], capture_output=True, text=True)
+    return p.stdout.strip().split("\n") if p.stdout.strip() else []
+
+
+def wait_for(condition, limit=60):
+    end = time.monotonic() + limit
+    while not condition():
+        check(time.monotonic() < end, "what was waited for did not come")
+        time.sleep(0.05)
 
 
 class Terminal:
@@ -80,6 +93,34 @@ for nic in NICS:
             check(text(g, "balance")[1].endswith("\nbalanced\n"), "the frames do not balance")
             check("rx_queue_0_packets" in text(g, "ethtool?-S+eth0")[1], "ethtool -S shows no queue")
             check("barewire ready" in text(g, "dmesg")[1], "dmesg lacks the log")
+
+
+@case("a capture by HTTP is what tshark reads: the frames of the filter, both ways, none malformed")
+def _():
+    program = subprocess.run(["tcpdump", "-ddd", "-y", "EN10MB", "tcp port 7"], check=True, capture_output=True, text=True).stdout
+    with Guest() as g:
+        url = g.url("/debug/pcap?dev=eth0&filter=" + program.strip().replace("\n", ",").replace(" ", "+"))
+        with tempfile.NamedTemporaryFile(suffix=".pcapng") as f:
+            curl = subprocess.Popen(["curl", "-sN", "-o", f.name, url])
+            try:
+                wait_for(lambda: os.path.getsize(f.name) > 0)
+                check_eq(g.echo(b"hello"), b"hello", "the echo")
+                g.get("/")
+                wait_for(lambda: b"hello" in open(f.name, "rb").read())
+                time.sleep(1)  # the end of the connection, a tick later
+            finally:
+                curl.terminate()
+                curl.wait()
+            rows = tshark(f.name, "-T", "fields", "-e", "tcp.port", "-e", "frame.packet_flags_direction", "-e", "tcp.flags.syn")
+            check(rows and all("7" in r.split("\t")[0].split(",") for r in rows), "frames that the filter refuses")
+            check_eq(sum(r.endswith(("1", "True")) for r in rows), 2, "SYN and SYN-ACK")
+            check_eq(len({r.split("\t")[1] for r in rows}), 2, "directions")
+            check_eq(tshark(f.name, "-Y", "_ws.malformed"), [], "malformed frames")
+        status, _, body = g.get("/debug/pcap?filter=1,2,3")
+        check_eq(status, 400, "a filter that is none")
+        check(b"tcpdump -ddd" in body, "the answer does not say what is allowed")
+        status, _, body = g.get("/debug/pcap?dev=eth9")
+        check(status == 400 and b"no such device" in body, "a device that is not there is not named")
 
 
 @case("by HTTP a wrong word is named, and nothing can be changed")

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ * http_pcap.c - GET /debug/pcap: the frames of this CPU's devices as a live pcapng stream (draft-ietf-opsawg-pcapng).
+ *
+ *	curl -sN 'http://guest/debug/pcap' | wireshark -k -i -
+ *	curl -sN "http://guest/debug/pcap?dev=eth0&filter=$(tcpdump -ddd port 7 | tr '\n ' ',+')" | tcpdump -r -
+ *
+ * A tap copies frames into a ring of finished blocks; the server's tick sends from it. What finds the ring full is
+ * counted in the next block's epb_dropcount. The stream's own connection is never captured: it would feed itself.
+ * Without dev= all Ethernet devices are captured, not lo: readers as tcpdump want one link type in a file.
+ */
+#include "app/http.h"
+#include "lib/printf.h"
+#include "lib/string.h"
+#include "net/core/bpf.h"
+#include "net/core/tap.h"
+#include "net/wire/ether.h"
+
+#define PCAP_RING_ORDER 8                            /* pages: 1 MiB of blocks that wait for the client */
+#define PCAP_RING       (4096u << PCAP_RING_ORDER)
+#define PCAP_PIECE      (64u * 1024)                 /* bytes given to the connection at once */
+#define PCAP_SNAPLEN    262144u                      /* as tcpdump */
+
+enum { /* block types, link types, options */
+	BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6,
+	LINKTYPE_ETHERNET = 1, LINKTYPE_RAW = 101,
+	OPT_END = 0, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4,
+};
+#define BYTE_ORDER_MAGIC 0x1a2b3c4du
+
+struct pcap {
+	struct tap tap;
+	struct http_conn *c;
+	u8 *ring;
+	u32 head, tail;         /* bytes ever put in and taken out, modulo 2^32 */
+	u64 dropped;
+	u32 snaplen;
+	bool filtered;
+	struct bpf_insn prog[BPF_MAX_INSNS];
+};
+
+struct packet_head { /* of an enhanced packet block, section 4.3 */
+	u32 type, total_len, interface, time_high, time_low, caplen, len;
+};
+struct packet_tail {
+	u16 flags_code, flags_len;
+	u32 flags;
+	u16 drops_code, drops_len;
+	u32 drops[2];
+	u16 end_code, end_len;
+	u32 total_len;
+};
+static_assert(sizeof(struct packet_head) == 28 && sizeof(struct packet_tail) == 28, "as in the draft");
+
+static void ring_put_bytes(struct pcap *p, const void *bytes, u32 n)
+{
+	u32 at = p->head % PCAP_RING, first = MIN(n, PCAP_RING - at);
+
+	memcpy(p->ring + at, bytes, first);
+	memcpy(p->ring, (const u8 *)bytes + first, n - first);
+	p->head += n;
+}
+
+static void ring_put_frame(struct pcap *p, const struct sk_buff *skb, u32 n)
+{
+	static const u8 zeros[4];
+	u32 at = p->head % PCAP_RING, first = MIN(n, PCAP_RING - at);
+
+	skb_copy_bits(skb, 0, p->ring + at, first);
+	skb_copy_bits(skb, first, p->ring, n - first);
+	p->head += n;
+	ring_put_bytes(p, zeros, -n & 3);
+}
+
+/* TCP over IPv4 between our port and the client's, either way. */
+static bool is_own_stream(const struct pcap *p, const struct sk_buff *skb)
+{
+	u32 off = skb->dev->link->hdr_len, ihl;
+	u8 ip[20], ports[4];
+	u16 a, b;
+
+	if (skb_copy_bits(skb, off, ip, sizeof(ip)) || ip[0] >> 4 != 4 || ip[9] != IPPROTO_TCP)
+		return false;
+	ihl = (ip[0] & 0xfu) * 4;
+	if (skb_copy_bits(skb, off + ihl, ports, sizeof(ports)))
+		return false;
+	a = (u16)(ports[0] << 8 | ports[1]);
+	b = (u16)(ports[2] << 8 | ports[3]);
+	return (a == p->c->srv->port && b == p->c->peer_port) || (b == p->c->srv->port && a == p->c->peer_port);
+}
+
+static bool is_captured(const struct pcap *p, const struct net_device *dev)
+{
+	return p->tap.dev ? dev == p->tap.dev : dev && dev->link->addr_len;
+}
+
+/* Interfaces are numbered in the order of their blocks in the preamble. */
+static u32 interface_number(const struct pcap *p, const struct net_device *dev)
+{
+	u32 n = 0;
+
+	for (unsigned i = 0; i + 1 < dev->ifindex; i++)
+		n += is_captured(p, dev->net->devs[i]);
+	return n;
+}
+
+static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+{
+	struct pcap *p = container_of(t, struct pcap, tap);
+	u32 want = p->filtered ? bpf_run(p->prog, skb) : p->snaplen, n, total;
+	u64 now;
+
+	if (!want || !is_captured(p, skb->dev) || is_own_stream(p, skb))
+		return;
+	n = MIN(skb->len, MIN(want, p->snaplen));
+	total = (u32)(sizeof(struct packet_head) + ALIGN_UP(n, 4u) + sizeof(struct packet_tail));
+	if (total > PCAP_RING - (p->head - p->tail)) {
+		p->dropped++;
+		return;
+	}
+	now = wall_clock_ns(cpu->now_ns);
+	ring_put_bytes(p, &(struct packet_head){ BLOCK_PACKET, total, interface_number(p, skb->dev), (u32)(now >> 32),
+						 (u32)now, n, skb->len }, sizeof(struct packet_head));
+	ring_put_frame(p, skb, n);
+	ring_put_bytes(p, &(struct packet_tail){ EPB_FLAGS, 4, dir == TAP_IN ? 1 : 2, EPB_DROPCOUNT, 8,
+						 { (u32)p->dropped, (u32)(p->dropped >> 32) }, OPT_END, 0, total },
+		       sizeof(struct packet_tail));
+	p->dropped = 0;
+}
+
+/* ---------------------------------------------------------------- the stream */
+
+/* Gives the connection what waits, up to a piece. */
+static void pcap_send(struct pcap *p)
+{
+	struct net_cpu *cpu = p->c->srv->cpu;
+	u32 n, at, first;
+	struct iovec iov[2];
+
+	bh_disable(cpu);
+	n = MIN(p->head - p->tail, PCAP_PIECE);
+	bh_enable(cpu);
+	if (!n)
+		return;
+	at = p->tail % PCAP_RING;
+	first = MIN(n, PCAP_RING - at);
+	iov[0] = (struct iovec){ p->ring + at, first };
+	iov[1] = (struct iovec){ p->ring, n - first };
+	http_send(p->c, iov, n > first ? 2 : 1, 0);
+	bh_disable(cpu);
+	p->tail += n;
+	bh_enable(cpu);
+}
+
+static void pcap_tick(struct http_conn *c, u64 now_ns)
+{
+	u64 timeout = (u64)c->srv->cpu->sysctl.http_send_timeout * NSEC_PER_MSEC;
+	struct pcap *p = c->sink_data;
+
+	while (c->fd >= 0 && http_out_is_empty(&c->out) && p->head != p->tail) {
+		pcap_send(p);
+		c->progress_ns = now_ns;
+	}
+	if (c->fd >= 0 && http_out_is_empty(&c->out)) {
+		c->progress_ns = now_ns;
+	} else if (c->fd >= 0 && now_ns - c->progress_ns > timeout) {
+		c->srv->stats.send_timeouts++;
+		http_conn_close(c);
+	}
+}
+
+static int pcap_data(struct http_conn *c, u32 n)
+{
+	http_consume(c, n); /* nothing is expected from the client */
+	return 0;
+}
+
+static void pcap_free(struct pcap *p)
+{
+	if (p->ring)
+		pages_free(p->ring, PCAP_RING_ORDER);
+	kfree(p);
+}
+
+static void pcap_gone(struct http_conn *c)
+{
+	struct pcap *p = c->sink_data;
+
+	bh_disable(c->srv->cpu);
+	tap_remove(c->srv->cpu, &p->tap);
+	bh_enable(c->srv->cpu);
+	pcap_free(p);
+}
+
+static const struct http_sink pcap_sink = { .name = "pcap", .data = pcap_data, .tick = pcap_tick, .gone = pcap_gone };
+
+/* ---------------------------------------------------------------- the beginning */
+
+/* A section header, and an interface for each device that is captured. */
+static void pcap_preamble(struct pcap *p, const struct net *net)
+{
+	const u32 section[] = { BLOCK_SECTION, 28, BYTE_ORDER_MAGIC, 1 /* version 1.0 */, ~0u, ~0u, 28 };
+
+	ring_put_bytes(p, section, sizeof(section));
+	for (unsigned i = 0; i < net->nr_devs; i++) {
+		const struct net_device *dev = net->devs[i];
+		u32 name_len = (u32)strlen(dev->name), total = 16 + 4 + ALIGN_UP(name_len, 4u) + 8 + 4 + 4;
+		const u16 link_type = dev->link->addr_len ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
+		const u32 head[] = { BLOCK_INTERFACE, total, link_type, p->snaplen, IF_NAME | name_len << 16 };
+		const u32 tail[] = { IF_TSRESOL | 1u << 16, 9 /* nanoseconds */, OPT_END, total };
+		char name[sizeof(dev->name)] = "";
+
+		if (!is_captured(p, dev))
+			continue;
+		str_copy(name, dev->name, sizeof(name));
+		ring_put_bytes(p, head, sizeof(head));
+		ring_put_bytes(p, name, ALIGN_UP(name_len, 4u));
+		ring_put_bytes(p, tail, sizeof(tail));
+	}
+}
+
+/* The query's wishes. NULL, or what is wrong with them. */
+static const char *pcap_options(struct pcap *p, const struct http_request *rq, char *text, u32 size)
+{
+	u64 snaplen = 0;
+
+	if (!http_query_get(rq, "dev", text, size))
+		return "dev: not text";
+	p->tap.dev = *text ? dev_by_name(p->c->srv->cpu->net, text) : NULL;
+	if (*text && !p->tap.dev)
+		return "dev: there is no such device; /debug/ip?link lists them";
+	if (!http_query_get(rq, "snaplen", text, size) || (*text && (str_to_u64(text, &snaplen) || !snaplen)))
+		return "snaplen: a number of bytes from 1 is allowed";
+	p->snaplen = (u32)(snaplen ? MIN(snaplen, (u64)PCAP_SNAPLEN) : PCAP_SNAPLEN);
+	if (!http_query_get(rq, "filter", text, size))
+		return "filter: too long, or not text";
+	p->filtered = *text;
+	if (*text && bpf_parse(text, p->prog) < 0)
+		return "filter: not a program as `tcpdump -ddd` prints it, with commas for line ends";
+	return NULL;
+}
+
+static void pcap_start(struct pcap *p, const struct http_request *rq)
+{
+	struct http_conn *c = p->c;
+	char head[512];
+	struct iovec iov = { head, 0 };
+
+	c->keep_alive = false; /* the end of the connection is the end of the capture */
+	iov.iov_len = http_head_format(c, head, sizeof(head), 200);
+	iov.iov_len += (size_t)scnprintf(head + iov.iov_len, sizeof(head) - iov.iov_len,
+					 "Content-Type: application/x-pcapng\r\nCache-Control: no-store\r\n\r\n");
+	http_account(c, rq, 200, 0);
+	http_send(c, &iov, 1, 0);
+	if (rq->head->method == HTTP_HEAD) {
+		c->replied = true;
+		pcap_free(p);
+		return;
+	}
+	pcap_preamble(p, c->srv->cpu->net);
+	c->body.framing = HTTP_BODY_NONE;
+	http_take_stream(c, &pcap_sink, p);
+	bh_disable(c->srv->cpu);
+	tap_add(c->srv->cpu, &p->tap);
+	bh_enable(c->srv->cpu);
+	pcap_send(p);
+}
+
+void http_pcap(struct http_conn *c, const struct http_request *rq)
+{
+	const u32 size = rq->query_len + 1;
+	struct pcap *p = kzalloc(sizeof(*p));
+	char *text = kmalloc(size);
+	const char *wrong;
+
+	if (!p || !text || !(p->ring = pages_alloc(PCAP_RING_ORDER))) {
+		kfree(text);
+		kfree(p);
+		http_error(c, rq, 503, "");
+		return;
+	}
+	p->c = c;
+	p->tap.fn = pcap_frame;
+	wrong = pcap_options(p, rq, text, size);
+	kfree(text);
+	if (wrong) {
+		pcap_free(p);
+		http_reply(c, rq, 400, "text/plain; charset=utf-8", "", wrong, (u32)strlen(wrong));
+		return;
+	}
+	pcap_start(p, rq);
+}
