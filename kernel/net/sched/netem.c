@@ -246,7 +246,7 @@ static u64 draw_delay(struct netem *n)
 	if (n->table)
 		off = (s64)n->p.jitter * n->table[v >> (32 - NETEM_DIST_SHIFT)] / NETEM_DIST_SCALE;
 	else
-		off = (s64)(v * 2 * n->p.jitter >> 32) - (s64)n->p.jitter;
+		off = (s64)((u64)v * (2 * n->p.jitter) >> 32) - (s64)n->p.jitter;
 	return off < 0 && (u64)-off > n->p.delay ? 0 : n->p.delay + (u64)off;
 }
 

@@ -139,7 +139,7 @@ bool sched_word(struct sched_words *w)
 	w->at = skip_blanks(w->at);
 	if (!*w->at || *w->at == '/')
 		return false;
-	for (; *w->at && *w->at != ' ' && *w->at != '\t'; w->at++)
+	for (; *w->at && *w->at != ' ' && *w->at != '\t' && *w->at != '/'; w->at++)
 		if (n + 1 < sizeof(w->word))
 			w->word[n++] = *w->at;
 	w->word[n] = 0; /* what is too long for a word is none that anybody knows */

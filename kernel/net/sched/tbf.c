@@ -7,6 +7,8 @@
  */
 #include "net/sched/sched_impl.h"
 
+#define TIMER_LATE_NS (2 * TIMER_GRANULE_NS) /* what waits at the gate may use: its timer does not come to the nanosecond */
+
 struct tbf_params {
 	u64 rate, burst, latency, limit; /* bits a second, bytes, ns, bytes; 0: not given */
 };
@@ -114,17 +116,17 @@ static bool is_someone_at_gate(struct net_cpu *cpu, struct qdisc *q)
 static struct sk_buff *tbf_dequeue(struct net_cpu *cpu, struct qdisc *q)
 {
 	struct tbf *t = qdisc_priv(q);
-	u64 now = MAX(cpu->now_ns, t->filled_ns), tokens, need;
+	u64 now = MAX(cpu->now_ns, t->filled_ns), late = t->first ? TIMER_LATE_NS : 0, tokens, need;
 
 	if (!is_someone_at_gate(cpu, q))
 		return NULL;
-	tokens = MIN(t->tokens_ns + (now - t->filled_ns), t->bucket_ns);
+	tokens = MIN(t->tokens_ns + (now - t->filled_ns), t->bucket_ns + late);
 	need = sched_bytes_ns(t->first->len, t->p.rate);
 	if (need > tokens) {
 		qdisc_watchdog(q, now + need - tokens);
 		return NULL;
 	}
-	t->tokens_ns = tokens - need;
+	t->tokens_ns = MIN(tokens - need, t->bucket_ns);
 	t->filled_ns = now;
 	return take_first(q);
 }
