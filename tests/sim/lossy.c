@@ -279,3 +279,104 @@ TEST(ten_thousand_connections_leave_nothing_behind)
 	check_clean(c.r.b);
 	lab_destroy(c.r.lab);
 }
+
+/* ---- too little memory ---- */
+
+#define STARVING 60
+
+struct starving {
+	struct lab_host *a, *b;
+	struct net_cpu *cpu;
+	int listen_fd;
+	unsigned accepted, finished;
+	bool may_read;
+	u64 sent, received, wrong;
+};
+struct starving_conn {
+	struct starving *s;
+	int fd;
+	u64 seed;
+};
+
+static void starving_reader(void *arg)
+{
+	struct starving_conn *c = arg;
+	struct starving *s = c->s;
+	u64 pos = 0;
+	u8 buf[4096];
+	long n;
+
+	while (!s->may_read)
+		sys_nanosleep(s->b->cpu, 100 * NSEC_PER_MSEC);
+	while ((n = sys_read(s->b->cpu, c->fd, buf, sizeof(buf))) > 0) {
+		for (long i = 0; i < n; i++)
+			s->wrong += buf[i] != (u8)(pos + (u64)i);
+		pos += (u64)n;
+	}
+	s->received += pos;
+	s->finished++;
+	sys_close(s->b->cpu, c->fd);
+	kfree(c);
+}
+
+static void starving_server(void *arg)
+{
+	struct starving *s = arg;
+	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT, .addr = ip_from_v4(be32_of(0)) };
+
+	s->listen_fd = sys_socket(s->b->cpu, AF_INET, SOCK_STREAM, 0);
+	sys_bind(s->b->cpu, s->listen_fd, &sa);
+	sys_listen(s->b->cpu, s->listen_fd, STARVING);
+	for (unsigned i = 0; i < STARVING; i++) {
+		struct starving_conn *c = kzalloc(sizeof(*c));
+
+		c->s = s;
+		c->fd = sys_accept4(s->b->cpu, s->listen_fd, NULL, 0);
+		s->accepted++;
+		lab_spawn(s->b, "reader", starving_reader, c);
+	}
+}
+
+static void starving_client(void *arg)
+{
+	struct starving *s = arg;
+	struct sockaddr_ip sa = address_of_b();
+	int fd = sys_socket(s->a->cpu, AF_INET, SOCK_STREAM, 0);
+	u8 buf[4096];
+
+	if (sys_connect(s->a->cpu, fd, &sa))
+		return;
+	for (u32 pos = 0; pos < 200000; pos += sizeof(buf)) {
+		for (u32 i = 0; i < sizeof(buf); i++)
+			buf[i] = (u8)(pos + i);
+		s->sent += (u64)MAX(sys_write(s->a->cpu, fd, buf, sizeof(buf)), 0);
+	}
+	sys_close(s->a->cpu, fd);
+}
+
+TEST(a_stack_without_memory_slows_down_and_goes_on)
+{
+	struct lab_link link = { .rate_bps = 100000000, .delay_ns = NSEC_PER_MSEC };
+	struct lab *lab = lab_create(77);
+	struct starving s = { .a = lab_host_cpus(lab, "a", 1, 16 << 20), .b = lab_host_cpus(lab, "b", 1, 2 << 20) };
+	struct net_device *da = lab_dev(s.a, LAB_ETHER), *db = lab_dev(s.b, LAB_ETHER);
+
+	lab_addr(da, "10.0.0.1/24");
+	lab_addr(db, "10.0.0.2/24");
+	lab_wire(da, db, &link);
+	lab_spawn(s.b, "server", starving_server, &s);
+	for (unsigned i = 0; i < STARVING; i++)
+		lab_spawn(s.a, "client", starving_client, &s);
+	lab_run(lab, 20 * NSEC_PER_SEC); /* the windows promise more than there is, and nobody reads */
+	CHECK_EQ(s.accepted, STARVING);
+	CHECK(lab_stat(s.b, STAT_TcpExtTCPMemoryPressures) > 0);
+	s.may_read = true;
+	CHECK(LAB_UNTIL(lab, s.finished == STARVING, 600 * NSEC_PER_SEC));
+	CHECK_EQ(s.received, s.sent);
+	CHECK_EQ(s.wrong, 0);
+	sys_close(s.b->cpu, s.listen_fd);
+	lab_run(lab, 100 * NSEC_PER_SEC);
+	check_clean(s.a);
+	check_clean(s.b);
+	lab_destroy(lab);
+}

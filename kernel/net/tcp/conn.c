@@ -535,11 +535,11 @@ static void for_each_in_chain(struct hlist_head *chain, void (*fn)(void *, struc
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *, struct tcb *, struct tcp_request *, struct tcp_timewait *), void *arg)
 {
 	struct conn_table *ct = &cpu->tcp->conns;
-	struct sock *o;
+	struct sock *o, *next;
 	u32 i;
 
 	for (i = 0; i < TCP_BOUND_BUCKETS; i++)
-		hlist_for_each_entry(o, &cpu->tcp->bound[i], hash)
+		hlist_for_each_entry_safe(o, next, &cpu->tcp->bound[i], hash)
 			if (o->state == TCP_LISTEN)
 				fn(arg, tcb_of(o), NULL, NULL);
 	for (i = 0; i <= ct->mask; i++)

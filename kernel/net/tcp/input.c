@@ -133,6 +133,8 @@ static enum drop_reason rcv_predicted(struct tcb *t, struct tcp_in *in)
 		tcp_ecn_rcv(t, in);
 	if (!seq_eq(in->seg.ack, t->snd.una))
 		tcp_ack_rcv(t, in, FLAG_FAST);
+	if (tcp_memory_out(t->sk.cpu))
+		return DROP_NOMEM;
 	tcp_rcv_in_order(t, in);
 	tcp_ack_policy(t);
 	return SKB_CONSUMED;
@@ -257,10 +259,10 @@ static enum drop_reason ack_of_our_fin(struct tcb *t)
 		return RX_OK;
 	case TCP_CLOSING:
 		tcp_time_wait(t, false);
-		return DROP_TCP_CLOSE;
+		return RX_OK;
 	case TCP_LAST_ACK:
 		tcp_done(t);
-		return DROP_TCP_CLOSE;
+		return RX_OK;
 	}
 	return RX_OK;
 }
@@ -338,12 +340,16 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 		if (t->sk.shutdown & 1 && seg->len && seq_gt(seq_add(seg->seq, seg->len), t->rcv.nxt))
 			return abort_on_data(t, in);
 		break;
+	case TCP_CLOSE: /* this segment's ACK was the last thing waited for */
+		return DROP_TCP_CLOSE;
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 		tcp_ack_now(t); /* beyond the peer's FIN, or that FIN again */
 		return DROP_TCP_OLD_DATA;
 	}
+	if (tcp_memory_out(t->sk.cpu) && seg->len)
+		return DROP_NOMEM;
 	check_urg(t, seg);
 	t->data_segs_in += seg->len != 0;
 	r = tcp_data_rcv(t, in, &fin);

@@ -594,11 +594,21 @@ void tcp_output(struct tcb *t)
 		retry_later(t);
 }
 
+/* Under pressure no window and no buffer grows, and what is still offered is little. */
+static __cold void turn_pressure(struct tcp_cpu *tc)
+{
+	tc->pressure = !tc->pressure;
+	if (tc->pressure)
+		STAT(tc->cpu, TcpExtTCPMemoryPressures);
+}
+
 void tcp_flush(struct net_cpu *cpu)
 {
 	struct tcp_cpu *tc = cpu->tcp;
 	struct tcb *t = tc->dirty, *next;
 
+	if (unlikely(tcp_memory_tight(cpu) != tc->pressure))
+		turn_pressure(tc);
 	tc->dirty = NULL;
 	tc->dirty_tail = &tc->dirty;
 	for (; t; t = next) {

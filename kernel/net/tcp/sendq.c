@@ -25,13 +25,6 @@ static void wmem_free_skb(struct tcb *t, struct sk_buff *skb)
 	consume_skb(t->sk.cpu, skb);
 }
 
-/* Leave something for what must be received: ACKs are what frees memory. */
-static bool pool_is_low(const struct net_cpu *cpu)
-{
-	return cpu->skb_pool->nr_free_bufs < cpu->skb_pool->nr_bufs / 8 ||
-	       cpu->skb_pool->nr_free_skbs < cpu->skb_pool->nr_skbs / 8;
-}
-
 static bool too_much_unsent(const struct tcb *t)
 {
 	s64 lowat = t->notsent_lowat ? (s64)t->notsent_lowat : t->sk.cpu->sysctl.tcp_notsent_lowat;
@@ -165,7 +158,7 @@ static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
 	u8 *to = skb ? room_behind(cpu, skb, &n) : NULL;
 
 	if (!to) {
-		if (pool_is_low(cpu) || !(skb = fresh = queue_new(t)))
+		if (tcp_memory_low(cpu) || !(skb = fresh = queue_new(t)))
 			return 0;
 		n = MIN(len, goal);
 		to = room_behind(cpu, skb, &n);
@@ -234,7 +227,7 @@ static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
 	u8 *to;
 
 	if (!skb_queue_empty(&t->sendq) || len > MIN((u32)t->mss, (u32)SKB_BUF_ROOM) || !tcp_sndbuf_space(t) ||
-	    pool_is_low(t->sk.cpu) || !(skb = queue_new(t)))
+	    tcp_memory_low(t->sk.cpu) || !(skb = queue_new(t)))
 		return false;
 	to = skb_put(skb, (unsigned)len);
 	for (size_t i = 0; i < m->msg_iovlen; to += m->msg_iov[i++].iov_len)
@@ -270,7 +263,7 @@ static u32 static_some(struct tcb *t, const u8 *mem, u32 len, u32 goal)
 	u32 n;
 
 	if (!skb || skb->nr_frags == MAX_SKB_FRAGS) {
-		if (pool_is_low(t->sk.cpu) || !(skb = fresh = queue_new(t)))
+		if (tcp_memory_low(t->sk.cpu) || !(skb = fresh = queue_new(t)))
 			return 0;
 	}
 	n = MIN(len, goal - skb->len);

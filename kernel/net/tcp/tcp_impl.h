@@ -148,6 +148,29 @@ static inline void tcp_rmem_uncharge(struct tcb *t, struct sk_buff *skb)
 	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
 }
 
+/* ---- memory: shares of the skb pool that TCP leaves to others ---- */
+#define TCP_PAGE 4096 /* tcp_mem counts in these */
+/* Pressure: tcp_mem's middle value, or three quarters of the pool in use. */
+static inline bool tcp_memory_tight(const struct net_cpu *cpu)
+{
+	const struct skb_pool *p = cpu->skb_pool;
+
+	return p->nr_free_bufs < p->nr_bufs / 4 || cpu->tcp->mem_bytes > (u64)cpu->sysctl.tcp_mem_pressure * TCP_PAGE;
+}
+/* No new data is taken for sending: acknowledgments are what frees memory, and must still be received. */
+static inline bool tcp_memory_low(const struct net_cpu *cpu)
+{
+	const struct skb_pool *p = cpu->skb_pool;
+
+	return p->nr_free_bufs < p->nr_bufs / 8 || p->nr_free_skbs < p->nr_skbs / 8 ||
+	       cpu->tcp->mem_bytes > (u64)cpu->sysctl.tcp_mem_max * TCP_PAGE;
+}
+/* The last buffers are for ACKs: text goes, although its window was offered, and comes again when somebody has read. */
+static inline bool tcp_memory_out(const struct net_cpu *cpu)
+{
+	return unlikely(cpu->skb_pool->nr_free_bufs < cpu->skb_pool->nr_bufs / 16);
+}
+
 /* ---- sendq.c: the application's bytes, before and after they were sent ---- */
 long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags);
 long tcp_queue_static(struct tcb *t, const u8 *mem, size_t len, int flags);
