@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Queueing disciplines in a booted guest, chosen by the command line and by `tc` on its console: a download through tbf takes the
+time that the rate says and arrives whole, ping beside it waits less under fq_codel than under a fifo in the same run, and
+netem's delay and loss are what ping measures."""
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import make_tap, need_private_network
+from qemu import MIB, NICS, Site, curl, noise, pick, sha
+from tap import case, check, check_eq, check_in, note, run
+
+SIZE = pick(2, 8) * MIB
+BITS = 10e6
+TBF = "qdisc=eth0:tbf,rate=10mbit,burst=15k,latency=400ms"
+
+
+def tc(g, words):
+    """What `tc WORDS` prints, by HTTP."""
+    status, _, body = g.get("/debug/tc?" + urllib.parse.quote(words))
+    return status, body.decode()
+
+
+def ping(g, count, interval):
+    """(answers, worst, average in ms) of a ping from this host."""
+    out = subprocess.run(["ping", "-n", "-c", str(count), "-i", str(interval), "-W", "5", g.ip], capture_output=True,
+                         text=True).stdout
+    answers = int(re.search(r"(\d+) received", out).group(1))
+    _, average, worst = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", out).groups()
+    return answers, float(worst), float(average)
+
+
+def download_with_ping(g):
+    """Seconds that the download took, and the average of the pings beside it."""
+    result = {}
+
+    def fetch():
+        start = time.monotonic()
+        result["sha"] = sha(curl(g.url("/blob")))
+        result["seconds"] = time.monotonic() - start
+
+    t = threading.Thread(target=fetch)
+    t.start()
+    time.sleep(0.5)
+    _, worst, average = ping(g, 10, 0.1)
+    t.join()
+    check_eq(result["sha"], sha(blob), "download")
+    note("%.1f Mbit/s, ping %.1f ms on average, %.1f at worst" % (SIZE * 8 / result["seconds"] / 1e6, average, worst))
+    return result["seconds"], average
+
+
+need_private_network()
+blob = noise(SIZE)
+site = Site({"blob": blob})
+make_tap()
+for nic in NICS:
+    @case("%s: tbf of the command line holds a download to its rate; ping waits less with fq_codel in it" % nic)
+    def _(nic=nic):
+        with Guest(nic=nic, site=site.name, cmdline=TBF) as g:
+            check_in("root refcnt 2 rate 10Mbit burst 15Kb lat 400ms", tc(g, "qdisc show dev eth0")[1])
+            seconds, fifo = download_with_ping(g)
+            check(seconds > SIZE * 8 / BITS * 0.95, "faster than the rate: %.2f s" % seconds)
+            stats = tc(g, "-s qdisc show dev eth0")[1]
+            check(int(re.search(r"Sent (\d+) bytes", stats).group(1)) >= SIZE, stats)
+            check(int(re.search(r"overlimits (\d+)", stats).group(1)), stats)
+        with Guest(nic=nic, site=site.name, cmdline=TBF + "/fq_codel") as g:
+            check_in("qdisc fq_codel", tc(g, "-s qdisc show dev eth0")[1])
+            seconds, codel = download_with_ping(g)
+            check(seconds > SIZE * 8 / BITS * 0.95, "faster than the rate: %.2f s" % seconds)
+            check_in("balanced", g.get("/debug/balance")[2].decode())
+        check(codel < fifo / 2, "ping waits %.1f ms under fq_codel, %.1f in the fifo" % (codel, fifo))
+
+@case("netem's delay and loss are what ping measures")
+def _():
+    with Guest(cmdline="qdisc=netem,delay=60ms,loss=20%,seed=11") as g:
+        ping(g, 5, 0.1)
+        answers, _, average = ping(g, pick(100, 500), 0.02)
+        share = answers / pick(100, 500)
+        note("%.0f %% answered, %.1f ms on average" % (share * 100, average))
+        check(60 <= average < 120, "average %.1f ms" % average)
+        check(0.65 < share < 0.92, "share %.2f" % share)
+        dropped = g.get("/debug/drops")[2].decode()
+        check(re.search(r"NETEM_LOSS", dropped), dropped)
+
+@case("a wrong word of the command line is named and the default stays; reading is open, changing is not")
+def _():
+    with Guest(cmdline="qdisc=eth0:tbf,rate=fast,burst=15k,latency=50ms net.core.default_qdisc=fq_codel") as g:
+        check_in("tbf: rate 'fast' is not a rate", g.console())
+        check_in("qdisc fq_codel 0: dev eth0 root", tc(g, "qdisc")[1])
+        check_in("memory_limit", tc(g, "qdisc help")[1])
+        status, text = tc(g, "qdisc replace dev eth0 root fq")
+        check_eq(status, 403)
+        check_in("not allowed", text)
+
+run()
