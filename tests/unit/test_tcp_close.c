@@ -68,6 +68,7 @@ TEST(the_peer_closing_first_ends_in_last_ack_without_time_wait)
 	inject(r, .seq = 1, .ack = 11);
 	CHECK_EQ(r->cpu->tcp->nr_timewait, 0);
 	CHECK_EQ(r->cpu->tcp->nr_tcbs, 1);
+	CHECK_EQ(drops(r, TCP_CLOSE), 0); /* an orderly end loses no frame */
 	rig_end(r);
 }
 
