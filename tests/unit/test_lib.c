@@ -273,6 +273,34 @@ TEST(siphash_gives_the_published_values)
 	CHECK(hsiphash_3u32(1, 2, 3, &key) != hsiphash_3u32(1, 2, 4, &key));
 }
 
+/* Keys of the worst shapes: neighbours in one word, one bit apart, a stride; 4096 of them in 1024 chains. */
+static unsigned longest_chain(const struct siphash_key *key, u64 a_step, u64 b_step)
+{
+	u8 chains[1024] = { 0 };
+	unsigned longest = 0;
+
+	for (u64 i = 0; i < 4096; i++) {
+		u8 *n = &chains[nhash_2u64(0x0a0000010a000002ull + i * a_step, 0x0050c000 + i * b_step, key) % 1024];
+
+		longest = MAX(longest, (unsigned)++*n);
+	}
+	return longest;
+}
+
+TEST(nhash_spreads_neighbours_under_any_key)
+{
+	for (u64 k = 1; k < 200; k++) {
+		struct siphash_key key = { { k * 0x9e3779b97f4a7c15ull, k * k * 0xc2b2ae3d27d4eb4full } };
+
+		CHECK(longest_chain(&key, 0, 1) < 24);
+		CHECK(longest_chain(&key, 0, 1 << 16) < 24);
+		CHECK(longest_chain(&key, 1, 0) < 24);
+		CHECK(longest_chain(&key, 1ull << 32, 0) < 24);
+		CHECK(longest_chain(&key, 256, 1) < 24);
+	}
+	CHECK(nhash_2u64(1, 2, &(struct siphash_key){ { 3, 4 } }) != nhash_2u64(1, 2, &(struct siphash_key){ { 3, 5 } }));
+}
+
 /* From the comments of Bob Jenkins' lookup3: the driver's self test. */
 TEST(jhash_gives_the_published_values)
 {

@@ -9,7 +9,7 @@
 
 /* Segments of a window up to which the last one of a GSO skb has PSH: the peer's GRO then does not wait for more, and its ACK
  * comes soon. In a large window enough is under way, and fewer ACKs are better than early ones. */
-#define PUSH_CWND 64
+#define PUSH_CWND 32
 
 /* ---- options ---- */
 

@@ -105,23 +105,28 @@ void tcp_check_reordering(struct tcb *t, seq_t low, bool by_time)
 
 /* ---- tail loss probes ---- */
 
+static __noinline bool arm_before_rto(struct tcb *t, u64 at_ns)
+{
+	u64 rto_at = tcp_rto_at(t);
+
+	tcp_rtx_arm(t, TCPT_TLP, MIN(at_ns, rto_at));
+	return true;
+}
+
 /* RFC 8985 7.2: 2 SRTT after the last transmission, never after the RTO. false: no probe now, the RTO stands. */
 bool tcp_schedule_tlp(struct tcb *t, bool rto_restarts)
 {
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	u64 now = tcp_now(t), pto_us = TCP_RTO_INIT_US, rto_at;
+	u64 now = tcp_now(t), pto_us = TCP_RTO_INIT_US;
 
 	if (!s->tcp_early_retrans || !t->packets_out || !t->sack_ok || t->sacked_out || t->tlp_out ||
 	    (t->ca_state != TCP_CA_OPEN && t->ca_state != TCP_CA_CWR))
 		return false;
 	if (t->srtt_us)
 		pto_us = (t->srtt_us >> 2) + (t->packets_out == 1 ? (u32)s->tcp_rto_min_us : 2000u);
-	if (likely(rto_restarts)) {
-		tcp_rtx_arm(t, TCPT_TLP, now + MIN(pto_us, t->rto_us) * NSEC_PER_USEC);
-		return true;
-	}
-	rto_at = tcp_rto_at(t);
-	tcp_rtx_arm(t, TCPT_TLP, MIN(now + pto_us * NSEC_PER_USEC, rto_at));
+	if (unlikely(!rto_restarts))
+		return arm_before_rto(t, now + pto_us * NSEC_PER_USEC);
+	tcp_rtx_arm(t, TCPT_TLP, now + MIN(pto_us, t->rto_us) * NSEC_PER_USEC);
 	return true;
 }
 
