@@ -70,6 +70,8 @@ _Noreturn void bug_at(const char *file, int line, const char *what);
 /* Cryptographically strong bytes (RDSEED/RDRAND and jitter through one generator). */
 void random_bytes(void *buf, size_t len);
 
+/* Was the power button pressed since the last call? Asked a few times a second. */
+bool platform_power_button(void);
 /* Ends or restarts the machine; returns only where that is impossible. */
 void platform_poweroff(void);
 void platform_reboot(void);

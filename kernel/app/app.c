@@ -33,7 +33,8 @@ static const struct app_service services[] = {
 
 _Static_assert(ARRAY_SIZE(services) <= APP_SOCKETS, "each service has a place for its socket");
 
-#define READY_POLL_NS (5 * NSEC_PER_MSEC) /* how often the address is asked for until there is one */
+#define READY_POLL_NS (5 * NSEC_PER_MSEC)  /* how often the address is asked for until there is one */
+#define DRAIN_POLL_NS (20 * NSEC_PER_MSEC) /* and whether the last connection is gone */
 
 /* ---- sockets for services ---- */
 int app_socket(struct net_cpu *cpu, const struct app_service *s)
@@ -156,7 +157,49 @@ static void ready_fiber(void *arg)
 		   cpu->app->site->builtin ? ", the built-in site" : "");
 }
 
-/* Deadlines and streams of the servers. */
+/* ---- the end of service ---- */
+struct shutdown {
+	struct net_cpu *cpu;
+	void (*end)(void);
+};
+
+static bool is_idle(const struct net_cpu *cpu)
+{
+	const struct app_cpu *a = cpu->app;
+
+	return !a || !a->http || !a->http->nr_conns;
+}
+
+static void shutdown_fiber(void *arg)
+{
+	struct shutdown s = *(struct shutdown *)arg;
+	u64 deadline = s.cpu->now_ns + (u64)s.cpu->sysctl.http_drain_timeout * NSEC_PER_MSEC;
+
+	kfree(arg);
+	if (s.cpu->app && s.cpu->app->http)
+		http_drain(s.cpu->app->http);
+	while (!is_idle(s.cpu) && s.cpu->now_ns < deadline)
+		sys_nanosleep(s.cpu, DRAIN_POLL_NS);
+	s.end();
+}
+
+void app_shutdown(struct net *net, void (*end)(void))
+{
+	struct net_cpu *cpu = net->cpus[0];
+	struct shutdown *s;
+
+	if (!cpu->app || cpu->app->ending)
+		return;
+	cpu->app->ending = true;
+	log_notice("app: going down when the answers under way are out");
+	s = kmalloc(sizeof(*s));
+	if (s)
+		*s = (struct shutdown){ .cpu = cpu, .end = end };
+	if (!s || !fiber_spawn(cpu->fibers, "shutdown", shutdown_fiber, s))
+		end();
+}
+
+/* Deadlines and streams of the servers, and a look at the power button. */
 static void tick_fiber(void *arg)
 {
 	struct net_cpu *cpu = arg;
@@ -167,6 +210,8 @@ static void tick_fiber(void *arg)
 			return;
 		if (cpu->app->http)
 			http_tick(cpu->app->http);
+		if (platform_power_button())
+			app_shutdown(cpu->net, platform_poweroff);
 	}
 }
 
@@ -216,6 +261,7 @@ static int cpu_start(struct net_cpu *cpu, const struct app_params *p)
 		return -ENOMEM;
 	}
 	cpu->app = a;
+	cpu->net->shutdown = app_shutdown;
 	if (!start_services(cpu, p->cmdline) || !fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ||
 	    !fiber_spawn(cpu->fibers, "ready", ready_fiber, cpu))
 		return -ENOMEM;
@@ -227,21 +273,6 @@ int app_start(struct net *net, const struct app_params *p)
 	return cpu_start(net->cpus[0], p);
 }
 
-void app_drain(struct net *net)
-{
-	struct app_cpu *a = net->cpus[0]->app;
-
-	if (a && a->http)
-		http_drain(a->http);
-}
-
-bool app_is_idle(const struct net *net)
-{
-	const struct app_cpu *a = net->cpus[0]->app;
-
-	return !a || !a->http || !a->http->nr_conns;
-}
-
 void app_stop(struct net *net)
 {
 	struct net_cpu *cpu = net->cpus[0];
@@ -250,6 +281,7 @@ void app_stop(struct net *net)
 	if (!a)
 		return;
 	cpu->app = NULL;
+	net->shutdown = NULL;
 	for (unsigned i = 0; i < a->nr_sockets; i++)
 		sys_close(cpu, a->sockets[i]);
 	if (a->http)

@@ -14,9 +14,8 @@ struct app_params {
 /* After net_configure(): spawns the services' fibers on CPU 0. The line "barewire ready" follows when they listen and a
  * device has its address. 0, or -ENOMEM when nothing could be started. */
 int app_start(struct net *net, const struct app_params *p);
-/* Before a power-off, from base context: no new connections, answers under way are finished. */
-void app_drain(struct net *net);
-/* Is anybody still being served? */
-bool app_is_idle(const struct net *net);
+/* Takes no new connections, finishes the answers under way (http.drain_timeout_ms at most), then calls end(), once. This is
+ * what the power button does, and net->shutdown for others. */
+void app_shutdown(struct net *net, void (*end)(void));
 /* Ends everything and frees it (host builds and tests). The fibers end when they next run. */
 void app_stop(struct net *net);

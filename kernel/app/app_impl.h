@@ -29,6 +29,7 @@ struct app_cpu {
 	u32 conns;           /* of the echo family */
 	u64 refused;         /* of them, because there were too many */
 	u64 echo_bytes, datagrams;
+	bool ending;         /* a shutdown is under way */
 	u64 ready_ns;        /* when the ready line was printed; 0: not yet */
 };
 

@@ -137,6 +137,11 @@ static int machine_ends(struct console_call *c, void (*end)(void))
 		out_printf(c->out, "%s: not from this door\n", c->argv[0]);
 		return -EPERM;
 	}
+	if (c->cpu->net->shutdown) {
+		c->cpu->net->shutdown(c->cpu->net, end);
+		out_printf(c->out, "%s: once what is under way is finished\n", c->argv[0]);
+		return 0;
+	}
 	end();
 	out_printf(c->out, "%s: this machine does not know how\n", c->argv[0]);
 	return -ENOSYS;

@@ -65,6 +65,7 @@ struct net_cpu {
 	struct skb_pool *skb_pool;      /* core/skbuff.c */
 	struct dev_cpu *dev;            /* core/dev.c: backlog */
 	struct nf_cpu *nf;              /* core/netfilter.c: NULL hooks when no rule is loaded */
+	struct nft_cpu *nft;            /* netfilter/: rules */
 	struct tap_cpu *tap;            /* core/tap.c */
 	struct neigh_cpu *neigh;        /* link/neigh.c */
 	struct ip_cpu *ip;              /* ipv4/: addresses, routes, fragments, ids */
@@ -99,6 +100,8 @@ struct net {
 	struct siphash_key port_key;  /* RFC 6056 */
 	struct siphash_key cookie_key;
 	u64 boot_ns;
+	/* Set by the application: finishes what is under way and then calls end(), once. NULL: nothing is served. */
+	void (*shutdown)(struct net *net, void (*end)(void));
 };
 
 #define for_each_cpu(net_, cpu_, i_)                                                               \

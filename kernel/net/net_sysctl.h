@@ -120,6 +120,7 @@
 	X(http_send_rate, "http.send_min_rate", 0, 500, 0, 1073741824, "bytes/s", "a client must take") \
 	X(http_linger_timeout, "http.linger_timeout_ms", 0, 5000, 10, 600000, "ms", \
 	  "to read on after an early end, so that no reset overtakes the answer")                  \
+	X(http_drain_timeout, "http.drain_timeout_ms", 0, 10000, 0, 600000, "ms", "for answers under way at a shutdown") \
 	X(http_keepalive_max, "http.max_requests", 0, 0, 0, 1000000000, "requests", "of a connection, 0: any number") \
 	X(http_cache_max_age, "http.cache_max_age", 0, 0, 0, 31536000, "s", "Cache-Control of files, 0: none") \
 	X(http_access_log, "http.access_log", 0, 1, 0, 2, "mode", "0 off, 1 kept in a ring (GET /log), 2 on the console too")

@@ -64,6 +64,8 @@ static inline u32 rng_below(struct test_rng *r, u32 n) { return (u32)((rng_next(
 extern u64 host_clock, host_clock_step;
 /* The next `n` allocations of pages, kmalloc and stacks succeed, later ones fail; UINT64_MAX: all succeed. */
 extern u64 host_alloc_budget;
+/* A press of the power button; cleared when somebody saw it. */
+extern bool host_power_button;
 /* Bytes that mem_totals() reports free; CPUs that cpu_kick() was called for, as bits. */
 extern u64 host_mem_free, host_kicked;
 /* Lines that were logged with LOG_ERR. */

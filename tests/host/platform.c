@@ -201,6 +201,16 @@ void random_bytes(void *buf, size_t len)
 		*p++ = (u8)(rng_next(&rng) >> 56);
 }
 
+bool host_power_button;
+
+bool platform_power_button(void)
+{
+	bool pressed = host_power_button;
+
+	host_power_button = false;
+	return pressed;
+}
+
 void platform_poweroff(void)
 {
 	exit(0);

@@ -217,6 +217,24 @@ def _():
     note({k: v for k, v in m.items() if k.startswith("http_") and "connections{" not in k and v})
 
 
+@case("the power button: no new connection, the answer under way is finished, and the machine ends")
+def _():
+    s = socket.create_connection((g.ip, g.http_port), timeout=20)
+    s.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234")
+    check_in(b"01234", s.recv(4096))
+    g.qmp("system_powerdown")
+    g.wait_console("going down")
+    try:
+        socket.create_connection((g.ip, g.http_port), timeout=5).close()
+        check(False, "a new connection was taken")
+    except ConnectionRefusedError:
+        pass
+    s.sendall(b"56789")
+    check_eq(s.recv(4096), b"56789")
+    s.close()
+    check_eq(g.wait_exit(20), 0, "status")
+
+
 try:
     run()
 finally:

@@ -530,7 +530,13 @@ TEST(one_address_has_no_more_connections_than_its_share)
 	kit_stop(&k);
 }
 
-TEST(draining_finishes_what_is_under_way_and_takes_nothing_new)
+static unsigned ends;
+static void count_end(void)
+{
+	ends++;
+}
+
+TEST(a_shutdown_finishes_what_is_under_way_and_takes_nothing_new)
 {
 	static const char text[] = "POST /echo HTTP/1.1\r\nHost: b\r\nContent-Length: 10\r\n\r\n0123456789";
 	struct talk busy = { .send = text, .len = sizeof(text) - 1, .step = sizeof(text) - 6, .pause_ns = NSEC_PER_SEC };
@@ -543,16 +549,40 @@ TEST(draining_finishes_what_is_under_way_and_takes_nothing_new)
 	talk_start(&idle, &k);
 	lab_run(k.lab, 100 * NSEC_PER_MSEC);
 	CHECK_EQ(kit_http(&k)->nr_conns, 2);
-	app_drain(k.b->net);
-	CHECK(!app_is_idle(k.b->net));
+	ends = 0;
+	k.b->net->shutdown(k.b->net, count_end);
+	k.b->net->shutdown(k.b->net, count_end); /* one is enough */
+	lab_run(k.lab, NSEC_PER_MSEC);
+	CHECK_EQ(ends, 0);
 	talk_start(&late, &k);
 	CHECK(LAB_UNTIL(k.lab, busy.done && idle.done && late.done, 30 * NSEC_PER_SEC));
 	CHECK_STR(body_of(busy.got), "0123456789");
 	CHECK_EQ(late.err, -ECONNREFUSED);
-	CHECK(app_is_idle(k.b->net));
+	CHECK(LAB_UNTIL(k.lab, ends == 1, NSEC_PER_SEC));
+	CHECK_EQ(kit_http(&k)->nr_conns, 0);
 	free(busy.got);
 	free(idle.got);
 	free(late.got);
+	kit_stop(&k);
+}
+
+TEST(a_shutdown_waits_no_longer_than_its_time)
+{
+	struct talk slow = { .send = "GET / HTTP/1.1\r\n", .len = 16 };
+	struct kit k;
+
+	kit_start(&k);
+	k.b->cpu->sysctl.http_drain_timeout = 1000;
+	talk_start(&slow, &k);
+	lab_run(k.lab, 100 * NSEC_PER_MSEC);
+	ends = 0;
+	app_shutdown(k.b->net, count_end);
+	lab_run(k.lab, 900 * NSEC_PER_MSEC);
+	CHECK_EQ(ends, 0);
+	lab_run(k.lab, 200 * NSEC_PER_MSEC);
+	CHECK_EQ(ends, 1);
+	LAB_UNTIL(k.lab, slow.done, 60 * NSEC_PER_SEC);
+	free(slow.got);
 	kit_stop(&k);
 }
 

@@ -234,6 +234,8 @@ static void read_fadt(const struct sdt *t)
 	memcpy(&f, t, MIN((size_t)t->length, sizeof(f))); /* older ones are shorter: the rest reads as zero */
 	acpi.smi_cmd = (u16)f.smi_cmd;
 	acpi.acpi_enable = f.acpi_enable;
+	acpi.pm1a_evt = f.pm1_evt_len >= 4 ? (u16)f.pm1a_evt : 0;
+	acpi.pm1_evt_len = f.pm1_evt_len;
 	acpi.pm1a_cnt = (u16)f.pm1a_cnt;
 	acpi.pm1b_cnt = (u16)f.pm1b_cnt;
 	acpi.pm_timer = f.pm_tmr_len == 4 ? (u16)f.pm_tmr : 0;

@@ -27,6 +27,8 @@ struct acpi_info {
 	u64 hpet_base;                     /* 0: none */
 	u16 pm_timer;                      /* port; 0: none */
 	u16 pm1a_cnt, pm1b_cnt, smi_cmd;   /* ports */
+	u16 pm1a_evt;                      /* port; 0: none */
+	u8 pm1_evt_len;                    /* bytes: status, then as many of enable */
 	u8 acpi_enable;                    /* value for smi_cmd */
 	bool has_s5;
 	u8 s5_typ_a, s5_typ_b;             /* SLP_TYP for power-off, from \_S5 */

@@ -10,6 +10,7 @@
 
 #define DEBUG_EXIT_PORT 0xf4 /* -device isa-debug-exit,iobase=0xf4,iosize=0x04 */
 
+#define PM1_PWRBTN      (1u << 8) /* in the status and in the enable register */
 #define PM1_SCI_EN      (1u << 0)
 #define PM1_SLP_TYP     10 /* shift */
 #define PM1_SLP_EN      (1u << 13)
@@ -41,6 +42,26 @@ static void acpi_take_over(void)
 	outb(acpi.smi_cmd, acpi.acpi_enable);
 	for (waited = 0; !(inw(acpi.pm1a_cnt) & PM1_SCI_EN) && waited < ACPI_ENABLE_US; waited += 100)
 		tsc_delay_us(100);
+}
+
+/* The interrupt of the event block stays masked: a look at its status now and then is enough for a finger. The status is
+ * only set while the event is enabled. */
+bool platform_power_button(void)
+{
+	u16 enable = acpi.pm1a_evt + acpi.pm1_evt_len / 2;
+
+	if (!acpi.pm1a_evt)
+		return false;
+	if (unlikely(!(inw(enable) & PM1_PWRBTN))) {
+		acpi_take_over();
+		outw(acpi.pm1a_evt, PM1_PWRBTN);
+		outw(enable, (u16)(inw(enable) | PM1_PWRBTN));
+		return false;
+	}
+	if (!(inw(acpi.pm1a_evt) & PM1_PWRBTN))
+		return false;
+	outw(acpi.pm1a_evt, PM1_PWRBTN); /* writing a one clears it */
+	return true;
 }
 
 void platform_poweroff(void)
