@@ -13,13 +13,34 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import make_tap, need_private_network
+from net import ROOT, die_with_parent, make_tap, need_private_network
 from qemu import MIB, NICS, Site, curl, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
 
 SIZE = pick(2, 8) * MIB
 BITS = 10e6
 TBF = "qdisc=eth0:tbf,rate=10mbit,burst=15k,latency=400ms"
+
+
+class Typed(Guest):
+    """A guest whose serial line has a keyboard."""
+
+    def start(self):
+        with open(self.serial, "wb") as out:
+            self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out,
+                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        return self
+
+    def type(self, line):
+        """What the console prints after the line, up to its next prompt."""
+        before = len(self.console())
+        self.proc.stdin.write(line.encode() + b"\r")
+        self.proc.stdin.flush()
+        end = time.monotonic() + 60
+        while not re.search(r"\n.*# $", self.console()[before:].replace("\r", "")):
+            check(time.monotonic() < end, "no prompt after %r: %r" % (line, self.console()[before:]))
+            time.sleep(0.02)
+        return self.console()[before:]
 
 
 def tc(g, words):
@@ -88,6 +109,33 @@ def _():
         check(0.65 < share < 0.92, "share %.2f" % share)
         dropped = g.get("/debug/drops")[2].decode()
         check(re.search(r"NETEM_LOSS", dropped), dropped)
+
+@case("disciplines are exchanged on the console while a download runs, which arrives whole; no frame is dropped by that")
+def _():
+    chain = ["tbf rate 40mbit burst 30k limit 4m", "fq", "netem delay 2ms limit 10000", "fq_codel target 1s", "prio", "pfifo_fast",
+             "tbf rate 30mbit burst 30k limit 4m / fq_codel target 1s"]
+    with Typed(site=site.name) as g:
+        g.type("")
+        got = {}
+        t = threading.Thread(target=lambda: got.update(sha=[sha(curl(g.url("/blob"))) for _ in range(3)]))
+        t.start()
+        for words in chain:
+            g.type("tc qdisc replace dev eth0 root handle 1: " + words)
+            check_in("qdisc %s 1: dev eth0 root refcnt 2" % words.split()[0], tc(g, "qdisc show dev eth0")[1])
+        g.type("tc qdisc change dev eth0 root tbf rate 60mbit")
+        check_in("rate 60Mbit burst 30Kb limit 4Mb", tc(g, "qdisc")[1])
+        g.type("tc qdisc add dev eth0 parent 1:1 handle 2: fq")
+        check_in("qdisc fq 2: dev eth0 parent 1:1", tc(g, "qdisc")[1])
+        check_in("'12parsecs' is not a time", g.type("tc qdisc replace dev eth0 root netem delay 12parsecs"))
+        check_in("nothing is changed", g.type("tc qdisc replace dev eth0 root nosuch"))
+        check_in("Cannot find device", g.type("tc qdisc del dev eth9 root"))
+        check_in("rate 60Mbit", tc(g, "qdisc")[1])
+        g.type("tc qdisc del dev eth0 root")
+        check_in("qdisc pfifo_fast", tc(g, "qdisc")[1])
+        t.join()
+        check_eq(got["sha"], [sha(blob)] * 3)
+        check("QDISC_DROP" not in g.get("/debug/drops")[2].decode(), g.get("/debug/drops")[2].decode())
+        check_in("balanced", g.get("/debug/balance")[2].decode())
 
 @case("a wrong word of the command line is named and the default stays; reading is open, changing is not")
 def _():
