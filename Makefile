@@ -14,8 +14,13 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 # ---------------------------------------------------------------- what is in the image
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
+<<<<<<< Updated upstream
 CORE   := cmdline fiber timer
 NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
+=======
+KCORE  := cmdline fiber timer
+NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
+>>>>>>> Stashed changes
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
@@ -29,7 +34,7 @@ APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 CONSOLE := cmd_ip cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 # Portable: compiled into the image and, unchanged, for the host.
-PORTABLE := $(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
+PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
 ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart
 DRIVERS := pci/pci pci/enumerate pci/drivers \
@@ -62,7 +67,7 @@ KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
-.PHONY: all unit sim drill replay run debug test bench fuzz lint image setup clean help
+.PHONY: all unit sim drill replay run debug attach core test bench fuzz lint image setup clean help
 all: $B/barewire.elf
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -120,7 +125,7 @@ $B/sim/%: $B/host/tests/sim/%.o $B/libhost.a $B/libk.a
 sim: $(SIM:%=$B/sim/%)
 	$(Q)prove --exec '' $^
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
-DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(CORE:%=core/%) $(STACK:%=net/%)))) \
+DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
             tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)
 $B/pic/%.o: %.c
 	@mkdir -p $(@D)
@@ -170,9 +175,15 @@ RUN       = tools/run --build $B $(foreach v,$(RUNVARS),$(if $($v),$v=$(call quo
 MEDIA     = $(if $(filter efi,$(BOOT)),$B/BOOTX64.EFI)
 run: $B/barewire.elf $(MEDIA)
 	@$(RUN)
-## debug    boots halted and opens gdb with the project's commands
+## debug    boots halted and opens gdb with the project's commands; CORE=file: opens that core instead
 debug: $B/barewire.elf $(MEDIA)
-	@$(RUN) --debug
+	@$(RUN) $(if $(CORE),--core $(call quoted,$(CORE)),--debug)
+## attach   opens gdb on the guest that `make run` started last
+attach:
+	@$(RUN) --attach
+## core     writes build/barewire.core (CORE=file: another) of the guest that `make run` started last
+core:
+	@tools/core --build $B $(if $(CORE),$(call quoted,$(CORE)))
 ## image    build/barewire.iso, .img and .qcow2, to boot from BIOS and UEFI
 image: $B/barewire.elf $B/BOOTX64.EFI
 	@tools/image --build $B $(if $(SITE),--site $(call quoted,$(SITE))) $(if $(CMDLINE),--cmdline $(call quoted,$(CMDLINE)))

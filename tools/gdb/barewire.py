@@ -2,7 +2,8 @@
 """gdb commands that know barewire: `source tools/gdb/barewire.py`, then `k help`. `make debug` loads it.
 
 They read memory only and call nothing in the guest, so they work wherever it is stopped, and on a core alike.
-One file per topic: machine.py (CPUs, back traces, log), device.py (devices, rings), stack.py (skbs, sockets, counters).
+One file per topic: machine.py (CPUs, back traces, log), device.py (devices, rings, qdiscs), stack.py (counters, one skb),
+sockets.py (ss, TCBs, HTTP), routes.py (neighbours, routes, fragments).
 """
 import os
 import sys
@@ -16,5 +17,7 @@ import commands  # noqa: E402
 import machine  # noqa: E402,F401  importing a topic registers its commands
 import device  # noqa: E402,F401
 import stack  # noqa: E402,F401
+import sockets  # noqa: E402,F401
+import routes  # noqa: E402,F401
 
 commands.finish()

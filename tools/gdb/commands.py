@@ -65,6 +65,11 @@ def help_lines(_words):
 Prefix()  # before the first command is made
 
 
+def absent(name, room):
+    """A command for a room that this kernel does not have yet."""
+    command(name, "", "(this kernel has no %s)" % room)(lambda _words: ["this kernel has no %s" % room])
+
+
 def finish():
     command("help", "", "These lines.")(help_lines)
 
@@ -142,6 +147,20 @@ def walk_queue(head):
         skb = skb["next"]
 
 
+def walk_tree(root, type_name, member):
+    """Elements of a red-black tree in order."""
+    node, above = root["node"], []
+    for _ in range(WALK_LIMIT):
+        while int(node):
+            above.append(node)
+            node = node["left"]
+        if not above:
+            return
+        node = above.pop()
+        yield container(node, type_name, member)
+        node = node["right"]
+
+
 def memory(address, length):
     return bytes(gdb.selected_inferior().read_memory(int(address), length))
 
@@ -198,6 +217,11 @@ def device_named(name):
         if array_text(dev["name"]) == name:
             return dev
     raise Problem("no device '%s'; there are: %s" % (name, ", ".join(array_text(d["name"]) for d in net_devices())))
+
+
+def v4_text(addr):
+    """be32 as a dotted quad."""
+    return ".".join(str(b) for b in int(addr["raw"]).to_bytes(4, "little"))
 
 
 def ip_text(addr):

@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The stack: skbs, sockets, neighbours, counters, drops."""
+"""The stack: counters, drops, pools, one skb."""
 import gdb
 
-from commands import (Problem, array_text, command, container, enum_names, ip_text, memory, net_cpus, number, text, type_of,
-                      walk_chain, walk_list, walk_queue)
+from commands import Problem, array_text, command, enum_names, memory, net_cpus, number, type_of
 
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP"}
 TCP_FLAGS = "FSRPAUEC"
-# A TCP sock's state and a connection of a small kind, as ss prints them.
-STATES = {1: "ESTAB", 2: "SYN-SENT", 3: "SYN-RECV", 4: "FIN-WAIT-1", 5: "FIN-WAIT-2", 6: "TIME-WAIT", 7: "UNCONN",
-          8: "CLOSE-WAIT", 9: "LAST-ACK", 10: "LISTEN", 11: "CLOSING"}
-CA_STATES = ["Open", "Disorder", "CWR", "Recovery", "Loss"]
 NO_OFFSET = 0xffff
 
 
@@ -117,75 +112,3 @@ def k_skb(words):
                                                  "refs %d" % int(f["buf"]["refs"]) if int(f["buf"]) else "static memory")
     for line in decode(skb):
         yield "  " + line
-
-
-# ---------------------------------------------------------------- connections
-def all_connections(cpu):
-    """(kind, node) of the connection table of one CPU; kinds as in enum conn_kind."""
-    table = cpu["tcp"]["conns"]
-    for chains, mask in ((table["chains"], table["mask"]), (table["old"], table["old_mask"])):
-        for i in range(int(mask) + 1 if int(chains) else 0):
-            for node in walk_chain(chains[i], "struct conn_node", "link"):
-                yield int(node["kind"]), node
-
-
-def listeners(cpu):
-    bound = cpu["tcp"]["bound"]
-    for i in range(bound.type.range()[1] + 1):
-        for sk in walk_chain(bound[i], "struct sock", "hash"):
-            if int(sk["state"]) == 10:
-                yield sk
-
-
-def endpoint(addr, port):
-    return "%s:%s" % (ip_text(addr), int(port) or "*")
-
-
-def tcp_detail(t):
-    """What ss -ti prints of a connection."""
-    names = {"rto_us": "rto", "cwnd": "cwnd", "ssthresh": "ssthresh", "packets_out": "unacked", "sacked_out": "sacked",
-             "lost_out": "lost", "retrans_out": "retrans", "ofo_segs": "ofo", "bytes_acked": "bytes_acked",
-             "bytes_received": "bytes_received", "segs_in": "segs_in", "segs_out": "segs_out"}
-    return "%s %s rtt:%.3f/%.3f mss:%d " % (text(t["ca"]["name"]), CA_STATES[int(t["ca_state"])], int(t["srtt_us"]) / 8000,
-                                             int(t["rttvar_us"]) / 4000, int(t["mss"])) + \
-        " ".join("%s:%d" % (name, int(t[field])) for field, name in names.items())
-
-
-def queued(head):
-    return sum(int(skb["len"]) for skb in walk_queue(head))
-
-
-@command("ss", "[-i]", "TCP sockets of every CPU, with what waits in their queues; -i: congestion and round trips as well.")
-def k_ss(words):
-    if words not in ([], ["-i"]):
-        raise Problem("usage: k ss [-i]")
-    yield "%-11s %-8s %-8s %-22s %-22s" % ("State", "Recv-Q", "Send-Q", "Local", "Peer")
-    for cpu in net_cpus():
-        for sk in listeners(cpu):
-            yield "%-11s %-8d %-8d %-22s *:*" % ("LISTEN", 0, 0, endpoint(sk["saddr"], sk["sport"]))
-        for kind, node in all_connections(cpu):
-            if kind == 0:
-                t = container(node, "struct tcb", "node")
-                sk = t["sk"]
-                yield "%-11s %-8d %-8d %-22s %s" % (
-                    STATES.get(int(sk["state"]), "?"), queued(t["rcvq"]), queued(t["sendq"]) + queued(t["rtxq"]),
-                    endpoint(sk["saddr"], sk["sport"]), endpoint(sk["daddr"], sk["dport"]))
-                if words:
-                    yield "    " + tcp_detail(t)
-            else:
-                name = "struct tcp_request" if kind == 1 else "struct tcp_timewait"
-                small = container(node, name, "node")
-                yield "%-11s %-8d %-8d %-22s %s" % (
-                    "SYN-RECV" if kind == 1 else "TIME-WAIT", 0, 0, endpoint(small["laddr"], node["lport"]),
-                    endpoint(small["raddr"], node["rport"]))
-
-
-@command("neigh", "", "The neighbour tables.")
-def k_neigh(_words):
-    states = enum_names("enum neigh_state", "NEIGH_")
-    for cpu in net_cpus():
-        for n in walk_list(cpu["neigh"]["lru"], "struct neigh", "lru"):
-            mac = ":".join("%02x" % int(n["link_hdr"][i]) for i in range(6))
-            yield "cpu%d %s dev %s lladdr %s %s parked %d" % (
-                int(cpu["id"]), ip_text(n["addr"]), array_text(n["dev"]["name"]), mac, states.get(int(n["state"]), "?"),
-                int(n["parked"]["qlen"]))

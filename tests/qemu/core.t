@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""gdb's k commands, each on a guest under load and on a core of it; and a core says what the console said before it was made."""
+import http.client
+import os
+import re
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import BUILD, HOST_IP, ROOT, die_with_parent, make_tap, need_private_network
+from qemu import NICS, gdb
+from tap import case, check, check_eq, check_in, run
+
+COMMANDS = [  # every one, with words that a guest under load has an answer for
+    "help", "cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "dev eth0", "napi", "ring eth0", "ring eth0 -v",
+    "pci", "ss", "ss -i", "nstat", "nstat Tcp", "drops", "balance", "pools", "neigh",
+    "ss -ti", "listeners", "route", "frags", "nf", "http"]
+EMPTY = {"drops"}  # may have nothing to tell
+BAD = ["Python Exception", "memory ends here", "this image has no", "broken:", "No such command", "Traceback", "Error"]
+
+
+class Loaded(Guest):
+    """A guest that serves wrk, and holds connections of ours."""
+
+    def __init__(self, nic):
+        super().__init__(nic=nic, gdb=True)
+
+    def __enter__(self):
+        super().__enter__()
+        self.held = [socket.create_connection((self.ip, self.echo_port)) for _ in range(3)]
+        for s in self.held:
+            s.sendall(b"hello")
+            s.recv(5)
+        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/")],
+                                     stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        return self
+
+    def quiet(self):
+        self.load.kill()
+        self.load.wait()
+
+    def __exit__(self, *_):
+        self.quiet()
+        for s in self.held:
+            s.close()
+        super().__exit__()
+
+    def core(self):
+        path = os.path.join(self.dir, "core")
+        p = subprocess.run([os.path.join(ROOT, "tools/core"), "--qmp", self.qmp_path, path], capture_output=True, text=True)
+        check_eq(p.returncode, 0, "tools/core: " + p.stderr)
+        return path
+
+
+
+def gdb_core(path, *commands):
+    words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "source " + os.path.join(ROOT, "tools/gdb/barewire.py"),
+             "-ex", "target core " + path]
+    for c in commands:
+        words += ["-ex", c]
+    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=300)
+    return p.stdout
+
+
+def marked(commands):
+    return [c for name in commands for c in ("echo \\n== %s\\n" % name, "k " + name)]
+
+
+def parts(text):
+    return dict(re.findall(r"^== (.*)\n((?:(?!== ).*\n?)*)", text, re.M))
+
+
+def check_all(out):
+    said = parts(out)
+    for name in COMMANDS:
+        text = said.get(name, "")
+        check(text.strip(), "k %s says nothing:\n%s" % (name, out[-3000:]))
+        check(text.strip() != "(none)" or name.split()[0] in EMPTY, "k %s finds nothing" % name)
+        for bad in BAD:
+            check(bad not in text, "k %s: %s" % (name, text))
+    check_in("eth0", said["dev"])
+    check_in("LISTEN", said["ss"])
+    check_in("barewire ready", said["dmesg"])
+    untested = set(re.findall(r"^k (\S+)", said["help"], re.M)) - {c.split()[0] for c in COMMANDS} - UNTESTED
+    check(not untested, "commands that this test does not know: %s" % " ".join(sorted(untested)))
+
+
+UNTESTED = {"skb", "tcb"}
+need_private_network()
+make_tap()
+for nic in NICS:
+    @case("%s: every k command reads a guest under load, and its core" % nic)
+    def _(nic=nic):
+        with Loaded(nic) as g:
+            check_all(gdb(g, *marked(COMMANDS)))
+            check_all(gdb_core(g.core(), *marked(COMMANDS)))
+            check_eq(g.get("/")[0], 200, "the guest after gdb and after the core")
+
+
+def table(text):
+    """name -> number, of lines that begin with these two."""
+    return {name: int(value) for name, value in re.findall(r"^(\w+) +(-?\d+)\b", text, re.M)}
+
+
+def sockets(text, ports):
+    """Rows of ss for the peers' ports, without what the layouts do differently."""
+    rows = [line.split()[:6] for line in text.split("\n") if line.startswith("tcp")]
+    return sorted(r for r in rows if r[1] == "LISTEN" or int(r[5].rsplit(":", 1)[1].replace("*", "0")) in ports)
+
+
+@case("a core says what the console said: sockets, counters, drops, neighbours, routes")
+def _():
+    with Loaded("virtio-net") as g:
+        g.quiet()
+        ports = [s.getsockname()[1] for s in g.held]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # nobody listens there: a drop with its reason
+            s.sendto(b"x", (g.ip, 4444))
+        subprocess.run(["ping", "-c", "3", "-i", "0.2", g.ip], check=True, stdout=subprocess.DEVNULL)
+        console = http.client.HTTPConnection(g.ip, g.http_port, timeout=60)  # stays open: its end would be counted as well
+
+        def ask(command):
+            console.request("GET", "/debug/" + command)
+            return console.getresponse().read().decode()
+
+        asked = {c: ask(c) for c in ("ss?-tan", "ip?neigh", "ip?route", "drops", "nstat")}
+        again = table(ask("nstat"))  # what one question changes
+        said = parts(gdb_core(g.core(), *marked(["ss", "nstat", "drops", "neigh", "route"])))
+    check_eq(sockets(said["ss"], ports), sockets(asked["ss?-tan"], ports), "k ss and ss -tan")
+    check_eq(len([r for r in sockets(said["ss"], ports) if r[1] == "ESTAB"]), 3, "connections of this test")
+    check_in(HOST_IP, said["neigh"])
+    for line in asked["ip?neigh"].strip().split("\n"):
+        check_in(line, said["neigh"])
+    check_eq(said["route"].strip(), asked["ip?route"].strip(), "k route and ip route")
+    check_eq(table(said["drops"]), table(asked["drops"]), "k drops and drops")
+    check(table(said["drops"]), "no drop was counted")
+    before, core = table(asked["nstat"]), table(said["nstat"])
+    check_eq(sorted(set(again) - set(core)), [], "counters that the core lacks")
+    for name, value in again.items():
+        step = value - before.get(name, 0)  # of one question; what its own answer sets in motion comes on top
+        check(value <= core[name] <= value + 2 * abs(step) + 4,
+              "%s: the console says %d, then %d, the core %d" % (name, before.get(name, 0), value, core[name]))
+
+
+run()

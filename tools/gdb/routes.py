@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Where packets go: neighbours, routes, fragments that wait for the rest, netfilter's hooks."""
+from commands import (array_text, command, enum_names, ip_text, net_cpus, type_of, v4_text, walk_list,
+                      walk_queue, where)
+
+REFUSALS = ["", "unreachable ", "prohibit ", "blackhole "]
+PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP"}
+HOOKS = ["PRE_ROUTING", "LOCAL_IN", "FORWARD", "LOCAL_OUT", "POST_ROUTING"]
+
+
+def per_cpu(lines):
+    """The lines of every CPU's copy; headed by the CPU only where there are several."""
+    cpus = net_cpus()
+    for cpu in cpus:
+        if len(cpus) > 1:
+            yield "cpu%d:" % int(cpu["id"])
+        yield from lines(cpu)
+
+
+def all_neighbours(cpu):
+    yield from walk_list(cpu["neigh"]["lru"], "struct neigh", "lru")
+
+
+@command("neigh", "", "The neighbour tables, as ip neigh prints them; then what is parked there.")
+def k_neigh(_words):
+    states = enum_names("enum neigh_state", "NEIGH_")
+
+    def lines(cpu):
+        for n in all_neighbours(cpu):
+            state, parked = states.get(int(n["state"]), "?"), int(n["parked"]["qlen"])
+            mac = "" if state in ("INCOMPLETE", "FAILED") else " lladdr " + ":".join(
+                "%02x" % int(n["link_hdr"][i]) for i in range(6))
+            yield "%s dev %s%s %s%s" % (ip_text(n["addr"]), array_text(n["dev"]["name"]), mac, state,
+                                        "  parked %d" % parked if parked else "")
+    yield from per_cpu(lines)
+
+
+def route_line(r):
+    plen, dst = int(r["plen"]), v4_text(r["dst"])
+    line = REFUSALS[int(r["type"])] + ("default" if not plen else dst if plen == 32 else "%s/%d" % (dst, plen))
+    if int(r["gateway"]["raw"]):
+        line += " via " + v4_text(r["gateway"])
+    if int(r["dev"]):
+        line += " dev " + array_text(r["dev"]["name"]) + ("" if int(r["gateway"]["raw"]) else " scope link")
+    if int(r["src"]["raw"]):
+        line += " src " + v4_text(r["src"])
+    return line + (" metric %d" % int(r["metric"]) if int(r["metric"]) else "")
+
+
+@command("route", "", "The route tables, longest prefix first, as ip route prints them.")
+def k_route(_words):
+    def lines(cpu):
+        fib = cpu["ip"]["fib"]
+        for i in range(int(fib["nr"])):
+            yield route_line(fib["routes"][i])
+    yield from per_cpu(lines)
+
+
+def frag_queues(cpu):
+    yield from walk_list(cpu["ip"]["frags"]["lru"], "struct frag_queue", "lru")
+
+
+@command("frags", "", "Datagrams in reassembly: what came of each, and when it is given up.")
+def k_frags(_words):
+    def lines(cpu):
+        frags, now = cpu["ip"]["frags"], int(cpu["now_ns"])
+        yield "memory %d" % int(frags["mem"])
+        for q in frag_queues(cpu):
+            pieces = []
+            for skb in walk_queue(q["pieces"]):
+                piece = skb["cb"].address.cast(type_of("struct frag_piece").pointer())
+                pieces.append("%d..%d" % (int(piece["off"]), int(piece["end"])))
+            yield "%s > %s %s id %d: %d bytes of %s, %d pieces %s%s, until %.3f s from now" % (
+                v4_text(q["saddr"]), v4_text(q["daddr"]), PROTOCOLS.get(int(q["proto"]), int(q["proto"])), int(q["id"]),
+                int(q["got"]), int(q["end"]) if q["have_last"] else "?", int(q["nr"]), " ".join(pieces),
+                ", DEAD (overlap)" if q["dead"] else "", (int(q["timer"]["expires_ns"]) - now) / 1e9)
+    yield from per_cpu(lines)
+
+
+@command("nf", "", "Netfilter's hooks: functions in their order, packets seen and dropped.")
+def k_nf(_words):
+    def lines(cpu):
+        nf = cpu["nf"]
+        for i, name in enumerate(HOOKS):
+            yield "%-12s %d functions, calls %d, dropped %d" % (name, int(nf["nr"][i]), int(nf["calls"][i]),
+                                                               int(nf["verdict_drop"][i]))
+            for k in range(int(nf["nr"][i])):
+                e = nf["entries"][i][k]
+                yield "  %6d %s" % (int(e["priority"]), where(int(e["fn"])))
+    yield from per_cpu(lines)
