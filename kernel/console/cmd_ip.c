@@ -133,6 +133,35 @@ static bool is_prefix(const char *word, const char *full)
 	return *word && !strncmp(word, full, strlen(word));
 }
 
+/* ip link set [dev] DEV txqueuelen N. The discipline that a device gets by itself takes it over at once. */
+static int set_link(struct console_call *c)
+{
+	int at = 3 + (c->argc > 3 && !strcmp(c->argv[3], "dev"));
+	struct net_device *dev;
+	struct qdisc_error e;
+	u64 n;
+
+	if (c->argc != at + 3 || strcmp(c->argv[at + 1], "txqueuelen"))
+		return console_usage(c, c->argc > at + 1 ? c->argv[at + 1] : NULL);
+	if (!c->may_change) {
+		out_printf(c->out, "ip: changing is not allowed from this door\n");
+		return -EPERM;
+	}
+	dev = dev_by_name(c->cpu->net, c->argv[at]);
+	if (!dev || str_to_u64(c->argv[at + 2], &n) || !n || n > 1000000) {
+		out_printf(c->out, "ip: '%s' is not %s\n", c->argv[dev ? at + 2 : at],
+			   dev ? "a number of packets, 1 to 1000000" : "a device");
+		return -EINVAL;
+	}
+	dev->tx_queue_len = (u32)n;
+	if (!(dev->flags & IFF_UP) || strcmp(dev->txq[0].qdisc->ops->id, "pfifo_fast"))
+		return 0;
+	bh_disable(c->cpu);
+	qdisc_replace(c->cpu, dev, &(struct qdisc_request){ .id = "pfifo_fast", .options = "", .change = true }, &e);
+	bh_enable(c->cpu);
+	return 0;
+}
+
 int cmd_ip(struct console_call *c)
 {
 	struct net *net = c->cpu->net;
@@ -143,6 +172,8 @@ int cmd_ip(struct console_call *c)
 	bool addr = is_prefix(what, "addr") || is_prefix(what, "address");
 	unsigned i;
 
+	if (!stats && c->argc > 2 && is_prefix(what, "link") && !strcmp(c->argv[2], "set"))
+		return set_link(c);
 	if (c->argc > 2 + stats)
 		return console_usage(c, c->argv[2 + stats]);
 	if (addr || is_prefix(what, "link")) {
