@@ -14,13 +14,8 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 # ---------------------------------------------------------------- what is in the image
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
-<<<<<<< Updated upstream
-CORE   := cmdline fiber timer
-NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
-=======
 KCORE  := cmdline fiber timer
-NETCORE := dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
->>>>>>> Stashed changes
+NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
