@@ -29,6 +29,7 @@
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
 #include "net/net.h"
+#include "net/netfilter/nft.h"
 #include "net/sched/config.h"
 #include "tty.h"
 
@@ -250,6 +251,8 @@ static void boot_tunables(const struct boot_info *bi)
 	}
 }
 
+static void boot_rules(const struct boot_info *bi) { nft_boot(net, bi->cmdline); }
+
 static void boot_config(const struct boot_info *bi)
 {
 	int err = net_configure(net, bi->cmdline);
@@ -304,7 +307,7 @@ static void boot_release(const struct boot_info *bi)
 
 static void (*const boot_order[])(const struct boot_info *bi) = {
 	boot_console, boot_cpu,	   boot_memory,	  boot_interrupts, boot_clock, boot_random, boot_cpus,
-	boot_net,     boot_devices, boot_tunables, boot_config,	   boot_app,   boot_tty, boot_crash,  boot_release,
+	boot_net,     boot_devices, boot_tunables, boot_rules, boot_config, boot_app,   boot_tty, boot_crash,  boot_release,
 };
 
 /* Called by boot/start.S on the boot stack, which stays the first CPU's. It draws the canary: none may guard itself. */

@@ -12,9 +12,11 @@
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
 	X(softnet, "softnet", false, "", "softirq rows and NAPI work of each CPU")                 \
 	X(balance, "balance", false, "", "frames in = delivered + queued + dropped, per stage")    \
-	X(ip, "ip", false, "addr|link|route|neigh", "addresses, links, routes, neighbours")        \
+	X(ip, "ip", false, "addr|link|route|neigh | link set DEV txqueuelen N",                    \
+	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
 	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
+	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
 	X(ss, "ss", false, "[-tulnaip]", "sockets")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \
 	X(slab, "slab", false, "", "memory")                                                       \

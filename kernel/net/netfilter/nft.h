@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * nft.h - the packet filter: rules in chains behind the hooks, written and printed in a small part of nft's language.
+ *
+ * One command per line or between ';', "#" begins a comment:
+ *	add rule CHAIN [MATCH...] [STATEMENT...]      insert rule CHAIN ...      delete rule CHAIN handle N
+ *	add chain NAME [policy accept|drop]           delete chain NAME          flush chain NAME      flush ruleset
+ * Chains prerouting, input, forward, output and postrouting are there; others are reached by `jump`.
+ * All matches of a rule are asked before any of its statements acts, in whatever order they were written.
+ */
+#pragma once
+
+#include "net/core/netfilter.h"
+
+struct nft_error {
+	unsigned line, column; /* from 1 */
+	char reason[96];
+};
+
+/* Carries out all commands of the text on every CPU, or none: -EINVAL (*err says where and why), -ENOMEM. CPU 0, softirq held off. */
+int nft_run(struct net *net, const char *text, struct nft_error *err);
+/* The rules as nft prints them, a line at a time, with the counters of all CPUs; handles: with their numbers. */
+void nft_list(struct net *net, bool handles, void (*line)(void *arg, const char *text), void *arg);
+/* Every nft="..." of the kernel command line; what is refused is logged. */
+void nft_boot(struct net *net, const char *cmdline);
+
+int nft_cpu_init(struct net_cpu *cpu);
+void nft_cpu_destroy(struct net_cpu *cpu);

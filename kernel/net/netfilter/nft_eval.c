@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT
+ * nft_eval.c - a packet goes through the rules of a base chain. Runs wherever a hook does.
+ *
+ * skb->data is at the IP header at every hook. Rules that look behind it do not match later fragments, nor packets
+ * that end before what they look at.
+ */
+#include "net/netfilter/nft_impl.h"
+#include "net/wire/tcp.h"
+#include "net/wire/udp.h"
+
+#define LOG_RATE_NS  (NSEC_PER_SEC / 10)
+#define LOG_BURST    20u
+
+struct packet {
+	struct net_cpu *cpu;
+	struct sk_buff *skb;
+	struct nft_ruleset *rs;
+	const struct nft_rule *decided; /* by this rule */
+	struct net_device *in, *out;
+	enum nf_hook hook;
+	be32 saddr, daddr;
+	u16 sport, dport;
+	u8 proto, flags, icmp_type;
+	bool later_fragment;
+	u32 l4; /* of NFT_L4: what the packet has */
+};
+
+/* ---- what the packet is ---- */
+static void read_transport(struct packet *p, unsigned hdr_len)
+{
+	unsigned want = p->proto == IPPROTO_TCP ? TCP_HDR_LEN : ICMP_HLEN;
+	const u8 *t;
+
+	_Static_assert(UDP_HLEN == ICMP_HLEN, "want");
+	if (!skb_may_pull(p->cpu, p->skb, hdr_len + want))
+		return;
+	t = p->skb->data + hdr_len;
+	if (p->proto == IPPROTO_ICMP) {
+		p->icmp_type = t[0];
+		p->l4 = NFT_ICMP_TYPE;
+		return;
+	}
+	p->sport = (u16)(t[0] << 8 | t[1]);
+	p->dport = (u16)(t[2] << 8 | t[3]);
+	p->l4 = NFT_SPORT | NFT_DPORT;
+	if (p->proto != IPPROTO_TCP)
+		return;
+	p->flags = ((const struct tcp_hdr *)t)->flags;
+	p->l4 |= NFT_TCP_FLAGS;
+}
+
+static bool read_packet(struct packet *p)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->skb->data;
+
+	if (!skb_may_pull(p->cpu, p->skb, IPV4_HLEN))
+		return false;
+	h = (const struct ipv4_hdr *)p->skb->data;
+	p->saddr = h->saddr;
+	p->daddr = h->daddr;
+	p->proto = h->proto;
+	p->later_fragment = be16_get(h->frag) & IP_OFFSET;
+	if (!p->later_fragment &&
+	    (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_ICMP))
+		read_transport(p, ipv4_hdr_bytes(p->skb->data));
+	return true;
+}
+
+/* ---- does a rule match it ---- */
+static bool port_in(const struct nft_ports *ports, u16 port)
+{
+	for (unsigned i = 0; i < ports->nr; i++)
+		if (port >= ports->r[i].lo && port <= ports->r[i].hi)
+			return true;
+	return false;
+}
+
+static bool is_dev(const struct net_device *dev, const char name[16])
+{
+	return dev && !memcmp(dev->name, name, 16);
+}
+
+/* The matches of r that hold, as bits. */
+static u32 holding(const struct packet *p, const struct nft_rule *r)
+{
+	u32 has = r->has, ok = 0;
+
+	if (has & NFT_SADDR && !((p->saddr.raw ^ r->saddr.raw) & r->smask.raw))
+		ok |= NFT_SADDR;
+	if (has & NFT_DADDR && !((p->daddr.raw ^ r->daddr.raw) & r->dmask.raw))
+		ok |= NFT_DADDR;
+	if (p->proto == r->proto)
+		ok |= NFT_PROTO;
+	if (has & NFT_SPORT && port_in(&r->sport, p->sport))
+		ok |= NFT_SPORT;
+	if (has & NFT_DPORT && port_in(&r->dport, p->dport))
+		ok |= NFT_DPORT;
+	if (has & NFT_IIF && is_dev(p->in, r->iif))
+		ok |= NFT_IIF;
+	if (has & NFT_OIF && is_dev(p->out, r->oif))
+		ok |= NFT_OIF;
+	if (r->flags_mask ? (p->flags & r->flags_mask) == r->flags : p->flags & r->flags)
+		ok |= NFT_TCP_FLAGS;
+	if (p->icmp_type == r->icmp_type)
+		ok |= NFT_ICMP_TYPE;
+	if (p->skb->mark == r->mark)
+		ok |= NFT_MARK;
+	if (p->later_fragment)
+		ok |= NFT_FRAG;
+	return ok;
+}
+
+static bool matches(const struct packet *p, const struct nft_rule *r)
+{
+	u32 l4 = r->has & NFT_L4;
+
+	if ((l4 & p->l4) != l4)
+		return false;
+	return ((holding(p, r) ^ r->not) & r->has) == r->has;
+}
+
+/* Virtual scheduling: each token moves *at on by its interval; it never lies behind now, nor more than a burst before it. */
+bool nft_take_token(u64 *at, u64 now_ns, u64 interval_ns, u32 burst)
+{
+	if (*at < now_ns)
+		*at = now_ns;
+	if (*at + interval_ns > now_ns + interval_ns * burst)
+		return false;
+	*at += interval_ns;
+	return true;
+}
+
+static bool limit_holds(const struct packet *p, struct nft_rule *r)
+{
+	u64 interval = r->unit_s * NSEC_PER_SEC / r->rate;
+
+	return nft_take_token(&r->tokens_at, p->cpu->now_ns, interval, r->burst) != r->over;
+}
+
+/* ---- what it does ---- */
+static const char *dev_name(const struct net_device *dev) { return dev ? dev->name : ""; }
+
+static void log_packet(const struct packet *p, const struct nft_rule *r)
+{
+	struct nft_cpu *n = p->cpu->nft;
+	struct ip_addr src = ip_from_v4(p->saddr), dst = ip_from_v4(p->daddr);
+	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
+
+	if (!nft_take_token(&n->log_at, p->cpu->now_ns, LOG_RATE_NS, LOG_BURST)) {
+		n->log_lost++;
+		return;
+	}
+	if (n->log_lost)
+		log_warn("nft: %llu lines of the log were held back", (unsigned long long)n->log_lost);
+	n->log_lost = 0;
+	log_info("%sIN=%s OUT=%s SRC=%s DST=%s LEN=%u PROTO=%u SPT=%u DPT=%u FLAGS=0x%02x TYPE=%u MARK=0x%x", r->prefix,
+		 dev_name(p->in), dev_name(p->out), ip_ntop(&src, a), ip_ntop(&dst, b), p->skb->len, p->proto,
+		 p->sport, p->dport, p->flags, p->icmp_type, p->skb->mark);
+}
+
+static void act(const struct packet *p, struct nft_rule *r)
+{
+	if (r->counted) {
+		r->packets++;
+		r->bytes += p->skb->len;
+	}
+	if (r->logged)
+		log_packet(p, r);
+	if (r->set_mark)
+		p->skb->mark = r->new_mark;
+}
+
+/* Depth is bounded: the parser refuses rulesets that go deeper than NFT_DEPTH_MAX. */
+static enum nft_verdict run_chain(struct packet *p, unsigned chain)
+{
+	const struct nft_chain *c = &p->rs->chains[chain];
+	enum nft_verdict v;
+
+	for (struct nft_rule *r = &p->rs->rules[c->first], *end = r + c->nr; r < end; r++) {
+		if (!matches(p, r) || (r->limited && !limit_holds(p, r)))
+			continue;
+		act(p, r);
+		v = r->verdict == NFT_JUMP ? run_chain(p, r->jump) : (enum nft_verdict)r->verdict;
+		if (v == NFT_RETURN && r->verdict == NFT_RETURN)
+			return NFT_CONTINUE;
+		if (v != NFT_CONTINUE) {
+			p->decided = p->decided ?: r;
+			return v;
+		}
+	}
+	return NFT_CONTINUE;
+}
+
+enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			  struct net_device *out, void *priv)
+{
+	struct packet p = { .cpu = cpu, .skb = skb, .rs = cpu->nft->rules, .in = in, .out = out, .hook = hook };
+	enum nft_verdict v;
+
+	if (!read_packet(&p))
+		return DROP_IP_SHORT;
+	v = run_chain(&p, hook);
+	if (v == NFT_CONTINUE)
+		v = p.rs->chains[hook].drop ? NFT_DROP : NFT_ACCEPT;
+	if (v == NFT_ACCEPT)
+		return RX_OK;
+	if (v == NFT_REJECT)
+		nft_reject(cpu, skb, hook, p.decided);
+	return DROP_NETFILTER_DROP;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * nft_impl.h - a ruleset as it lies in memory. Each CPU has a copy, with counters and buckets of its own; a change
+ * is a whole new ruleset that takes the old one's place between two packets.
+ */
+#pragma once
+
+#include "net/netfilter/nft.h"
+#include "net/core/sock.h"
+#include "net/wire/icmp.h"
+
+#define NFT_NAME        24  /* bytes of a chain's name */
+#define NFT_CHAINS_MAX  32  /* base chains included */
+#define NFT_RULES_MAX   512 /* of all chains: each packet may walk through all */
+#define NFT_DEPTH_MAX   8   /* of jumps */
+#define NFT_PORTS_MAX   8   /* ranges in one set */
+#define NFT_PREFIX_MAX  32  /* bytes of a log prefix */
+#define NFT_LINE_MAX    480 /* bytes of a printed rule */
+#define NFT_BURST       5   /* packets, unless the rule says otherwise (nft's default) */
+
+enum { /* which matches a rule has: bits of nft_rule.has and .not */
+	NFT_SADDR = 1 << 0, NFT_DADDR = 1 << 1, NFT_PROTO = 1 << 2, NFT_SPORT = 1 << 3, NFT_DPORT = 1 << 4,
+	NFT_IIF = 1 << 5, NFT_OIF = 1 << 6, NFT_TCP_FLAGS = 1 << 7, NFT_ICMP_TYPE = 1 << 8, NFT_MARK = 1 << 9,
+	NFT_FRAG = 1 << 10,
+};
+#define NFT_L4 (NFT_SPORT | NFT_DPORT | NFT_TCP_FLAGS | NFT_ICMP_TYPE) /* they look behind the IP header */
+
+enum nft_verdict { NFT_CONTINUE, NFT_ACCEPT, NFT_DROP, NFT_REJECT, NFT_JUMP, NFT_RETURN };
+
+struct nft_ports {
+	u8 nr;
+	struct nft_range {
+		u16 lo, hi;
+	} r[NFT_PORTS_MAX];
+};
+
+struct nft_rule {
+	u32 has, not; /* NFT_* */
+	be32 saddr, smask, daddr, dmask;
+	u8 proto;
+	u8 flags, flags_mask;  /* (TCP flags & flags_mask) == flags; flags_mask 0: any of flags */
+	u8 icmp_type;
+	u8 verdict;            /* enum nft_verdict */
+	u8 reject_code;        /* of ICMP_DEST_UNREACH */
+	bool reject_rst;
+	bool counted, logged, limited, over, set_mark;
+	u8 jump;               /* chain */
+	u8 chain;              /* whose rule it is */
+	u32 mark, new_mark;
+	struct nft_ports sport, dport;
+	char iif[16], oif[16]; /* padded with zeros, as net_device.name */
+	char prefix[NFT_PREFIX_MAX];
+	u32 rate, unit_s, burst;
+	u32 handle;
+	/* ---- changes with the packets ---- */
+	u64 packets, bytes;
+	u64 tokens_at;         /* ns, see nft_take_token() */
+};
+
+struct nft_chain {
+	char name[NFT_NAME];
+	bool drop;             /* policy; base chains alone have one */
+	u16 first, nr;         /* its rules */
+};
+
+struct nft_ruleset {
+	struct inbox_msg msg;  /* on its way to its CPU */
+	u32 version, next_handle;
+	u16 nr_chains, nr_rules;
+	struct nft_chain chains[NFT_CHAINS_MAX]; /* the first NR_NF_HOOKS by enum nf_hook */
+	struct nft_rule rules[];                 /* chain after chain */
+};
+
+struct nft_cpu {
+	struct nft_ruleset *rules;
+	struct nft_ruleset *retired; /* the one before, for late readers of its counters */
+	u32 hooked;                  /* bits of enum nf_hook: our function is registered there */
+	u64 log_at, log_lost;        /* bucket of log lines, and those it held back */
+};
+
+/* A word that stands for a number, in both directions. */
+struct nft_name {
+	const char *name;
+	u8 value;
+};
+extern const struct nft_name nft_protos[], nft_icmp_types[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
+extern const struct nft_name nft_hooks[]; /* names of the base chains */
+
+/* ---- nft_parse.c ---- */
+/* Carries the text out on *rs, which has room for NFT_RULES_MAX rules. false: *err says why, and *rs is half changed. */
+bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err);
+
+/* ---- nft_eval.c ---- */
+/* The hook function of all base chains. */
+enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			  struct net_device *out, void *priv);
+/* One token each `interval_ns`, at most `burst` saved up. */
+bool nft_take_token(u64 *at, u64 now_ns, u64 interval_ns, u32 burst);
+
+/* ---- nft_reject.c ---- */
+void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, const struct nft_rule *r);
+
+/* ---- nft_print.c ---- */
+/* The rule's text without a newline into buf of NFT_LINE_MAX bytes. */
+void nft_print_rule(const struct nft_ruleset *rs, const struct nft_rule *r, char *buf);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ * nft_print.c - rules as text, in the words they are written with, so that what is printed can be read back.
+ */
+#include "net/netfilter/nft_impl.h"
+#include "lib/printf.h"
+
+struct text {
+	char *buf;
+	size_t len;
+};
+
+static void __printf_(2, 3) put(struct text *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	t->len += (size_t)vscnprintf(t->buf + t->len, NFT_LINE_MAX - t->len, fmt, ap);
+	va_end(ap);
+}
+
+static void put_name(struct text *t, const struct nft_name *n, u8 value)
+{
+	for (; n->name; n++) {
+		if (n->value == value) {
+			put(t, "%s ", n->name);
+			return;
+		}
+	}
+	put(t, "%u ", value);
+}
+
+static const char *sign(const struct nft_rule *r, u32 match)
+{
+	return r->not & match ? "!= " : "";
+}
+
+static void put_prefix(struct text *t, be32 addr, be32 mask)
+{
+	struct ip_addr a = ip_from_v4(addr);
+	char s[IP_NTOP_MAX];
+	unsigned plen = (unsigned)__builtin_popcount(mask.raw);
+
+	put(t, "%s", ip_ntop(&a, s));
+	put(t, plen == 32 ? " " : "/%u ", plen);
+}
+
+static void put_ports(struct text *t, const struct nft_ports *p)
+{
+	if (p->nr > 1)
+		put(t, "{ ");
+	for (unsigned i = 0; i < p->nr; i++) {
+		put(t, "%u", p->r[i].lo);
+		if (p->r[i].hi != p->r[i].lo)
+			put(t, "-%u", p->r[i].hi);
+		put(t, i + 1 < p->nr ? ", " : " ");
+	}
+	if (p->nr > 1)
+		put(t, "} ");
+}
+
+static void put_flags(struct text *t, u8 flags)
+{
+	bool first = true;
+
+	for (const struct nft_name *n = nft_tcp_flags; n->name; n++) {
+		if (!(flags & n->value))
+			continue;
+		put(t, "%s%s", first ? "" : ",", n->name);
+		first = false;
+	}
+	put(t, " ");
+}
+
+static void put_transport(struct text *t, const struct nft_rule *r)
+{
+	const char *proto = r->proto == IPPROTO_TCP ? "tcp" : "udp";
+
+	if (r->has & NFT_SPORT) {
+		put(t, "%s sport %s", proto, sign(r, NFT_SPORT));
+		put_ports(t, &r->sport);
+	}
+	if (r->has & NFT_DPORT) {
+		put(t, "%s dport %s", proto, sign(r, NFT_DPORT));
+		put_ports(t, &r->dport);
+	}
+	if (r->has & NFT_TCP_FLAGS) {
+		put(t, "tcp flags %s", sign(r, NFT_TCP_FLAGS));
+		put_flags(t, r->flags);
+		if (r->flags_mask) {
+			put(t, "/ ");
+			put_flags(t, r->flags_mask);
+		}
+	}
+	if (r->has & NFT_ICMP_TYPE) {
+		put(t, "icmp type %s", sign(r, NFT_ICMP_TYPE));
+		put_name(t, nft_icmp_types, r->icmp_type);
+	}
+}
+
+static void put_matches(struct text *t, const struct nft_rule *r)
+{
+	if (r->has & NFT_IIF)
+		put(t, "iifname %s\"%s\" ", sign(r, NFT_IIF), r->iif);
+	if (r->has & NFT_OIF)
+		put(t, "oifname %s\"%s\" ", sign(r, NFT_OIF), r->oif);
+	if (r->has & NFT_SADDR) {
+		put(t, "ip saddr %s", sign(r, NFT_SADDR));
+		put_prefix(t, r->saddr, r->smask);
+	}
+	if (r->has & NFT_DADDR) {
+		put(t, "ip daddr %s", sign(r, NFT_DADDR));
+		put_prefix(t, r->daddr, r->dmask);
+	}
+	if ((r->has & NFT_PROTO) && !(r->has & NFT_L4)) {
+		put(t, "ip protocol %s", sign(r, NFT_PROTO));
+		put_name(t, nft_protos, r->proto);
+	}
+	put_transport(t, r);
+	if (r->has & NFT_FRAG)
+		put(t, "ip frag-off %s0 ", r->not & NFT_FRAG ? "" : "!= ");
+	if (r->has & NFT_MARK)
+		put(t, "meta mark %s0x%08x ", sign(r, NFT_MARK), r->mark);
+}
+
+static const char *unit_name(u32 s)
+{
+	return s == 1 ? "second" : s == 60 ? "minute" : s == 3600 ? "hour" : "day";
+}
+
+static void put_verdict(struct text *t, const struct nft_ruleset *rs, const struct nft_rule *r)
+{
+	static const char *const words[] = { [NFT_CONTINUE] = "", [NFT_ACCEPT] = "accept", [NFT_DROP] = "drop",
+					     [NFT_REJECT] = "reject ", [NFT_JUMP] = "jump ", [NFT_RETURN] = "return" };
+
+	put(t, "%s", words[r->verdict]);
+	if (r->verdict == NFT_JUMP)
+		put(t, "%s", rs->chains[r->jump].name);
+	else if (r->verdict == NFT_REJECT && r->reject_rst)
+		put(t, "with tcp reset");
+	else if (r->verdict == NFT_REJECT && r->reject_code != ICMP_PORT_UNREACH) {
+		put(t, "with icmp ");
+		put_name(t, nft_reject_codes, r->reject_code);
+	}
+}
+
+void nft_print_rule(const struct nft_ruleset *rs, const struct nft_rule *r, char *buf)
+{
+	struct text t = { buf, 0 };
+
+	buf[0] = 0;
+	put_matches(&t, r);
+	if (r->limited)
+		put(&t, "limit rate %s%u/%s burst %u packets ", r->over ? "over " : "", r->rate, unit_name(r->unit_s),
+		    r->burst);
+	if (r->counted)
+		put(&t, "counter packets %llu bytes %llu ", (unsigned long long)r->packets,
+		    (unsigned long long)r->bytes);
+	if (r->logged && r->prefix[0])
+		put(&t, "log prefix \"%s\" ", r->prefix);
+	else if (r->logged)
+		put(&t, "log ");
+	if (r->set_mark)
+		put(&t, "meta mark set 0x%08x ", r->new_mark);
+	put_verdict(&t, rs, r);
+	while (t.len && buf[t.len - 1] == ' ')
+		buf[--t.len] = 0;
+}

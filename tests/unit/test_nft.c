@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * test_nft.c - the packet filter: its language, and what rules do to packets.
+ */
+#include "unit/ipkit.h"
+#include "lib/errno.h"
+#include "lib/printf.h"
+#include "net/netfilter/nft.h"
+#include "net/tcp/tcp.h"
+#include "net/wire/tcp.h"
+
+static struct kit kit_nft(const char *rules)
+{
+	struct kit k = kit_open(LAB_RAW);
+	struct nft_error err;
+
+	if (nft_run(k.h->net, rules, &err))
+		test_note("%u:%u %s", err.line, err.column, err.reason), test_stop();
+	return k;
+}
+
+struct listing {
+	char text[8192];
+	size_t len;
+};
+
+static void keep_line(void *arg, const char *line)
+{
+	struct listing *l = arg;
+
+	l->len += (size_t)scnprintf(l->text + l->len, sizeof(l->text) - l->len, "%s\n", line);
+}
+
+static const char *listed(struct kit *k, bool handles)
+{
+	static struct listing l;
+
+	l.len = 0;
+	l.text[0] = 0;
+	nft_list(k->h->net, handles, keep_line, &l);
+	return l.text;
+}
+
+/* ---- the language ---- */
+TEST(what_is_printed_is_what_was_written)
+{
+	static const char *const rules[] = {
+		"accept",
+		"ip saddr 10.1.0.0/16 drop",
+		"ip saddr != 10.1.2.3 counter packets 0 bytes 0 accept",
+		"ip daddr 192.0.2.0/24 tcp dport 80 accept",
+		"tcp dport { 22, 80, 8000-8100 } accept",
+		"tcp sport 1024-65535 tcp dport != 25 accept",
+		"udp dport 53 limit rate 100/second burst 5 packets accept",
+		"udp sport 67 limit rate over 3/minute burst 10 packets drop",
+		"tcp flags syn / fin,syn,rst,ack log prefix \"new \" accept",
+		"tcp flags fin,urg drop",
+		"icmp type echo-request limit rate 1/hour burst 1 packets accept",
+		"icmp type != 42 return",
+		"iifname \"eth0\" ip protocol udp drop",
+		"oifname != \"eth1\" ip protocol != 47 drop",
+		"ip frag-off != 0 drop",
+		"meta mark 0x00000007 meta mark set 0x00000009",
+		"tcp dport 113 reject with tcp reset",
+		"ip protocol igmp reject with icmp admin-prohibited",
+		"udp dport 9 reject",
+		"jump inner",
+	};
+	char text[256], want[512];
+	struct nft_error err;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rules); i++) {
+		struct kit k = kit_nft("add chain inner");
+
+		snprintf(text, sizeof(text), "add rule input %s", rules[i]);
+		snprintf(want, sizeof(want),
+			 "table ip filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
+			 "\t\t%s\n\t}\n\tchain inner {\n\t}\n}\n",
+			 rules[i]);
+		if (!CHECK_EQ(nft_run(k.h->net, text, &err), 0))
+			test_note("%s: %u:%u %s", text, err.line, err.column, err.reason);
+		CHECK_STR(listed(&k, false), want);
+		kit_close(&k);
+	}
+}
+
+TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
+{
+	static const struct {
+		const char *text;
+		unsigned line, column;
+	} bad[] = {
+		{ "allow rule input accept", 1, 1 },
+		{ "add table x", 1, 5 },
+		{ "add rule nowhere accept", 1, 10 },
+		{ "add rule input", 1, 15 },
+		{ "add rule input tcp dport 99999 accept", 1, 26 },
+		{ "add rule input tcp dport 90-80 accept", 1, 26 },
+		{ "add rule input tcp dport { 1, 2 accept", 1, 33 },
+		{ "add rule input tcp dport 1, 2 accept", 1, 29 },
+		{ "add rule input tcp dport { 1,2,3,4,5,6,7,8,9 } drop", 1, 44 },
+		{ "add rule input ip saddr 10.0.0.0/33 drop", 1, 25 },
+		{ "add rule input ip saddr 10.0.0 drop", 1, 25 },
+		{ "add rule input ip saddr ::1 drop", 1, 25 },
+		{ "add rule input ip saddr 10.0.0.1 ip saddr 10.0.0.2 drop", 1, 43 },
+		{ "add rule input tcp dport 1 udp dport 2 drop", 1, 32 },
+		{ "add rule input udp flags syn drop", 1, 20 },
+		{ "add rule input tcp flags sin drop", 1, 26 },
+		{ "add rule input tcp flags syn,fin / syn drop", 1, 40 },
+		{ "add rule input icmp type ping drop", 1, 26 },
+		{ "add rule input drop counter", 1, 21 },
+		{ "add rule input limit rate 5/week accept", 1, 27 },
+		{ "add rule input limit rate 0/second accept", 1, 27 },
+		{ "add rule input limit rate 5/second burst 5 accept", 1, 44 },
+		{ "add rule input log prefix \"open accept", 1, 27 },
+		{ "add rule input jump input", 1, 21 },
+		{ "add rule input jump void", 1, 21 },
+		{ "add rule input udp dport 1 reject with tcp reset", 1, 44 },
+		{ "add rule prerouting reject", 1, 27 },
+		{ "add rule input iifname averyveryverylongname drop", 1, 24 },
+		{ "add rule input ip frag-off 7 drop", 1, 28 },
+		{ "add chain input policy maybe", 1, 24 },
+		{ "add chain own policy drop", 1, 22 },
+		{ "delete rule input handle 77", 1, 26 },
+		{ "delete chain input", 1, 14 },
+		{ "flush ruleset now", 1, 15 },
+		{ "add rule input accept\n# a comment; accept\n  add rule input sing", 3, 18 },
+		{ "add rule input accept; add rule input sing", 1, 39 },
+		{ "add chain a; add chain b; add rule a jump b; add rule b jump a", 1, 55 },
+		{ "add rule input }", 1, 16 },
+		{ "add rule input xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, 16 },
+	};
+	struct kit k = kit_nft("add rule input tcp dport 80 accept");
+	static char before[8192];
+	struct nft_error err;
+
+	str_copy(before, listed(&k, true), sizeof(before));
+	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+		if (!CHECK_EQ(nft_run(k.h->net, bad[i].text, &err), -EINVAL) || !CHECK_EQ(err.line, bad[i].line) ||
+		    !CHECK_EQ(err.column, bad[i].column) || !CHECK(err.reason[0]))
+			test_note("%s: %u:%u %s", bad[i].text, err.line, err.column, err.reason);
+		CHECK_STR(listed(&k, true), before);
+	}
+	kit_close(&k);
+}
+
+TEST(rules_are_inserted_deleted_and_flushed)
+{
+	struct kit k = kit_nft("add rule input udp dport 2 accept; insert rule input udp dport 1 accept\n"
+			       "add rule forward drop; add chain own; add rule own accept; add chain input policy drop");
+	struct nft_error err;
+
+	CHECK(strstr(listed(&k, true), "policy drop;\n\t\tudp dport 1 accept # handle 2\n\t\tudp dport 2 accept # handle 1\n"));
+	CHECK_EQ(nft_run(k.h->net, "delete rule input handle 2; delete chain own", &err), 0);
+	CHECK(!strstr(listed(&k, true), "handle 2"));
+	CHECK(!strstr(listed(&k, true), "own"));
+	CHECK(strstr(listed(&k, true), "\tchain forward {"));
+	CHECK_EQ(nft_run(k.h->net, "flush ruleset", &err), 0);
+	CHECK_STR(listed(&k, false), "");
+	for (unsigned h = 0; h < NR_NF_HOOKS; h++)
+		CHECK_EQ(k.cpu->nf->nr[h], 0); /* no rules, no cost */
+	kit_close(&k);
+}
+
+TEST(memory_that_is_out_leaves_the_old_rules)
+{
+	struct kit k = kit_nft("add rule input udp dport 1 accept");
+	struct nft_error err;
+
+	for (host_alloc_budget = 0; host_alloc_budget < 2;) {
+		u64 budget = host_alloc_budget;
+
+		CHECK_EQ(nft_run(k.h->net, "flush ruleset", &err), -ENOMEM);
+		host_alloc_budget = budget + 1;
+	}
+	host_alloc_budget = UINT64_MAX;
+	CHECK(strstr(listed(&k, false), "udp dport 1 accept"));
+	kit_close(&k);
+}
+
+/* ---- packets ---- */
+static void udp_to(struct kit *k, u16 port)
+{
+	kit_udp(k, "10.0.0.2", "10.0.0.1", 4000, port, "x", 1);
+}
+
+TEST(the_first_rule_that_decides_wins_and_the_policy_is_last)
+{
+	struct kit k = kit_nft("add rule input udp dport 5 counter accept; add rule input udp dport { 5, 6-7 } counter drop");
+	u64 before = drops(&k, DROP_NO_SOCKET);
+
+	udp_to(&k, 5);
+	udp_to(&k, 6);
+	udp_to(&k, 7);
+	udp_to(&k, 8);
+	CHECK_EQ(drops(&k, DROP_NO_SOCKET) - before, 2);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 2);
+	CHECK(strstr(listed(&k, false), "udp dport 5 counter packets 1 bytes 29 accept"));
+	CHECK(strstr(listed(&k, false), "counter packets 2 bytes 58 drop"));
+	REQUIRE(!nft_run(k.h->net, "add chain input policy drop", &(struct nft_error){ 0 }));
+	udp_to(&k, 8);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 3);
+	CHECK(strstr(listed(&k, false), "counter packets 2 bytes 58 drop")); /* a swap keeps counters */
+	kit_close(&k);
+}
+
+TEST(jump_returns_behind_the_rule_it_came_from)
+{
+	struct kit k = kit_nft("add chain a; add rule a udp dport 1 return; add rule a udp dport 2 drop\n"
+			       "add rule input jump a; add rule input udp dport 1 counter drop; add rule input udp dport 3 drop");
+
+	for (u16 port = 1; port <= 4; port++)
+		udp_to(&k, port);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 3);
+	CHECK(strstr(listed(&k, false), "packets 1 "));
+	kit_close(&k);
+}
+
+TEST(a_limit_lets_its_burst_through_and_then_its_rate)
+{
+	struct kit k = kit_nft("add rule input udp dport 1 limit rate 10/second burst 3 packets accept; add rule input udp dport 1 drop");
+
+	for (unsigned i = 0; i < 10; i++)
+		udp_to(&k, 1);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 7);
+	kit_run(&k, NSEC_PER_SEC / 5);
+	for (unsigned i = 0; i < 10; i++)
+		udp_to(&k, 1);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 15);
+	kit_close(&k);
+}
+
+TEST(reject_tells_the_sender_by_icmp_or_by_a_reset)
+{
+	struct kit k = kit_nft("add rule input udp dport 1 reject with icmp admin-prohibited\n"
+			       "add rule input tcp dport 80 tcp flags syn / syn,ack reject with tcp reset");
+	struct tcp_hdr syn = { .sport = be16_of(4000), .dport = be16_of(80), .seq = be32_of(77), .doff = 5 << 4,
+			       .flags = TCP_SYN };
+	const struct tcp_hdr *h;
+	struct ipv4_info ip;
+	struct pkt p;
+
+	udp_to(&k, 1);
+	CHECK(expect_icmp(&k, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, NULL));
+	INJECT(&k, .proto = 6, .data = &syn, .len = 20);
+	REQUIRE(kit_sent(&k, &p) && ip_read(&p, &ip));
+	h = (const struct tcp_hdr *)(p.b + 20);
+	CHECK_EQ(h->flags, TCP_RST | TCP_ACK);
+	CHECK_EQ(be32_get(h->ack), 78);
+	CHECK_EQ(be16_get(h->sport), 80);
+	CHECK(csum_ok(csum_partial(h, 20, csum_tcpudp_nofold(ip.saddr, ip.daddr, 20, 6))));
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 2);
+	syn.flags = TCP_SYN | TCP_RST;
+	INJECT(&k, .proto = 6, .data = &syn, .len = 20); /* a reset is never answered */
+	EXPECT_NOTHING_SENT(&k);
+	kit_close(&k);
+}
+
+TEST(interfaces_marks_and_fragments_are_matched)
+{
+	struct kit k = kit_nft("add rule prerouting iifname eth0 udp dport 1 meta mark set 5; add rule input meta mark 5 counter drop\n"
+			       "add rule input iifname eth1 drop; add rule prerouting ip frag-off != 0 counter drop");
+
+	udp_to(&k, 1);
+	udp_to(&k, 2);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 1);
+	INJECT(&k, .frag = 3, .len = 40);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 2);
+	INJECT(&k, .proto = 6, .len = 7); /* ends before its ports: no rule about ports holds, nothing breaks */
+	kit_close(&k);
+}
+
+TEST(output_rules_hold_for_our_own_packets)
+{
+	struct kit k = kit_nft("add rule output udp dport 99 ip daddr 10.0.0.2 drop");
+	struct sock *sk = kit_sock(&k, 9);
+
+	kit_send(&k, sk, "10.0.0.2", 99, "x", 1);
+	EXPECT_NOTHING_SENT(&k);
+	kit_send(&k, sk, "10.0.0.2", 98, "x", 1);
+	CHECK_EQ(lab_sent_count(k.dev), 1);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
+TEST(every_cpu_has_the_rules_and_the_counters_are_summed)
+{
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host_cpus(lab, "h", 2, 0);
+	struct kit k = { .lab = lab, .h = h };
+
+	REQUIRE(!nft_run(h->net, "add rule input counter packets 5 bytes 7 accept", &(struct nft_error){ 0 }));
+	lab_run(lab, NSEC_PER_MSEC);
+	CHECK_EQ(h->net->cpus[1]->nf->nr[NF_LOCAL_IN], 1);
+	CHECK(strstr(listed(&k, false), "packets 5 bytes 7 "));
+	lab_destroy(lab);
+}
+
+TEST(the_command_line_brings_rules_and_a_wrong_one_is_told)
+{
+	struct kit k = kit_open(LAB_RAW);
+
+	nft_boot(k.h->net, "quiet nft=\"add rule input udp dport 1 drop; add chain forward policy drop\" ip=none");
+	CHECK(strstr(listed(&k, false), "udp dport 1 drop"));
+	CHECK(strstr(listed(&k, false), "hook forward priority filter; policy drop;"));
+	host_log_errors = 0;
+	nft_boot(k.h->net, "nft=\"flush everything\"");
+	CHECK_EQ(host_log_errors, 1);
+	CHECK(strstr(listed(&k, false), "udp dport 1 drop"));
+	kit_close(&k);
+}
