@@ -132,6 +132,8 @@ def _():
         check_in("rate 60Mbit", tc(g, "qdisc")[1])
         g.type("tc qdisc del dev eth0 root")
         check_in("qdisc pfifo_fast", tc(g, "qdisc")[1])
+        g.type("ip link set dev eth0 txqueuelen 2000")
+        check_in("qlen 2000", g.get("/debug/ip?link")[2].decode())
         t.join()
         check_eq(got["sha"], [sha(blob)] * 3)
         check("QDISC_DROP" not in g.get("/debug/drops")[2].decode(), g.get("/debug/drops")[2].decode())
