@@ -223,7 +223,7 @@ static u32 usual_request_line(struct http_head *h, const struct http_limits *lim
 	if (buf[len - 1] != '\n' || len - off < 16 || memcmp(buf + off, "GET /", 5))
 		return 0;
 	end = split_target(h, buf, off + 4);
-	if (!end || end + 11 > len || memcmp(buf + end, " HTTP/1.1\r\n", 11) ||
+	if (!end || end + 11 > len || memcmp(buf + end, " HTTP/1.", 8) || memcmp(buf + end + 7, ".1\r\n", 4) ||
 	    end + 9 > lim->line_max || end + 9 > lim->head_max)
 		return 0;
 	h->method_text = (struct http_span){ (u16)off, 3 };

@@ -79,54 +79,6 @@ int sys_socket(struct net_cpu *cpu, int family, int type, int protocol)
 	return fd;
 }
 
-/* ---- as a file ---- */
-static long socket_read(struct file *f, struct iovec *iov, size_t n, int flags)
-{
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
-
-	return socket_recvmsg(f->priv, &m, flags);
-}
-static long socket_write(struct file *f, const struct iovec *iov, size_t n, int flags)
-{
-	struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
-
-	return socket_sendmsg(f->priv, &m, flags);
-}
-static u32 socket_poll(struct file *f)
-{
-	struct sock *sk = ((struct socket *)f->priv)->sk;
-
-	return likely(sk != NULL) ? sk->prot->poll(sk) : EPOLLHUP | EPOLLERR;
-}
-static struct wait_queue *socket_wait_queue(struct file *f)
-{
-	return &((struct socket *)f->priv)->wait;
-}
-static void socket_release(struct file *f)
-{
-	struct socket *s = f->priv;
-	struct sock *sk = s->sk;
-
-	s->sk = NULL;
-	sk->socket = NULL;
-	sk->event = NULL;
-	sk->prot->close(sk);
-}
-static void socket_free(struct file *f)
-{
-	kmem_cache_free(f->cpu->socket->cache[CACHE_SOCKET], container_of(f, struct socket_file, file));
-}
-
-const struct file_ops socket_file_ops = {
-	.name = "socket",
-	.read = socket_read,
-	.write = socket_write,
-	.poll = socket_poll,
-	.wait = socket_wait_queue,
-	.release = socket_release,
-	.free = socket_free,
-};
-
 /* ---- waiting ---- */
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline)
 {
@@ -137,7 +89,7 @@ int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *dead
 	if (!socket_may_wait(s, flags))
 		return -EAGAIN;
 	if (!*deadline)
-		*deadline = deadline_after(cpu, timeo_ns);
+		*deadline = timeo_ns == TIME_NEVER ? TIME_NEVER : deadline_after(cpu, timeo_ns);
 	file_hold(f);
 	err = wait_event_until(cpu, &s->wait, events | EPOLLERR | EPOLLHUP, *deadline, f->ops->name);
 	if (!s->sk)
@@ -198,7 +150,7 @@ static __noinline long sendmsg_slow(struct socket *s, const struct msghdr *m, in
 	}
 }
 
-long socket_sendmsg(struct socket *s, const struct msghdr *m, int flags)
+static inline long socket_sendmsg(struct socket *s, const struct msghdr *m, int flags)
 {
 	long n = s->sk->prot->sendmsg(s->sk, m, flags);
 
@@ -235,7 +187,7 @@ static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flag
 	}
 }
 
-long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
+static inline long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
 {
 	long n = s->sk->prot->recvmsg(s->sk, m, flags);
 
@@ -243,6 +195,54 @@ long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
 		return n;
 	return recvmsg_slow(s, m, flags, n);
 }
+
+/* ---- as a file ---- */
+static long socket_read(struct file *f, struct iovec *iov, size_t n, int flags)
+{
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = n };
+
+	return socket_recvmsg(f->priv, &m, flags);
+}
+static long socket_write(struct file *f, const struct iovec *iov, size_t n, int flags)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
+
+	return socket_sendmsg(f->priv, &m, flags);
+}
+static u32 socket_poll(struct file *f)
+{
+	struct sock *sk = ((struct socket *)f->priv)->sk;
+
+	return likely(sk != NULL) ? sk->prot->poll(sk) : EPOLLHUP | EPOLLERR;
+}
+static struct wait_queue *socket_wait_queue(struct file *f)
+{
+	return &((struct socket *)f->priv)->wait;
+}
+static void socket_release(struct file *f)
+{
+	struct socket *s = f->priv;
+	struct sock *sk = s->sk;
+
+	s->sk = NULL;
+	sk->socket = NULL;
+	sk->event = NULL;
+	sk->prot->close(sk);
+}
+static void socket_free(struct file *f)
+{
+	kmem_cache_free(f->cpu->socket->cache[CACHE_SOCKET], container_of(f, struct socket_file, file));
+}
+
+const struct file_ops socket_file_ops = {
+	.name = "socket",
+	.read = socket_read,
+	.write = socket_write,
+	.poll = socket_poll,
+	.wait = socket_wait_queue,
+	.release = socket_release,
+	.free = socket_free,
+};
 
 /* ---- transfers ---- */
 long sys_sendmsg(struct net_cpu *cpu, int fd, const struct msghdr *m, int flags)

@@ -111,9 +111,6 @@ static inline bool socket_may_wait(const struct socket *s, int flags)
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline);
 /* Takes one connection off a listener's queue: its descriptor; -EAGAIN, -EMFILE (it stays queued), -ENOMEM. */
 int socket_accept(struct net_cpu *cpu, struct socket *listener, struct sockaddr_ip *peer, int flags);
-/* The blocking forms behind read and write, shared with completions: flags may hold MSG_DONTWAIT. */
-long socket_recvmsg(struct socket *s, struct msghdr *m, int flags);
-long socket_sendmsg(struct socket *s, const struct msghdr *m, int flags);
 
 /* ---- options.c ---- */
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, unsigned len);

@@ -34,7 +34,6 @@ void waiter_init(struct waiter *w, struct net_cpu *cpu)
 	w->cpu = cpu;
 	w->fiber = cpu->fibers->current;
 	w->woken = w->expired = false;
-	timer_init(&w->timer, waiter_expire);
 }
 
 void waiter_add(struct waiter *w, struct wait_on *on, struct wait_queue *q, u32 events)
@@ -47,10 +46,17 @@ void waiter_add(struct waiter *w, struct wait_on *on, struct wait_queue *q, u32 
 
 bool waiter_sleep(struct waiter *w, u64 deadline_ns, const char *why)
 {
-	if (deadline_ns != TIME_NEVER)
-		timer_arm(&w->cpu->wheel, &w->timer, deadline_ns);
+	struct fiber_sched *s = w->cpu->fibers;
+
+	if (deadline_ns == TIME_NEVER) {
+		while (!w->woken)
+			fiber_block(s, why);
+		return true;
+	}
+	timer_init(&w->timer, waiter_expire);
+	timer_arm(&w->cpu->wheel, &w->timer, deadline_ns);
 	while (!w->woken && !w->expired)
-		fiber_block(w->cpu->fibers, why);
+		fiber_block(s, why);
 	timer_cancel(&w->cpu->wheel, &w->timer);
 	return w->woken;
 }
