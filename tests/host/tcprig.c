@@ -273,7 +273,7 @@ long rig_write(struct rig *r, u32 n, int flags)
 
 long rig_read(struct rig *r, u32 n)
 {
-	u32 from = r->t->rcv.copied.v - r->t->rcv.irs.v - 1;
+	u32 from = r->t->rcv.copied.v - r->peer_isn - 1;
 	u8 *buf = malloc(n);
 	struct iovec v = { buf, n };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };

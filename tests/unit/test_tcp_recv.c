@@ -276,3 +276,16 @@ TEST(received_skbs_can_be_taken_whole_and_sent_back)
 	expect(r, .ack = 1000, .len = 1000);
 	rig_end(r);
 }
+
+TEST(nothing_is_taken_from_beyond_a_fin)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .seq = 50, .len = 100); /* a peer that contradicts itself */
+	inject(r, .seq = 101, .len = 1, .flags = TCP_FIN);
+	inject(r, .seq = 0, .len = 60, .flags = TCP_FIN);
+	CHECK_EQ(r->t->sk.state, TCP_CLOSE_WAIT);
+	CHECK_EQ(rig_read(r, 1000), 60);
+	CHECK_EQ(rig_read(r, 1000), 0);
+	rig_end(r);
+}

@@ -12,7 +12,7 @@
 /* Appends b's bytes behind a's in a's own buffer. false: no room, or somebody else may see that buffer. */
 static bool coalesce(struct tcb *t, struct sk_buff *a, struct sk_buff *b)
 {
-	if (a->cloned || a->buf->refs != 1 || b->len > skb_tailroom(a))
+	if (a->cloned || tcp_cb(a)->flags & TCP_FIN || a->buf->refs != 1 || b->len > skb_tailroom(a))
 		return false;
 	skb_copy_bits(b, 0, skb_put(a, b->len), b->len);
 	tcp_cb(a)->end_seq = tcp_cb(b)->end_seq;
@@ -77,17 +77,16 @@ static void trim_front(struct tcb *t, struct sk_buff *skb, u32 n)
 	tcp_cb(skb)->seq = seq_add(tcp_cb(skb)->seq, n);
 }
 
-/* What waited for the gap that has just been filled. true: a FIN was among it. */
+/* What waited for the gap that has just been filled, up to a FIN. true: one was reached. */
 static bool ofo_drain(struct tcb *t)
 {
 	struct sk_buff *skb;
 	bool fin = false;
 
-	while ((skb = ofo_first(t)) && seq_le(tcp_cb(skb)->seq, t->rcv.nxt)) {
+	while (!fin && (skb = ofo_first(t)) && seq_le(tcp_cb(skb)->seq, t->rcv.nxt)) {
 		struct tcp_skb_cb *cb = tcp_cb(skb);
 
 		ofo_remove(t, skb);
-		fin |= (cb->flags & TCP_FIN) != 0;
 		if (seq_le(cb->end_seq, t->rcv.nxt)) {
 			tcp_dsack_set(t, cb->seq, cb->end_seq);
 			consume_skb(t->sk.cpu, skb);
@@ -99,6 +98,7 @@ static bool ofo_drain(struct tcb *t)
 			tcp_dsack_set(t, cb->seq, t->rcv.nxt);
 			trim_front(t, skb, MIN(dup, skb->len));
 		}
+		fin = cb->flags & TCP_FIN;
 		if (!skb->len) { /* a bare FIN */
 			t->rcv.nxt = cb->end_seq;
 			consume_skb(t->sk.cpu, skb);
@@ -168,10 +168,10 @@ static void ofo_trim_followers(struct tcb *t, struct sk_buff *skb)
 			tcp_dsack_set(t, ncb->seq, cb->end_seq);
 			skb_trim(t->sk.cpu, skb, (u32)seq_diff(ncb->seq, cb->seq));
 			cb->end_seq = ncb->seq;
+			cb->flags &= (u8)~TCP_FIN;
 			return;
 		}
 		tcp_dsack_set(t, ncb->seq, ncb->end_seq);
-		cb->flags |= ncb->flags & TCP_FIN;
 		ofo_remove(t, next);
 		kfree_skb_reason(t->sk.cpu, next, DROP_TCP_OFOMERGE);
 	}
@@ -334,7 +334,7 @@ bool tcp_rcv_in_order(struct tcb *t, struct tcp_in *in)
 	data_event(t, skb);
 	deliver(t, skb);
 	if (unlikely(t->ofo_segs)) {
-		fin |= ofo_drain(t);
+		fin = fin || ofo_drain(t); /* nothing follows a FIN, whatever the queue says */
 		tcp_ack_now(t); /* RFC 5681 4.2: a gap is filled, or part of it */
 	}
 	tcp_event(t, EPOLLIN);
