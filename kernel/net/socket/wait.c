@@ -36,7 +36,8 @@ void waiter_init(struct waiter *w, struct net_cpu *cpu)
 	w->woken = w->expired = false;
 }
 
-void waiter_add(struct waiter *w, struct wait_on *on, struct wait_queue *q, u32 events)
+/* Out of line: a compiler that sees all of a wait takes the entry on the stack for a dangling one. */
+__noinline void waiter_add(struct waiter *w, struct wait_on *on, struct wait_queue *q, u32 events)
 {
 	on->waiter = w;
 	on->events = events;
