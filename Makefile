@@ -220,7 +220,7 @@ replay: $(FUZZ:%=$B/replay/%)
 PROVE     = B=$(abspath $B) prove --directives --timer
 BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire
 test: lint unit sim replay $(BOOTABLE)
-	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t
+	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
