@@ -162,12 +162,12 @@ struct tcb {
 	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
-	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, syn_acked : 1, cwnd_limited : 1, urg_pending : 1, urg_valid : 1;
+	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
 	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
-		seq_t una, nxt, wl1, wl2;
+		seq_t una, nxt, wl1;
 		seq_t write;        /* end of what the application gave us, FIN included */
 		seq_t small;        /* end of the last segment shorter than the MSS (Minshall's Nagle) */
 		seq_t iss;
@@ -208,7 +208,6 @@ struct tcb {
 	struct {
 		bool now;           /* at the next flush */
 		bool delayed;       /* the DELACK deadline stands */
-		bool forced_dup;    /* an ACK that answers nonsense: counts as sent even if nothing moved */
 		u8 quick;           /* so many more at once */
 		u8 pingpong;        /* interactive: an answer will carry it */
 		u32 ato_us;
@@ -231,7 +230,6 @@ struct tcb {
 	/* ---- congestion and loss, in segments ---- */
 	u8 ca_state;
 	u8 reordering;
-	u8 dupacks;
 	u8 challenge_acks;          /* in the running second */
 	u32 cwnd, ssthresh, cwnd_cnt, prior_cwnd, prior_ssthresh;
 	u32 packets_out, sacked_out, lost_out, retrans_out;

@@ -250,7 +250,6 @@ static inline void tcp_rtx_arm(struct tcb *t, enum tcp_timer which, u64 at_ns)
 	tcp_rtx_clear(t);
 	tcp_timer_set(t, which, at_ns);
 }
-u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which);
 u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which);
 void tcp_timers_stop(struct tcb *t);
 void tcp_keepalive_start(struct tcb *t);
@@ -276,7 +275,6 @@ enum { /* what one ACK did */
 	FLAG_LOST_RETRANS = 0x80,   /* a retransmission was lost again */
 	FLAG_UNA_ADVANCED = 0x100,
 	FLAG_DSACK = 0x200,
-	FLAG_RENEGING = 0x400,
 	FLAG_ORIG_SACK_ACKED = 0x800, /* data never retransmitted, sent before the RTO, arrived */
 	FLAG_SET_XMIT_TIMER = 0x1000,
 	FLAG_DSACK_TLP = 0x2000,

@@ -20,13 +20,6 @@ u64 tcp_timer_at_ns(const struct tcb *t, enum tcp_timer which)
 	return ns_of(t->deadline[which], tcp_now(t));
 }
 
-u64 tcp_timer_left_ns(const struct tcb *t, enum tcp_timer which)
-{
-	u64 at = tcp_timer_at_ns(t, which), now = tcp_now(t);
-
-	return at > now ? at - now : 0;
-}
-
 void tcp_timers_stop(struct tcb *t)
 {
 	memset(t->deadline, 0, sizeof(t->deadline));
