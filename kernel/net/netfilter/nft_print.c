@@ -38,7 +38,7 @@ static void put_prefix(struct text *t, be32 addr, be32 mask)
 {
 	struct ip_addr a = ip_from_v4(addr);
 	char s[IP_NTOP_MAX];
-	unsigned plen = (unsigned)__builtin_popcount(mask.raw);
+	unsigned plen = mask.raw ? 32 - (unsigned)__builtin_ctz(be32_get(mask)) : 0; /* a mask is ones, then zeros */
 
 	put(t, "%s", ip_ntop(&a, s));
 	put(t, plen == 32 ? " " : "/%u ", plen);
