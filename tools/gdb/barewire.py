@@ -2,8 +2,9 @@
 """gdb commands that know barewire: `source tools/gdb/barewire.py`, then `k help`. `make debug` loads it.
 
 They read memory only and call nothing in the guest, so they work wherever it is stopped, and on a core alike.
-One file per topic: machine.py (CPUs, back traces, log), device.py (devices, rings, qdiscs), stack.py (counters, one skb),
-sockets.py (ss, TCBs, HTTP), routes.py (neighbours, routes, fragments).
+One file per topic: machine.py (CPUs, back traces, log), memory.py (pages, slabs, page tables), device.py (devices, rings,
+qdiscs), stack.py (counters, one skb), sockets.py (ss, TCBs, HTTP), routes.py (neighbours, routes, fragments), skbs.py (who has
+which skb), check.py (invariants), stops.py (break-...), printers.py (how values look, functions as $sk).
 """
 import os
 import sys
@@ -19,5 +20,12 @@ import device  # noqa: E402,F401
 import stack  # noqa: E402,F401
 import sockets  # noqa: E402,F401
 import routes  # noqa: E402,F401
+import memory  # noqa: E402,F401
+import skbs  # noqa: E402,F401
+import check  # noqa: E402,F401
+import stops  # noqa: E402,F401
+import printers  # noqa: E402,F401
 
+for name, room in ("conntrack", "connection tracking"), ("trace", "trace ring"), ("pcap", "capture ring; GET /debug/pcap streams"):
+    commands.absent(name, room)
 commands.finish()

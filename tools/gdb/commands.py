@@ -4,6 +4,7 @@ import re
 
 import gdb
 
+DIRECT_MAP_BASE = 0xffff800000000000
 WALK_LIMIT = 100000  # nodes of one list: a broken list does not hang the debugger
 _commands = {}
 

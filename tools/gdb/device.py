@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Network devices, their queues and rings, PCI functions."""
+import gdb
+
 from commands import (Problem, array_text, command, device_named, flags, has_field, net_cpus, net_devices, symbol, text,
                       type_of)
 
@@ -37,6 +39,38 @@ def qdisc_line(q):
     return "%s qlen %d backlog %d limit %d sent %d drops %d overlimits %d bypassed %d" % (
         text(q["ops"]["id"]), *(int(q[f]) for f in ("qlen", "backlog_bytes", "limit", "packets", "drops", "overlimits",
                                                       "bypassed")))
+
+
+def classes(q):
+    """Disciplines that hang in this one: prio's and tbf's."""
+    kind = text(q["ops"]["id"])
+    if kind not in ("prio", "tbf"):
+        return
+    inner = q["priv"].address.cast(type_of("struct " + kind).pointer())["class"]
+    many = inner.type.code == gdb.TYPE_CODE_ARRAY
+    for child in (inner[i] for i in range(inner.type.range()[1] + 1)) if many else (inner,):
+        if int(child):
+            yield child.dereference()
+
+
+def walk_qdiscs(dev):
+    """(discipline, depth) of every tx queue, from the roots down."""
+    above = [(dev["txq"][i]["qdisc"].dereference(), 0) for i in reversed(range(int(dev["nr_txq"])))
+             if int(dev["txq"][i]["qdisc"])]
+    while above:
+        q, depth = above.pop()
+        yield q, depth
+        above += reversed([(child, depth + 1) for child in classes(q)])
+
+
+@command("qdisc", "[DEV]", "Queueing disciplines with their classes: handles, what waits, what was sent and dropped, watchdogs.")
+def k_qdisc(words):
+    for dev in [device_named(words[0])] if words else net_devices():
+        for q, depth in walk_qdiscs(dev):
+            place = "class %x" % int(q["minor"]) if int(q["parent"]) else "tx%d" % int(q["txq"]["index"])
+            wait = (int(q["watchdog"]["expires_ns"]) - int(q["cpu"]["now_ns"])) / 1e6
+            yield "%s%s %s %x: %s%s" % ("    " * depth, array_text(dev["name"]), place, int(q["handle"]), qdisc_line(q),
+                                        ", throttled for %.3f ms" % wait if q["watchdog"]["armed"] else "")
 
 
 @command("napi", "", "NAPI instances of every CPU: scheduled, weight, polls, frames.")

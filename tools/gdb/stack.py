@@ -41,18 +41,23 @@ def k_pools(_words):
                                                  "skb_fail", "buf_fail", "nr_chunks")))
 
 
-@command("balance", "", "Where every frame and skb is: both lines are equations that hold at any moment outside a poll.")
-def k_balance(_words):
+def balance():
+    """(name, what came, what became of it) of both equations, as net_balance() has them."""
     names, cpus = enum_names("enum net_stat", "STAT_"), net_cpus()
     stat = {name: i for i, name in names.items()}
     frames, done, taken, dropped = (sum(int(c["dev"][f]) for c in cpus)
                                     for f in ("rx_frames", "rx_done", "rx_taken", "rx_dropped"))
     allocs, frees = (sum(int(c["stats"][stat[n]]) for c in cpus) for n in ("SkbAllocs", "SkbFrees"))
-    pools = [c["skb_pool"] for c in cpus]
-    alive = sum(int(p["nr_skbs"]) - int(p["nr_free_skbs"]) - int(p["in_transit"]) for p in pools)
-    yield "in   %d = done %d + taken %d + dropped %d%s" % (
-        frames, done, taken, dropped, "" if frames == done + taken + dropped else "  NOT BALANCED")
-    yield "skbs %d = freed %d + alive %d%s" % (allocs, frees, alive, "" if allocs == frees + alive else "  NOT BALANCED")
+    alive = sum(int(c["skb_pool"]["nr_skbs"]) - int(c["skb_pool"]["nr_free_skbs"]) - int(c["skb_pool"]["in_transit"])
+                for c in cpus)
+    yield "frames in = done %d + taken %d + dropped %d" % (done, taken, dropped), frames, done + taken + dropped
+    yield "skbs made = freed %d + alive %d" % (frees, alive), allocs, frees + alive
+
+
+@command("balance", "", "Where every frame and skb is: both lines are equations that hold at any moment outside a poll.")
+def k_balance(_words):
+    for name, got, want in balance():
+        yield "%d %s%s" % (got, name, "" if got == want else "  NOT BALANCED")
 
 
 # ---------------------------------------------------------------- skbs

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""How values look (skb, TCB, addresses, wire integers, sequence numbers, timers, queues), and functions for expressions:
+$sk(80), $ip("10.0.2.2"), $skb_data(p), $cpu(1), $container_of(pointer, "struct tcb", "node")."""
+import socket
+
+import gdb
+import gdb.printing
+
+from commands import array_text, container, ip_text, net_cpus, type_of
+from sockets import STATES, endpoint, listeners, tcbs
+
+
+# ---------------------------------------------------------------- printers
+def printer(to_text):
+    class Printer:
+        def __init__(self, value):
+            self.value = value
+
+        def to_string(self):
+            return to_text(self.value)
+    return Printer
+
+
+def wire(size):
+    def show(value):
+        n = int.from_bytes(int(value["raw"]).to_bytes(size, "little"), "big")
+        dotted = " (%s)" % socket.inet_ntoa(n.to_bytes(4, "big")) if size == 4 else ""
+        return "%d 0x%0*x%s" % (n, 2 * size, n, dotted)
+    return show
+
+
+def skb_text(skb):
+    return "skb %s len %d (%d in %d frags) dev %s proto 0x%04x" % (
+        hex(int(skb.address)) if skb.address is not None else "?", int(skb["len"]), int(skb["data_len"]), int(skb["nr_frags"]),
+        array_text(skb["dev"]["name"]) if int(skb["dev"]) else "-", int(skb["protocol"]))
+
+
+def tcb_text(t):
+    sk = t["sk"]
+    return "TCB %s %s > %s, in flight %d, cwnd %d" % (
+        STATES.get(int(sk["state"]), "?"), endpoint(sk["saddr"], sk["sport"]), endpoint(sk["daddr"], sk["dport"]),
+        int(t["packets_out"]), int(t["cwnd"]))
+
+
+def timer_text(t):
+    function = t["fn"].format_string(symbols=True).split("<")[-1].rstrip(">") if int(t["fn"]) else "-"
+    return "timer %s %s" % (function, "at %.6f s" % (int(t["expires_ns"]) / 1e9) if t["armed"] else "not armed")
+
+
+PRINTERS = {
+    "be16": wire(2), "be32": wire(4), "be64": wire(8), "ip_addr": ip_text, "seq_t": lambda v: "seq %u" % int(v["v"]),
+    "sk_buff": skb_text, "tcb": tcb_text, "timer": timer_text,
+    "sk_buff_head": lambda q: "queue of %d skbs, first %s" % (int(q["qlen"]), hex(int(q["next"])) if int(q["qlen"]) else "-"),
+}
+
+
+def lookup(value):
+    """By the name of the type as it is written, or of what it stands for."""
+    for name in (value.type.name, value.type.strip_typedefs().tag):
+        if name in PRINTERS:
+            return printer(PRINTERS[name])(value)
+    return None
+
+
+lookup.name = "barewire"
+lookup.enabled = True
+gdb.printing.register_pretty_printer(gdb, lookup, replace=True)
+
+
+# ---------------------------------------------------------------- functions
+def function(name, text):
+    """Makes $NAME(...)."""
+    def keep(fn):
+        class Function(gdb.Function):
+            def __init__(self):
+                super().__init__(name)
+
+            def invoke(self, *arguments):
+                return fn(*arguments)
+
+        Function.__doc__ = text
+        Function()
+        return fn
+    return keep
+
+
+@function("sk", "$sk(PORT): a TCB with this port, local or remote; a connection before a listener. 0: there is none.")
+def sk(port):
+    for find in tcbs, listeners:
+        for cpu in net_cpus():
+            for t in find(cpu):
+                if int(port) in (int(t["sk"]["sport"]), int(t["sk"]["dport"])):
+                    return t
+    return gdb.Value(0).cast(type_of("struct tcb").pointer())
+
+
+@function("ip", '$ip("10.0.2.2"): the address as the raw word of a be32, to compare with.')
+def ip(text):
+    return int.from_bytes(socket.inet_aton(text.string()), "little")
+
+
+@function("skb_data", "$skb_data(SKB): the linear bytes, as an array; x/32xb $skb_data(p) shows them.")
+def skb_data(skb):
+    length = int(skb["len"]) - int(skb["data_len"])
+    return skb["data"].dereference() if length < 1 else skb["data"].cast(
+        gdb.lookup_type("unsigned char").array(length - 1).pointer()).dereference()
+
+
+@function("cpu", "$cpu(N): the N-th CPU's share of the stack, a struct net_cpu; $cpu(0).stats")
+def cpu_of(n):
+    return net_cpus()[int(n)]
+
+
+@function("container_of", '$container_of(POINTER, "struct tcb", "node"): the struct around a member.')
+def container_of(pointer, type_name, member):
+    return container(pointer, type_name.string(), member.string())
+
+
+@function("tcp_ports", "$tcp_ports(SKB, PORT): is it a segment from or to this port? skb->data is at the TCP header.")
+def tcp_ports(skb, port):
+    data = skb["data"].cast(gdb.lookup_type("unsigned char").pointer())
+    return int(port) in (int(data[0]) << 8 | int(data[1]), int(data[2]) << 8 | int(data[3]))
