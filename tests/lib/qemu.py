@@ -21,7 +21,8 @@ def pick(short, long):
 
 def noise(size, seed=1):
     """Bytes that no link compresses and no other offset repeats; the same for the same seed."""
-    return random.Random(seed).randbytes(size)
+    r, piece = random.Random(seed), 1 << 26  # one call cannot make 256 MiB
+    return b"".join(r.randbytes(min(piece, size - at)) for at in range(0, size, piece))
 
 
 def sha(data):
