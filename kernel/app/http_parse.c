@@ -365,16 +365,11 @@ static int take_field(struct http_head *h, unsigned f, const u8 *buf, u32 off, u
 	return 0;
 }
 
-static int parse_field_line(struct http_head *h, const u8 *buf, u32 off, u32 end)
+/* The value of the field whose name is buf[off, colon). */
+static int take_value(struct http_head *h, const u8 *buf, u32 off, u32 colon, u32 end)
 {
-	u32 colon = off;
-	unsigned f;
+	unsigned f = http_field_of(buf + off, colon - off);
 
-	while (http_is(buf[colon], HTTP_C_TOKEN))
-		colon++;
-	if (colon == off || buf[colon] != ':')
-		return -400; /* folding, a space before the colon, no colon, no name */
-	f = http_field_of(buf + off, colon - off);
 	if (f == NR_HTTP_FIELDS)
 		return 0;
 	for (off = colon + 1; off < end && (buf[off] == ' ' || buf[off] == '\t'); off++)
@@ -382,6 +377,17 @@ static int parse_field_line(struct http_head *h, const u8 *buf, u32 off, u32 end
 	while (end > off && (buf[end - 1] == ' ' || buf[end - 1] == '\t'))
 		end--;
 	return take_field(h, f, buf, off, end - off);
+}
+
+static int parse_field_line(struct http_head *h, const u8 *buf, u32 off, u32 end)
+{
+	u32 colon = off;
+
+	while (http_is(buf[colon], HTTP_C_TOKEN))
+		colon++;
+	if (colon == off || buf[colon] != ':')
+		return -400; /* folding, a space before the colon, no colon, no name */
+	return take_value(h, buf, off, colon, end);
 }
 
 /* What only the whole head shows (RFC 9112 6.1, 6.3; RFC 9110 10.1.1). */
@@ -457,13 +463,43 @@ static int find_line(struct http_head *h, const struct http_limits *lim, const u
 	return buf[h->pos + 1] == '\n' ? (int)h->pos + 2 : -400;
 }
 
+/* Field lines that end with CR LF and hold no tab, each in one pass, as long as they come; `len` bytes end with LF. What is
+ * unusual, or too long, or too much is left for the long way. 0 or minus a status. */
+static int usual_fields(struct http_head *h, const struct http_limits *lim, const u8 *buf, u32 len)
+{
+	while (h->line < len && h->nr_fields < lim->fields_max) {
+		u32 colon = h->line, end;
+		int err;
+
+		while (http_is(buf[colon], HTTP_C_TOKEN))
+			colon++;
+		if (buf[colon] != ':' || colon == h->line)
+			return 0;
+		end = find_control(buf, colon + 1, len);
+		if (buf[end] != '\r' || buf[end + 1] != '\n' || end - h->line > lim->line_max || end > lim->head_max)
+			return 0;
+		err = take_value(h, buf, h->line, colon, end);
+		if (err)
+			return err;
+		h->nr_fields++;
+		h->line = h->pos = end + 2;
+	}
+	return 0;
+}
+
 int http_parse(struct http_head *h, const struct http_limits *lim, const u8 *buf, u32 len)
 {
+	int r;
+
 	if (!h->pos && len)
 		h->line = h->pos = usual_request_line(h, lim, buf, len);
+	if (h->in_fields && buf[len - 1] == '\n') {
+		r = usual_fields(h, lim, buf, len);
+		if (r)
+			return r;
+	}
 	for (;;) {
 		u32 end, next;
-		int r;
 
 		/* Something that is not even a method (a TLS hello) need not go on until a line ends. */
 		if (!h->in_fields && h->line < len && !http_is(buf[h->line], HTTP_C_TOKEN) &&

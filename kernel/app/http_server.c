@@ -280,22 +280,6 @@ static void tick_streams(struct http_server *srv)
 	}
 }
 
-void http_tick(struct http_server *srv)
-{
-	const struct net_sysctls *sys = &srv->cpu->sysctl;
-	u64 lingered = 0;
-
-	http_date_update(srv);
-	close_old(srv, CONN_IDLE, sys->http_idle_timeout, &srv->stats.idle_timeouts);
-	close_old(srv, CONN_LINGER, sys->http_linger_timeout, &lingered);
-	sweep_heads(srv);
-	sweep_bodies(srv);
-	sweep_senders(srv);
-	tick_streams(srv);
-	bury_dead(srv);
-}
-
-/* ---- the round ---- */
 /* Connections whose turn was cut short have another one. */
 static void run_again(struct http_server *srv)
 {
@@ -311,6 +295,23 @@ static void run_again(struct http_server *srv)
 	}
 }
 
+void http_tick(struct http_server *srv)
+{
+	const struct net_sysctls *sys = &srv->cpu->sysctl;
+	u64 lingered = 0;
+
+	http_date_update(srv);
+	close_old(srv, CONN_IDLE, sys->http_idle_timeout, &srv->stats.idle_timeouts);
+	close_old(srv, CONN_LINGER, sys->http_linger_timeout, &lingered);
+	sweep_heads(srv);
+	sweep_bodies(srv);
+	sweep_senders(srv);
+	tick_streams(srv);
+	run_again(srv); /* the fiber may sleep */
+	bury_dead(srv);
+}
+
+/* ---- the round ---- */
 static void http_fiber(void *arg)
 {
 	struct http_server *srv = arg;
