@@ -16,6 +16,7 @@
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
 	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
+	X(conntrack, "conntrack", false, "-L|-C|-S|-F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
 	X(ss, "ss", false, "[-tulnaip]", "sockets")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \

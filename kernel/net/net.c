@@ -16,6 +16,7 @@
 #include "net/link/arp.h"
 #include "net/link/loopback.h"
 #include "net/link/neigh.h"
+#include "net/netfilter/conntrack.h"
 #include "net/netfilter/nft.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
@@ -43,6 +44,7 @@ static const struct room {
 	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ ip_cpu_init, ip_cpu_destroy },         { udp_cpu_init, udp_cpu_destroy },
+	{ ct_cpu_init, ct_cpu_destroy },
 	{ nft_cpu_init, nft_cpu_destroy },
 	{ dhcp_cpu_init, dhcp_cpu_destroy },     { tcp_cpu_init, tcp_cpu_destroy },
 	{ socket_cpu_init, socket_cpu_destroy },

@@ -65,6 +65,7 @@ struct net_cpu {
 	struct skb_pool *skb_pool;      /* core/skbuff.c */
 	struct dev_cpu *dev;            /* core/dev.c: backlog */
 	struct nf_cpu *nf;              /* core/netfilter.c: NULL hooks when no rule is loaded */
+	struct ct_cpu *ct;              /* netfilter/: connections */
 	struct nft_cpu *nft;            /* netfilter/: rules */
 	struct tap_cpu *tap;            /* core/tap.c */
 	struct neigh_cpu *neigh;        /* link/neigh.c */

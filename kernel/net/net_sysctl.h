@@ -47,6 +47,25 @@
 	X(rp_filter, "net.ipv4.conf.all.rp_filter", 0, 0, 0, 2, "mode", "reverse path filter: 0 off 1 strict 2 loose") \
 	X(local_port_lo, "net.ipv4.ip_local_port_range", 0, 32768, 1, 65535, "port", "first ephemeral") \
 	X(local_port_hi, "net.ipv4.ip_local_port_range", 1, 60999, 1, 65535, "port", "last ephemeral") \
+	/* connection tracking */                                                                  \
+	X(ct_max, "net.netfilter.nf_conntrack_max", 0, 65536, 1, 4194304, "connections", "tracked on one CPU") \
+	X(ct_generic, "net.netfilter.nf_conntrack_generic_timeout", 0, 600, 1, 2147483, "s", "of other protocols") \
+	X(ct_icmp, "net.netfilter.nf_conntrack_icmp_timeout", 0, 30, 1, 2147483, "s", "of an echo")   \
+	X(ct_udp, "net.netfilter.nf_conntrack_udp_timeout", 0, 30, 1, 2147483, "s", "of a datagram and its answer") \
+	X(ct_udp_stream, "net.netfilter.nf_conntrack_udp_timeout_stream", 0, 120, 1, 2147483, "s", "of a UDP stream") \
+	X(ct_tcp_syn_sent, "net.netfilter.nf_conntrack_tcp_timeout_syn_sent", 0, 120, 1, 2147483, "s", "in SYN_SENT") \
+	X(ct_tcp_syn_recv, "net.netfilter.nf_conntrack_tcp_timeout_syn_recv", 0, 60, 1, 2147483, "s", "in SYN_RECV") \
+	X(ct_tcp_established, "net.netfilter.nf_conntrack_tcp_timeout_established", 0, 432000, 1, 2147483, "s", \
+	  "in ESTABLISHED")                                                                        \
+	X(ct_tcp_unacknowledged, "net.netfilter.nf_conntrack_tcp_timeout_unacknowledged", 0, 300, 1, 2147483, "s", \
+	  "in ESTABLISHED, when one side alone was heard")                                         \
+	X(ct_tcp_fin_wait, "net.netfilter.nf_conntrack_tcp_timeout_fin_wait", 0, 120, 1, 2147483, "s", "in FIN_WAIT") \
+	X(ct_tcp_close_wait, "net.netfilter.nf_conntrack_tcp_timeout_close_wait", 0, 60, 1, 2147483, "s", \
+	  "in CLOSE_WAIT")                                                                         \
+	X(ct_tcp_last_ack, "net.netfilter.nf_conntrack_tcp_timeout_last_ack", 0, 30, 1, 2147483, "s", "in LAST_ACK") \
+	X(ct_tcp_time_wait, "net.netfilter.nf_conntrack_tcp_timeout_time_wait", 0, 120, 1, 2147483, "s", \
+	  "in TIME_WAIT")                                                                          \
+	X(ct_tcp_close, "net.netfilter.nf_conntrack_tcp_timeout_close", 0, 10, 1, 2147483, "s", "after a reset") \
 	/* UDP */                                                                                  \
 	X(udp_rmem_min, "net.ipv4.udp_rmem_min", 0, 4096, 0, 16777216, "bytes", "receive buffer kept under pressure") \
 	/* TCP */                                                                                  \

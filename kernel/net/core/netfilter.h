@@ -18,6 +18,7 @@ struct nf_hook_entry {
 	int priority; /* ascending order, Linux's values: -300 raw, -200 conntrack, -100 DNAT, 0 filter, 100 SNAT */
 };
 struct nf_cpu {
+	bool defrag; /* fragments are put together before PRE_ROUTING */
 	u8 nr[NR_NF_HOOKS];
 	struct nf_hook_entry entries[NR_NF_HOOKS][NF_MAX_FNS];
 	u64 calls[NR_NF_HOOKS];

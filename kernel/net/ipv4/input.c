@@ -135,6 +135,15 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 
 /* The fragment that completes a datagram brings another skb to life than the one our caller holds:
  * its end is seen to here. */
+static enum drop_reason end_of(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason r)
+{
+	if (r == RX_OK)
+		consume_skb(cpu, skb);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+	return SKB_CONSUMED;
+}
+
 static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *skb,
 					 const struct ipv4_info *ip)
 {
@@ -142,12 +151,7 @@ static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *sk
 
 	if (r)
 		return r;
-	r = deliver(cpu, skb);
-	if (r == RX_OK)
-		consume_skb(cpu, skb);
-	else if (r != SKB_CONSUMED)
-		kfree_skb_reason(cpu, skb, r);
-	return SKB_CONSUMED;
+	return end_of(cpu, skb, deliver(cpu, skb));
 }
 
 static inline enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb,
@@ -289,6 +293,31 @@ static inline void count_ecn(struct net_cpu *cpu, u8 tos)
 		cpu->stats[STAT_IpExtInECT1Pkts + (tos & INET_ECN_MASK) - 1]++;
 }
 
+static enum drop_reason rcv_hooked(struct net_cpu *cpu, struct sk_buff *skb, struct ipv4_info *ip)
+{
+	enum drop_reason r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
+
+	if (r)
+		return r;
+	ip_reload_cb(skb);
+	ip->saddr = ip_v4(&skb->ip.src);
+	ip->daddr = ip_v4(&skb->ip.dst);
+	return route_input(cpu, skb, ip);
+}
+
+/* Connections are tracked by whole datagrams: each fragment waits here for the rest. */
+static enum drop_reason rcv_hooked_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct ipv4_info *ip)
+{
+	enum drop_reason r = ip_defrag(cpu, &skb, ip);
+
+	if (r)
+		return r;
+	ip->frag_off = 0;
+	ip->mf = false;
+	ip->tot_len = (u16)skb->len;
+	return end_of(cpu, skb, rcv_hooked(cpu, skb, ip));
+}
+
 static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct ipv4_info ip;
@@ -298,15 +327,11 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 		return r;
 	count_ecn(cpu, ip.tos);
 	ip_fill_cb(skb, &ip);
-	if (unlikely(cpu->nf->nr[NF_PRE_ROUTING])) {
-		r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
-		if (r)
-			return r;
-		ip_reload_cb(skb);
-		ip.saddr = ip_v4(&skb->ip.src);
-		ip.daddr = ip_v4(&skb->ip.dst);
-	}
-	return route_input(cpu, skb, &ip);
+	if (likely(!cpu->nf->nr[NF_PRE_ROUTING]))
+		return route_input(cpu, skb, &ip);
+	if (unlikely(cpu->nf->defrag && (ip.frag_off || ip.mf)))
+		return rcv_hooked_fragment(cpu, skb, &ip);
+	return rcv_hooked(cpu, skb, &ip);
 }
 
 /* As almost all headers are: no options, no fragment, the sum right. */

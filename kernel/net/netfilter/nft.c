@@ -81,6 +81,20 @@ static void hook_chains(struct net_cpu *cpu)
 	}
 }
 
+/* Connections are tracked while a rule asks for them. */
+static void track_connections(struct net_cpu *cpu)
+{
+	const struct nft_ruleset *rs = cpu->nft->rules;
+	bool wanted = false;
+	int err;
+
+	for (unsigned i = 0; i < rs->nr_rules; i++)
+		wanted |= (rs->rules[i].has & NFT_CT) != 0;
+	err = ct_set(cpu, wanted);
+	if (err)
+		log_err("nft: connections are not tracked: %s", errno_text(err));
+}
+
 static void install(struct net_cpu *cpu, struct nft_ruleset *rs)
 {
 	struct nft_cpu *n = cpu->nft;
@@ -91,6 +105,7 @@ static void install(struct net_cpu *cpu, struct nft_ruleset *rs)
 	n->retired = n->rules;
 	WRITE_ONCE(n->rules, rs);
 	hook_chains(cpu);
+	track_connections(cpu);
 }
 
 static void ruleset_rcv(struct net_cpu *cpu, struct inbox_msg *msg)

@@ -107,6 +107,8 @@ static u32 holding(const struct packet *p, const struct nft_rule *r)
 		ok |= NFT_MARK;
 	if (p->later_fragment)
 		ok |= NFT_FRAG;
+	if (has & NFT_CT && (ct_state(p->cpu, p->skb) & r->ct_states))
+		ok |= NFT_CT;
 	return ok;
 }
 

@@ -6,6 +6,7 @@
 
 #include "net/netfilter/nft.h"
 #include "net/core/sock.h"
+#include "net/netfilter/conntrack.h"
 #include "net/wire/icmp.h"
 
 #define NFT_NAME        24  /* bytes of a chain's name */
@@ -20,7 +21,7 @@
 enum { /* which matches a rule has: bits of nft_rule.has and .not */
 	NFT_SADDR = 1 << 0, NFT_DADDR = 1 << 1, NFT_PROTO = 1 << 2, NFT_SPORT = 1 << 3, NFT_DPORT = 1 << 4,
 	NFT_IIF = 1 << 5, NFT_OIF = 1 << 6, NFT_TCP_FLAGS = 1 << 7, NFT_ICMP_TYPE = 1 << 8, NFT_MARK = 1 << 9,
-	NFT_FRAG = 1 << 10,
+	NFT_FRAG = 1 << 10, NFT_CT = 1 << 11,
 };
 #define NFT_L4 (NFT_SPORT | NFT_DPORT | NFT_TCP_FLAGS | NFT_ICMP_TYPE) /* they look behind the IP header */
 
@@ -39,6 +40,7 @@ struct nft_rule {
 	u8 proto;
 	u8 flags, flags_mask;  /* (TCP flags & flags_mask) == flags; flags_mask 0: any of flags */
 	u8 icmp_type;
+	u8 ct_states;          /* CT_STATE_*: any of them */
 	u8 verdict;            /* enum nft_verdict */
 	u8 reject_code;        /* of ICMP_DEST_UNREACH */
 	bool reject_rst;
@@ -82,7 +84,7 @@ struct nft_name {
 	const char *name;
 	u8 value;
 };
-extern const struct nft_name nft_protos[], nft_icmp_types[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
+extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
 extern const struct nft_name nft_hooks[]; /* names of the base chains */
 
 /* ---- nft_parse.c ---- */

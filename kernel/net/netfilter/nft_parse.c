@@ -30,6 +30,10 @@ const struct nft_name nft_hooks[] = {
 	{ "prerouting", NF_PRE_ROUTING }, { "input", NF_LOCAL_IN }, { "forward", NF_FORWARD },
 	{ "output", NF_LOCAL_OUT }, { "postrouting", NF_POST_ROUTING }, { NULL, 0 },
 };
+const struct nft_name nft_ct_states[] = {
+	{ "invalid", CT_STATE_INVALID }, { "new", CT_STATE_NEW }, { "established", CT_STATE_ESTABLISHED },
+	{ "related", CT_STATE_RELATED }, { "untracked", CT_STATE_UNTRACKED }, { NULL, 0 },
+};
 static const struct nft_name units[] = {
 	{ "second", 0 }, { "minute", 1 }, { "hour", 2 }, { "day", 3 }, { NULL, 0 },
 };
@@ -235,16 +239,17 @@ static bool take_ports(struct parser *s, struct nft_ports *ports)
 	return !set || want(s, "}");
 }
 
-static bool take_flags(struct parser *s, u8 *flags)
+/* Names with commas between them, as bits. */
+static bool take_bits(struct parser *s, const struct nft_name *names, const char *why, u8 *flags)
 {
 	const struct nft_name *n;
 	bool more;
 
 	*flags = 0;
 	do {
-		n = find_name(nft_tcp_flags, s->word);
+		n = find_name(names, s->word);
 		if (!n)
-			return fail(s, "not a TCP flag");
+			return fail(s, why);
 		*flags |= n->value;
 		if (!next(s) || !take(s, ",", &more))
 			return false;
@@ -284,11 +289,11 @@ static bool parse_tcp_flags(struct parser *s, struct nft_rule *r)
 {
 	bool exact;
 
-	if (!begin(s, r, NFT_TCP_FLAGS) || !take_flags(s, &r->flags) || !take(s, "/", &exact))
+	if (!begin(s, r, NFT_TCP_FLAGS) || !take_bits(s, nft_tcp_flags, "not a TCP flag", &r->flags) || !take(s, "/", &exact))
 		return false;
 	if (!exact)
 		return true;
-	if (!take_flags(s, &r->flags_mask))
+	if (!take_bits(s, nft_tcp_flags, "not a TCP flag", &r->flags_mask))
 		return false;
 	return !(r->flags & ~r->flags_mask) || fail(s, "a flag before '/' is not among those behind it");
 }
@@ -352,6 +357,12 @@ static bool parse_meta(struct parser *s, struct nft_rule *r)
 		r->mark = (u32)v;
 	r->set_mark |= set;
 	return true;
+}
+
+static bool parse_ct(struct parser *s, struct nft_rule *r)
+{
+	return want(s, "state") && begin(s, r, NFT_CT) &&
+	       take_bits(s, nft_ct_states, "not a state of a connection", &r->ct_states);
 }
 
 /* limit rate [over] N/UNIT [burst N packets] */
@@ -474,6 +485,7 @@ static const struct term {
 	{ "iif", parse_iif, 0 },
 	{ "oif", parse_oif, 0 },
 	{ "meta", parse_meta, 0 },
+	{ "ct", parse_ct, 0 },
 	{ "limit", parse_limit, 0 },
 	{ "counter", parse_counter, 0 },
 	{ "log", parse_log, 0 },

@@ -58,11 +58,11 @@ static void put_ports(struct text *t, const struct nft_ports *p)
 		put(t, "} ");
 }
 
-static void put_flags(struct text *t, u8 flags)
+static void put_bits(struct text *t, const struct nft_name *n, u8 flags)
 {
 	bool first = true;
 
-	for (const struct nft_name *n = nft_tcp_flags; n->name; n++) {
+	for (; n->name; n++) {
 		if (!(flags & n->value))
 			continue;
 		put(t, "%s%s", first ? "" : ",", n->name);
@@ -85,10 +85,10 @@ static void put_transport(struct text *t, const struct nft_rule *r)
 	}
 	if (r->has & NFT_TCP_FLAGS) {
 		put(t, "tcp flags %s", sign(r, NFT_TCP_FLAGS));
-		put_flags(t, r->flags);
+		put_bits(t, nft_tcp_flags, r->flags);
 		if (r->flags_mask) {
 			put(t, "/ ");
-			put_flags(t, r->flags_mask);
+			put_bits(t, nft_tcp_flags, r->flags_mask);
 		}
 	}
 	if (r->has & NFT_ICMP_TYPE) {
@@ -116,6 +116,10 @@ static void put_matches(struct text *t, const struct nft_rule *r)
 		put_name(t, nft_protos, r->proto);
 	}
 	put_transport(t, r);
+	if (r->has & NFT_CT) {
+		put(t, "ct state %s", sign(r, NFT_CT));
+		put_bits(t, nft_ct_states, r->ct_states);
+	}
 	if (r->has & NFT_FRAG)
 		put(t, "ip frag-off %s0 ", r->not & NFT_FRAG ? "" : "!= ");
 	if (r->has & NFT_MARK)

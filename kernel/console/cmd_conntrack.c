@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_conntrack.c - `conntrack`: connections that the packet filter tracks, as conntrack-tools prints them.
+ */
+#include "console/commands.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "net/core/sock.h"
+#include "net/netfilter/conntrack.h"
+#include "net/wire/icmp.h"
+
+static const char *proto_name(u8 proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" : "unknown";
+}
+
+static void print_tuple(struct console_out *out, const struct ct_tuple *t)
+{
+	struct ip_addr src = ip_from_v4(t->src), dst = ip_from_v4(t->dst);
+	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
+
+	out_printf(out, "src=%s dst=%s ", ip_ntop(&src, a), ip_ntop(&dst, b));
+	if (t->proto == IPPROTO_ICMP)
+		out_printf(out, "type=%u code=0 id=%u ", t->type, be16_get(t->sport));
+	else if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)
+		out_printf(out, "sport=%u dport=%u ", be16_get(t->sport), be16_get(t->dport));
+}
+
+static void print_conn(void *arg, const struct nf_conn *ct)
+{
+	const struct ct_tuple *t = &ct->end[CT_ORIGINAL].tuple;
+	u64 now = ct->cpu->now_ns;
+	struct console_out *out = arg;
+
+	out_printf(out, "%-8s %u %llu ", proto_name(t->proto), t->proto,
+		   (unsigned long long)(ct->expires_ns > now ? (ct->expires_ns - now) / NSEC_PER_SEC : 0));
+	if (t->proto == IPPROTO_TCP)
+		out_printf(out, "%s ", ct_tcp_state_name(ct->tcp_state));
+	print_tuple(out, t);
+	if (!ct->seen_reply)
+		out_printf(out, "[UNREPLIED] ");
+	print_tuple(out, &ct->end[CT_REPLY].tuple);
+	if (ct->assured)
+		out_printf(out, "[ASSURED] ");
+	out_printf(out, "mark=%u use=1\n", ct->mark);
+}
+
+/* Connections belong to their CPUs; the console shows those of the one it runs on. */
+static int list(struct console_call *c)
+{
+	bh_disable(c->cpu);
+	ct_for_each(c->cpu, print_conn, c->out);
+	bh_enable(c->cpu);
+	out_printf(c->out, "conntrack: %u flow entries have been shown.\n", ct_count(c->cpu));
+	return 0;
+}
+
+static int stats(struct console_call *c)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+
+	for_each_cpu(c->cpu->net, cpu, i) {
+		const struct ct_stats *s = ct_stats(cpu);
+
+		out_printf(c->out, "cpu=%u \tfound=%llu invalid=%llu insert=%llu insert_failed=%llu drop=%llu early_drop=%llu\n",
+			   i, (unsigned long long)s->found, (unsigned long long)s->invalid, (unsigned long long)s->insert,
+			   (unsigned long long)s->insert_failed, (unsigned long long)s->drop,
+			   (unsigned long long)s->early_drop);
+	}
+	return 0;
+}
+
+static int count(struct console_call *c)
+{
+	struct net_cpu *cpu;
+	u64 sum = 0;
+	unsigned i;
+
+	for_each_cpu(c->cpu->net, cpu, i)
+		sum += ct_count(cpu);
+	out_printf(c->out, "%llu\n", (unsigned long long)sum);
+	return 0;
+}
+
+static int flush(struct console_call *c)
+{
+	if (!c->may_change) {
+		out_printf(c->out, "conntrack: not from this door\n");
+		return -EPERM;
+	}
+	bh_disable(c->cpu);
+	ct_flush(c->cpu);
+	bh_enable(c->cpu);
+	out_printf(c->out, "conntrack: connection tracking table has been emptied.\n");
+	return 0;
+}
+
+int cmd_conntrack(struct console_call *c)
+{
+	static const struct {
+		const char *option;
+		int (*run)(struct console_call *c);
+	} options[] = { { "-L", list }, { "-C", count }, { "-S", stats }, { "-F", flush } };
+
+	if (c->argc != 2)
+		return console_usage(c, c->argc > 2 ? c->argv[2] : NULL);
+	for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
+		if (!strcmp(c->argv[1], options[i].option))
+			return options[i].run(c);
+	return console_usage(c, c->argv[1]);
+}
