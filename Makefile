@@ -63,7 +63,7 @@ KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
-.PHONY: all unit sim drill replay run debug attach core test bench fuzz lint image setup clean help
+.PHONY: all unit rfc sim drill replay run debug attach core test bench fuzz lint image setup clean help
 all: $B/barewire.elf
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -114,7 +114,7 @@ $B/unit/%: $B/host/tests/unit/test_%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^
 unit: $(UNIT:%=$B/unit/%)
-	$(Q)prove --exec '' $^
+	$(Q)B=$B prove --exec tests/lib/keep $^
 $B/sim/%: $B/host/tests/sim/%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^
@@ -217,12 +217,18 @@ replay: $(FUZZ:%=$B/replay/%)
 
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, and the booted tests in their short forms
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
-PROVE     = B=$(abspath $B) prove --directives --timer
+PROVE     = B=$(abspath $B) prove --directives --timer --exec tests/lib/keep
 BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire
 test: lint unit sim replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t
+## rfc      which requirement of the RFCs is shown by which test: units, and the booted tests as they ran last
+RFCTAP    = $(UNIT:%=$B/tap/unit-%.tap) $(wildcard $(patsubst tests/qemu/%.t,$B/tap/qemu-%.tap,$(wildcard tests/qemu/*.t)))
+$B/tap/unit-%.tap: $B/unit/%
+	@B=$B tests/lib/keep $< >/dev/null || true # tools/rfc tells which test failed
+rfc: $(UNIT:%=$B/tap/unit-%.tap)
+	@tools/rfc $(RFCTAP)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
 bench: $B/barewire.elf $B/load $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)

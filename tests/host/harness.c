@@ -9,15 +9,34 @@
 #include "host/harness.h"
 #include "lib/string.h"
 
+#define MAX_REQS 32
+
 static struct test *tests, **tests_end = &tests;
 static jmp_buf test_exit;
 static unsigned failures; /* of the running test */
 static const char *skipped;
+static const char *reqs[MAX_REQS]; /* that the running test names */
+static unsigned nr_reqs;
 
 void test_register(struct test *t)
 {
 	*tests_end = t;
 	tests_end = &t->next;
+}
+
+static void name_req(const char *id)
+{
+	for (unsigned i = 0; i < nr_reqs; i++)
+		if (!strcmp(reqs[i], id))
+			return;
+	if (test_check(nr_reqs < MAX_REQS, __FILE__, __LINE__, "a test names at most MAX_REQS requirements"))
+		reqs[nr_reqs++] = id;
+}
+
+void test_req(const char *const *ids)
+{
+	for (; *ids; ids++)
+		name_req(*ids);
 }
 
 void test_note(const char *fmt, ...)
@@ -101,7 +120,7 @@ static void run_test(struct test *t, unsigned number)
 	for (char *p = sentence; *p; p++)
 		if (*p == '_')
 			*p = ' ';
-	failures = 0;
+	failures = nr_reqs = 0;
 	skipped = NULL;
 	host_alloc_budget = UINT64_MAX;
 	host_clock = host_clock_step = host_kicked = 0;
@@ -109,6 +128,8 @@ static void run_test(struct test *t, unsigned number)
 		t->fn();
 	printf("%sok %u - %s%s%s\n", failures ? "not " : "", number, sentence, skipped ? " # SKIP " : "",
 	       skipped ? skipped : "");
+	for (unsigned i = 0; i < nr_reqs; i++)
+		test_note("req %s", reqs[i]);
 	fflush(stdout);
 }
 

@@ -33,6 +33,10 @@ bool test_check_mem(const void *a, const void *b, size_t len, const char *file, 
 _Noreturn void test_stop(void);
 /* The rest of the test cannot run here, and says why. */
 _Noreturn void test_skip(const char *why);
+/* Which requirements of which RFCs this test shows, for tools/rfc: REQ("9293 MUST-12", "5961 3.2"), first in the test,
+ * before anything can stop it. A line "# req 9293 MUST-12" for each stands under the test's result. */
+void test_req(const char *const *ids);
+#define REQ(...) test_req((const char *const[]){ __VA_ARGS__, NULL })
 /* A line of the report ("# ..."). */
 void test_note(const char *fmt, ...) __printf_(1, 2);
 

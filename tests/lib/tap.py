@@ -12,6 +12,7 @@ import time
 import traceback
 
 _cases = []
+_reqs = []  # that the running case names
 
 
 class Skip(Exception):
@@ -40,6 +41,11 @@ def check_in(part, whole, what=""):
         raise AssertionError("%s: no %r in %r" % (what or "missing", part, whole[-2000:]))
 
 
+def req(*names):
+    """Names requirements that this case shows, for tools/rfc: req("9293 MUST-12"), first in the case."""
+    _reqs.extend(names)
+
+
 def note(*words):
     """A line for the reader of the test's output."""
     for line in " ".join(map(str, words)).split("\n"):
@@ -57,6 +63,7 @@ def run():
     failed = 0
     for number, (sentence, fn) in enumerate(_cases, 1):
         start = time.monotonic()
+        _reqs.clear()
         try:
             fn()
             print("ok %d - %s" % (number, sentence), flush=True)
@@ -71,6 +78,8 @@ def run():
                 note("%s:%d: %s" % (last.filename, last.lineno, e))
             else:
                 note(traceback.format_exc().rstrip())
+        for name in _reqs:
+            note("req", name)
         if "-t" in sys.argv:
             note("%.1f s" % (time.monotonic() - start))
     sys.exit(bool(failed))

@@ -34,8 +34,9 @@ static struct rig *ten_in_flight(bool sack)
 
 /* ---- timeouts ---- */
 
-TEST(the_first_rto_is_a_second) /* RFC 6298 2.1, 5.1 */
+TEST(the_first_rto_is_a_second)
 {
+	REQ("6298 2.1", "6298 5.1");
 	struct rig *r = plain(false);
 
 	r->t->srtt_us = 0;
@@ -50,8 +51,9 @@ TEST(the_first_rto_is_a_second) /* RFC 6298 2.1, 5.1 */
 	rig_end(r);
 }
 
-TEST(the_rto_doubles_at_each_expiry) /* RFC 6298 5.5, MUST-19 */
+TEST(the_rto_doubles_at_each_expiry)
 {
+	REQ("6298 5.5", "6298 5.6");
 	struct rig *r = plain(false);
 	u64 at[6], n = 0;
 
@@ -68,8 +70,9 @@ TEST(the_rto_doubles_at_each_expiry) /* RFC 6298 5.5, MUST-19 */
 	rig_end(r);
 }
 
-TEST(a_sample_sets_srtt_and_rttvar) /* RFC 6298 2.2, 2.3 */
+TEST(a_sample_sets_srtt_and_rttvar)
 {
+	REQ("6298 2.2");
 	struct rig *r = plain(false);
 
 	r->t->srtt_us = 0;
@@ -82,8 +85,9 @@ TEST(a_sample_sets_srtt_and_rttvar) /* RFC 6298 2.2, 2.3 */
 	rig_end(r);
 }
 
-TEST(a_retransmitted_segment_gives_no_sample) /* MUST-18 */
+TEST(a_retransmitted_segment_gives_no_sample)
 {
+	REQ("6298 3/karn");
 	struct rig *r = plain(false);
 	u32 srtt;
 
