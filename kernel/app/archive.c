@@ -249,7 +249,7 @@ static int tar_next(struct reader *r, struct tar_extra *x, struct archive_member
 
 /* ---- cpio, newc ---- */
 #define CPIO_HEADER 110u
-enum { CPIO_MODE = 1, CPIO_NLINK = 4, CPIO_MTIME = 5, CPIO_SIZE = 6, CPIO_NAMESIZE = 11, CPIO_FIELDS = 13 };
+enum { CPIO_INO, CPIO_MODE, CPIO_NLINK = 4, CPIO_MTIME = 5, CPIO_SIZE = 6, CPIO_DEV_MAJOR, CPIO_DEV_MINOR, CPIO_NAMESIZE = 11, CPIO_FIELDS = 13 };
 
 /* The fields behind the magic: 13 numbers of 8 hexadecimal digits. */
 static bool cpio_numbers(const u8 *p, u32 *v)
@@ -276,12 +276,18 @@ static enum archive_kind cpio_kind(u32 mode, u32 nlink, u32 size)
 	case 4:
 		return ARCHIVE_DIR;
 	case 010:
-		/* Of a file with several names only the last carries the bytes, and a name alone does not lead to it. */
-		return nlink > 1 && !size ? ARCHIVE_OTHER : ARCHIVE_FILE;
+		/* Of a file with several names one carries the bytes, the last as a rule; the inode joins the others to it. */
+		return nlink > 1 && !size ? ARCHIVE_HARD_LINK : ARCHIVE_FILE;
 	case 012:
 		return ARCHIVE_SYMLINK;
 	}
 	return ARCHIVE_OTHER;
+}
+
+/* Unique within the archive, never 0. Device numbers are small: 15 bits of each are more than any has. */
+static u64 cpio_inode(const u32 *v)
+{
+	return 1ull << 63 | (u64)(v[CPIO_DEV_MAJOR] & 0x7fff) << 47 | (u64)(v[CPIO_DEV_MINOR] & 0x7fff) << 32 | v[CPIO_INO];
 }
 
 static bool is_cpio_magic(const u8 *p)
@@ -307,6 +313,8 @@ static int cpio_next(struct reader *r, struct archive_member *m)
 	m->name = text_of((const char *)name, v[CPIO_NAMESIZE] - 1);
 	m->size = v[CPIO_SIZE];
 	m->mtime = v[CPIO_MTIME];
+	if (m->kind == ARCHIVE_HARD_LINK || (m->kind == ARCHIVE_FILE && v[CPIO_NLINK] > 1))
+		m->inode = cpio_inode(v);
 	m->data = take(r, m->size, 4);
 	if (!m->data)
 		return broken(r, "a file is longer than the archive");

@@ -17,7 +17,8 @@ struct archive_text { /* not terminated */
 struct archive_member {
 	enum archive_kind kind;
 	struct archive_text prefix, name; /* the path is prefix "/" name when there is a prefix */
-	struct archive_text link;         /* where a link leads */
+	struct archive_text link;         /* where a link leads; a HARD_LINK without it: to the member with this inode */
+	u64 inode;                        /* of a cpio file with several names, of which one carries the bytes; else 0 */
 	struct archive_text etag;         /* left by a packer in the pax record BAREWIRE.etag */
 	const u8 *data;
 	u64 size;  /* bytes */

@@ -317,26 +317,50 @@ static int count_member(void *arg, const struct archive_member *m)
 	return 0;
 }
 
+/* Files with several names in a cpio archive stand in the table under their inode as well, behind a NUL, which no request
+ * can name. */
+#define INODE_KEY (1 + sizeof(u64))
+static void inode_key(char *key, u64 inode)
+{
+	key[0] = '\0';
+	memcpy(key + 1, &inode, sizeof(inode));
+}
+
+static int add_inode(struct site *s, u64 inode, const struct site_file *f)
+{
+	char key[INODE_KEY];
+	struct site_entry *e;
+
+	inode_key(key, inode);
+	e = entry_get(s, key, INODE_KEY, SITE_FILE);
+	if (e)
+		e->file = f;
+	return e ? 0 : -ENOMEM;
+}
+
 static int place_member(void *arg, const struct archive_member *m)
 {
 	struct builder *b = arg;
 	struct site *s = b->site;
 	int len = member_path(m, b->path);
 	struct site_file *f;
+	bool can_be_named;
 
 	if (m->kind == ARCHIVE_HARD_LINK || m->kind == ARCHIVE_SYMLINK)
 		return 0; /* the third walk's */
-	if (len < 0 || m->kind == ARCHIVE_OTHER || (m->kind == ARCHIVE_FILE && !len)) {
-		s->skipped++;
+	can_be_named = m->kind == ARCHIVE_FILE ? len > 0 : m->kind == ARCHIVE_DIR && len >= 0;
+	s->skipped += !can_be_named;
+	if (!can_be_named && !m->inode)
 		return 0;
-	}
 	if (m->kind == ARCHIVE_DIR) {
 		b->path[len] = '/';
 		return add_parents(s, b->path, (size_t)len + (len > 0));
 	}
-	f = make_file(s, m, b->path, (size_t)len);
-	if (!f)
+	f = make_file(s, m, b->path, (size_t)MAX(len, 0));
+	if (!f || (m->inode && add_inode(s, m->inode, f)))
 		return -ENOMEM;
+	if (!can_be_named)
+		return 0; /* its bytes may have another name that can */
 	s->files++;
 	s->bytes += f->size;
 	return add_file(s, b->path, (size_t)len, f);
@@ -360,27 +384,58 @@ static int link_target(const char *path, struct archive_text link, char *out)
 	return n - 1;
 }
 
-static int place_link(void *arg, const struct archive_member *m)
+/* The key in the table of what the link at b->path leads to, into b->target; its length, not above 0: nothing. */
+static int link_key(struct builder *b, const struct archive_member *m)
 {
 	struct archive_member target = { .name = m->link };
+
+	if (m->kind == ARCHIVE_SYMLINK)
+		return link_target(b->path, m->link, b->target);
+	if (!m->inode)
+		return member_path(&target, b->target);
+	inode_key(b->target, m->inode);
+	return INODE_KEY;
+}
+
+/* The file under another name: its type is that of the name. NULL: no memory. */
+static const struct site_file *named_file(struct site *s, const struct site_file *f, const char *path, size_t len)
+{
+	const char *type = mime_type(path, len);
+	struct site_file *own;
+
+	if (!strcmp(type, f->type))
+		return f;
+	own = arena_alloc(s, sizeof(*own));
+	if (!own)
+		return NULL;
+	*own = *f;
+	own->type = type;
+	own->type_len = (u16)strlen(type);
+	return make_head(s, own) ? NULL : own;
+}
+
+static int place_link(void *arg, const struct archive_member *m)
+{
 	struct builder *b = arg;
 	const struct site_entry *e;
+	const struct site_file *f;
 	int len, to;
 
 	if (m->kind != ARCHIVE_HARD_LINK && m->kind != ARCHIVE_SYMLINK)
 		return 0;
 	len = member_path(m, b->path);
-	if (len <= 0)
+	if (len <= 0 || site_lookup(b->site, b->path, (size_t)len))
 		return 0;
-	if (m->kind == ARCHIVE_HARD_LINK)
-		to = member_path(&target, b->target);
-	else
-		to = link_target(b->path, m->link, b->target);
+	to = link_key(b, m);
 	e = to > 0 ? site_lookup(b->site, b->target, (size_t)to) : NULL;
-	if (!e || e->kind != SITE_FILE || site_lookup(b->site, b->path, (size_t)len))
+	if (m->inode && !e)
+		f = make_file(b->site, m, b->path, (size_t)len); /* none of its names has bytes: it is empty */
+	else if (e && e->kind == SITE_FILE)
+		f = named_file(b->site, e->file, b->path, (size_t)len);
+	else
 		return 0;
 	b->members++;
-	return add_file(b->site, b->path, (size_t)len, e->file);
+	return f ? add_file(b->site, b->path, (size_t)len, f) : -ENOMEM;
 }
 
 /* Files that stand beside their compressed selves: both know of it from now on. */

@@ -79,17 +79,22 @@ static void tar_end(struct tape *t)
 	tape_add(t, NULL, 1024, 512);
 }
 
-static void cpio_member(struct tape *t, const char *name, unsigned mode, const char *content)
+static void cpio_name(struct tape *t, const char *name, unsigned mode, unsigned inode, unsigned links, const char *content)
 {
 	char head[111];
 	size_t name_len = strlen(name) + 1, at = t->len;
 
-	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, mode, 0, 0, 1, 1000,
-		 (unsigned)strlen(content), 0, 0, 0, 0, (unsigned)name_len, 0);
+	snprintf(head, sizeof(head), "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", inode, mode, 0, 0, links, 1000,
+		 (unsigned)strlen(content), 8, 1, 0, 0, (unsigned)name_len, 0);
 	tape_add(t, head, 110, 1);
 	tape_add(t, name, name_len, 1);
 	tape_add(t, NULL, (4 - (t->len - at) % 4) % 4, 1);
 	tape_add(t, content, strlen(content), 4);
+}
+
+static void cpio_member(struct tape *t, const char *name, unsigned mode, const char *content)
+{
+	cpio_name(t, name, mode, 1, 1, content);
 }
 
 static void tape_free(struct tape *t)
@@ -369,6 +374,38 @@ TEST(links_are_followed_within_the_site_only)
 	tape_free(&t);
 }
 
+TEST(of_a_cpio_file_with_several_names_each_leads_to_the_bytes)
+{
+	struct tape t = { .mem = NULL };
+	struct site *s;
+
+	cpio_name(&t, "first.txt", 0100644, 7, 3, "");
+	cpio_name(&t, "nothing", 0100644, 9, 2, ""); /* both names of an empty file */
+	cpio_name(&t, "dir/page.html", 0100644, 7, 3, "");
+	cpio_name(&t, "nothing.too", 0100644, 9, 2, "");
+	cpio_name(&t, "last.txt", 0100644, 7, 3, "bytes");
+	cpio_name(&t, "better.txt", 0100644, 8, 2, "");
+	cpio_name(&t, "../worse.txt", 0100644, 8, 2, "other bytes");
+	cpio_name(&t, "early.txt", 0100644, 10, 2, "early bytes"); /* a writer that does not wait for the last */
+	cpio_name(&t, "late.txt", 0100644, 10, 2, "");
+	cpio_member(&t, "soft.txt", 0120777, "first.txt");
+	cpio_member(&t, "TRAILER!!!", 0, "");
+	s = site_create(t.mem, t.len, 0);
+	check_file(s, "first.txt", "bytes");
+	check_file(s, "dir/page.html", "bytes");
+	check_file(s, "last.txt", "bytes");
+	check_file(s, "soft.txt", "bytes");
+	check_file(s, "nothing", "");
+	check_file(s, "nothing.too", "");
+	check_file(s, "better.txt", "other bytes");
+	check_file(s, "early.txt", "early bytes");
+	check_file(s, "late.txt", "early bytes");
+	CHECK_STR(look(s, "dir/page.html")->file->type, "text/html; charset=utf-8");
+	CHECK_EQ(s->skipped, 1);
+	site_destroy(s);
+	tape_free(&t);
+}
+
 TEST(names_that_leave_the_root_or_cannot_be_asked_for_are_left_out)
 {
 	struct tape t = { .mem = NULL };
@@ -470,6 +507,7 @@ TEST(out_of_memory_while_indexing_is_survived_at_every_step)
 
 	tar_file(&t, "a/b/c.txt", "x");
 	tar_link(&t, "l", '2', "a/b/c.txt");
+	tar_link(&t, "l.html", '1', "a/b/c.txt");
 	tar_end(&t);
 	for (u64 budget = 0; budget < 12; budget++) {
 		struct site *s;
