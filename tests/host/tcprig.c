@@ -119,37 +119,59 @@ static void put_ip(struct rig *r, u8 *p, unsigned len, u8 proto)
 	memcpy(p + 10, &c, 2);
 }
 
+/* What is unusual about the IP header of a segment: addresses, TOS, options. */
+static void change_ip(u8 *p, const struct rig_seg *s)
+{
+	unsigned ihl = 20u + s->ip_opts_len;
+	be16 c = be16_of(0);
+
+	p[0] = (u8)(0x40 | ihl / 4);
+	p[1] = s->tos;
+	if (s->src)
+		store32(p + 12, s->src);
+	if (s->dst)
+		store32(p + 16, s->dst);
+	if (s->ip_opts_len)
+		memcpy(p + 20, s->ip_opts, s->ip_opts_len);
+	memcpy(p + 10, &c, 2);
+	c = csum_fold(csum_partial(p, ihl, 0));
+	memcpy(p + 10, &c, 2);
+}
+
 void rig_inject(struct rig *r, const struct rig_seg *s)
 {
 	static u8 f[70000];
-	u8 *p = f + 20, *o = p + 20;
+	u8 *p = f + 20 + s->ip_opts_len, *o = p + 20;
 	bool ack = !s->no_ack && !(s->flags & TCP_RST) && !(s->flags == TCP_SYN);
-	unsigned olen = put_options(r, s, o), hlen = 20 + olen;
+	unsigned olen = s->opts ? s->opts_len : put_options(r, s, o), hlen = 20 + olen;
 	u32 seq = r->peer_isn + 1 + (u32)s->seq, wnd = s->wnd == NO_WINDOW ? 0 : s->wnd ? s->wnd : r->peer_wnd;
-	struct ip_addr us;
+	be32 src, dst;
 	be16 c;
 
+	if (s->opts)
+		memcpy(o, s->opts, s->opts_len);
 	if (s->flags & TCP_SYN)
 		seq = r->peer_isn + (u32)s->seq;
 	store16(p, r->peer.port);
 	store16(p + 2, r->active ? r->t->sk.sport : RIG_PORT);
 	store32(p + 4, seq);
 	store32(p + 8, ack || s->flags & TCP_ACK ? r->iss + 1 + (u32)s->ack : 0);
-	p[12] = (u8)(hlen << 2);
+	p[12] = (u8)((s->doff ? s->doff * 4u : hlen) << 2 | s->reserved);
 	p[13] = (u8)(s->flags | (ack ? TCP_ACK : 0) | (s->psh ? TCP_PSH : 0) | (s->urg ? TCP_URG : 0));
 	store16(p + 14, (u16)wnd);
 	store16(p + 16, 0);
 	store16(p + 18, s->urg);
 	for (u32 i = 0; i < s->len; i++)
 		p[hlen + i] = s->data ? ((const u8 *)s->data)[i] : byte_of((u32)s->seq + i);
-	put_ip(r, f, 20 + hlen + s->len, 6);
-	ip_pton(US_ADDR, &us);
-	c = csum_fold(csum_partial(p, hlen + s->len,
-				   csum_tcpudp_nofold(ip_v4(&r->peer.addr), us.w[3], hlen + s->len, 6)));
+	put_ip(r, f, (unsigned)(p - f) + hlen + s->len, 6);
+	change_ip(f, s);
+	memcpy(&src, f + 12, 4);
+	memcpy(&dst, f + 16, 4);
+	c = csum_fold(csum_partial(p, hlen + s->len, csum_tcpudp_nofold(src, dst, hlen + s->len, 6)));
 	memcpy(p + 16, &c, 2);
 	if (s->bad_csum)
 		p[17] ^= 1;
-	lab_inject(r->dev, f, 20 + hlen + s->len);
+	lab_inject(r->dev, f, (unsigned)(p - f) + hlen + s->len);
 	rig_run_us(r, 10);
 }
 

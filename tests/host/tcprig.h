@@ -52,6 +52,14 @@ struct rig_seg {
 	u32 tsval, tsecr;    /* 0: the rig's clock; the last one we sent */
 	struct tcp_sack_block sacks[4]; /* relative to ack 0 */
 	unsigned nr_sacks;
+	u32 src, dst;        /* IPv4, host order; 0: the peer, us */
+	u8 tos;              /* of the IP header, ECN bits included */
+	u8 reserved;         /* the four bits beside the data offset */
+	u8 doff;             /* data offset in words; 0: the right one */
+	const u8 *opts;      /* instead of the usual options: opts_len bytes, a multiple of 4 */
+	u8 opts_len;
+	const u8 *ip_opts;   /* IP options: ip_opts_len bytes, a multiple of 4 */
+	u8 ip_opts_len;
 	const void *data;    /* NULL: bytes that follow from their sequence number */
 };
 #define NO_WINDOW 0xffffffffu

@@ -86,7 +86,7 @@ struct proto {
 	u32 (*poll)(struct sock *sk); /* EPOLL* that hold now */
 	int (*setsockopt)(struct sock *sk, int level, int opt, const void *val, unsigned len);
 	int (*getsockopt)(struct sock *sk, int level, int opt, void *val, unsigned *len);
-	int (*ioctl)(struct sock *sk, int cmd, int *val); /* SIOCINQ, SIOCOUTQ */
+	int (*ioctl)(struct sock *sk, int cmd, int *val); /* SIOCINQ, SIOCOUTQ, SIOCATMARK */
 };
 
 struct sock {
@@ -136,6 +136,6 @@ enum {
 	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
 	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_ACCEPTCONN = 30, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39,
 };
-enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411 };
+enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE };
 enum { IP_TOS = 1, IP_TTL = 2, IP_MTU_DISCOVER = 10, IP_RECVERR = 11, IP_RECVTTL = 12, IP_RECVTOS = 13, IP_MTU = 14 };

@@ -78,6 +78,7 @@
 	X(TcpExtDelayedACKs, "delayed ACKs sent")                                                  \
 	X(TcpExtDelayedACKLost, "delayed ACKs known lost: the peer retransmitted")                 \
 	X(TcpExtListenOverflows, "accept queue full")                                              \
+	X(TcpExtTCPDeferAcceptDrop, "handshakes that wait for text")                               \
 	X(TcpExtListenDrops, "SYNs dropped by a listener")                                         \
 	X(TcpExtTCPHPHits, "data segments taken by header prediction")                             \
 	X(TcpExtTCPHPAcks, "ACKs taken by header prediction")                                      \

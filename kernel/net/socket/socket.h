@@ -76,7 +76,7 @@ int sys_getsockopt(struct net_cpu *cpu, int fd, int level, int opt, void *val, u
 int sys_getsockname(struct net_cpu *cpu, int fd, struct sockaddr_ip *a);
 int sys_getpeername(struct net_cpu *cpu, int fd, struct sockaddr_ip *a);
 int sys_fcntl_nonblock(struct net_cpu *cpu, int fd, bool on);
-int sys_ioctl(struct net_cpu *cpu, int fd, int cmd, int *val); /* SIOCINQ, SIOCOUTQ */
+int sys_ioctl(struct net_cpu *cpu, int fd, int cmd, int *val); /* SIOCINQ, SIOCOUTQ, SIOCATMARK */
 
 struct pollfd {
 	int fd;

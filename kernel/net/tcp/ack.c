@@ -297,10 +297,13 @@ static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a.segs);
 		if (likely(!a.retransmitted))
 			plain_times(t, &a);
-		if (likely(!t->packets_out))
+		if (likely(!t->packets_out)) {
 			tcp_rtx_clear(t);
-		else if (!tcp_schedule_tlp(t, true))
+			if (likely(!tcp_send_head(t)))
+				tcp_chrono(t, CHRONO_IDLE);
+		} else if (!tcp_schedule_tlp(t, true)) {
 			tcp_rearm_rto(t);
+		}
 		if (tcp_is_cwnd_limited(t))
 			t->ca->cong_avoid(t, a.segs);
 		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
@@ -357,6 +360,8 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 		}
 	}
 	check_persist(t);
+	if (!t->packets_out && !tcp_send_head(t))
+		tcp_chrono(t, CHRONO_IDLE);
 	if (tcp_send_head(t) || t->rtx_hint) {
 		t->more = false; /* MSG_MORE holds back until something happens: this did */
 		tcp_mark(t);

@@ -396,19 +396,41 @@ int tcp_route(struct tcb *t)
 
 /* ---- the life of a TCB ---- */
 
-struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
+void tcp_inherit(struct tcb *t, const struct tcb *l)
 {
-	struct tcb *t = kmem_cache_alloc(cpu->tcp->tcbs);
-	struct sock *sk;
+	t->sk.rcvbuf = l->sk.rcvbuf;
+	t->sk.sndbuf = l->sk.sndbuf;
+	t->sk.keepopen = l->sk.keepopen;
+	t->sk.tos = l->sk.tos;
+	t->sk.ttl = l->sk.ttl;
+	t->sk.mark = l->sk.mark;
+	t->sk.bound_dev = l->sk.bound_dev;
+	t->sk.reuseaddr = l->sk.reuseaddr;
+	t->nodelay = l->nodelay;
+	t->corked = l->corked;
+	t->may_fragment = l->may_fragment;
+	t->linger_set = l->linger_set;
+	t->linger_s = l->linger_s;
+	t->linger2_s = l->linger2_s;
+	t->sndbuf_locked = l->sndbuf_locked;
+	t->rcvbuf_locked = l->rcvbuf_locked;
+	t->keepidle_s = l->keepidle_s;
+	t->keepintvl_s = l->keepintvl_s;
+	t->keepcnt = l->keepcnt;
+	t->synretries_max = l->synretries_max;
+	t->defer_accept = l->defer_accept;
+	t->notsent_lowat = l->notsent_lowat;
+	t->user_mss = l->user_mss;
+	t->user_timeout_ms = l->user_timeout_ms;
+	t->rcv.clamp = l->rcv.clamp;
+	t->ca = l->ca;
+}
 
-	if (!t)
-		return NULL;
-	memset(t, 0, sizeof(*t));
-	sk = &t->sk;
-	sock_init(sk, cpu, &tcp_prot, family);
-	sk->af = &ipv4_af; /* the one family until IPv6 comes */
-	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
-	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
+/* What a connection has before anything is known of it. */
+static void tcb_start(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+
 	skb_queue_init(&t->sendq);
 	skb_queue_init(&t->rtxq);
 	skb_queue_init(&t->rcvq);
@@ -425,9 +447,55 @@ struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
 	t->ssthresh = TCP_INFINITE_SSTHRESH;
 	t->reordering = (u8)MIN(cpu->sysctl.tcp_reordering, 255);
 	t->tcp_hdr_len = TCP_HDR_LEN;
+}
+
+struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
+{
+	struct tcb *t = kmem_cache_alloc(cpu->tcp->tcbs);
+	struct sock *sk;
+
+	if (!t)
+		return NULL;
+	memset(t, 0, sizeof(*t));
+	sk = &t->sk;
+	sock_init(sk, cpu, &tcp_prot, family);
+	sk->af = &ipv4_af; /* the one family until IPv6 comes */
+	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
+	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
+	tcb_start(t);
 	t->ca = cpu->tcp->default_ca;
 	cpu->tcp->nr_tcbs++;
 	return t;
+}
+
+void tcb_renew(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct tcb old;
+
+	BUG_ON(t->sk.state != TCP_CLOSE);
+	tcp_timers_stop(t);
+	skb_queue_purge(cpu, &t->rcvq, RX_OK);
+	cpu->tcp->mem_bytes -= t->sk.rmem_alloc;
+	t->sk.rmem_alloc = 0;
+	old = *t;
+	memset(t, 0, sizeof(*t));
+	t->sk = old.sk;
+	t->marked = old.marked;
+	t->dirty_next = old.dirty_next;
+	t->events = old.events;
+	t->addr_locked = old.addr_locked;
+	tcp_inherit(t, &old);
+	t->rcv.clamp = 0;
+	tcb_start(t);
+	t->sk.shutdown = 0;
+	t->sk.dport = 0;
+	t->sk.dst.gen = 0;
+	t->sk.daddr = ip_from_v4(be32_of(0));
+	if (!t->addr_locked)
+		t->sk.saddr = ip_from_v4(be32_of(0));
+	if (!t->sk.bound_by_user)
+		t->sk.sport = 0;
 }
 
 void tcb_free(struct tcb *t)
@@ -496,9 +564,11 @@ void tcp_done(struct tcb *t)
 	tcp_set_state(t, TCP_CLOSE);
 	tcp_timers_stop(t);
 	conn_remove(cpu, &t->node);
-	tcp_unbind(t);
+	if (t->orphan || !t->sk.bound_by_user) /* what bind() gave it, it keeps until it is closed */
+		tcp_unbind(t);
 	tcp_sendq_purge(t);
 	tcp_ofo_purge(t, RX_OK);
+	tcp_chrono(t, CHRONO_IDLE);
 	t->sk.shutdown = 3;
 	t->ack.now = false;
 	t->dead = t->orphan;

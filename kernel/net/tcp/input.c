@@ -312,12 +312,13 @@ static enum drop_reason take_fin(struct tcb *t)
 	return RX_OK;
 }
 
-/* Sixth: RFC 6093, the pointer is only a hint for the application; the bytes stay in line. */
+/* Sixth: RFC 6093, the pointer is only a hint for the application; the bytes stay in line. An empty segment, as a probe of a
+ * closed window is after the first step, tells it too (MUST-66). */
 static void check_urg(struct tcb *t, const struct tcp_seg *seg)
 {
 	seq_t up = seq_add(seg->seq, seg->urg);
 
-	if (!(seg->flags & TCP_URG) || !seg->urg || seq_le(up, t->rcv.copied) || (t->urg_valid && seq_le(up, t->rcv.urg)))
+	if (t->sk.shutdown & 1 || !seg->urg || seq_le(up, t->rcv.copied) || (t->urg_valid && seq_le(up, t->rcv.urg)))
 		return;
 	t->urg_valid = true;
 	t->rcv.urg = up;
@@ -332,6 +333,8 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 	enum drop_reason r, closed;
 	bool fin = false;
 
+	if (unlikely(seg->flags & TCP_URG))
+		check_urg(t, seg);
 	if (!seg->len && !(seg->flags & TCP_FIN))
 		return RX_OK;
 	switch (t->sk.state) {
@@ -350,7 +353,6 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 	}
 	if (tcp_memory_out(t->sk.cpu) && seg->len)
 		return DROP_NOMEM;
-	check_urg(t, seg);
 	t->data_segs_in += seg->len != 0;
 	r = tcp_data_rcv(t, in, &fin);
 	if (fin) {

@@ -370,10 +370,28 @@ static void retry_later(struct tcb *t)
 		tcp_timer_set(t, TCPT_RETRY, tcp_now(t) + TCP_RETRY_US * NSEC_PER_USEC);
 }
 
+void tcp_chrono_set(struct tcb *t, enum tcp_chrono c)
+{
+	u32 now = cpu_ms(t->sk.cpu);
+
+	if (t->chrono != CHRONO_IDLE)
+		t->chrono_sum_ms[t->chrono - 1] += now - t->chrono_ms;
+	t->chrono = (u8)c;
+	t->chrono_ms = now;
+}
+
+/* What holds back what is left, after all left that may: the peer's window, the application that waits for room, or neither. */
+static inline enum tcp_chrono held_by(const struct tcb *t, bool wnd_limited)
+{
+	if (unlikely(wnd_limited))
+		return CHRONO_RWND_LIMITED;
+	return unlikely(t->nospace) && !tcp_send_head(t) ? CHRONO_SNDBUF_LIMITED : CHRONO_BUSY;
+}
+
 static void send_new_data(struct tcb *t)
 {
 	u32 mss = current_mss(t), prior = t->packets_out, quota;
-	bool sent = false, limited = false;
+	bool sent = false, limited = false, wnd_limited = false;
 	struct sk_buff *skb;
 
 	if (!t->packets_out && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
@@ -384,7 +402,8 @@ static void send_new_data(struct tcb *t)
 			limited = true;
 			break;
 		}
-		if (!window_test(t, skb, mss) || !nagle_test(t, skb, mss))
+		wnd_limited = !window_test(t, skb, mss);
+		if (wnd_limited || !nagle_test(t, skb, mss))
 			break;
 		if (!send_one(t, skb, send_limit(t, skb, mss, quota), mss)) {
 			retry_later(t);
@@ -398,6 +417,7 @@ static void send_new_data(struct tcb *t)
 	}
 	if (!t->packets_out && tcp_send_head(t) && !tcp_timer_armed(t, TCPT_PERSIST))
 		tcp_persist_start(t);
+	tcp_chrono(t, held_by(t, wnd_limited));
 }
 
 /* ---- once more ---- */

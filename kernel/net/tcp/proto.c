@@ -28,6 +28,7 @@ static int tcp_bind(struct sock *sk, const struct sockaddr_ip *a)
 		return -EADDRNOTAVAIL;
 	err = tcp_bind_port(tcb_of(sk), &a->addr, a->port);
 	sk->bound_by_user = !err;
+	tcb_of(sk)->addr_locked = !err && type == ADDR_LOCAL;
 	return err;
 }
 
@@ -59,13 +60,16 @@ static int connect_state(const struct sock *sk)
 static int tcp_connect(struct sock *sk, const struct sockaddr_ip *a)
 {
 	struct tcb *t = tcb_of(sk);
-	struct ip_addr bound = sk->saddr;
+	struct ip_addr bound;
 	int err = connect_state(sk);
 
 	if (err)
 		return err;
 	if (a->family != sk->family)
 		return -EAFNOSUPPORT;
+	if (t->snd.iss.v) /* it was a connection before */
+		tcb_renew(t);
+	bound = sk->saddr;
 	sk->daddr = a->addr;
 	sk->dport = a->port;
 	sk->dst.gen = 0;
@@ -210,21 +214,22 @@ static int recv_empty(struct sock *sk)
 	return -EAGAIN;
 }
 
-/* Copies from offset `off` of skb into the vector at position *pos; returns the bytes taken. */
-static size_t copy_to_iov(const struct sk_buff *skb, size_t off, struct msghdr *m, size_t *pos, bool discard)
+/* Copies the first bytes of skb, max at most, into the vector at position *pos; returns the bytes taken. */
+static size_t copy_to_iov(const struct sk_buff *skb, size_t max, struct msghdr *m, size_t *pos, bool discard)
 {
 	size_t taken = 0, before = 0, i;
 
-	for (i = 0; i < m->msg_iovlen && off + taken < skb->len; i++) {
+	max = MIN(max, (size_t)skb->len);
+	for (i = 0; i < m->msg_iovlen && taken < max; i++) {
 		struct iovec *v = &m->msg_iov[i];
 		size_t at = *pos - before, n;
 
 		before += v->iov_len;
 		if (*pos >= before)
 			continue;
-		n = MIN(v->iov_len - at, skb->len - off - taken);
+		n = MIN(v->iov_len - at, max - taken);
 		if (!discard)
-			skb_copy_bits(skb, (unsigned)(off + taken), (u8 *)v->iov_base + at, (unsigned)n);
+			skb_copy_bits(skb, (unsigned)taken, (u8 *)v->iov_base + at, (unsigned)n);
 		taken += n;
 		*pos += n;
 	}
@@ -246,7 +251,7 @@ static long recv_peek(struct tcb *t, struct msghdr *m, size_t want)
 	size_t pos = 0;
 
 	skb_queue_walk(&t->rcvq, skb) {
-		copy_to_iov(skb, 0, m, &pos, false);
+		copy_to_iov(skb, want - pos, m, &pos, false);
 		if (pos == want)
 			break;
 	}
@@ -263,14 +268,22 @@ static void bytes_read(struct tcb *t, u32 n)
 	tcp_read_done(t);
 }
 
+/* Where a reader stops once, so that it can ask SIOCATMARK: before the last urgent byte, as BSD has it. */
+static seq_t urgent_mark(const struct tcb *t)
+{
+	return seq_add(t->rcv.urg, -1u);
+}
+
 static long recv_take(struct tcb *t, struct msghdr *m, size_t want, bool discard)
 {
 	struct net_cpu *cpu = t->sk.cpu;
 	struct sk_buff *skb;
 	size_t pos = 0;
 
+	if (unlikely(t->urg_valid) && seq_lt(t->rcv.copied, urgent_mark(t)))
+		want = MIN(want, (size_t)seq_diff(urgent_mark(t), t->rcv.copied));
 	while (pos < want && (skb = skb_peek(&t->rcvq))) {
-		size_t n = copy_to_iov(skb, 0, m, &pos, discard);
+		size_t n = copy_to_iov(skb, want - pos, m, &pos, discard);
 
 		if (n < skb->len) {
 			skb_pull_any(cpu, skb, (unsigned)n);
@@ -402,7 +415,7 @@ static void tcp_abort(struct tcb *t)
 	tcp_done(t);
 }
 
-static void tcp_close_listener(struct tcb *t)
+static void tcp_stop_listening(struct tcb *t)
 {
 	struct tcp_listener *q = t->listener;
 	struct tcb *child;
@@ -415,6 +428,21 @@ static void tcp_close_listener(struct tcb *t)
 	t->listener = NULL;
 	kfree(q);
 	tcp_done(t);
+}
+
+/* connect() to AF_UNSPEC: gives up whatever there is; the socket can connect or listen again, where bind() put it. */
+static int tcp_disconnect(struct sock *sk)
+{
+	struct tcb *t = tcb_of(sk);
+
+	if (sk->state == TCP_LISTEN) {
+		tcp_stop_listening(t);
+	} else if (sk->state != TCP_CLOSE) {
+		sk->err = ECONNRESET; /* for who waits */
+		tcp_abort(t);
+	}
+	tcb_renew(t);
+	return 0;
 }
 
 static void tcp_close(struct sock *sk)
@@ -431,7 +459,7 @@ static void tcp_close(struct sock *sk)
 		skb_queue_purge(sk->cpu, &t->rcvq, RX_OK);
 	}
 	if (sk->state == TCP_LISTEN) {
-		tcp_close_listener(t);
+		tcp_stop_listening(t);
 	} else if (sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT) {
 		tcp_done(t);
 	} else if (unread) {
@@ -494,6 +522,9 @@ static int tcp_ioctl(struct sock *sk, int cmd, int *val)
 	case SIOCINQ:
 		*val = skb_queue_empty(&t->rcvq) ? 0 : seq_diff(t->rcv.nxt, t->rcv.copied) - fin_came;
 		return 0;
+	case SIOCATMARK:
+		*val = t->urg_valid && seq_eq(t->rcv.copied, urgent_mark(t));
+		return 0;
 	case SIOCOUTQ:
 		*val = sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT ? 0 : seq_diff(t->snd.write, t->snd.una);
 		return 0;
@@ -509,6 +540,7 @@ const struct proto tcp_prot = {
 	.close = tcp_close,
 	.bind = tcp_bind,
 	.connect = tcp_connect,
+	.disconnect = tcp_disconnect,
 	.listen = tcp_listen,
 	.accept = tcp_accept,
 	.sendmsg = tcp_sendmsg,

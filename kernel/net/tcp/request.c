@@ -51,22 +51,36 @@ static void arm(struct tcp_request *r)
 	timer_arm(&r->cpu->wheel, &r->timer, r->cpu->now_ns + MIN(us, (u64)TCP_RTO_MAX_US) * NSEC_PER_USEC);
 }
 
+/* After tcp_synack_retries, or when TCP_DEFER_ACCEPT's time is over, too, for a peer that has answered. */
+static bool is_hopeless(const struct tcp_request *r)
+{
+	return r->retries >= r->cpu->sysctl.tcp_synack_retries && (!r->acked || r->retries >= r->listener->defer_accept);
+}
+
+/* The peer acknowledged our SYN, and its text may still come: it is not asked again before the end of the deferral. */
+static bool waits_for_text(const struct tcp_request *r)
+{
+	return r->acked && r->retries < r->listener->defer_accept;
+}
+
 static void synack_timeout(struct timer *timer, u64 now_ns)
 {
 	struct tcp_request *r = container_of(timer, struct tcp_request, timer);
 	struct net_cpu *cpu = r->cpu;
 
-	if (r->retries >= cpu->sysctl.tcp_synack_retries) {
+	if (is_hopeless(r)) {
 		STAT(cpu, TcpAttemptFails);
 		STAT(cpu, TcpExtTCPTimeouts);
 		tcp_request_free(r);
 		return;
 	}
 	r->retries++;
-	STAT(cpu, TcpExtTCPTimeouts);
-	STAT(cpu, TcpExtTCPSynRetrans);
-	STAT(cpu, TcpRetransSegs);
-	send_synack(r);
+	if (!waits_for_text(r)) {
+		STAT(cpu, TcpExtTCPTimeouts);
+		STAT(cpu, TcpExtTCPSynRetrans);
+		STAT(cpu, TcpRetransSegs);
+		send_synack(r);
+	}
 	arm(r);
 }
 
@@ -216,33 +230,6 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 
 /* ---- the handshake's end ---- */
 
-/* What a child inherits of its listener's settings. */
-static void inherit(struct tcb *t, const struct tcb *l)
-{
-	t->sk.rcvbuf = l->sk.rcvbuf;
-	t->sk.sndbuf = l->sk.sndbuf;
-	t->sk.keepopen = l->sk.keepopen;
-	t->sk.tos = l->sk.tos;
-	t->sk.ttl = l->sk.ttl;
-	t->sk.mark = l->sk.mark;
-	t->sk.bound_dev = l->sk.bound_dev;
-	t->sk.reuseaddr = l->sk.reuseaddr;
-	t->nodelay = l->nodelay;
-	t->corked = l->corked;
-	t->linger_set = l->linger_set;
-	t->linger_s = l->linger_s;
-	t->linger2_s = l->linger2_s;
-	t->sndbuf_locked = l->sndbuf_locked;
-	t->rcvbuf_locked = l->rcvbuf_locked;
-	t->keepidle_s = l->keepidle_s;
-	t->keepintvl_s = l->keepintvl_s;
-	t->keepcnt = l->keepcnt;
-	t->user_mss = l->user_mss;
-	t->user_timeout_ms = l->user_timeout_ms;
-	t->rcv.clamp = l->rcv.clamp;
-	t->ca = l->ca;
-}
-
 static void child_numbers(struct tcb *t, const struct tcp_request *r)
 {
 	t->snd.iss = seq_of(r->iss);
@@ -273,7 +260,7 @@ static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
 
 	if (!t)
 		return NULL;
-	inherit(t, l);
+	tcp_inherit(t, l);
 	t->passive = true;
 	t->sk.saddr = r->laddr;
 	t->sk.daddr = r->raddr;
@@ -346,6 +333,11 @@ static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
 		STAT(cpu, TcpAttemptFails);
 		tcp_request_free(r);
 		return DROP_TCP_LISTEN_OVERFLOW;
+	}
+	if (!in->seg.len && !(in->seg.flags & TCP_FIN) && r->retries < r->listener->defer_accept) {
+		r->acked = true;
+		STAT(cpu, TcpExtTCPDeferAcceptDrop);
+		return RX_OK;
 	}
 	t = tcp_request_to_tcb(r);
 	if (!t) {

@@ -72,6 +72,32 @@ static int set_congestion(struct tcb *t, const void *val, unsigned len)
 	return 0;
 }
 
+/* How many retransmissions of a SYN-ACK fill so many seconds, and back: what TCP_DEFER_ACCEPT is kept as. */
+static u8 retrans_of_secs(int seconds)
+{
+	int wait = 1, period = 1;
+	u8 n = 0;
+
+	if (seconds <= 0)
+		return 0;
+	for (n = 1; seconds > period && n < 255; n++) {
+		wait = MIN(wait * 2, (int)(TCP_RTO_MAX_US / USEC_PER_SEC));
+		period += wait;
+	}
+	return n;
+}
+
+static int secs_of_retrans(u8 n)
+{
+	int wait = 1, period = 0;
+
+	for (; n; n--) {
+		period += wait;
+		wait = MIN(wait * 2, (int)(TCP_RTO_MAX_US / USEC_PER_SEC));
+	}
+	return period;
+}
+
 static int set_number(struct tcb *t, int opt, int v)
 {
 	switch (opt) {
@@ -91,6 +117,9 @@ static int set_number(struct tcb *t, int opt, int v)
 		return 0;
 	case TCP_LINGER2:
 		t->linger2_s = (s16)CLAMP(v, -1, 120);
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		t->defer_accept = retrans_of_secs(v);
 		return 0;
 	case TCP_WINDOW_CLAMP:
 		if (v < 0 || (v && v < 2048 / 2))
@@ -116,8 +145,14 @@ static int set_number(struct tcb *t, int opt, int v)
 static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned len)
 {
 	struct linger l;
+	int v;
 
 	switch (opt) {
+	case SO_OOBINLINE: /* RFC 6093: it always is */
+		if (len < sizeof(v))
+			return -EINVAL;
+		memcpy(&v, val, sizeof(v));
+		return v ? 0 : -EINVAL;
 	case SO_LINGER:
 		if (len < sizeof(l))
 			return -EINVAL;
@@ -224,6 +259,22 @@ static void info_timing(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_backoff = t->backoff;
 }
 
+/* Busy: with text to send or to be acknowledged; of that, limited by the peer's window or by our buffer. */
+static void info_chrono(const struct tcb *t, struct tcp_info *i)
+{
+	u64 us[NR_TCP_CHRONOS];
+	unsigned c;
+
+	for (c = CHRONO_BUSY; c < NR_TCP_CHRONOS; c++) {
+		us[c] = (u64)t->chrono_sum_ms[c - 1] * USEC_PER_MSEC;
+		if (t->chrono == c)
+			us[c] += (u64)(cpu_ms(t->sk.cpu) - t->chrono_ms) * USEC_PER_MSEC;
+	}
+	i->tcpi_rwnd_limited = us[CHRONO_RWND_LIMITED];
+	i->tcpi_sndbuf_limited = us[CHRONO_SNDBUF_LIMITED];
+	i->tcpi_busy_time = us[CHRONO_BUSY] + us[CHRONO_RWND_LIMITED] + us[CHRONO_SNDBUF_LIMITED];
+}
+
 static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 {
 	memset(i, 0, sizeof(*i));
@@ -241,6 +292,7 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_rcv_wscale = t->rcv.wscale;
 	info_timing(t, i);
 	info_counts(t, i);
+	info_chrono(t, i);
 	i->tcpi_bytes_sent = t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) + t->bytes_retrans;
 	i->tcpi_notsent_bytes = (u32)MAX(seq_diff(t->snd.write, t->snd.nxt), 0);
 	i->tcpi_snd_mss = t->mss;
@@ -286,6 +338,9 @@ static int get_number(const struct tcb *t, int opt, int *v)
 		return 0;
 	case TCP_LINGER2:
 		*v = t->linger2_s ?: (int)s->tcp_fin_timeout;
+		return 0;
+	case TCP_DEFER_ACCEPT:
+		*v = secs_of_retrans(t->defer_accept);
 		return 0;
 	case TCP_WINDOW_CLAMP:
 		*v = (int)t->rcv.clamp;
@@ -361,6 +416,10 @@ int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 	if (level == SOL_SOCKET && opt == SO_LINGER) {
 		l = (struct linger){ t->linger_set, (int)t->linger_s };
 		return give(val, len, &l, sizeof(l));
+	}
+	if (level == SOL_SOCKET && opt == SO_OOBINLINE) {
+		v = 1;
+		return give(val, len, &v, sizeof(v));
 	}
 	err = get_number_of(t, level, opt, &v);
 	return err ? err : give(val, len, &v, sizeof(v));

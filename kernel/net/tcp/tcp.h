@@ -6,7 +6,7 @@
  *   CLOSE        -> LISTEN         [tcp_listen]
  *   CLOSE        -> SYN_SENT       [tcp_connect]            active open; SYN leaves with the next flush
  *   CLOSE        -> SYN_RECEIVED   [tcp_request_to_tcb]     the ACK of a request's SYN-ACK makes the TCB
- *   LISTEN       -> CLOSE          [tcp_close_listener]
+ *   LISTEN       -> CLOSE          [tcp_stop_listening]
  *   SYN_SENT     -> ESTABLISHED    [tcp_rcv_syn_sent]
  *   SYN_SENT     -> SYN_RECEIVED   [tcp_rcv_syn_sent]       simultaneous open
  *   SYN_RECEIVED -> ESTABLISHED    [check_ack]
@@ -21,7 +21,7 @@
  *   CLOSING      -> TIME_WAIT      [ack_of_our_fin]
  *   CLOSE_WAIT   -> LAST_ACK       [tcp_close_state]
  *   LAST_ACK     -> CLOSE          [ack_of_our_fin]
- *   any          -> CLOSE          [tcp_done]               RST, timeout, abort, TIME_WAIT handed to tcp_timewait
+ *   any          -> CLOSE          [tcp_done]               RST, timeout, abort, disconnect, TIME_WAIT handed to tcp_timewait
  *
  * A connection is one of three things in one table (struct conn_table): a request (SYN_RECEIVED from a listener, small),
  * a TCB, or a tcp_timewait (small). All belong to one CPU, the owner of the flow.
@@ -139,6 +139,9 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name);
 /* The default of connections to come. 0 or -ENOENT. */
 int tcp_cong_set_default(struct net_cpu *cpu, const char *name);
 
+/* ---- what the sender waits for (tcp_info's busy time and its parts); a later one counts when two hold ---- */
+enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, NR_TCP_CHRONOS };
+
 /* ---- the transmission control block ---- */
 struct tcp_listener;
 
@@ -163,6 +166,7 @@ struct tcb {
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
+	bool addr_locked : 1; /* bind() named the address, not only the port */
 	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
@@ -246,6 +250,8 @@ struct tcb {
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
 	seq_t tlp_high_seq;
 	bool tlp_out, tlp_retrans;
+	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
+	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
 
 	/* ---- RACK (RFC 8985) ---- */
 	struct {
@@ -283,6 +289,8 @@ struct tcb {
 	u64 bytes_acked, bytes_received, bytes_retrans;
 	u32 segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
 	u32 dsack_dups, reord_seen, rcv_ooopack;
+	u32 chrono_ms;               /* since when `chrono` */
+	u32 chrono_sum_ms[NR_TCP_CHRONOS - 1]; /* how long each was before; idleness is not counted */
 
 	u64 ca_priv[TCP_CA_PRIV / 8];
 };
@@ -305,6 +313,7 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	u8 snd_wscale, rcv_wscale, tos;
 	u8 retries;
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;
+	bool acked : 1;              /* TCP_DEFER_ACCEPT: the handshake is complete but for text */
 	u32 mark;
 	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
 };
@@ -353,4 +362,4 @@ const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
-_Static_assert(sizeof(struct tcb) <= 992, "an idle connection with its socket and file stays near 1 KiB");
+_Static_assert(sizeof(struct tcb) <= 1024, "an idle connection with its socket and file stays near 1 KiB");

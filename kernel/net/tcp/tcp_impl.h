@@ -93,6 +93,10 @@ void conn_remove(struct net_cpu *cpu, struct conn_node *n);
 void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *n);
 struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, u16 lport, u32 hash);
 struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family);
+/* A TCB in CLOSE is as new, but for its options, its error and what bind() gave it; what was not read is gone. */
+void tcb_renew(struct tcb *t);
+/* What a child has of its listener's settings, and a new connection of the former one's. */
+void tcp_inherit(struct tcb *t, const struct tcb *l);
 void tcb_free(struct tcb *t); /* tcp_flush() only */
 void tcp_set_state(struct tcb *t, u8 state);
 /* The connection is over: out of the table, timers off, events told. The TCB is freed by the flush once it is an orphan. */
@@ -199,6 +203,12 @@ void tcp_new_space(struct tcb *t);
 void tcp_sndbuf_expand(struct tcb *t);
 
 /* ---- output.c ---- */
+void tcp_chrono_set(struct tcb *t, enum tcp_chrono c);
+static inline void tcp_chrono(struct tcb *t, enum tcp_chrono c)
+{
+	if (t->chrono != c)
+		tcp_chrono_set(t, c);
+}
 void tcp_output(struct tcb *t);           /* all that may leave now */
 bool tcp_send_ack(struct tcb *t);
 bool tcp_send_syn(struct tcb *t);         /* SYN, or SYN-ACK of a simultaneous open */

@@ -323,7 +323,7 @@ static void tcp_delack_timer(struct tcb *t)
 
 static void tcp_linger_timer(struct tcb *t)
 {
-	if (t->sk.state == TCP_FIN_WAIT_2) {
+	if (t->sk.state == TCP_FIN_WAIT_2 && t->linger2_s >= 0) {
 		tcp_done(t);
 		return;
 	}
