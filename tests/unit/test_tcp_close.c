@@ -14,6 +14,7 @@ static void app_close(struct rig *r)
 
 TEST(closing_first_goes_through_fin_wait_1_and_2_to_time_wait)
 {
+	REQ("9293 MUST-13");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	app_close(r);
@@ -74,6 +75,7 @@ TEST(the_peer_closing_first_ends_in_last_ack_without_time_wait)
 
 TEST(a_fin_is_retransmitted_in_fin_wait_1_and_last_ack)
 {
+	REQ("9293 3.6/fin-again");
 	static const u8 states[] = { TCP_FIN_WAIT_1, TCP_LAST_ACK };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
@@ -100,6 +102,7 @@ TEST(data_before_close_leaves_before_the_fin)
 
 TEST(time_wait_acknowledges_a_repeated_fin_and_starts_again)
 {
+	REQ("9293 3.6/time-wait");
 	struct rig *r = tcb_in(TCP_FIN_WAIT_2);
 
 	inject(r, .ack = 1, .flags = TCP_FIN);
@@ -114,8 +117,9 @@ TEST(time_wait_acknowledges_a_repeated_fin_and_starts_again)
 	rig_end(r);
 }
 
-TEST(time_wait_ignores_a_rst) /* RFC 1337 */
+TEST(time_wait_ignores_a_rst)
 {
+	REQ("1337 3/F1");
 	struct rig *r = tcb_in(TCP_FIN_WAIT_2);
 
 	inject(r, .ack = 1, .flags = TCP_FIN);
@@ -126,8 +130,9 @@ TEST(time_wait_ignores_a_rst) /* RFC 1337 */
 	rig_end(r);
 }
 
-TEST(a_newer_syn_opens_anew_from_time_wait) /* MAY-2, RFC 6191 */
+TEST(a_newer_syn_opens_anew_from_time_wait)
 {
+	REQ("9293 MAY-2");
 	struct rig *r = tcb_in(TCP_FIN_WAIT_2);
 
 	inject(r, .ack = 1, .flags = TCP_FIN);
@@ -156,8 +161,9 @@ TEST(an_old_syn_in_time_wait_is_acknowledged_only)
 	rig_end(r);
 }
 
-TEST(closing_with_unread_data_resets) /* RFC 1122 4.2.2.13, SHLD-3 */
+TEST(closing_with_unread_data_resets)
 {
+	REQ("9293 SHLD-3");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10);
@@ -172,6 +178,7 @@ TEST(closing_with_unread_data_resets) /* RFC 1122 4.2.2.13, SHLD-3 */
 
 TEST(data_that_comes_after_close_resets)
 {
+	REQ("9293 SHLD-3", "9293 MAY-1");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	app_close(r);
@@ -212,6 +219,7 @@ TEST(an_orphan_in_fin_wait_2_ends_after_tcp_fin_timeout)
 
 TEST(shutdown_for_writing_still_receives)
 {
+	REQ("9293 3.6/half");
 	struct rig *r = tcb_in(TCP_FIN_WAIT_2);
 
 	inject(r, .ack = 1, .len = 10);
@@ -222,6 +230,7 @@ TEST(shutdown_for_writing_still_receives)
 
 TEST(a_fin_out_of_order_waits_for_the_gap)
 {
+	REQ("9293 3.10.7.4/fin");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = 100, .len = 10, .flags = TCP_FIN);

@@ -7,6 +7,7 @@
 
 TEST(a_syn_to_a_closed_port_is_answered_with_rst_ack)
 {
+	REQ("9293 3.5.2/syn");
 	struct rig *r = rig_new();
 
 	inject(r, .flags = TCP_SYN); /* RFC 9293 3.5.2: SEQ=0, ACK=SEG.SEQ+SEG.LEN */
@@ -20,6 +21,7 @@ TEST(a_syn_to_a_closed_port_is_answered_with_rst_ack)
 
 TEST(an_ack_to_a_closed_port_is_answered_with_rst_at_its_ack)
 {
+	REQ("9293 3.5.2/ack");
 	struct rig *r = rig_new();
 
 	inject(r, .seq = 5, .ack = 77);
@@ -31,6 +33,7 @@ TEST(an_ack_to_a_closed_port_is_answered_with_rst_at_its_ack)
 
 TEST(a_rst_is_never_answered_with_a_rst)
 {
+	REQ("9293 3.5.2/rst");
 	struct rig *r = rig_new();
 
 	inject(r, .flags = TCP_RST);
@@ -41,8 +44,9 @@ TEST(a_rst_is_never_answered_with_a_rst)
 
 /* ---- what the wire can do ---- */
 
-TEST(a_wrong_checksum_is_dropped_silently) /* MUST-3 */
+TEST(a_wrong_checksum_is_dropped_silently)
 {
+	REQ("9293 MUST-3");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .bad_csum = true);
@@ -57,6 +61,7 @@ TEST(a_wrong_checksum_is_dropped_silently) /* MUST-3 */
 
 TEST(a_segment_beyond_the_window_is_answered_with_an_ack)
 {
+	REQ("9293 3.10.7.4/ack");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = 1000000, .len = 10);
@@ -67,6 +72,7 @@ TEST(a_segment_beyond_the_window_is_answered_with_an_ack)
 
 TEST(old_text_is_answered_with_an_ack_and_a_dsack)
 {
+	REQ("2883 4/dup", "9293 3.10.7.4/ack");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 100);
@@ -111,6 +117,7 @@ TEST(text_that_reaches_beyond_the_window_is_cut)
 
 TEST(rst_outside_window_is_dropped_silently)
 {
+	REQ("5961 3.2/outside", "9293 3.10.7.4/ack");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = -1, .flags = TCP_RST);
@@ -123,6 +130,7 @@ TEST(rst_outside_window_is_dropped_silently)
 
 TEST(rst_inside_the_window_gets_a_challenge_ack)
 {
+	REQ("5961 3.2/inside");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = 1, .flags = TCP_RST);
@@ -132,8 +140,9 @@ TEST(rst_inside_the_window_gets_a_challenge_ack)
 	rig_end(r);
 }
 
-TEST(rst_exactly_at_rcv_nxt_resets_and_tells_the_application) /* MUST-12 */
+TEST(rst_exactly_at_rcv_nxt_resets_and_tells_the_application)
 {
+	REQ("9293 MUST-12", "5961 3.2/exact");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = 0, .flags = TCP_RST);
@@ -161,15 +170,19 @@ TEST(challenge_acks_are_limited_per_connection_and_second)
 
 TEST(a_syn_in_a_synchronized_state_gets_a_challenge_ack)
 {
+	REQ("5961 4.2");
 	static const u8 states[] = { TCP_ESTABLISHED, TCP_FIN_WAIT_1, TCP_FIN_WAIT_2, TCP_CLOSE_WAIT, TCP_LAST_ACK, TCP_CLOSING };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++) {
+		static const s64 seqs[] = { 0, 2, 5, -70000, 10000000 };
 		struct rig *r = tcb_in(states[i]);
 
-		inject(r, .seq = 5, .flags = TCP_SYN);
-		CHECK_EQ(rig_drain(r), 1);
-		CHECK_EQ(r->last.flags, TCP_ACK);
-		CHECK_EQ(r->t->sk.state, states[i]);
+		for (unsigned n = 0; n < ARRAY_SIZE(seqs); n++) {
+			inject(r, .seq = seqs[n], .flags = TCP_SYN);
+			CHECK_EQ(rig_drain(r), 1);
+			CHECK_EQ(r->last.flags, TCP_ACK);
+			CHECK_EQ(r->t->sk.state, states[i]);
+		}
 		rig_end(r);
 	}
 }
@@ -178,6 +191,7 @@ TEST(a_syn_in_a_synchronized_state_gets_a_challenge_ack)
 
 TEST(a_segment_without_ack_is_dropped)
 {
+	REQ("9293 3.10.7.4/noack");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .no_ack = true);
@@ -188,6 +202,7 @@ TEST(a_segment_without_ack_is_dropped)
 
 TEST(an_ack_of_what_was_never_sent_is_answered_with_an_ack)
 {
+	REQ("9293 3.10.7.4/unsent");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .ack = 1);
@@ -196,8 +211,9 @@ TEST(an_ack_of_what_was_never_sent_is_answered_with_an_ack)
 	rig_end(r);
 }
 
-TEST(an_ack_older_than_any_window_is_challenged) /* RFC 5961 5.2 */
+TEST(an_ack_older_than_any_window_is_challenged)
 {
+	REQ("5961 5.2", "9293 MAY-12");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .ack = -70000, .len = 10);
@@ -209,6 +225,7 @@ TEST(an_ack_older_than_any_window_is_challenged) /* RFC 5961 5.2 */
 
 TEST(an_old_ack_still_has_its_text_taken)
 {
+	REQ("5961 5.2");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	rig_write(r, 100, 0);
@@ -219,8 +236,9 @@ TEST(an_old_ack_still_has_its_text_taken)
 	rig_end(r);
 }
 
-TEST(a_window_update_needs_a_newer_segment) /* RFC 9293 3.10.7.4: wl1 */
+TEST(a_window_update_needs_a_newer_segment)
 {
+	REQ("9293 3.10.7.4/window");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .seq = 0, .len = 10);
@@ -235,8 +253,9 @@ TEST(a_window_update_needs_a_newer_segment) /* RFC 9293 3.10.7.4: wl1 */
 
 /* ---- timestamps ---- */
 
-TEST(a_segment_with_an_old_timestamp_is_dropped_and_answered) /* RFC 7323 5.3 */
+TEST(a_segment_with_an_old_timestamp_is_dropped_and_answered)
 {
+	REQ("7323 5.3/old");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .tsval = 7000);
@@ -247,8 +266,9 @@ TEST(a_segment_with_an_old_timestamp_is_dropped_and_answered) /* RFC 7323 5.3 */
 	rig_end(r);
 }
 
-TEST(paws_does_not_look_at_resets) /* RFC 7323 5.2 */
+TEST(paws_does_not_look_at_resets)
 {
+	REQ("7323 5.2");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .tsval = 7000);
@@ -257,8 +277,9 @@ TEST(paws_does_not_look_at_resets) /* RFC 7323 5.2 */
 	rig_end(r);
 }
 
-TEST(a_segment_without_the_agreed_timestamp_is_dropped_but_ends_nothing) /* RFC 7323 3.2 */
+TEST(a_segment_without_the_agreed_timestamp_is_dropped_but_ends_nothing)
 {
+	REQ("7323 3.2/missing", "7323 3.2/abort");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .no_ts = true);
@@ -271,6 +292,7 @@ TEST(a_segment_without_the_agreed_timestamp_is_dropped_but_ends_nothing) /* RFC 
 
 TEST(every_segment_carries_the_agreed_timestamp_and_echoes_the_peers)
 {
+	REQ("7323 3.2/every");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	inject(r, .len = 10, .tsval = 7777);
@@ -280,18 +302,6 @@ TEST(every_segment_carries_the_agreed_timestamp_and_echoes_the_peers)
 	rig_end(r);
 }
 
-/* ---- urgent ---- */
-
-TEST(urgent_data_stays_in_line_and_is_announced) /* MUST-30, MUST-31, MUST-32, RFC 6093 */
-{
-	struct rig *r = tcb_in(TCP_ESTABLISHED);
-
-	inject(r, .len = 20, .urg = 10);
-	CHECK(tcp_prot.poll(r->sk) & EPOLLPRI);
-	CHECK_EQ(rig_read(r, 100), 20);
-	CHECK(!(tcp_prot.poll(r->sk) & EPOLLPRI));
-	rig_end(r);
-}
 
 /* ---- header prediction ---- */
 

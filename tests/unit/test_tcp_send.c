@@ -11,8 +11,9 @@ static struct rig *without_timestamps(void)
 	return rig_state(r, TCP_ESTABLISHED);
 }
 
-TEST(a_large_write_leaves_in_full_segments_with_psh_on_the_last) /* SHLD-28, MUST-61 */
+TEST(a_large_write_leaves_in_full_segments_with_psh_on_the_last)
 {
+	REQ("9293 SHLD-28", "9293 MUST-61");
 	struct rig *r = without_timestamps();
 
 	CHECK_EQ(rig_write(r, 4000, 0), 4000);
@@ -24,8 +25,9 @@ TEST(a_large_write_leaves_in_full_segments_with_psh_on_the_last) /* SHLD-28, MUS
 	rig_end(r);
 }
 
-TEST(the_timestamp_takes_its_room_from_the_payload) /* MUST-16 */
+TEST(the_timestamp_takes_its_room_from_the_payload)
 {
+	REQ("9293 MUST-16", "6691 2/used", "7323 6/mss");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	rig_write(r, 4000, 0);
@@ -34,8 +36,9 @@ TEST(the_timestamp_takes_its_room_from_the_payload) /* MUST-16 */
 	rig_end(r);
 }
 
-TEST(the_initial_window_is_ten_segments) /* RFC 6928 */
+TEST(the_initial_window_is_ten_segments)
 {
+	REQ("6928 2", "5681 3/limit");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 40000, 0);
@@ -43,8 +46,9 @@ TEST(the_initial_window_is_ten_segments) /* RFC 6928 */
 	rig_end(r);
 }
 
-TEST(slow_start_doubles_with_every_window) /* RFC 5681 3.1 */
+TEST(slow_start_doubles_with_every_window)
 {
+	REQ("5681 3.1/slow", "9293 MUST-19");
 	struct rig *r = without_timestamps();
 	u32 acked = 0;
 
@@ -58,8 +62,9 @@ TEST(slow_start_doubles_with_every_window) /* RFC 5681 3.1 */
 	rig_end(r);
 }
 
-TEST(nagle_holds_a_second_small_segment) /* SHLD-7 */
+TEST(nagle_holds_a_second_small_segment)
 {
+	REQ("9293 SHLD-7", "9293 MAY-16");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 10, 0);
@@ -72,8 +77,9 @@ TEST(nagle_holds_a_second_small_segment) /* SHLD-7 */
 	rig_end(r);
 }
 
-TEST(tcp_nodelay_sends_small_segments_at_once) /* MUST-17 */
+TEST(tcp_nodelay_sends_small_segments_at_once)
 {
+	REQ("9293 MUST-17");
 	struct rig *r = without_timestamps();
 
 	rig_setsockopt(r, SOL_TCP, TCP_NODELAY, 1);
@@ -86,6 +92,7 @@ TEST(tcp_nodelay_sends_small_segments_at_once) /* MUST-17 */
 
 TEST(a_cork_holds_what_does_not_fill_a_segment)
 {
+	REQ("9293 MAY-15");
 	struct rig *r = without_timestamps();
 
 	rig_setsockopt(r, SOL_TCP, TCP_CORK, 1);
@@ -100,6 +107,7 @@ TEST(a_cork_holds_what_does_not_fill_a_segment)
 
 TEST(a_forgotten_cork_gives_way_after_a_while)
 {
+	REQ("9293 MUST-60");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 100, MSG_MORE);
@@ -169,6 +177,7 @@ TEST(a_full_send_buffer_says_so_and_tells_when_there_is_room)
 
 TEST(no_more_is_sent_than_the_window_takes)
 {
+	REQ("5681 3/limit");
 	struct rig *r = rig_new();
 
 	r->no_ts = true;
@@ -181,8 +190,9 @@ TEST(no_more_is_sent_than_the_window_takes)
 	rig_end(r);
 }
 
-TEST(a_zero_window_is_probed_with_growing_waits_for_ever) /* MUST-35, MUST-36, MUST-37, SHLD-29, SHLD-30 */
+TEST(a_zero_window_is_probed_with_growing_waits_for_ever)
 {
+	REQ("9293 MUST-35", "9293 MUST-36", "9293 MUST-37", "9293 SHLD-29", "9293 SHLD-30");
 	struct rig *r = without_timestamps();
 	u64 last = 0, gap, previous = 0;
 
@@ -200,8 +210,10 @@ TEST(a_zero_window_is_probed_with_growing_waits_for_ever) /* MUST-35, MUST-36, M
 		CHECK_EQ(r->last.seq.v, r->iss + 100); /* una - 1: asks for an ACK */
 		gap = r->cpu->now_ns - last;
 		last = r->cpu->now_ns;
-		if (i)
-			CHECK(gap >= previous);
+		if (i && previous < 60 * NSEC_PER_SEC)
+			CHECK(gap * 10 >= previous * 19);
+		else if (!i)
+			CHECK(gap / NSEC_PER_USEC >= r->t->rto_us && gap / NSEC_PER_USEC < r->t->rto_us * 2);
 		previous = gap;
 		inject(r, .ack = 100, .wnd = NO_WINDOW);
 	}
@@ -213,8 +225,9 @@ TEST(a_zero_window_is_probed_with_growing_waits_for_ever) /* MUST-35, MUST-36, M
 	rig_end(r);
 }
 
-TEST(a_window_that_shrinks_over_data_in_flight_does_no_harm) /* MUST-34, SHLD-15, SHLD-16 */
+TEST(a_window_that_shrinks_over_data_in_flight_does_no_harm)
 {
+	REQ("9293 MUST-34", "9293 SHLD-15");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 14600, 0);
@@ -228,8 +241,9 @@ TEST(a_window_that_shrinks_over_data_in_flight_does_no_harm) /* MUST-34, SHLD-15
 	rig_end(r);
 }
 
-TEST(a_silly_window_is_not_filled) /* MUST-38 */
+TEST(a_silly_window_is_not_filled)
 {
+	REQ("9293 MUST-38");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 14600, 0);
@@ -246,8 +260,9 @@ TEST(a_silly_window_is_not_filled) /* MUST-38 */
 
 /* ---- keepalive ---- */
 
-TEST(keepalive_is_off_unless_asked_for) /* MUST-24, MUST-25 */
+TEST(keepalive_is_off_unless_asked_for)
 {
+	REQ("9293 MUST-25");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	rig_run_ms(r, 3 * 7200 * 1000ull);
@@ -256,8 +271,10 @@ TEST(keepalive_is_off_unless_asked_for) /* MUST-24, MUST-25 */
 	rig_end(r);
 }
 
-TEST(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one) /* MUST-26 to MUST-29, SHLD-12 */
+TEST(keepalive_probes_an_idle_peer_and_gives_up_on_a_dead_one)
 {
+	REQ("9293 MUST-24", "9293 MUST-26", "9293 MUST-27", "9293 MUST-29", "9293 SHLD-12",
+	    "9293 MAY-5");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	r->sk->keepopen = true;
@@ -321,6 +338,7 @@ TEST(tcp_info_tells_the_truth)
 
 TEST(congestion_control_is_chosen_by_name)
 {
+	REQ("9293 MAY-18");
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 	char name[16];
 	unsigned len = sizeof(name);
@@ -369,6 +387,7 @@ TEST(packet_too_big_shrinks_the_segments_and_resends_at_once) /* 1191 6.1 */
 
 TEST(an_icmp_error_that_quotes_nothing_in_flight_is_ignored)
 {
+	REQ("5927 4.1");
 	struct rig *r = without_timestamps();
 
 	rig_icmp(r, 3, 4, 600, 5000);
@@ -376,8 +395,9 @@ TEST(an_icmp_error_that_quotes_nothing_in_flight_is_ignored)
 	rig_end(r);
 }
 
-TEST(a_hard_icmp_error_does_not_end_an_established_connection) /* MUST-54, MUST-56 */
+TEST(a_hard_icmp_error_does_not_end_an_established_connection)
 {
+	REQ("9293 MUST-54", "9293 MUST-56/unreachable", "9293 MUST-56/time", "5927 5.2");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 100, 0);
