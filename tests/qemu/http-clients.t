@@ -44,7 +44,7 @@ def wrk(g, connections, *options):
     out = output("wrk", "-t%d" % min(2, connections), "-c%d" % connections, "-d%ds" % SECONDS, "--timeout", "30s", "--latency", *options,
                  g.url("/small.txt"))
     check("Socket errors" not in out and "Non-2xx" not in out, out)
-    note("wrk -c%d: %s, %s" % (connections, re.search(r"Requests/sec:\s*\S+", out).group(0),
+    note("wrk -c%d %s: %s, %s" % (connections, " ".join(options), re.search(r"Requests/sec:\s*\S+", out).group(0),
                                re.search(r"99%\s+\S+", out).group(0)))
 
 
@@ -112,7 +112,7 @@ def _():
     check(re.search(r"0 failed, 0 errored, 0 timeout", out), out)
 
 
-@case("wrk with 1, 64 and 1000 connections, and pipelined")
+@case("wrk with 1, 64 and 1000 connections, kept and one per request, and pipelined")
 def _():
     script = os.path.join(site.name, "pipeline.lua")
     with open(script, "w", encoding="ascii") as f:
@@ -120,6 +120,7 @@ def _():
                 'request_all = table.concat(r) end\nrequest = function() return request_all end\n')
     for connections in (1, 64, 1000):
         wrk(g, connections)
+        wrk(g, connections, "-H", "Connection: close")
     wrk(g, 16, "-s", script)
 
 
