@@ -124,15 +124,19 @@ def _():
     wrk(g, 16, "-s", script)
 
 
-@case("a WebSocket library: text, binary, fragments, a long message, ping, close")
-def _():
+def websocket():
+    """A connection by the library to /ws."""
     try:
         import websockets
     except ImportError:
         raise Skip("python3-websockets is not installed") from None
+    return websockets.connect("ws://%s:%d/ws" % (g.ip, g.http_port), compression=None, max_size=None)
 
+
+@case("a WebSocket library: text, binary, fragments, a long message, ping, close")
+def _():
     async def talk():
-        async with websockets.connect("ws://%s:%d/ws" % (g.ip, g.http_port), compression=None, max_size=None) as ws:
+        async with websocket() as ws:
             for message in ("hello", "", "gr\u00fc\u00dfe \U0001f600", b"\x00\xff" * 100, BIG[:300000], "x" * 70000):
                 await ws.send(message)
                 check_eq(await ws.recv(), message, "message")
@@ -142,6 +146,46 @@ def _():
             await ws.close(4000, "done")
             check_eq(ws.close_code, 4000)
     asyncio.run(talk())
+
+
+CONT, TEXT, BINARY, PING, PONG = 0, 1, 2, 9, 10
+# Frames (last, opcode, bytes) that the library sends as they are; what comes back, or the code that the connection ends with.
+FRAMES = [
+    ("a character cut between two fragments", [(False, TEXT, b"\xe2\x82"), (True, CONT, b"\xac")], "\u20ac"),
+    ("pings within a fragmented message", [(False, TEXT, b"a"), (True, PING, b"1"), (False, CONT, b"b"), (True, PING, b""),
+                                           (True, CONT, b"c")], "abc"),
+    ("a pong that nobody asked for", [(True, PONG, b"x"), (True, TEXT, b"after")], "after"),
+    ("a hundred fragments of one byte", [(i == 99, CONT if i else BINARY, b"%d" % (i % 10)) for i in range(100)], b"0123456789" * 10),
+    ("fragments without bytes", [(False, TEXT, b""), (False, CONT, b""), (True, CONT, b"")], ""),
+    ("a ping of 125 bytes", [(True, PING, b"p" * 125), (True, TEXT, b"after")], "after"),
+    ("every length at which the header grows", [(True, BINARY, b"x" * n) for n in (125, 126, 65535, 65536)], b"x" * 125),
+    ("text that is no UTF-8", [(True, TEXT, b"a\xffb")], 1007),
+    ("a surrogate", [(True, TEXT, b"\xed\xa0\x80")], 1007),
+    ("text that ends within a character", [(False, TEXT, b"\xe2"), (True, CONT, b"\x82")], 1007),
+    ("a continuation of nothing", [(True, CONT, b"x")], 1002),
+    ("a message within a message", [(False, TEXT, b"x"), (True, TEXT, b"y")], 1002),
+]
+
+
+@case("the WebSocket library's frames, sound and broken: %d cases" % len(FRAMES))
+def _():
+    async def talk(what, frames, want):
+        import websockets
+        async with websocket() as ws:
+            for frame in frames:
+                await ws.write_frame(*frame)
+            try:
+                check_eq(await asyncio.wait_for(ws.recv(), 30), want, what)
+            except websockets.ConnectionClosed as e:
+                check_eq(e.code, want, what)
+    for row in FRAMES:
+        asyncio.run(talk(*row))
+    for code in (1000, 1001, 1011, 3000, 4999):
+        async def end(code=code):
+            ws = await websocket()
+            await ws.close(code, "bye")
+            check_eq(ws.close_code, code)
+        asyncio.run(end())
 
 
 @case("10 000 idle keep-alive connections cost at most 4 KiB each")

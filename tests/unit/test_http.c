@@ -412,6 +412,32 @@ TEST(a_large_file_is_sent_from_the_archive_without_a_copy)
 	free(tar);
 }
 
+TEST(a_folder_without_an_index_is_403_and_nothing_is_listed)
+{
+	u8 tar[512 * 4] = { 0 };
+	unsigned sum = 8 * ' ';
+	struct kit k;
+	char *got;
+
+	strcpy((char *)tar, "folder/secret.txt");
+	memcpy(tar + 124, "00000000001", 12);
+	memcpy(tar + 136, "00000000001", 12);
+	tar[156] = '0';
+	tar[512] = 'x';
+	for (int i = 0; i < 512; i++)
+		sum += tar[i];
+	sprintf((char *)tar + 148, "%06o", sum);
+	kit_start_with(&k, NULL, tar, sizeof(tar), "");
+	check_status(&k, GET("/folder/secret.txt"), 200);
+	check_status(&k, GET("/folder"), 301);
+	check_status(&k, GET("/"), 403);
+	got = ask(&k, GET("/folder/"));
+	CHECK_EQ(status_in(got), 403);
+	CHECK(!strstr(got, "secret"));
+	free(got);
+	kit_stop(&k);
+}
+
 /* ---- deadlines ---- */
 TEST(a_head_that_trickles_is_ended_with_408_while_others_are_served)
 {
@@ -459,6 +485,32 @@ TEST(a_body_that_stops_coming_is_ended)
 	talk_run(&t, &k, 30 * NSEC_PER_SEC);
 	CHECK_EQ(status_in(t.got), 408);
 	CHECK_EQ(kit_http(&k)->stats.body_timeouts, 1);
+	free(t.got);
+	kit_stop(&k);
+}
+
+TEST(a_body_that_drips_below_the_least_rate_is_ended_and_one_above_it_is_not)
+{
+	static char text[4096 + 128];
+	struct talk t = { .send = text, .pause_ns = 100 * NSEC_PER_MSEC, .half_close = true };
+	struct kit k;
+
+	t.len = (size_t)sprintf(text, "POST /echo HTTP/1.1\r\nHost: b\r\nContent-Length: 4096\r\n\r\n");
+	t.step = t.len; /* the head at once, then the body in steps of as many bytes */
+	memset(text + t.len, 'x', 4096);
+	t.len += 4096;
+	kit_start(&k);
+	k.b->cpu->sysctl.http_body_timeout = 2000;
+	k.b->cpu->sysctl.http_body_rate = (s64)t.step * 10 * 2;
+	talk_run(&t, &k, 30 * NSEC_PER_SEC);
+	CHECK_EQ(kit_http(&k)->stats.body_timeouts, 1);
+	CHECK(strlen(body_of(t.got)) < 4096); /* the echo had begun, and is cut off */
+	free(t.got);
+	t = (struct talk){ .send = text, .len = t.len, .step = t.step, .pause_ns = t.pause_ns, .half_close = true };
+	k.b->cpu->sysctl.http_body_rate = (s64)t.step * 10 / 2;
+	talk_run(&t, &k, 30 * NSEC_PER_SEC);
+	CHECK_EQ(kit_http(&k)->stats.body_timeouts, 1);
+	CHECK_EQ(strlen(body_of(t.got)), 4096);
 	free(t.got);
 	kit_stop(&k);
 }
