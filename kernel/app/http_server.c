@@ -99,7 +99,6 @@ static void conn_create(struct http_server *srv, int fd, struct http_addr *addr,
 {
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
 	struct http_conn *c = kmem_cache_alloc(srv->conns);
-	int one = 1;
 
 	if (!c) {
 		srv->stats.no_memory++;
@@ -116,7 +115,6 @@ static void conn_create(struct http_server *srv, int fd, struct http_addr *addr,
 	list_init(&c->again);
 	http_conn_state(c, CONN_IDLE);
 	srv->nr_conns++;
-	sys_setsockopt(srv->cpu, fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one));
 	ev.data = (u64)(uintptr_t)c;
 	if (sys_epoll_ctl(srv->cpu, srv->epfd, EPOLL_CTL_ADD, fd, &ev))
 		http_conn_close(c);
@@ -346,12 +344,14 @@ static int start_listening(struct http_server *srv)
 {
 	struct sockaddr_ip any = { .family = AF_INET, .port = srv->port, .addr = ip_from_v4(be32_of(0)) };
 	struct epoll_event ev = { .events = EPOLLIN };
-	int one = 1, err;
+	int one = 1, zero = 0, err;
 
 	srv->listen_fd = sys_socket(srv->cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (srv->listen_fd < 0)
 		return srv->listen_fd;
 	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)); /* connections inherit both */
+	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_TCP, TCP_QUICKACK, &zero, sizeof(zero));
 	err = sys_bind(srv->cpu, srv->listen_fd, &any);
 	if (!err)
 		err = sys_listen(srv->cpu, srv->listen_fd, BACKLOG);

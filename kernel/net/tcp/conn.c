@@ -422,6 +422,7 @@ void tcp_inherit(struct tcb *t, const struct tcb *l)
 	t->notsent_lowat = l->notsent_lowat;
 	t->user_mss = l->user_mss;
 	t->user_timeout_ms = l->user_timeout_ms;
+	t->ack.pingpong = l->ack.pingpong; /* TCP_QUICKACK 0: answers carry the ACKs from the first segment on */
 	t->rcv.clamp = l->rcv.clamp;
 	t->ca = l->ca;
 }
