@@ -32,11 +32,11 @@ CONSOLE := cmd_conntrack cmd_ip cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc 
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
-ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart
+ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart watchdog
 DRIVERS := pci/pci pci/enumerate pci/drivers \
            virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_pci virtio-net/virtqueue \
            e1000/e1000 e1000/e1000_io
-MACHINE := main tty core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
+MACHINE := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh

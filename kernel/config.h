@@ -30,5 +30,7 @@
 #define IRQ_STACK       (16 * 1024) /* bytes: hard IRQ and softirq of one CPU */
 #define FAULT_STACK     (8 * 1024)  /* bytes: double fault, NMI, machine check (IST) */
 
+#define WATCHDOG_SECONDS 10 /* a CPU whose loop stands still for so long is stuck: far beyond any host's pause */
+
 #define CMDLINE_MAX     2048 /* bytes of kernel command line kept */
 #define LOG_RING        (64 * 1024) /* bytes of log kept for dmesg and cores */

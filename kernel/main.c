@@ -9,13 +9,14 @@
 #include "app/app.h"
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
+#include "arch/x86_64/crash.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/ioapic.h"
-#include "arch/x86_64/machine.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/pic.h"
 #include "arch/x86_64/smp.h"
 #include "arch/x86_64/uart.h"
+#include "arch/x86_64/watchdog.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/irq_impl.h"
@@ -91,6 +92,7 @@ _Noreturn void cpu_main(struct cpu *c)
 
 	cpu_wait_for_stack(c);
 	for (;;) {
+		c->turns++;
 		now = clock_ns();
 		cpu_idle_ends(c, now);
 		next = net_poll(c->net, now);
@@ -197,6 +199,21 @@ static void boot_interrupts(const struct boot_info *bi)
 }
 
 static void boot_clock(const struct boot_info *bi) { clock_init(); }
+
+static void boot_watchdog(const struct boot_info *bi)
+{
+	u64 seconds = WATCHDOG_SECONDS;
+	char value[32];
+
+	if (cmdline_get(bi->cmdline, "watchdog", value, sizeof(value)) &&
+	    (str_to_u64(value, &seconds) || seconds > 3600)) {
+		log_warn("watchdog=%s is not a number of seconds from 0 (off) to 3600: using %u", value,
+			 WATCHDOG_SECONDS);
+		seconds = WATCHDOG_SECONDS;
+	}
+	watchdog_start((unsigned)seconds);
+}
+
 static void boot_random(const struct boot_info *bi) { random_init(bi, sizeof(*bi)); }
 
 static void boot_cpus(const struct boot_info *bi)
@@ -285,12 +302,24 @@ static void boot_tty(const struct boot_info *bi)
 	tty_start(net->cpus[0]);
 }
 
+static void (*softirq_fault)(void);
+static void softirq_fault_timer(struct timer *t, u64 now_ns) { softirq_fault(); }
+static void crash_in_softirq(void (*fault)(void))
+{
+	static struct timer t;
+
+	softirq_fault = fault;
+	timer_init(&t, softirq_fault_timer);
+	timer_arm(&net->cpus[0]->wheel, &t, clock_ns() + NSEC_PER_SEC / 2);
+}
+
 static void boot_crash(const struct boot_info *bi)
 {
-	char kind[32];
+	static const struct crash_context softirq = { "softirq", crash_in_softirq };
+	char words[48];
 
-	if (cmdline_get(bi->cmdline, "crash", kind, sizeof(kind)))
-		crash(kind);
+	if (cmdline_get(bi->cmdline, "crash", words, sizeof(words)))
+		crash(words, &softirq);
 }
 
 /* From here on the other CPUs serve too. */
@@ -306,7 +335,7 @@ static void boot_release(const struct boot_info *bi)
 }
 
 static void (*const boot_order[])(const struct boot_info *bi) = {
-	boot_console, boot_cpu,	   boot_memory,	  boot_interrupts, boot_clock, boot_random, boot_cpus,
+	boot_console, boot_cpu,	   boot_memory,	  boot_interrupts, boot_clock, boot_watchdog, boot_random, boot_cpus,
 	boot_net,     boot_devices, boot_tunables, boot_rules, boot_config, boot_app,   boot_tty, boot_crash,  boot_release,
 };
 
@@ -322,7 +351,9 @@ __attribute__((no_stack_protector)) _Noreturn void kmain(const struct boot_info 
 	panic_set_door(bi->door);
 	idt_init();
 	cpu_init(&cpus[0], 0);
-	for (i = 0; i < ARRAY_SIZE(boot_order); i++)
+	for (i = 0; i < ARRAY_SIZE(boot_order); i++) {
+		cpus[0].turns++;
 		boot_order[i](bi);
+	}
 	cpu_main(&cpus[0]);
 }

@@ -17,7 +17,10 @@
 	X(EXCEPTION, 0x28, "exception")                                                            \
 	X(PAGE_FAULT, 0x29, "page fault")                                                          \
 	X(CANARY, 0x2a, "stack smashed")                                                           \
-	X(NO_MEMORY, 0x2b, "out of memory while booting")
+	X(NO_MEMORY, 0x2b, "out of memory while booting")                                          \
+	X(STUCK, 0x2c, "a CPU was stuck")                                                          \
+	X(SANITIZER, 0x2d, "bad access, found by the sanitizer")                                   \
+	X(UNDEFINED, 0x2e, "undefined behaviour, found by the sanitizer")
 
 enum exit_code {
 #define X(name, value, text) EXIT_##name = value,

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * panic.c - registers, symbolised back trace, the log's tail; then the end that panic= asks for.
+ * panic.c - registers, back traces of all CPUs, what other rooms add, the log's tail; then the end that panic= asks for.
  *
- * The first CPU to fail reports, the others are stopped by NMI and only say where they were. A fault inside the report
- * cuts it short but still ends with a code. Text goes to the serial line directly: the log may be what is broken.
+ * The first CPU to fail reports, the others are stopped by NMI and leave their registers. A fault inside the report
+ * skips the part that it struck in. Text goes to the serial line directly, for the log may be what is broken, and into
+ * panic_text, where a core shows it.
  */
 #include "core/panic.h"
+#include "core/backtrace.h"
 #include "core/ksyms.h"
 #include "core/log.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/machine.h"
-#include "arch/x86_64/paging.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/uart.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
-#define MAX_FRAMES     1000   /* of a back trace; equal ones in a row are printed once */
 #define TAIL_BYTES     1024   /* of log repeated */
 #define STOP_SPINS     200000 /* how long other CPUs get to say where they are */
+#define FAILURES_MAX   8      /* faults inside a report */
 #define NOBODY         UINT32_MAX
 
 u64 __stack_chk_guard = 0x595e9fbd94fda766; /* until kmain() draws one */
@@ -26,7 +27,10 @@ u64 __stack_chk_guard = 0x595e9fbd94fda766; /* until kmain() draws one */
 static enum { ACTION_EXIT, ACTION_HALT, ACTION_REBOOT } action;
 static const char *boot_door = "?";
 static u32 owner = NOBODY;       /* CPU that reports */
-static u64 stopped_at[MAX_CPUS]; /* rip of the others */
+static struct trap_frame stopped[MAX_CPUS]; /* registers of the others; rip 0: it did not stop */
+static char panic_text[PANIC_TEXT]; /* the report, for cores; ends with a zero byte */
+static size_t panic_text_len;
+static unsigned parts_begun;     /* of the report: after a fault it goes on behind them */
 
 bool panic_set_action(const char *value)
 {
@@ -54,6 +58,9 @@ static __printf_(1, 2) void say(const char *fmt, ...)
 	len = vscnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	uart_write(line, (size_t)len);
+	len = (int)MIN((size_t)len, sizeof(panic_text) - 1 - panic_text_len);
+	memcpy(panic_text + panic_text_len, line, (size_t)len);
+	panic_text_len += (size_t)len;
 }
 
 static _Noreturn void end(enum exit_code code)
@@ -107,92 +114,16 @@ static void say_registers(const struct trap_frame *f)
 #undef ROW
 }
 
-/* A return address may be the first byte of the next function: look one byte back. Recursion is counted, not repeated. */
-static void say_place(u64 pc, bool is_return)
-{
-	static u64 last = UINT64_MAX, repeated;
-	char where[96];
-
-	if (pc == last) {
-		repeated++;
-		return;
-	}
-	if (repeated)
-		say("  ... %llu times more\n", (unsigned long long)repeated);
-	last = pc;
-	repeated = 0;
-	ksym_text(pc - is_return, where, sizeof(where));
-	say("  %016llx  %s\n", (unsigned long long)pc, where);
-}
-
-/* By frame pointers, through interrupted code, down to the root whose caller's rbp is 0. */
-static void say_back_trace(u64 fp)
-{
-	unsigned n;
-
-	for (n = 0; n < MAX_FRAMES; n++) {
-		u64 *frame = (u64 *)fp, pc;
-
-		if (!fp) {
-			say("  (root)\n");
-			return;
-		}
-		if (fp & 7 || !paging_readable(fp) || !paging_readable(fp + 8)) {
-			say("  (frame pointer %016llx leads nowhere)\n", (unsigned long long)fp);
-			return;
-		}
-		fp = frame[0];
-		pc = frame[1];
-		if (pc >= (u64)entry_text_start && pc < (u64)entry_text_end) {
-			/* fp is the address of a trap frame's rbp. */
-			const struct trap_frame *f = container_of((u64 *)fp, struct trap_frame, rbp);
-
-			say("  -- vector %llu interrupted\n", (unsigned long long)f->vector);
-			say_place(f->rip, false);
-			fp = f->rbp;
-			continue;
-		}
-		say_place(pc, true);
-	}
-	say("  ...\n");
-}
-
-/* Has the function at pc made its frame yet? Compilers put what needs none before "push %rbp; mov %rsp, %rbp". */
-static bool frame_is_made(u64 pc)
-{
-	static const u8 prologue[] = { 0x55, 0x48, 0x89, 0xe5 };
-	u64 at = ksym_start(pc);
-
-	for (; at && at + sizeof(prologue) <= pc; at++)
-		if (!memcmp((const void *)at, prologue, sizeof(prologue)))
-			return true;
-	return false;
-}
-
-static void say_trace_from(const struct trap_frame *f)
-{
-	say("back trace:\n");
-	if (!f) {
-		say_back_trace((u64)__builtin_frame_address(0));
-		return;
-	}
-	say_place(f->rip, false);
-	/* Without one, as after a call to nowhere, the return address is still on top of the stack. */
-	if (!frame_is_made(f->rip) && paging_readable(f->rsp) && ksym_is_text(*(u64 *)f->rsp))
-		say_place(*(u64 *)f->rsp, true);
-	say_back_trace(f->rbp);
-}
-
 static void say_other_cpus(u32 self)
 {
-	char where[96];
 	unsigned i;
 
 	for (i = 0; i < nr_cpus; i++) {
 		if (i == self || !cpus[i].online)
 			continue;
-		ksym_text(stopped_at[i], where, sizeof(where));
-		say("CPU %u %s %s\n", i, stopped_at[i] ? "stopped at" : "did not stop", where);
+		say("CPU %u %s\n", i, stopped[i].rip ? "stopped at:" : "did not stop");
+		if (stopped[i].rip)
+			backtrace_print(&stopped[i], say);
 	}
 }
 
@@ -215,7 +146,7 @@ static void stop_others(u32 self)
 		if (i != self && cpus[i].online)
 			apic_send_nmi(cpus[i].apic_id);
 	for (i = 0; i < nr_cpus; i++)
-		for (spins = 0; i != self && !READ_ONCE(stopped_at[i]) && spins < STOP_SPINS; spins++)
+		for (spins = 0; i != self && !READ_ONCE(stopped[i].rip) && spins < STOP_SPINS; spins++)
 			cpu_relax();
 }
 
@@ -223,46 +154,97 @@ void panic_stop_here(const struct trap_frame *f)
 {
 	if (READ_ONCE(owner) == NOBODY)
 		return;
-	WRITE_ONCE(stopped_at[this_cpu()->id], f->rip);
+	stopped[this_cpu()->id] = *f;
 	cpu_stop();
 }
 
-/* Becomes the one CPU that reports; a second failure of the same one ends at once. */
-static void take_over(u32 self, enum exit_code code)
-{
-	u32 nobody = NOBODY;
+/* ---------------------------------------------------------------- the report, in parts */
 
-	irq_disable();
-	if (__atomic_compare_exchange_n(&owner, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
-		return;
-	if (nobody != self)
-		cpu_stop();
-	say("\nthe report itself failed\n");
-	end(code);
-}
+struct failure {
+	enum exit_code code;
+	const struct trap_frame *f;
+	char what[LOG_LINE];
+};
 
-static _Noreturn void report(enum exit_code code, const struct trap_frame *f, const char *fmt, va_list ap)
+static void part_what(const struct failure *x)
 {
 	const struct cpu *c = this_cpu();
-	char what[LOG_LINE];
 	u64 now = clock_ns();
 
-	take_over(c->id, code);
-	stop_others(c->id);
 	log_flush_dying();
-	vscnprintf(what, sizeof(what), fmt, ap);
-	say("\n==== panic: %s\nCPU %u of %u, %llu.%06llu s after boot through %s, IRQ depth %u, build ", what,
+	say("\n==== panic: %s\nCPU %u of %u, %llu.%06llu s after boot through %s, IRQ depth %u, build ", x->what,
 	    c->id, nr_cpus, (unsigned long long)(now / NSEC_PER_SEC),
 	    (unsigned long long)(now % NSEC_PER_SEC / NSEC_PER_USEC), boot_door, c->irq_depth);
 	say_build_id();
 	say("\n");
-	if (f)
-		say_registers(f);
-	say_trace_from(f);
-	say_other_cpus(c->id);
-	say_log_tail();
-	say("==== end of panic: %s, exit code 0x%x\n", what, code);
-	end(code);
+}
+
+static void part_registers(const struct failure *x)
+{
+	if (x->f)
+		say_registers(x->f);
+}
+
+static void part_trace(const struct failure *x)
+{
+	say("back trace:\n");
+	backtrace_print(x->f, say);
+}
+
+static void part_other_cpus(const struct failure *x) { say_other_cpus(this_cpu()->id); }
+static void part_log(const struct failure *x) { say_log_tail(); }
+
+static void (*const parts[])(const struct failure *x) = {
+	part_what, part_registers, part_trace, part_other_cpus, part_log,
+};
+
+/* Then those of the other rooms. Each is counted before it is tried: a fault in it costs that one alone. */
+static _Noreturn void report_parts(const struct failure *x)
+{
+	while (parts_begun < ARRAY_SIZE(parts))
+		parts[parts_begun++](x);
+	for (;;) {
+		const struct panic_section *s = &panic_sections[parts_begun - ARRAY_SIZE(parts)];
+
+		parts_begun++;
+		if (!s->title)
+			break;
+		say("%s:\n", s->title);
+		s->show(say);
+	}
+	say("==== end of panic: %s, exit code 0x%x\n", x->what, x->code);
+	end(x->code);
+}
+
+/* A fault of the CPU that reports, in the report: it goes on behind that part, but not for ever. */
+static _Noreturn void failed_again(const struct failure *x, const char *fmt, va_list ap)
+{
+	static unsigned failures;
+	char what[LOG_LINE];
+
+	if (failures++ >= FAILURES_MAX)
+		end(x->code);
+	vscnprintf(what, sizeof(what), fmt, ap);
+	say("\n(this part of the report failed: %s)\n", what);
+	report_parts(x);
+}
+
+static _Noreturn void report(enum exit_code code, const struct trap_frame *f, const char *fmt, va_list ap)
+{
+	static struct failure first;
+	u32 nobody = NOBODY, self = this_cpu()->id;
+
+	irq_disable();
+	if (!__atomic_compare_exchange_n(&owner, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (nobody != self)
+			cpu_stop();
+		failed_again(&first, fmt, ap);
+	}
+	first.code = code;
+	first.f = f;
+	stop_others(self);
+	vscnprintf(first.what, sizeof(first.what), fmt, ap);
+	report_parts(&first);
 }
 
 _Noreturn void panic_report(enum exit_code code, const struct trap_frame *f, const char *fmt, ...)

@@ -3,10 +3,20 @@
  */
 #pragma once
 
+#include "core/backtrace.h"
 #include "core/exit_codes.h"
 #include "platform.h"
 
-struct trap_frame;
+#define PANIC_TEXT         (24 * 1024) /* bytes of a report kept in memory */
+#define PANIC_SECTIONS_MAX 16
+
+/* What another room adds to a report: it reads its state, however broken, and says lines. The CPU has interrupts off and
+ * is alone. kernel/report.c has the table; a row without a title ends it. */
+struct panic_section {
+	const char *title;
+	void (*show)(say_fn say);
+};
+extern const struct panic_section panic_sections[PANIC_SECTIONS_MAX + 1];
 
 /* panic=VALUE: "exit" (through isa-debug-exit, and halt where there is none), "halt" or "reboot". False: none of them. */
 bool panic_set_action(const char *value);

@@ -67,6 +67,26 @@ def echo_stream(address, data, limit=600):
     return digest.hexdigest(), total
 
 
+def make_core(guest):
+    """A core of the guest, in its folder."""
+    path = os.path.join(guest.dir, "core")
+    p = subprocess.run([os.path.join(ROOT, "tools/core"), "--qmp", guest.qmp_path, path], capture_output=True, text=True)
+    if p.returncode:
+        raise AssertionError("tools/core: " + p.stderr)
+    return path
+
+
+def gdb_core(path, *commands, limit=300):
+    """What gdb prints when it runs these on a core."""
+    words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex",
+             "source " + os.path.join(ROOT, "tools/gdb/barewire.py"), "-ex", "target core " + path]
+    for c in commands:
+        words += ["-ex", c]
+    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, text=True, timeout=limit)
+    return p.stdout
+
+
 def gdb(guest, *commands, limit=300):
     """What gdb prints when it runs these, attached to a guest made with gdb=True; it leaves the guest running."""
     words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off",

@@ -10,15 +10,15 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import BUILD, HOST_IP, ROOT, die_with_parent, make_tap, need_private_network
-from qemu import NICS, gdb
+from net import HOST_IP, die_with_parent, make_tap, need_private_network
+from qemu import NICS, gdb, gdb_core, make_core
 from tap import case, check, check_eq, check_in, run
 
 COMMANDS = [  # every one, with words that a guest under load has an answer for
     "help", "cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "dev eth0", "napi", "ring eth0", "ring eth0 -v",
     "pci", "ss", "ss -i", "nstat", "nstat Tcp", "drops", "balance", "pools", "neigh",
     "ss -ti", "listeners", "route", "frags", "nf", "http", "tcb $sk(7)", "skbs", "skbs -v", "mem", "slab", "pt &cpus", "pt 0",
-    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "trace", "pcap"]
+    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "trace", "pcap", "panic"]
 EMPTY = {"drops"}  # may have nothing to tell
 BAD = ["Python Exception", "memory ends here", "this image has no", "broken:", "No such command", "Traceback", "Error"]
 
@@ -48,23 +48,6 @@ class Loaded(Guest):
         for s in self.held:
             s.close()
         super().__exit__()
-
-    def core(self):
-        path = os.path.join(self.dir, "core")
-        p = subprocess.run([os.path.join(ROOT, "tools/core"), "--qmp", self.qmp_path, path], capture_output=True, text=True)
-        check_eq(p.returncode, 0, "tools/core: " + p.stderr)
-        return path
-
-
-
-def gdb_core(path, *commands):
-    words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "source " + os.path.join(ROOT, "tools/gdb/barewire.py"),
-             "-ex", "target core " + path]
-    for c in commands:
-        words += ["-ex", c]
-    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, timeout=300)
-    return p.stdout
 
 
 def marked(commands):
@@ -98,7 +81,7 @@ for nic in NICS:
     def _(nic=nic):
         with Loaded(nic) as g:
             check_all(gdb(g, *marked(COMMANDS)))
-            check_all(gdb_core(g.core(), *marked(COMMANDS)))
+            check_all(gdb_core(make_core(g), *marked(COMMANDS)))
             check_eq(g.get("/")[0], 200, "the guest after gdb and after the core")
 
 
@@ -129,7 +112,7 @@ def _():
 
         asked = {c: ask(c) for c in ("ss?-tan", "ip?neigh", "ip?route", "drops", "nstat")}
         again = table(ask("nstat"))  # what one question changes
-        said = parts(gdb_core(g.core(), *marked(["ss", "nstat", "drops", "neigh", "route"])))
+        said = parts(gdb_core(make_core(g), *marked(["ss", "nstat", "drops", "neigh", "route"])))
     check_eq(sockets(said["ss"], ports), sockets(asked["ss?-tan"], ports), "k ss and ss -tan")
     check_eq(len([r for r in sockets(said["ss"], ports) if r[1] == "ESTAB"]), 3, "connections of this test")
     check_in(HOST_IP, said["neigh"])

@@ -4,7 +4,7 @@ import re
 
 import gdb
 
-from commands import (Problem, command, flags, machine_cpus, memory, net_cpus, symbol, text,
+from commands import (Problem, array_text, command, flags, machine_cpus, memory, net_cpus, symbol, text,
                       type_of, walk_list, where)
 
 SOFTIRQ_ROWS = ["INBOX", "TIMER", "NET_RX", "NET_TX"]
@@ -165,6 +165,12 @@ def k_dmesg(_words):
     data = data[:head] if head <= size else (data[at:] + data[:at]).split(b"\n", 1)[1]
     for line in data.decode("latin-1").rstrip("\n").split("\n"):
         yield re.sub(r"^<\d>", "", line)
+
+
+@command("panic", "", "The report of a panic, as it was printed.")
+def k_panic(_words):
+    said = array_text(symbol("panic_text"))
+    yield from said.rstrip("\n").split("\n") if said else ["this guest did not panic"]
 
 
 @command("timers", "", "Armed timers of every CPU in the order of their slots: when, and what they call.")

@@ -14,5 +14,6 @@
 
 #define STUB_SIZE 16 /* bytes of code per vector in entry.S */
 
+#define VECTOR_NMI 2
 /* First vector of interrupts; below it are the CPU's exceptions. */
 #define VECTOR_FIRST_IRQ 32

@@ -63,6 +63,7 @@ struct cpu {
 	u64 timer_armed_ns;      /* when the LAPIC timer fires; TIME_NEVER: it is off */
 	u64 idle_ns, idles;      /* time spent halted, and how often */
 	u64 halted_since_ns;     /* 0: not halted */
+	u64 turns;               /* of the loop (boot steps before it): the watchdog looks whether they go on */
 	u64 spurious, kicks;     /* spurious interrupts taken, IPIs sent */
 	struct fiber_sched fibers;
 	u64 gdt[5];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * crash.c - crash=KIND: deliberate faults, so that the tests can see what each report looks like.
+ * crash.c - crash=KIND@CONTEXT: the faults, and the contexts in which they can strike.
  */
+#include "arch/x86_64/crash.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/io.h"
-#include "arch/x86_64/machine.h"
 #include "arch/x86_64/paging.h"
 #include "core/irq_impl.h"
 #include "lib/string.h"
@@ -28,25 +28,6 @@ static __noinline u64 crash_stack_deeper(u64 n)
 	return crash_stack_deeper(n + 1) + (u64)frame[0];
 }
 static void crash_stack(void) { depth = crash_stack_deeper(0); }
-
-/* The same on a fiber, when the loop runs it: the guard page below its stack. */
-static void crash_fiber_main(void *arg) { depth = crash_stack_deeper(0); }
-static void crash_fiber_stack(void) { fiber_spawn(&this_cpu()->fibers, "crash", crash_fiber_main, NULL); }
-
-/* In a hard interrupt: the trace must go through it, from the IRQ stack to what was interrupted. */
-static bool crash_irq_handler(void *arg)
-{
-	null_pointer[16] = 1;
-	return true;
-}
-static void crash_irq(void)
-{
-	irq_add_handler(VEC_KICK, crash_irq_handler, NULL);
-	cpu_kick(this_cpu()->id);
-	irq_enable();
-	for (;;)
-		cpu_relax();
-}
 
 static void write_to(const void *p) { *(volatile u8 *)p = 0xcc; }
 static void crash_text(void) { write_to((const void *)crash_null); }
@@ -102,23 +83,74 @@ static __noinline void crash_canary(void)
 
 	crash_canary_smash(small);
 }
+static void crash_use_after_free(void)
+{
+	volatile char *p = kmalloc(64);
+
+	kfree((void *)p);
+	depth = (u64)p[8];
+}
+static void crash_out_of_bounds(void)
+{
+	volatile char *p = kmalloc(40);
+
+	p[40] = 1;
+	depth = (u64)p;
+}
+static void crash_stack_out_of_bounds(void)
+{
+	volatile char small[16];
+	volatile unsigned past = sizeof(small);
+
+	small[past] = 1;
+	depth = (u64)small[past];
+}
+static void crash_global_out_of_bounds(void)
+{
+	static volatile char table[24];
+	volatile unsigned past = sizeof(table);
+
+	depth = (u64)table[past];
+}
+static void crash_undefined(void)
+{
+	volatile int big = INT32_MAX;
+
+	big += 1;
+	depth = (u64)big;
+}
+
 static void crash_spin(void)
 {
 	irq_enable();
 	for (;;)
 		cpu_relax();
 }
+static void crash_spin_masked(void)
+{
+	irq_disable();
+	for (;;)
+		cpu_relax();
+}
+/* No table of exceptions: the first one shuts the CPU down, and the machine resets. */
+static void crash_triple(void)
+{
+	static const struct {
+		u16 limit;
+		u64 base;
+	} __packed none;
+
+	__asm__ volatile("lidt %0; ud2" : : "m"(none));
+}
 
 static const struct {
 	const char *name;
-	void (*fn)(void);
+	void (*fault)(void);
 } kinds[] = {
 	{ "null", crash_null },
 	{ "write-null", crash_write_null },
 	{ "jump-null", crash_jump_null },
 	{ "stack", crash_stack },
-	{ "fiber-stack", crash_fiber_stack },
-	{ "irq", crash_irq },
 	{ "text", crash_text },
 	{ "rodata", crash_rodata },
 	{ "alias", crash_alias },
@@ -131,20 +163,82 @@ static const struct {
 	{ "fpu", crash_fpu },
 	{ "double-free", crash_double_free },
 	{ "canary", crash_canary },
+	{ "use-after-free", crash_use_after_free },	 /* this and the next four: with the sanitizer only */
+	{ "out-of-bounds", crash_out_of_bounds },
+	{ "stack-out-of-bounds", crash_stack_out_of_bounds },
+	{ "global-out-of-bounds", crash_global_out_of_bounds },
+	{ "undefined", crash_undefined },
 	{ "spin", crash_spin },
+	{ "spin-masked", crash_spin_masked },
+	{ "triple", crash_triple },
 	{ "poweroff", platform_poweroff },
 	{ "reboot", platform_reboot },
 };
 
-void crash(const char *kind)
+/* ---------------------------------------------------------------- contexts */
+
+static void (*pending_fault)(void);
+
+static void run_here(void (*fault)(void)) { fault(); }
+
+static void fiber_main(void *arg) { pending_fault(); }
+static void run_in_fiber(void (*fault)(void))
+{
+	pending_fault = fault;
+	fiber_spawn(&cpus[0].fibers, "crash", fiber_main, NULL);
+}
+/* Its loop does not run yet: it finds the fiber there. */
+static void run_on_last_cpu(void (*fault)(void))
+{
+	pending_fault = fault;
+	fiber_spawn(&cpus[nr_cpus - 1].fibers, "crash", fiber_main, NULL);
+}
+
+static bool irq_handler(void *arg)
+{
+	pending_fault();
+	return true;
+}
+/* In a hard interrupt: the trace must go through it, from the IRQ stack to what was interrupted. */
+static void run_in_irq(void (*fault)(void))
+{
+	pending_fault = fault;
+	irq_add_handler(VEC_KICK, irq_handler, NULL);
+	cpu_kick(this_cpu()->id);
+	crash_spin();
+}
+
+static const struct crash_context contexts[] = {
+	{ "boot", run_here },
+	{ "fiber", run_in_fiber },
+	{ "irq", run_in_irq },
+	{ "last-cpu", run_on_last_cpu },
+};
+
+static const struct crash_context *find_context(const char *name, const struct crash_context *softirq)
 {
 	unsigned i;
 
-	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		if (strcmp(kind, kinds[i].name))
+	if (!strcmp(name, softirq->name))
+		return softirq;
+	for (i = 0; i < ARRAY_SIZE(contexts); i++)
+		if (!strcmp(name, contexts[i].name))
+			return &contexts[i];
+	return NULL;
+}
+
+void crash(const char *words, const struct crash_context *softirq)
+{
+	const char *at = strchr(words, '@');
+	size_t len = at ? (size_t)(at - words) : strlen(words);
+	const struct crash_context *context = find_context(at ? at + 1 : "boot", softirq);
+	unsigned i;
+
+	for (i = 0; context && i < ARRAY_SIZE(kinds); i++) {
+		if (strncmp(words, kinds[i].name, len) || kinds[i].name[len])
 			continue;
-		kinds[i].fn();
+		context->run(kinds[i].fault);
 		return;
 	}
-	log_warn("crash=%s: there is no such kind; the boot goes on", kind);
+	log_warn("crash=%s: there is no such %s; the boot goes on", words, context ? "kind" : "context");
 }

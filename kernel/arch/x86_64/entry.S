@@ -45,7 +45,9 @@ entry_stubs:
 	.endif
 	push	$vector
 	.cfi_adjust_cfa_offset 8
-	.if vector < VECTOR_FIRST_IRQ
+	.if vector == VECTOR_NMI
+	jmp	nmi_common
+	.elseif vector < VECTOR_FIRST_IRQ
 	jmp	exception_common
 	.else
 	jmp	irq_common
@@ -75,23 +77,66 @@ entry_stubs:
 	cld
 	.endm
 
+	.macro SAVE_OTHERS
+	SAVE	rbx, 144
+	SAVE	r12, 152
+	SAVE	r13, 160
+	SAVE	r14, 168
+	SAVE	r15, 176
+	.endm
+
+	.macro LOAD_SCRATCH
+	LOAD	r11
+	LOAD	r10
+	LOAD	r9
+	LOAD	r8
+	LOAD	rdi
+	LOAD	rsi
+	LOAD	rdx
+	LOAD	rcx
+	LOAD	rax
+	pop	%rbp
+	.cfi_restore rbp
+	.cfi_def_cfa rsp, 56
+	add	$16, %rsp
+	.cfi_adjust_cfa_offset -16
+	.endm
+
 	.type exception_common, @function
 	.balign 16
 exception_common:
 	.cfi_startproc simple
 	CFI_CPU_FRAME 16
 	SAVE_SCRATCH
-	SAVE	rbx, 144
-	SAVE	r12, 152
-	SAVE	r13, 160
-	SAVE	r14, 168
-	SAVE	r15, 176
+	SAVE_OTHERS
 	mov	%rsp, %rdi
 	and	$-16, %rsp
 	call	exception_entry
-	ud2				/* no exception returns: each ends the machine with a report */
+	ud2				/* none returns: each ends the machine with a report */
 	.cfi_endproc
 	.size exception_common, . - exception_common
+
+	/* On its stack of its own; it comes anywhere, but not again before iretq. */
+	.type nmi_common, @function
+	.balign 16
+nmi_common:
+	.cfi_startproc simple
+	CFI_CPU_FRAME 16
+	SAVE_SCRATCH
+	SAVE_OTHERS
+	mov	%rsp, %rdi
+	and	$-16, %rsp
+	call	nmi_entry
+	lea	-112(%rbp), %rsp
+	LOAD	r15
+	LOAD	r14
+	LOAD	r13
+	LOAD	r12
+	LOAD	rbx
+	LOAD_SCRATCH
+	iretq
+	.cfi_endproc
+	.size nmi_common, . - nmi_common
 
 	.type irq_common, @function
 	.balign 64
@@ -108,20 +153,7 @@ irq_common:
 	call	irq_entry
 	decl	%gs:CPU_IRQ_DEPTH
 	lea	-72(%rbp), %rsp
-	LOAD	r11
-	LOAD	r10
-	LOAD	r9
-	LOAD	r8
-	LOAD	rdi
-	LOAD	rsi
-	LOAD	rdx
-	LOAD	rcx
-	LOAD	rax
-	pop	%rbp
-	.cfi_restore rbp
-	.cfi_def_cfa rsp, 56
-	add	$16, %rsp
-	.cfi_adjust_cfa_offset -16
+	LOAD_SCRATCH
 	iretq
 	.cfi_endproc
 	.size irq_common, . - irq_common

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * fault.c - what an exception was: every one of them ends the machine, with a name and an exit code of its own.
+ * fault.c - what an exception was: every one but NMI ends the machine, with a name and an exit code of its own.
  *
  * A stack that grows into its guard page faults where no frame can be pushed: the CPU turns that into a double fault,
  * which has a stack of its own and tells the two apart by the faulting address.
  */
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/watchdog.h"
 #include "core/panic.h"
 
 #define PF_PRESENT (1u << 0)
@@ -77,11 +78,16 @@ _Noreturn void exception_entry(struct trap_frame *f)
 		page_fault(f);
 	case VEC_DOUBLE_FAULT:
 		double_fault(f);
-	case VEC_NMI:
-		panic_stop_here(f);
-		panic_report(EXIT_EXCEPTION, f, "NMI");
 	default:
 		panic_report(EXIT_EXCEPTION, f, "%s (vector %llu, error %llx)", name ?: "reserved exception",
 			     (unsigned long long)f->vector, (unsigned long long)f->error);
 	}
+}
+
+/* Another CPU reports and wants us to stop; or the watchdog looks; or somebody pressed the button for a report. */
+void nmi_entry(struct trap_frame *f)
+{
+	panic_stop_here(f);
+	if (!watchdog_nmi(f))
+		panic_report(EXIT_EXCEPTION, f, "NMI");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * idt.h - interrupt vectors, and the frame that entry.S leaves on the stack.
  *
- * Nesting: exceptions run where they strike (double fault, NMI and machine check on stacks of their own). A hard IRQ
+ * Nesting: exceptions run where they strike (double fault, NMI and machine check on stacks of their own); of
+ * them only an NMI returns. A hard IRQ
  * runs on its CPU's IRQ stack with interrupts off; softirq runs after it on the same stack with interrupts on, and a
  * hard IRQ that strikes then stays on that stack and starts no softirq. So the depth is never more than two hard IRQs.
  */
@@ -41,6 +42,7 @@ void idt_load(void);
 
 /* Called by entry.S. */
 _Noreturn void exception_entry(struct trap_frame *f);
+void nmi_entry(struct trap_frame *f);
 void irq_entry(u64 vector);
 
 /* Code from entry_text_start to entry_text_end runs with rbp pointing at a trap_frame's rbp: back traces cross it so. */

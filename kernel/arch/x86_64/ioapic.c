@@ -16,6 +16,7 @@
 #define REG_VERSION    0x01 /* bits 16-23: last input */
 #define REG_REDIRECT   0x10 /* two registers per input */
 
+#define REDIR_NMI      (4u << 8)
 #define REDIR_LOW      (1u << 13)
 #define REDIR_LEVEL    (1u << 15)
 #define REDIR_MASKED   (1u << 16)
@@ -69,22 +70,28 @@ static const struct ioapic *ioapic_of(u32 gsi)
 	return NULL;
 }
 
-int ioapic_route(u32 gsi, u8 vector, u32 to_apic_id, bool level, bool active_low)
+static int redirect(u32 gsi, u32 low, u32 to_apic_id)
 {
 	const struct ioapic *io = ioapic_of(gsi);
-	u32 reg, low = vector | REDIR_MASKED;
+	u32 reg;
 
 	if (!io || to_apic_id > 0xff) /* physical destination mode has eight bits */
 		return -ENODEV;
-	if (level)
-		low |= REDIR_LEVEL;
-	if (active_low)
-		low |= REDIR_LOW;
 	reg = REG_REDIRECT + 2 * (gsi - io->gsi_base);
 	ioapic_write(io, reg, REDIR_MASKED);
 	ioapic_write(io, reg + 1, to_apic_id << 24);
-	ioapic_write(io, reg, low);
+	ioapic_write(io, reg, low | REDIR_MASKED);
 	return 0;
+}
+
+int ioapic_route(u32 gsi, u8 vector, u32 to_apic_id, bool level, bool active_low)
+{
+	return redirect(gsi, vector | (level ? REDIR_LEVEL : 0) | (active_low ? REDIR_LOW : 0), to_apic_id);
+}
+
+int ioapic_route_nmi(u32 gsi, u32 to_apic_id)
+{
+	return redirect(gsi, REDIR_NMI, to_apic_id);
 }
 
 static void ioapic_set_mask(u32 gsi, u32 mask)

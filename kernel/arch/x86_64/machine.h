@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * machine.h - how the machine ends, and deliberate faults for the tests.
+ * machine.h - how the machine ends.
  */
 #pragma once
 
@@ -9,5 +9,3 @@
 void debug_exit(enum exit_code code);
 /* This CPU does nothing any more. */
 _Noreturn void cpu_stop(void);
-/* crash=KIND of the command line: does what the name says; an unknown one is logged. */
-void crash(const char *kind);

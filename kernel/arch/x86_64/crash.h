@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ * crash.h - deliberate faults, so that the tests can see what each report looks like.
+ */
+#pragma once
+
+/* A way to run a function in some context; crash.c has others. */
+struct crash_context {
+	const char *name;
+	void (*run)(void (*fault)(void));
+};
+
+/* crash=KIND or crash=KIND@CONTEXT of the command line: does what the name says, at once or in that context. An unknown one is
+ * logged. softirq: the stack's own. */
+void crash(const char *words, const struct crash_context *softirq);
