@@ -91,8 +91,6 @@ void http_send(struct http_conn *c, const struct iovec *iov, unsigned n, int fla
 		return;
 	for (unsigned i = 0; i < n; i++)
 		total += (long)iov[i].iov_len;
-	if (c->replied && !c->keep_alive)
-		flags |= MSG_MORE; /* the FIN that follows at once goes with the last bytes */
 	if (likely(http_out_is_empty(&c->out)))
 		sent = sys_sendmsg(c->srv->cpu, c->fd, &m, flags | MSG_DONTWAIT);
 	if (likely(sent == total))
