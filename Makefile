@@ -21,7 +21,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
           ipv4/dhcp ipv4/net_config \
-          $(addprefix netfilter/,conntrack ct_proto nft nft_parse nft_eval nft_reject nft_print) \
+          $(addprefix netfilter/,conntrack ct_track ct_flow ct_proto nat nat_map nat_mangle nft nft_names nft_words nft_rule nft_parse nft_eval nft_reject nft_print) \
           tcp/conn tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/timer tcp/rtt \
           tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
@@ -42,7 +42,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_api tcp_matrix
+UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_api tcp_matrix
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).

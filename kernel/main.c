@@ -268,7 +268,7 @@ static void boot_tunables(const struct boot_info *bi)
 	}
 }
 
-static void boot_rules(const struct boot_info *bi) { nft_boot(net, bi->cmdline); }
+static void boot_rules(const struct boot_info *bi) { nft_boot(net, bi->cmdline, NULL, NULL); }
 
 static void boot_config(const struct boot_info *bi)
 {

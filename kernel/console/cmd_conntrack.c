@@ -15,10 +15,9 @@ static const char *proto_name(u8 proto)
 
 static void print_tuple(struct console_out *out, const struct ct_tuple *t)
 {
-	struct ip_addr src = ip_from_v4(t->src), dst = ip_from_v4(t->dst);
 	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
 
-	out_printf(out, "src=%s dst=%s ", ip_ntop(&src, a), ip_ntop(&dst, b));
+	out_printf(out, "src=%s dst=%s ", ip_ntop(&t->src, a), ip_ntop(&t->dst, b));
 	if (t->proto == IPPROTO_ICMP)
 		out_printf(out, "type=%u code=0 id=%u ", t->type, be16_get(t->sport));
 	else if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)

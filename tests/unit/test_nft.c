@@ -77,7 +77,7 @@ TEST(what_is_printed_is_what_was_written)
 		snprintf(text, sizeof(text), "add rule input %s", rules[i]);
 		snprintf(want, sizeof(want),
 			 "table ip filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
-			 "\t\t%s\n\t}\n\tchain inner {\n\t}\n}\n",
+			 "\t\t%s\n\t}\n\n\tchain inner {\n\t}\n}\n",
 			 rules[i]);
 		if (!CHECK_EQ(nft_run(k.h->net, text, &err), 0))
 			test_note("%s: %u:%u %s", text, err.line, err.column, err.reason);
@@ -93,7 +93,7 @@ TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 		unsigned line, column;
 	} bad[] = {
 		{ "allow rule input accept", 1, 1 },
-		{ "add table x", 1, 5 },
+		{ "add set x", 1, 5 },
 		{ "add rule nowhere accept", 1, 10 },
 		{ "add rule input", 1, 15 },
 		{ "add rule input tcp dport 99999 accept", 1, 26 },
@@ -128,8 +128,22 @@ TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 		{ "flush ruleset now", 1, 15 },
 		{ "add rule input accept\n# a comment; accept\n  add rule input sing", 3, 18 },
 		{ "add rule input accept; add rule input sing", 1, 39 },
-		{ "add chain a; add chain b; add rule a jump b; add rule b jump a", 1, 55 },
+		{ "add chain a; add chain b; add rule a jump b; add rule b jump a", 1, 57 },
 		{ "add rule input }", 1, 16 },
+		{ "add rule input masquerade", 1, 16 },
+		{ "add rule input tcp dport 80 dnat to 10.0.0.9:99999", 1, 37 },
+		{ "table ip nat { chain a { type nat hook forward priority 0; } }", 1, 26 },
+		{ "table ip nat { chain a { type nat hook prerouting priority srcnat; } }", 1, 60 },
+		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; policy drop; } }", 1, 75 },
+		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; dnat to 10.0.0.9:80 } }", 1, 88 },
+		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; masquerade } }", 1, 68 },
+		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; tcp dport 1 snat to :80 } }", 1, 93 },
+		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; snat to 10.0.0.9-10.0.0.1 } }", 1, 77 },
+		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; masquerade", 1, 79 },
+		{ "table ip nat {\n chain a {\n  type nat hook postrouting priority srcnat;\n  masquerad\n }\n}", 4, 3 },
+		{ "table ip nat { drop }", 1, 16 },
+		{ "table ip6 nat { }", 1, 11 },
+		{ "table ip filter { chain input { type filter hook output priority 0; } }", 1, 33 },
 		{ "add rule input xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, 16 },
 	};
 	struct kit k = kit_nft("add rule input tcp dport 80 accept");
@@ -143,6 +157,80 @@ TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 			test_note("%s: %u:%u %s", bad[i].text, err.line, err.column, err.reason);
 		CHECK_STR(listed(&k, true), before);
 	}
+	kit_close(&k);
+}
+
+TEST(tables_are_printed_as_they_were_written)
+{
+	static const char text[] = "table ip filter {\n"
+				   "\tchain input {\n"
+				   "\t\ttype filter hook input priority filter; policy drop;\n"
+				   "\t\tct state established,related accept\n"
+				   "\t\tjump own\n"
+				   "\t}\n\n"
+				   "\tchain own {\n"
+				   "\t\ttcp dport { 22, 80 } accept\n"
+				   "\t}\n"
+				   "}\n"
+				   "table ip nat {\n"
+				   "\tchain prerouting {\n"
+				   "\t\ttype nat hook prerouting priority dstnat; policy accept;\n"
+				   "\t\ttcp dport 8080 dnat to 10.0.1.2:80\n"
+				   "\t\ttcp dport 8000-8009 dnat to 10.0.1.2-10.0.1.9:8000-8009 random\n"
+				   "\t\tudp dport 53 redirect to :5353\n"
+				   "\t\ttcp dport 81 redirect\n"
+				   "\t}\n\n"
+				   "\tchain postrouting {\n"
+				   "\t\ttype nat hook postrouting priority srcnat + 3; policy accept;\n"
+				   "\t\toifname \"eth1\" ip saddr 10.0.0.0/8 masquerade\n"
+				   "\t\tip protocol udp masquerade to :1024-2047 random\n"
+				   "\t\tsnat to 192.0.2.1\n"
+				   "\t}\n"
+				   "}\n";
+	static char again[8192];
+	struct nft_error err;
+	struct kit k;
+
+	str_copy(again, text, sizeof(again));
+	*strstr(again, "\t\tjump own\n") = '#'; /* what is jumped to stands first: the rule is added behind */
+	k = kit_nft(again);
+	REQUIRE(!nft_run(k.h->net, "add rule filter input jump own", &err));
+	CHECK_STR(listed(&k, false), text);
+	REQUIRE(!nft_run(k.h->net, "add rule ip nat postrouting masquerade; flush table nat; delete table ip nat", &err));
+	CHECK(!strstr(listed(&k, false), "nat"));
+	REQUIRE(!nft_run(k.h->net, "flush ruleset", &err));
+	for (unsigned h = 0; h < NR_NF_HOOKS; h++)
+		CHECK_EQ(k.cpu->nf->nr[h], 0);
+	kit_close(&k);
+}
+
+TEST(jumps_are_bounded_in_depth_and_in_rules)
+{
+	struct kit k = kit_nft("add chain c0");
+	struct nft_error err;
+	char text[64];
+
+	for (unsigned i = 1; i < 5; i++) {
+		snprintf(text, sizeof(text), "add chain c%u", i);
+		REQUIRE(!nft_run(k.h->net, text, &err));
+	}
+	for (unsigned i = 0; i < 20; i++)
+		REQUIRE(!nft_run(k.h->net, "add rule c0 tcp dport 1 drop; add rule c1 jump c0", &err));
+	for (unsigned i = 0; i < 9; i++)
+		REQUIRE(!nft_run(k.h->net, "add rule c2 jump c1", &err));
+	CHECK_EQ(nft_run(k.h->net, "add rule c2 jump c1", &err), -EINVAL); /* 10 * (20 * 21 + 1) */
+	CHECK(strstr(err.reason, "4096"));
+	kit_close(&k);
+}
+
+TEST(rules_of_a_file_are_in_force_unless_the_command_line_has_some)
+{
+	struct kit k = kit_nft("");
+
+	nft_boot(k.h->net, "loglevel=4", "#!/usr/sbin/nft -f\nflush ruleset\nadd rule input tcp dport 7 drop\n", "etc/nftables.conf");
+	CHECK(strstr(listed(&k, false), "tcp dport 7 drop"));
+	nft_boot(k.h->net, "nft=\"flush ruleset\"", "add rule input tcp dport 8 drop\n", "etc/nftables.conf");
+	CHECK_STR(listed(&k, false), "");
 	kit_close(&k);
 }
 
@@ -302,11 +390,11 @@ TEST(the_command_line_brings_rules_and_a_wrong_one_is_told)
 {
 	struct kit k = kit_open(LAB_RAW);
 
-	nft_boot(k.h->net, "quiet nft=\"add rule input udp dport 1 drop; add chain forward policy drop\" ip=none");
+	nft_boot(k.h->net, "quiet nft=\"add rule input udp dport 1 drop; add chain forward policy drop\" ip=none", NULL, NULL);
 	CHECK(strstr(listed(&k, false), "udp dport 1 drop"));
 	CHECK(strstr(listed(&k, false), "hook forward priority filter; policy drop;"));
 	host_log_errors = 0;
-	nft_boot(k.h->net, "nft=\"flush everything\"");
+	nft_boot(k.h->net, "nft=\"flush everything\"", NULL, NULL);
 	CHECK_EQ(host_log_errors, 1);
 	CHECK(strstr(listed(&k, false), "udp dport 1 drop"));
 	kit_close(&k);

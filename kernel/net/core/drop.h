@@ -53,6 +53,7 @@
 	X(DUP_FRAG, "fragment seen already")                                                       \
 	X(NETFILTER_DROP, "a rule said drop")                                                      \
 	X(CONNTRACK, "connection tracking refused it")                                             \
+	X(NAT_EXHAUSTED, "no address or port left to translate to")                                \
 	X(TCP_NOMEM_REQ, "no memory for a connection request")                                     \
 	/* ICMP, IGMP, UDP */                                                                      \
 	X(ICMP_HDR, "ICMP shorter than its header")                                                \

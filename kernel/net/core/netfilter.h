@@ -19,6 +19,9 @@ struct nf_hook_entry {
 };
 struct nf_cpu {
 	bool defrag; /* fragments are put together before PRE_ROUTING */
+	/* Sees plain IPv4 packets (no options, no fragment, sum checked) before the hooks do, and may send them on instead:
+	 * SKB_CONSUMED. NULL: nobody wants to. */
+	enum drop_reason (*flow_rcv)(struct net_cpu *cpu, struct sk_buff *skb);
 	u8 nr[NR_NF_HOOKS];
 	struct nf_hook_entry entries[NR_NF_HOOKS][NF_MAX_FNS];
 	u64 calls[NR_NF_HOOKS];

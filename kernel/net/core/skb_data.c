@@ -173,6 +173,13 @@ bool skb_may_pull_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
 	return true;
 }
 
+bool skb_make_writable_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
+{
+	if (!skb_may_pull(cpu, skb, n))
+		return false;
+	return !skb->cloned || skb_own_buffer(cpu, skb, skb_headlen(skb));
+}
+
 void skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len)
 {
 	unsigned cut, n;

@@ -182,6 +182,12 @@ static inline bool skb_may_pull(struct net_cpu *cpu, struct sk_buff *skb, unsign
 {
 	return likely(n <= skb_headlen(skb)) || skb_may_pull_slow(cpu, skb, n);
 }
+/* The same, and nobody else reads those bytes: they may be written to. */
+bool skb_make_writable_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
+static inline bool skb_make_writable(struct net_cpu *cpu, struct sk_buff *skb, unsigned n)
+{
+	return likely(n <= skb_headlen(skb) && !skb->cloned) || skb_make_writable_slow(cpu, skb, n);
+}
 /* Shortens to len bytes from the end (padding of Ethernet, trimming to the window). */
 void skb_trim(struct net_cpu *cpu, struct sk_buff *skb, unsigned len);
 /* Drops n bytes from the front wherever they lie. */

@@ -334,6 +334,17 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 	return rcv_hooked(cpu, skb, &ip);
 }
 
+/* A plain packet that does not go straight to a transport: sent on by the flow cache, or the long way. */
+static __noinline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	u8 tos = ((const struct ipv4_hdr *)skb->data)->tos;
+
+	if (!cpu->nf->flow_rcv || cpu->nf->flow_rcv(cpu, skb) == RX_OK)
+		return rcv_slow(cpu, skb);
+	count_ecn(cpu, tos);
+	return SKB_CONSUMED;
+}
+
 /* As almost all headers are: no options, no fragment, the sum right. */
 static inline bool is_plain(const struct ipv4_hdr *h)
 {
@@ -351,13 +362,14 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 
 	STAT(cpu, IpInReceives);
 	STAT_ADD(cpu, IpExtInOctets, len);
-	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h) ||
-		     !pair_is_known(cpu, skb, h)))
+	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h)))
 		return rcv_slow(cpu, skb);
+	if (unlikely(!pair_is_known(cpu, skb, h)))
+		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
 	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
-		return rcv_slow(cpu, skb);
+		return rcv_plain(cpu, skb);
 	if (unlikely(tot_len != len)) { /* padded by the link; anything else is odd */
 		if (tot_len > len || tot_len < IPV4_HLEN || skb->data_len)
 			return rcv_slow(cpu, skb);

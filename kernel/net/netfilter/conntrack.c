@@ -7,61 +7,12 @@
  */
 #include "net/netfilter/ct_impl.h"
 #include "lib/errno.h"
+#include "net/netfilter/nat.h"
 
 #define EARLY_DROP_BUCKETS 8
-#define INFO_MASK          15ul /* low bits of skb->nfct */
-#define INFO_REPLY         1ul
-#define INFO_NEW           2ul
-#define INFO_RELATED       4ul
-#define INFO_UNTRACKED     8ul
-_Static_assert(_Alignof(struct nf_conn) > INFO_MASK, "low bits are free");
-
-static void nfct_set(struct sk_buff *skb, struct nf_conn *ct, unsigned long info)
-{
-	skb->nfct = (void *)((uintptr_t)ct | info);
-}
-static struct nf_conn *nfct_get(const struct sk_buff *skb)
-{
-	return (struct nf_conn *)((uintptr_t)skb->nfct & ~INFO_MASK);
-}
-static unsigned long nfct_info(const struct sk_buff *skb) { return (uintptr_t)skb->nfct & INFO_MASK; }
-
-u32 ct_state(const struct net_cpu *cpu, const struct sk_buff *skb)
-{
-	unsigned long info = nfct_info(skb);
-
-	if (!cpu->ct->buckets || (info & INFO_UNTRACKED))
-		return CT_STATE_UNTRACKED;
-	if (!nfct_get(skb))
-		return CT_STATE_INVALID;
-	return info & INFO_RELATED ? CT_STATE_RELATED : info & INFO_NEW ? CT_STATE_NEW : CT_STATE_ESTABLISHED;
-}
 
 /* ---- the table ---- */
-static u32 tuple_hash(const struct net_cpu *cpu, const struct ct_tuple *t)
-{
-	u64 w[2];
-
-	memcpy(w, t, sizeof(w));
-	return nhash_2u64(w[0], w[1], &cpu->net->hash_key);
-}
-
-static struct ct_end *find(struct net_cpu *cpu, const struct ct_tuple *t, u32 hash)
-{
-	struct ct_end *e;
-
-	hlist_for_each_entry(e, &cpu->ct->buckets[hash & cpu->ct->mask], node)
-		if (e->hash == hash && !memcmp(&e->tuple, t, sizeof(*t)))
-			return e;
-	return NULL;
-}
-
-static struct nf_conn *conn_of(struct ct_end *e)
-{
-	return container_of(e - e->dir, struct nf_conn, end[0]);
-}
-
-static void conn_free(struct nf_conn *ct)
+void ct_free(struct nf_conn *ct)
 {
 	struct ct_cpu *c = ct->cpu->ct;
 
@@ -72,13 +23,17 @@ static void conn_free(struct nf_conn *ct)
 		c->count--;
 		c->stats.deleted++;
 	}
+	if (ct->map)
+		nat_map_put(ct->cpu, ct->map);
+	if (c->walk.ct == ct)
+		c->walk.ct = NULL;
 	kmem_cache_free(c->cache, ct);
 }
 
 static void forget_fresh(struct ct_cpu *c)
 {
 	if (c->fresh)
-		conn_free(c->fresh);
+		ct_free(c->fresh);
 	c->fresh = NULL;
 }
 
@@ -89,15 +44,7 @@ static void conn_timer(struct timer *t, u64 now_ns)
 	if (ct->expires_ns > now_ns)
 		timer_arm(&ct->cpu->wheel, t, ct->expires_ns);
 	else
-		conn_free(ct);
-}
-
-/* The timer moves at once when the end came nearer; else it finds out when it fires. */
-static void refresh(struct nf_conn *ct, u64 timeout_ns)
-{
-	ct->expires_ns = ct->cpu->now_ns + timeout_ns;
-	if (ct->confirmed && ct->expires_ns < ct->timer.expires_ns)
-		timer_arm(&ct->cpu->wheel, &ct->timer, ct->expires_ns);
+		ct_free(ct);
 }
 
 /* Somebody in the buckets from `hash` on who was never assured, the last of the chain: it came first. */
@@ -109,16 +56,16 @@ static bool early_drop(struct net_cpu *cpu, u32 hash)
 
 	for (u32 i = 0; i < EARLY_DROP_BUCKETS && !victim; i++)
 		hlist_for_each_entry(e, &c->buckets[(hash + i) & c->mask], node)
-			if (!conn_of(e)->assured)
-				victim = conn_of(e);
+			if (!ct_of(e)->assured)
+				victim = ct_of(e);
 	if (!victim)
 		return false;
-	conn_free(victim);
+	ct_free(victim);
 	c->stats.early_drop++;
 	return true;
 }
 
-static enum drop_reason table_full(struct net_cpu *cpu)
+static struct nf_conn *table_full(struct net_cpu *cpu)
 {
 	struct ct_cpu *c = cpu->ct;
 
@@ -127,15 +74,21 @@ static enum drop_reason table_full(struct net_cpu *cpu)
 		log_warn("nf_conntrack: table full, dropping packet");
 		c->log_at = cpu->now_ns + 5 * NSEC_PER_SEC;
 	}
-	return DROP_CONNTRACK;
+	return NULL;
 }
 
-static void end_init(struct net_cpu *cpu, struct nf_conn *ct, enum ct_dir dir, const struct ct_tuple *t)
+static void end_init(struct nf_conn *ct, enum ct_dir dir, const struct ct_tuple *t)
 {
-	ct->end[dir] = (struct ct_end){ .tuple = *t, .hash = tuple_hash(cpu, t), .dir = (u8)dir };
+	struct ct_end *e = &ct->end[dir];
+
+	e->tuple = *t;
+	e->dir = (u8)dir;
+	e->acked = false;
+	e->packets = e->bytes = 0;
+	e->flow.gen = 0;
 }
 
-static enum drop_reason conn_begin(struct net_cpu *cpu, struct sk_buff *skb, const struct ct_packet *p, u32 hash)
+struct nf_conn *ct_create(struct net_cpu *cpu, const struct ct_packet *p, u32 hash)
 {
 	struct ct_tuple back = ct_invert(&p->tuple);
 	struct ct_cpu *c = cpu->ct;
@@ -147,152 +100,76 @@ static enum drop_reason conn_begin(struct net_cpu *cpu, struct sk_buff *skb, con
 	ct = kmem_cache_alloc(c->cache);
 	if (!ct)
 		return table_full(cpu);
-	end_init(cpu, ct, CT_ORIGINAL, &p->tuple);
-	end_init(cpu, ct, CT_REPLY, &back);
+	end_init(ct, CT_ORIGINAL, &p->tuple);
+	end_init(ct, CT_REPLY, &back);
+	ct->end[CT_ORIGINAL].hash = hash;
 	ct->cpu = cpu;
 	ct->created_ns = cpu->now_ns;
 	ct->mark = 0;
 	ct->tcp_state = CT_TCP_NONE;
-	ct->seen_reply = ct->assured = ct->confirmed = false;
+	ct->seen_reply = ct->assured = ct->confirmed = ct->masq = false;
+	ct->nat = ct->nat_done = 0;
+	ct->map = NULL;
 	timer_init(&ct->timer, conn_timer);
-	refresh(ct, ct_advance(ct, p, CT_ORIGINAL));
+	ct_refresh(ct, ct_advance(ct, p, CT_ORIGINAL));
 	c->fresh = ct;
-	nfct_set(skb, ct, INFO_NEW);
-	return RX_OK;
+	return ct;
 }
 
-/* ---- hooks ---- */
-/* A SYN for a connection that is over begins a new one in its place. */
-static bool is_reborn(const struct nf_conn *ct, const struct ct_packet *p)
+bool ct_insert(struct net_cpu *cpu, struct nf_conn *ct)
 {
-	return p->tuple.proto == IPPROTO_TCP && (p->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-	       (ct->tcp_state == CT_TCP_TIME_WAIT || ct->tcp_state == CT_TCP_CLOSE);
-}
-
-static void conn_seen(struct sk_buff *skb, struct ct_end *e, const struct ct_packet *p)
-{
-	struct nf_conn *ct = conn_of(e);
-	u64 timeout = ct_advance(ct, p, e->dir);
-
-	if (!timeout) {
-		ct->cpu->ct->stats.invalid++;
-		nfct_set(skb, NULL, 0);
-		return;
-	}
-	refresh(ct, timeout);
-	e->packets++;
-	e->bytes += skb->len;
-	nfct_set(skb, ct, e->dir == CT_REPLY ? INFO_REPLY : ct->seen_reply ? 0 : INFO_NEW);
-}
-
-/* An ICMP error belongs to the connection of the packet that it quotes. */
-static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
-{
-	u8 quote[IPV4_HLEN_MAX + 8];
-	unsigned len = MIN(skb->len - hdr_len - ICMP_HLEN, (unsigned)sizeof(quote));
-	struct ct_tuple t, back;
-	struct ct_end *e = NULL;
-
-	if (!skb_copy_bits(skb, hdr_len + ICMP_HLEN, quote, len) && ct_read_quote(quote, len, &t)) {
-		back = ct_invert(&t);
-		e = find(cpu, &back, tuple_hash(cpu, &back));
-	}
-	if (!e) {
-		cpu->ct->stats.invalid++;
-		return;
-	}
-	nfct_set(skb, conn_of(e), INFO_RELATED | (e->dir == CT_REPLY ? INFO_REPLY : 0));
-}
-
-static bool is_icmp_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
-{
-	u8 type;
-
-	return ((const struct ipv4_hdr *)skb->data)->proto == IPPROTO_ICMP && skb->len >= hdr_len + ICMP_HLEN &&
-	       !skb_copy_bits(skb, hdr_len, &type, 1) &&
-	       (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
-}
-
-static enum drop_reason track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-			      struct net_device *out, void *priv)
-{
-	unsigned hdr_len;
-	struct ct_packet p;
-	struct ct_end *e;
-	u32 hash;
-
-	skb->nfct = NULL;
-	if (!skb_may_pull(cpu, skb, IPV4_HLEN))
-		return RX_OK;
-	hdr_len = ipv4_hdr_bytes(skb->data);
-	if (v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr)) {
-		nfct_set(skb, NULL, INFO_UNTRACKED);
-		return RX_OK;
-	}
-	if (is_icmp_error(cpu, skb, hdr_len)) {
-		track_error(cpu, skb, hdr_len);
-		return RX_OK;
-	}
-	if (!ct_read(cpu, skb, &p)) {
-		cpu->ct->stats.invalid++;
-		return RX_OK;
-	}
-	hash = tuple_hash(cpu, &p.tuple);
-	e = find(cpu, &p.tuple, hash);
-	if (e && is_reborn(conn_of(e), &p)) {
-		conn_free(conn_of(e));
-		e = NULL;
-	}
-	if (e) {
-		cpu->ct->stats.found++;
-		conn_seen(skb, e, &p);
-		return RX_OK;
-	}
-	if (ct_may_begin(&p))
-		return conn_begin(cpu, skb, &p, hash);
-	cpu->ct->stats.invalid++;
-	return RX_OK;
-}
-
-static enum drop_reason confirm(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-				struct net_device *out, void *priv)
-{
-	struct nf_conn *ct = nfct_get(skb);
+	struct ct_end *o = &ct->end[CT_ORIGINAL], *r = &ct->end[CT_REPLY];
 	struct ct_cpu *c = cpu->ct;
-	struct ct_end *o, *r;
 
-	if (!ct || ct != c->fresh)
-		return RX_OK;
 	c->fresh = NULL;
-	o = &ct->end[CT_ORIGINAL];
-	r = &ct->end[CT_REPLY];
-	if (find(cpu, &o->tuple, o->hash) || find(cpu, &r->tuple, r->hash)) {
+	r->hash = ct_tuple_hash(cpu, &r->tuple); /* NAT may have changed it */
+	if (ct_find(cpu, &o->tuple, o->hash) || ct_find(cpu, &r->tuple, r->hash)) {
 		c->stats.insert_failed++;
-		conn_free(ct);
-		return DROP_CONNTRACK;
+		ct_free(ct);
+		return false;
 	}
-	o->packets++;
-	o->bytes += skb->len;
 	hlist_add(&o->node, &c->buckets[o->hash & c->mask]);
 	hlist_add(&r->node, &c->buckets[r->hash & c->mask]);
 	ct->confirmed = true;
 	timer_arm(&cpu->wheel, &ct->timer, ct->expires_ns);
 	c->count++;
 	c->stats.insert++;
-	return RX_OK;
+	return true;
 }
 
 /* ---- control ---- */
-static const struct ct_hook {
+struct ct_hook {
 	enum nf_hook hook;
 	nf_hookfn fn;
 	int priority;
-} hooks[] = {
-	{ NF_PRE_ROUTING, track, -200 },
-	{ NF_LOCAL_OUT, track, -200 },
-	{ NF_LOCAL_IN, confirm, 2147483647 },
-	{ NF_POST_ROUTING, confirm, 2147483647 },
 };
+static const struct ct_hook ct_hooks[] = {
+	{ NF_PRE_ROUTING, ct_track, -200 },
+	{ NF_LOCAL_OUT, ct_track, -200 },
+	{ NF_LOCAL_IN, ct_confirm, 2147483647 },
+	{ NF_POST_ROUTING, ct_confirm, 2147483647 },
+};
+static const struct ct_hook nat_hooks[] = {
+	{ NF_PRE_ROUTING, nat_hook, -100 },
+	{ NF_LOCAL_OUT, nat_hook, -100 },
+	{ NF_LOCAL_IN, nat_hook, 100 },
+	{ NF_POST_ROUTING, nat_hook, 100 },
+};
+
+static int hook_up(struct net_cpu *cpu, const struct ct_hook *h, unsigned nr)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < nr && !err; i++)
+		err = nf_register_hook(cpu, h[i].hook, h[i].fn, NULL, h[i].priority);
+	return err;
+}
+
+static void unhook(struct net_cpu *cpu, const struct ct_hook *h, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++)
+		nf_unregister_hook(cpu, h[i].hook, h[i].fn, NULL);
+}
 
 void ct_for_each(struct net_cpu *cpu, void (*fn)(void *arg, const struct nf_conn *ct), void *arg)
 {
@@ -302,7 +179,7 @@ void ct_for_each(struct net_cpu *cpu, void (*fn)(void *arg, const struct nf_conn
 	for (u32 i = 0; c->buckets && i <= c->mask; i++)
 		hlist_for_each_entry(e, &c->buckets[i], node)
 			if (e->dir == CT_ORIGINAL)
-				fn(arg, conn_of(e));
+				fn(arg, ct_of(e));
 }
 
 void ct_flush(struct net_cpu *cpu)
@@ -312,7 +189,7 @@ void ct_flush(struct net_cpu *cpu)
 	forget_fresh(c);
 	for (u32 i = 0; c->buckets && i <= c->mask; i++)
 		while (c->buckets[i].first)
-			conn_free(conn_of(container_of(c->buckets[i].first, struct ct_end, node)));
+			ct_free(ct_of(container_of(c->buckets[i].first, struct ct_end, node)));
 }
 
 static void ct_off(struct net_cpu *cpu)
@@ -320,9 +197,11 @@ static void ct_off(struct net_cpu *cpu)
 	struct ct_cpu *c = cpu->ct;
 
 	ct_flush(cpu);
-	for (unsigned i = 0; i < ARRAY_SIZE(hooks); i++)
-		nf_unregister_hook(cpu, hooks[i].hook, hooks[i].fn, NULL);
+	unhook(cpu, ct_hooks, ARRAY_SIZE(ct_hooks));
+	unhook(cpu, nat_hooks, ARRAY_SIZE(nat_hooks));
 	cpu->nf->defrag = false;
+	cpu->nf->flow_rcv = NULL;
+	nat_destroy(cpu);
 	if (c->buckets)
 		pages_free(c->buckets, c->order);
 	c->buckets = NULL;
@@ -330,43 +209,68 @@ static void ct_off(struct net_cpu *cpu)
 	c->cache = NULL;
 }
 
-int ct_set(struct net_cpu *cpu, bool on)
+static int ct_on(struct net_cpu *cpu)
 {
 	struct ct_cpu *c = cpu->ct;
-	int err = 0;
 
-	if (on == !!c->buckets)
-		return 0;
-	if (!on) {
-		ct_off(cpu);
-		return 0;
-	}
 	for (c->order = 0; (4096u << c->order) / sizeof(struct hlist_head) < (u64)cpu->sysctl.ct_max / 2 && c->order < 10;)
 		c->order++;
 	c->cache = kmem_cache_create("nf_conntrack", sizeof(struct nf_conn), _Alignof(struct nf_conn));
 	c->buckets = c->cache ? pages_alloc(c->order) : NULL;
-	if (!c->buckets) {
-		ct_off(cpu);
+	if (!c->buckets)
 		return -ENOMEM;
-	}
 	memset(c->buckets, 0, 4096ul << c->order);
 	c->mask = (u32)((4096u << c->order) / sizeof(struct hlist_head)) - 1;
-	for (unsigned i = 0; i < ARRAY_SIZE(hooks) && !err; i++)
-		err = nf_register_hook(cpu, hooks[i].hook, hooks[i].fn, NULL, hooks[i].priority);
-	if (err)
+	cpu->nf->defrag = true;
+	cpu->nf->flow_rcv = ct_flow_rcv;
+	return hook_up(cpu, ct_hooks, ARRAY_SIZE(ct_hooks));
+}
+
+int ct_set(struct net_cpu *cpu, bool on)
+{
+	int err;
+
+	if (on == !!cpu->ct->buckets)
+		return 0;
+	err = on ? ct_on(cpu) : 0;
+	if (err || !on)
 		ct_off(cpu);
-	else
-		cpu->nf->defrag = true;
+	return err;
+}
+
+int nat_enable(struct net_cpu *cpu)
+{
+	int err;
+
+	if (cpu->ct->nat)
+		return 0;
+	if (!cpu->ct->buckets)
+		return -ENOMEM; /* what kept the table from being made */
+	err = nat_init(cpu) ?: hook_up(cpu, nat_hooks, ARRAY_SIZE(nat_hooks));
+	if (err) {
+		unhook(cpu, nat_hooks, ARRAY_SIZE(nat_hooks));
+		nat_destroy(cpu);
+	}
 	return err;
 }
 
 u32 ct_count(const struct net_cpu *cpu) { return cpu->ct->count; }
 const struct ct_stats *ct_stats(const struct net_cpu *cpu) { return &cpu->ct->stats; }
+void ct_not_cacheable(struct net_cpu *cpu) { cpu->ct->walk.cacheable = false; }
+
+void ct_flow_forget(struct net_cpu *cpu)
+{
+	if (!++cpu->ct->flow_gen)
+		cpu->ct->flow_gen = 1;
+}
 
 int ct_cpu_init(struct net_cpu *cpu)
 {
 	cpu->ct = kzalloc(sizeof(*cpu->ct));
-	return cpu->ct ? 0 : -ENOMEM;
+	if (!cpu->ct)
+		return -ENOMEM;
+	cpu->ct->flow_gen = 1;
+	return 0;
 }
 
 void ct_cpu_destroy(struct net_cpu *cpu)

@@ -52,7 +52,7 @@ bool ct_read_quote(const u8 *p, unsigned len, struct ct_tuple *t)
 
 	if (ipv4_parse_quoted(p, len, &ip) || len < ip.hdr_len + 8u || ip.frag_off)
 		return false;
-	*t = (struct ct_tuple){ .src = ip.saddr, .dst = ip.daddr, .proto = ip.proto };
+	*t = (struct ct_tuple){ .src = ip_from_v4(ip.saddr), .dst = ip_from_v4(ip.daddr), .proto = ip.proto };
 	return fill_ports(t, p + ip.hdr_len);
 }
 
@@ -61,7 +61,7 @@ bool ct_read(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p)
 	unsigned hdr_len = ipv4_hdr_bytes(skb->data), need;
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
 
-	p->tuple = (struct ct_tuple){ .src = h->saddr, .dst = h->daddr, .proto = h->proto };
+	p->tuple = (struct ct_tuple){ .src = ip_from_v4(h->saddr), .dst = ip_from_v4(h->daddr), .proto = h->proto };
 	if (be16_get(h->frag) & (IP_OFFSET | IP_MF))
 		return false;
 	need = h->proto == IPPROTO_TCP ? TCP_HDR_LEN :
@@ -139,11 +139,9 @@ static bool reset_is_real(const struct nf_conn *ct, const struct tcp_seg *seg, e
 	return !receiver->acked || seg->seq.v - receiver->ack.v <= TCP_WINDOW_MAX;
 }
 
-static void note_ack(struct ct_end *e, const struct tcp_seg *seg)
+static void note_ack(struct ct_end *e, seq_t ack)
 {
-	if (!(seg->flags & TCP_ACK))
-		return;
-	e->ack = e->acked ? seq_max(e->ack, seg->ack) : seg->ack;
+	e->ack = e->acked ? seq_max(e->ack, ack) : ack;
 	e->acked = true;
 }
 
@@ -178,10 +176,17 @@ static s64 advance_tcp(struct nf_conn *ct, const struct tcp_seg *seg, enum ct_di
 											  ct->tcp_state);
 	else
 		ct->tcp_state = on_ack(ct->tcp_state, dir);
-	note_ack(&ct->end[dir], seg);
+	if (f & TCP_ACK)
+		note_ack(&ct->end[dir], seg->ack);
 	if (ct->tcp_state == CT_TCP_ESTABLISHED && ct->seen_reply)
 		ct->assured = true;
 	return tcp_timeout(&ct->cpu->sysctl, ct);
+}
+
+u64 ct_advance_established(struct nf_conn *ct, seq_t ack, enum ct_dir dir)
+{
+	note_ack(&ct->end[dir], ack);
+	return (u64)ct->cpu->sysctl.ct_tcp_established * NSEC_PER_SEC;
 }
 
 /* ---- the others ---- */
@@ -193,6 +198,11 @@ static s64 advance_udp(struct nf_conn *ct, u64 now_ns)
 		return s->ct_udp;
 	ct->assured = true;
 	return s->ct_udp_stream;
+}
+
+u64 ct_advance_datagram(struct nf_conn *ct)
+{
+	return (u64)advance_udp(ct, ct->cpu->now_ns) * NSEC_PER_SEC;
 }
 
 bool ct_may_begin(const struct ct_packet *p)

@@ -8,10 +8,7 @@
 #include "core/cmdline.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
-
-static const int priorities[NR_NF_HOOKS] = {
-	[NF_PRE_ROUTING] = -150, [NF_LOCAL_IN] = 0, [NF_FORWARD] = 0, [NF_LOCAL_OUT] = 0, [NF_POST_ROUTING] = 0,
-};
+#include "net/netfilter/nat.h"
 
 static size_t ruleset_size(unsigned nr_rules)
 {
@@ -27,16 +24,28 @@ static struct nft_ruleset *ruleset_copy(const struct nft_ruleset *rs, unsigned r
 	return copy;
 }
 
+void nft_ruleset_reset(struct nft_ruleset *rs)
+{
+	rs->nr_rules = 0;
+	rs->nr_chains = NR_NF_HOOKS;
+	rs->nr_tables = 1;
+	str_copy(rs->tables[0].name, "filter", NFT_NAME);
+	for (const struct nft_name *n = nft_hooks; n->name; n++) {
+		struct nft_chain *c = &rs->chains[n->value];
+
+		*c = (struct nft_chain){ .base = true, .hook = n->value, .priority = n->value == NF_PRE_ROUTING ? -150 : 0 };
+		str_copy(c->name, n->name, NFT_NAME);
+	}
+}
+
 static struct nft_ruleset *ruleset_create(void)
 {
 	struct nft_ruleset *rs = kzalloc(ruleset_size(0));
 
 	if (!rs)
 		return NULL;
-	rs->nr_chains = NR_NF_HOOKS;
 	rs->next_handle = 1;
-	for (const struct nft_name *n = nft_hooks; n->name; n++)
-		str_copy(rs->chains[n->value].name, n->name, NFT_NAME);
+	nft_ruleset_reset(rs);
 	return rs;
 }
 
@@ -63,36 +72,44 @@ static void take_over(struct nft_ruleset *rs, const struct nft_ruleset *old)
 	}
 }
 
-static void hook_chains(struct net_cpu *cpu)
+static void *priv_of(unsigned chain) { return (void *)(uintptr_t)chain; }
+
+static void unhook_chains(struct net_cpu *cpu, const struct nft_ruleset *rs)
 {
-	struct nft_cpu *n = cpu->nft;
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		if (rs->chains[i].base && !rs->chains[i].nat)
+			nf_unregister_hook(cpu, rs->chains[i].hook, nft_hook, priv_of(i));
+}
 
-	for (unsigned h = 0; h < NR_NF_HOOKS; h++) {
-		const struct nft_chain *c = &n->rules->chains[h];
-		bool wanted = c->nr || c->drop, there = n->hooked >> h & 1;
+/* Base chains of type nat are not called by hooks, but by NAT for the packets that concern them. */
+static void hook_chains(struct net_cpu *cpu, const struct nft_ruleset *rs)
+{
+	for (unsigned i = 0; i < rs->nr_chains; i++) {
+		const struct nft_chain *c = &rs->chains[i];
 
-		if (wanted == there)
+		if (!c->base || c->nat || nft_is_idle(c))
 			continue;
-		if (there)
-			nf_unregister_hook(cpu, h, nft_hook, NULL);
-		else if (nf_register_hook(cpu, h, nft_hook, NULL, priorities[h]))
-			log_err("nft: no place at hook %s", c->name);
-		n->hooked ^= 1u << h;
+		if (nf_register_hook(cpu, c->hook, nft_hook, priv_of(i), c->priority))
+			log_err("nft: no place at its hook for chain %s", c->name);
 	}
 }
 
-/* Connections are tracked while a rule asks for them. */
-static void track_connections(struct net_cpu *cpu)
+/* Connections are tracked while a rule asks for them, or for NAT; and translated from the first nat chain on. */
+static void track_connections(struct net_cpu *cpu, const struct nft_ruleset *rs)
 {
-	const struct nft_ruleset *rs = cpu->nft->rules;
-	bool wanted = false;
+	bool track = false, nat = false;
 	int err;
 
 	for (unsigned i = 0; i < rs->nr_rules; i++)
-		wanted |= (rs->rules[i].has & NFT_CT) != 0;
-	err = ct_set(cpu, wanted);
+		track |= (rs->rules[i].has & NFT_CT) != 0;
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		nat |= rs->chains[i].nat;
+	err = ct_set(cpu, track || nat);
+	if (!err && nat)
+		err = nat_enable(cpu);
 	if (err)
-		log_err("nft: connections are not tracked: %s", errno_text(err));
+		log_err("nft: connections are not %s: %s", nat ? "translated" : "tracked", errno_text(err));
+	ct_flow_forget(cpu);
 }
 
 static void install(struct net_cpu *cpu, struct nft_ruleset *rs)
@@ -103,9 +120,10 @@ static void install(struct net_cpu *cpu, struct nft_ruleset *rs)
 		take_over(rs, n->rules);
 	kfree(n->retired);
 	n->retired = n->rules;
+	unhook_chains(cpu, n->rules);
 	WRITE_ONCE(n->rules, rs);
-	hook_chains(cpu);
-	track_connections(cpu);
+	hook_chains(cpu, rs);
+	track_connections(cpu, rs);
 }
 
 static void ruleset_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
@@ -189,15 +207,14 @@ struct printer {
 
 static void list_chain(const struct printer *p, const struct nft_ruleset *rs, unsigned chain)
 {
-	static const char *const kinds[] = { "mangle", "filter", "filter", "filter", "filter" };
 	const struct nft_chain *c = &rs->chains[chain];
 	char text[NFT_LINE_MAX], line[NFT_LINE_MAX + 32];
 
 	snprintf(line, sizeof(line), "\tchain %s {", c->name);
 	p->line(p->arg, line);
-	if (chain < NR_NF_HOOKS) {
-		snprintf(line, sizeof(line), "\t\ttype filter hook %s priority %s; policy %s;", c->name, kinds[chain],
-			 c->drop ? "drop" : "accept");
+	if (c->base) {
+		nft_print_place(c, text);
+		snprintf(line, sizeof(line), "\t\t%s", text);
 		p->line(p->arg, line);
 	}
 	for (unsigned i = c->first; i < c->first + c->nr; i++) {
@@ -213,47 +230,70 @@ static void list_chain(const struct printer *p, const struct nft_ruleset *rs, un
 	p->line(p->arg, "\t}");
 }
 
+static void list_table(const struct printer *p, const struct nft_ruleset *rs, unsigned table)
+{
+	char line[NFT_NAME + 16];
+	bool any = table != 0; /* table filter is there without being asked for */
+
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		any |= rs->chains[i].table == table && (i >= NR_NF_HOOKS || !nft_is_idle(&rs->chains[i]));
+	if (!any)
+		return;
+	snprintf(line, sizeof(line), "table ip %s {", rs->tables[table].name);
+	p->line(p->arg, line);
+	any = false;
+	for (unsigned i = 0; i < rs->nr_chains; i++) {
+		if (rs->chains[i].table != table || (i < NR_NF_HOOKS && nft_is_idle(&rs->chains[i])))
+			continue;
+		if (any)
+			p->line(p->arg, "");
+		list_chain(p, rs, i);
+		any = true;
+	}
+	p->line(p->arg, "}");
+}
+
 void nft_list(struct net *net, bool handles, void (*line)(void *arg, const char *text), void *arg)
 {
 	struct printer p = { net, handles, line, arg };
 	const struct nft_ruleset *rs = net->cpus[0]->nft->rules;
-	bool any = rs->nr_chains > NR_NF_HOOKS;
 
-	for (unsigned i = 0; i < rs->nr_chains; i++)
-		any |= rs->chains[i].nr || rs->chains[i].drop;
-	if (!any)
-		return;
-	line(arg, "table ip filter {");
-	for (unsigned i = 0; i < rs->nr_chains; i++)
-		if (i >= NR_NF_HOOKS || rs->chains[i].nr || rs->chains[i].drop)
-			list_chain(&p, rs, i);
-	line(arg, "}");
+	for (unsigned i = 0; i < rs->nr_tables; i++)
+		list_table(&p, rs, i);
 }
 
 /* ---- boot ---- */
-static void boot_rules(struct net *net, const char *text)
+static void boot_rules(struct net *net, const char *from, const char *text)
 {
 	struct nft_error err;
 	int ret = nft_run(net, text, &err);
 
 	if (ret == -EINVAL)
-		log_err("nft=: line %u, column %u: %s; none of its rules is in force", err.line, err.column, err.reason);
+		log_err("%s: line %u, column %u: %s; none of its rules is in force", from, err.line, err.column, err.reason);
 	else if (ret)
-		log_err("nft=: %s; none of its rules is in force", errno_text(ret));
+		log_err("%s: %s; none of its rules is in force", from, errno_text(ret));
 }
 
-void nft_boot(struct net *net, const char *cmdline)
+void nft_boot(struct net *net, const char *cmdline, const char *file, const char *name)
 {
 	char key[8], *value = kmalloc(CMDLINE_MAX);
+	bool any = false;
 
 	if (!value) {
 		log_err("nft=: no memory");
 		return;
 	}
-	while (cmdline_next(&cmdline, key, sizeof(key), value, CMDLINE_MAX))
-		if (!strcmp(key, "nft"))
-			boot_rules(net, value);
+	while (cmdline_next(&cmdline, key, sizeof(key), value, CMDLINE_MAX)) {
+		if (strcmp(key, "nft"))
+			continue;
+		boot_rules(net, "nft=", value);
+		any = true;
+	}
 	kfree(value);
+	if (file && !any)
+		boot_rules(net, name, file);
+	else if (file)
+		log_notice("%s: left aside, the command line has rules", name);
 }
 
 int nft_cpu_init(struct net_cpu *cpu)

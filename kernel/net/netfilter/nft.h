@@ -3,8 +3,11 @@
  *
  * One command per line or between ';', "#" begins a comment:
  *	add rule CHAIN [MATCH...] [STATEMENT...]      insert rule CHAIN ...      delete rule CHAIN handle N
- *	add chain NAME [policy accept|drop]           delete chain NAME          flush chain NAME      flush ruleset
- * Chains prerouting, input, forward, output and postrouting are there; others are reached by `jump`.
+ *	add chain CHAIN [policy accept|drop]          delete chain CHAIN         flush chain CHAIN      flush ruleset
+ *	table ip NAME { chain NAME { type filter|nat hook HOOK priority PRIORITY; policy accept|drop; RULE... } ... }
+ *	add|delete|flush table ip NAME                add chain CHAIN { ... }
+ * CHAIN is [[ip] TABLE] NAME; without a table it is table filter, whose chains prerouting, input, forward, output and
+ * postrouting are there; others are reached by `jump`. What nft prints of such rules can be read back.
  * All matches of a rule are asked before any of its statements acts, in whatever order they were written.
  */
 #pragma once
@@ -20,8 +23,9 @@ struct nft_error {
 int nft_run(struct net *net, const char *text, struct nft_error *err);
 /* The rules as nft prints them, a line at a time, with the counters of all CPUs; handles: with their numbers. */
 void nft_list(struct net *net, bool handles, void (*line)(void *arg, const char *text), void *arg);
-/* Every nft="..." of the kernel command line; what is refused is logged. */
-void nft_boot(struct net *net, const char *cmdline);
+/* Every nft="..." of the kernel command line or, where there is none, the rules in `file` (NULL: there is no file) called
+ * `name`; what is refused is logged. */
+void nft_boot(struct net *net, const char *cmdline, const char *file, const char *name);
 
 int nft_cpu_init(struct net_cpu *cpu);
 void nft_cpu_destroy(struct net_cpu *cpu);

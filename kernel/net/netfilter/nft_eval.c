@@ -16,6 +16,7 @@ struct packet {
 	struct sk_buff *skb;
 	struct nft_ruleset *rs;
 	const struct nft_rule *decided; /* by this rule */
+	bool odd;                       /* what it met looks at more than where it goes, or keeps count */
 	struct net_device *in, *out;
 	enum nf_hook hook;
 	be32 saddr, daddr;
@@ -112,9 +113,13 @@ static u32 holding(const struct packet *p, const struct nft_rule *r)
 	return ok;
 }
 
-static bool matches(const struct packet *p, const struct nft_rule *r)
+#define NFT_OF_PACKET (NFT_TCP_FLAGS | NFT_ICMP_TYPE | NFT_MARK | NFT_FRAG) /* may differ among packets of a flow */
+
+static bool matches(struct packet *p, const struct nft_rule *r)
 {
 	u32 l4 = r->has & NFT_L4;
+
+	p->odd |= (r->has & NFT_OF_PACKET) != 0;
 
 	if ((l4 & p->l4) != l4)
 		return false;
@@ -132,10 +137,11 @@ bool nft_take_token(u64 *at, u64 now_ns, u64 interval_ns, u32 burst)
 	return true;
 }
 
-static bool limit_holds(const struct packet *p, struct nft_rule *r)
+static bool limit_holds(struct packet *p, struct nft_rule *r)
 {
 	u64 interval = r->unit_s * NSEC_PER_SEC / r->rate;
 
+	p->odd = true;
 	return nft_take_token(&r->tokens_at, p->cpu->now_ns, interval, r->burst) != r->over;
 }
 
@@ -160,8 +166,9 @@ static void log_packet(const struct packet *p, const struct nft_rule *r)
 		 p->sport, p->dport, p->flags, p->icmp_type, p->skb->mark);
 }
 
-static void act(const struct packet *p, struct nft_rule *r)
+static void act(struct packet *p, struct nft_rule *r)
 {
+	p->odd |= r->counted | r->logged | r->set_mark;
 	if (r->counted) {
 		r->packets++;
 		r->bytes += p->skb->len;
@@ -197,16 +204,56 @@ enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 			  struct net_device *out, void *priv)
 {
 	struct packet p = { .cpu = cpu, .skb = skb, .rs = cpu->nft->rules, .in = in, .out = out, .hook = hook };
+	unsigned chain = (unsigned)(uintptr_t)priv;
 	enum nft_verdict v;
 
 	if (!read_packet(&p))
 		return DROP_IP_SHORT;
-	v = run_chain(&p, hook);
+	v = run_chain(&p, chain);
+	if (p.odd)
+		ct_not_cacheable(cpu);
 	if (v == NFT_CONTINUE)
-		v = p.rs->chains[hook].drop ? NFT_DROP : NFT_ACCEPT;
+		v = p.rs->chains[chain].drop ? NFT_DROP : NFT_ACCEPT;
 	if (v == NFT_ACCEPT)
 		return RX_OK;
 	if (v == NFT_REJECT)
 		nft_reject(cpu, skb, hook, p.decided);
 	return DROP_NETFILTER_DROP;
+}
+
+/* The base chain of type nat at the hook that comes next behind chain `last`; -1 begins, and ends. */
+static int next_nat_chain(const struct nft_ruleset *rs, enum nf_hook hook, int last)
+{
+	const struct nft_chain *c = rs->chains;
+	int next = -1;
+
+	for (int i = 0; i < rs->nr_chains; i++) {
+		if (!c[i].nat || c[i].hook != hook)
+			continue;
+		if (last >= 0 && (c[i].priority < c[last].priority || (c[i].priority == c[last].priority && i <= last)))
+			continue;
+		if (next < 0 || c[i].priority < c[next].priority)
+			next = i;
+	}
+	return next;
+}
+
+enum nft_verdict nft_nat_rules(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			       struct net_device *out, struct nat_range *r)
+{
+	struct packet p = { .cpu = cpu, .skb = skb, .rs = cpu->nft->rules, .in = in, .out = out, .hook = hook };
+	enum nft_verdict v;
+
+	if (!read_packet(&p))
+		return NFT_DROP;
+	for (int i = next_nat_chain(p.rs, hook, -1); i >= 0; i = next_nat_chain(p.rs, hook, i)) {
+		v = run_chain(&p, (unsigned)i);
+		if (v == NFT_DROP || v == NFT_REJECT)
+			return NFT_DROP;
+		if (!NFT_IS_NAT(v))
+			continue;
+		*r = p.decided->nat;
+		return v;
+	}
+	return NFT_ACCEPT;
 }

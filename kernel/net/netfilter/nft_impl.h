@@ -5,14 +5,15 @@
 #pragma once
 
 #include "net/netfilter/nft.h"
-#include "net/core/sock.h"
-#include "net/netfilter/conntrack.h"
-#include "net/wire/icmp.h"
+#include "net/netfilter/ct_impl.h"
 
-#define NFT_NAME        24  /* bytes of a chain's name */
-#define NFT_CHAINS_MAX  32  /* base chains included */
-#define NFT_RULES_MAX   512 /* of all chains: each packet may walk through all */
+#define NFT_NAME        24  /* bytes of a chain's or table's name */
+#define NFT_TABLES_MAX  8
+#define NFT_CHAINS_MAX  32  /* of all tables, base chains included */
+#define NFT_HOOK_MAX    4   /* base chains of type filter at one hook */
+#define NFT_RULES_MAX   512 /* of all chains */
 #define NFT_DEPTH_MAX   8   /* of jumps */
+#define NFT_WALK_MAX    4096 /* rules that one packet can meet in a chain and below it */
 #define NFT_PORTS_MAX   8   /* ranges in one set */
 #define NFT_PREFIX_MAX  32  /* bytes of a log prefix */
 #define NFT_LINE_MAX    480 /* bytes of a printed rule */
@@ -25,7 +26,11 @@ enum { /* which matches a rule has: bits of nft_rule.has and .not */
 };
 #define NFT_L4 (NFT_SPORT | NFT_DPORT | NFT_TCP_FLAGS | NFT_ICMP_TYPE) /* they look behind the IP header */
 
-enum nft_verdict { NFT_CONTINUE, NFT_ACCEPT, NFT_DROP, NFT_REJECT, NFT_JUMP, NFT_RETURN };
+enum nft_verdict {
+	NFT_CONTINUE, NFT_ACCEPT, NFT_DROP, NFT_REJECT, NFT_JUMP, NFT_RETURN,
+	NFT_DNAT, NFT_SNAT, NFT_MASQUERADE, NFT_REDIRECT, /* of nat chains alone */
+};
+#define NFT_IS_NAT(v) ((v) >= NFT_DNAT)
 
 struct nft_ports {
 	u8 nr;
@@ -52,6 +57,7 @@ struct nft_rule {
 	char iif[16], oif[16]; /* padded with zeros, as net_device.name */
 	char prefix[NFT_PREFIX_MAX];
 	u32 rate, unit_s, burst;
+	struct nat_range nat;  /* of NFT_DNAT and its kin */
 	u32 handle;
 	/* ---- changes with the packets ---- */
 	u64 packets, bytes;
@@ -60,22 +66,34 @@ struct nft_rule {
 
 struct nft_chain {
 	char name[NFT_NAME];
-	bool drop;             /* policy; base chains alone have one */
+	u8 table;
+	bool base;             /* packets enter it at a hook; others are jumped to */
+	bool nat;              /* of type nat: first packets of connections alone */
+	bool drop;             /* policy */
+	u8 hook;               /* enum nf_hook */
+	s32 priority;          /* at the hook, ascending */
 	u16 first, nr;         /* its rules */
 };
 
+struct nft_table {
+	char name[NFT_NAME];
+};
+
+/* Table 0 is "filter", and chains 0 to NR_NF_HOOKS - 1 are its base chains by enum nf_hook: always there. */
 struct nft_ruleset {
 	struct inbox_msg msg;  /* on its way to its CPU */
 	u32 version, next_handle;
-	u16 nr_chains, nr_rules;
-	struct nft_chain chains[NFT_CHAINS_MAX]; /* the first NR_NF_HOOKS by enum nf_hook */
-	struct nft_rule rules[];                 /* chain after chain */
+	u16 nr_tables, nr_chains, nr_rules;
+	struct nft_table tables[NFT_TABLES_MAX];
+	struct nft_chain chains[NFT_CHAINS_MAX];
+	struct nft_rule rules[]; /* chain after chain */
 };
+/* One of those, untouched: not worth a line, nor a place at its hook. */
+static inline bool nft_is_idle(const struct nft_chain *c) { return c->base && !c->nat && !c->nr && !c->drop; }
 
 struct nft_cpu {
 	struct nft_ruleset *rules;
 	struct nft_ruleset *retired; /* the one before, for late readers of its counters */
-	u32 hooked;                  /* bits of enum nf_hook: our function is registered there */
 	u64 log_at, log_lost;        /* bucket of log lines, and those it held back */
 };
 
@@ -86,15 +104,29 @@ struct nft_name {
 };
 extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
 extern const struct nft_name nft_hooks[]; /* names of the base chains */
+/* A priority that has a name, Linux's; hooks: bits of enum nf_hook where it may be used. Ends with NULL. */
+extern const struct nft_priority {
+	const char *name;
+	int value;
+	u8 hooks;
+} nft_priorities[];
+
+/* ---- nft.c ---- */
+/* The ruleset with nothing in it. */
+void nft_ruleset_reset(struct nft_ruleset *rs);
 
 /* ---- nft_parse.c ---- */
 /* Carries the text out on *rs, which has room for NFT_RULES_MAX rules. false: *err says why, and *rs is half changed. */
 bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err);
 
 /* ---- nft_eval.c ---- */
-/* The hook function of all base chains. */
+/* The hook function of the base chain whose index is priv. */
 enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
 			  struct net_device *out, void *priv);
+/* What the nat chains at a hook say about a connection's first packet: NFT_ACCEPT (nothing), NFT_DROP, or a verdict of NAT
+ * with its range in *r. */
+enum nft_verdict nft_nat_rules(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			       struct net_device *out, struct nat_range *r);
 /* One token each `interval_ns`, at most `burst` saved up. */
 bool nft_take_token(u64 *at, u64 now_ns, u64 interval_ns, u32 burst);
 
@@ -104,3 +136,5 @@ void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, con
 /* ---- nft_print.c ---- */
 /* The rule's text without a newline into buf of NFT_LINE_MAX bytes. */
 void nft_print_rule(const struct nft_ruleset *rs, const struct nft_rule *r, char *buf);
+/* The same of a base chain's type, hook, priority and policy. */
+void nft_print_place(const struct nft_chain *c, char *buf);

@@ -1,523 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * nft_parse.c - from text to rules. Owns nothing; the caller's ruleset is changed command by command, and thrown
- * away by the caller when one is refused. Control path.
+ * nft_parse.c - the commands of nft's language: tables, chains and rules come and go. Owns nothing; the caller's ruleset is
+ * changed command by command, and thrown away by the caller when one is refused. Control path.
+ *
+ * Names of tables may be left out: a chain without one is looked for in table filter.
  */
-#include "net/netfilter/nft_impl.h"
+#include "net/netfilter/nft_parser.h"
 #include "lib/printf.h"
-#include "net/wire/tcp.h"
-
-const struct nft_name nft_protos[] = {
-	{ "icmp", IPPROTO_ICMP }, { "igmp", 2 }, { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { NULL, 0 },
-};
-const struct nft_name nft_icmp_types[] = {
-	{ "echo-reply", ICMP_ECHOREPLY },	   { "destination-unreachable", ICMP_DEST_UNREACH },
-	{ "source-quench", ICMP_SOURCE_QUENCH },   { "redirect", ICMP_REDIRECT },
-	{ "echo-request", ICMP_ECHO },		   { "time-exceeded", ICMP_TIME_EXCEEDED },
-	{ "parameter-problem", ICMP_PARAMETERPROB }, { "timestamp-request", ICMP_TIMESTAMP },
-	{ "timestamp-reply", ICMP_TIMESTAMPREPLY }, { NULL, 0 },
-};
-const struct nft_name nft_tcp_flags[] = {
-	{ "fin", TCP_FIN }, { "syn", TCP_SYN }, { "rst", TCP_RST }, { "psh", TCP_PSH }, { "ack", TCP_ACK },
-	{ "urg", TCP_URG }, { "ecn", TCP_ECE }, { "cwr", TCP_CWR }, { NULL, 0 },
-};
-const struct nft_name nft_reject_codes[] = {
-	{ "net-unreachable", ICMP_NET_UNREACH },   { "host-unreachable", ICMP_HOST_UNREACH },
-	{ "prot-unreachable", ICMP_PROT_UNREACH }, { "port-unreachable", ICMP_PORT_UNREACH },
-	{ "net-prohibited", 9 },		   { "host-prohibited", 10 },
-	{ "admin-prohibited", ICMP_PKT_FILTERED }, { NULL, 0 },
-};
-const struct nft_name nft_hooks[] = {
-	{ "prerouting", NF_PRE_ROUTING }, { "input", NF_LOCAL_IN }, { "forward", NF_FORWARD },
-	{ "output", NF_LOCAL_OUT }, { "postrouting", NF_POST_ROUTING }, { NULL, 0 },
-};
-const struct nft_name nft_ct_states[] = {
-	{ "invalid", CT_STATE_INVALID }, { "new", CT_STATE_NEW }, { "established", CT_STATE_ESTABLISHED },
-	{ "related", CT_STATE_RELATED }, { "untracked", CT_STATE_UNTRACKED }, { NULL, 0 },
-};
-static const struct nft_name units[] = {
-	{ "second", 0 }, { "minute", 1 }, { "hour", 2 }, { "day", 3 }, { NULL, 0 },
-};
-static const u32 unit_s[] = { 1, 60, 3600, 86400 };
-
-#define WORD_MAX 64
-
-struct parser {
-	struct nft_ruleset *rs;
-	struct nft_error *err;
-	const char *p;         /* behind the word */
-	unsigned line, column; /* of p */
-	char word[WORD_MAX];   /* the word looked at; "" at the end of a command */
-	bool quoted;
-	bool end;              /* of the text */
-	unsigned at_line, at_column;
-};
-
-/* ---- words ---- */
-static bool fail(struct parser *s, const char *why)
-{
-	s->err->line = s->at_line;
-	s->err->column = s->at_column;
-	if (s->word[0])
-		snprintf(s->err->reason, sizeof(s->err->reason), "'%.28s': %s", s->word, why);
-	else
-		snprintf(s->err->reason, sizeof(s->err->reason), "end of the command: %s", why);
-	return false;
-}
-
-static void step(struct parser *s)
-{
-	if (*s->p++ == '\n') {
-		s->line++;
-		s->column = 1;
-	} else {
-		s->column++;
-	}
-}
-
-static void skip_blanks(struct parser *s)
-{
-	while (*s->p == ' ' || *s->p == '\t' || *s->p == '\r')
-		step(s);
-	if (*s->p == '#')
-		while (*s->p && *s->p != '\n')
-			step(s);
-}
-
-static bool ends_word(char c)
-{
-	return !c || strchr(" \t\r\n;,{}\"#", c);
-}
-
-/* Reads the next word: a run of characters, "text in quotes", or one of , { }. false: it is too long, or a quote is open. */
-static bool next(struct parser *s)
-{
-	unsigned n = 0;
-
-	skip_blanks(s);
-	s->at_line = s->line;
-	s->at_column = s->column;
-	s->quoted = *s->p == '"';
-	if (s->quoted)
-		step(s);
-	else if (*s->p && strchr(",{}", *s->p)) {
-		s->word[n++] = *s->p;
-		step(s);
-		s->word[n] = 0;
-		return true;
-	}
-	while (s->quoted ? *s->p && *s->p != '"' && *s->p != '\n' : !ends_word(*s->p)) {
-		if (n + 1 == WORD_MAX)
-			return s->word[n] = 0, fail(s, "the word is too long");
-		s->word[n++] = *s->p;
-		step(s);
-	}
-	s->word[n] = 0;
-	if (s->quoted && *s->p != '"')
-		return fail(s, "the quote is not closed");
-	if (s->quoted)
-		step(s);
-	return true;
-}
-
-static bool is(const struct parser *s, const char *word)
-{
-	return !s->quoted && !strcmp(s->word, word);
-}
-
-/* Takes the word when it is this one. */
-static bool take(struct parser *s, const char *word, bool *taken)
-{
-	*taken = is(s, word);
-	return !*taken || next(s);
-}
-
-static bool want(struct parser *s, const char *word)
-{
-	char why[48];
-
-	if (is(s, word))
-		return next(s);
-	snprintf(why, sizeof(why), "'%s' is expected here", word);
-	return fail(s, why);
-}
-
-static const struct nft_name *find_name(const struct nft_name *n, const char *word)
-{
-	for (; n->name; n++)
-		if (!strcmp(n->name, word))
-			return n;
-	return NULL;
-}
-
-static bool take_number(struct parser *s, u64 max, u64 *out)
-{
-	if (str_to_u64(s->word, out) || *out > max)
-		return fail(s, "not a number in its range");
-	return next(s);
-}
-
-static bool take_name_or_number(struct parser *s, const struct nft_name *names, const char *why, u8 *out)
-{
-	const struct nft_name *n = find_name(names, s->word);
-	u64 v;
-
-	if (n)
-		*out = n->value;
-	else if (!str_to_u64(s->word, &v) && v <= 255)
-		*out = (u8)v;
-	else
-		return fail(s, why);
-	return next(s);
-}
-
-/* ---- values of matches ---- */
-/* Marks the match as there; a "!=" before its value negates it. */
-static bool begin(struct parser *s, struct nft_rule *r, u32 match)
-{
-	bool negated;
-
-	if (r->has & match)
-		return fail(s, "the rule has this match already");
-	r->has |= match;
-	if (!take(s, "!=", &negated))
-		return false;
-	if (negated)
-		r->not |= match;
-	return true;
-}
-
-static bool take_prefix(struct parser *s, be32 *addr, be32 *mask)
-{
-	char *slash = strchr(s->word, '/'), text[WORD_MAX];
-	struct ip_addr a;
-	u64 plen = 32;
-
-	str_copy(text, s->word, sizeof(text));
-	if (slash) {
-		text[slash - s->word] = 0;
-		if (str_to_u64(slash + 1, &plen) || plen > 32)
-			return fail(s, "a prefix length is 0 to 32");
-	}
-	if (ip_pton(text, &a) || !ip_is_v4(&a))
-		return fail(s, "not an IPv4 address or prefix");
-	*mask = v4_mask((unsigned)plen);
-	*addr = (be32){ ip_v4(&a).raw & mask->raw };
-	return next(s);
-}
-
-static bool take_range(struct parser *s, struct nft_ports *ports)
-{
-	char *dash = strchr(s->word, '-'), text[WORD_MAX];
-	u64 lo, hi;
-
-	if (ports->nr == NFT_PORTS_MAX)
-		return fail(s, "a set has at most 8 ports or ranges");
-	str_copy(text, s->word, sizeof(text));
-	if (dash)
-		text[dash - s->word] = 0;
-	if (str_to_u64(text, &lo) || lo > 65535)
-		return fail(s, "not a port or range of ports");
-	hi = lo;
-	if (dash && (str_to_u64(dash + 1, &hi) || hi > 65535 || hi < lo))
-		return fail(s, "not a range of ports");
-	ports->r[ports->nr++] = (struct nft_range){ (u16)lo, (u16)hi };
-	return next(s);
-}
-
-static bool take_ports(struct parser *s, struct nft_ports *ports)
-{
-	bool more, set;
-
-	if (!take(s, "{", &set))
-		return false;
-	do {
-		if (!take_range(s, ports) || !take(s, ",", &more))
-			return false;
-		if (more && !set)
-			return fail(s, "several ports stand between { and }");
-	} while (more);
-	return !set || want(s, "}");
-}
-
-/* Names with commas between them, as bits. */
-static bool take_bits(struct parser *s, const struct nft_name *names, const char *why, u8 *flags)
-{
-	const struct nft_name *n;
-	bool more;
-
-	*flags = 0;
-	do {
-		n = find_name(names, s->word);
-		if (!n)
-			return fail(s, why);
-		*flags |= n->value;
-		if (!next(s) || !take(s, ",", &more))
-			return false;
-	} while (more);
-	return true;
-}
-
-static bool set_proto(struct parser *s, struct nft_rule *r, u8 proto)
-{
-	if ((r->has & NFT_PROTO) && (r->proto != proto || (r->not & NFT_PROTO)))
-		return fail(s, "the rule is about another protocol already");
-	r->has |= NFT_PROTO;
-	r->proto = proto;
-	return true;
-}
-
-/* ---- matches, each behind its first word ---- */
-static bool parse_ip(struct parser *s, struct nft_rule *r)
-{
-	if (is(s, "saddr"))
-		return next(s) && begin(s, r, NFT_SADDR) && take_prefix(s, &r->saddr, &r->smask);
-	if (is(s, "daddr"))
-		return next(s) && begin(s, r, NFT_DADDR) && take_prefix(s, &r->daddr, &r->dmask);
-	if (is(s, "protocol"))
-		return next(s) && begin(s, r, NFT_PROTO) &&
-		       take_name_or_number(s, nft_protos, "not a protocol", &r->proto);
-	if (!want(s, "frag-off"))
-		return false;
-	if (!is(s, "!=") && !is(s, "0"))
-		return fail(s, "frag-off is compared with 0: 'frag-off != 0' are later fragments");
-	r->not |= is(s, "!=") ? 0 : NFT_FRAG;
-	r->has |= NFT_FRAG;
-	return (!is(s, "!=") || next(s)) && want(s, "0");
-}
-
-static bool parse_tcp_flags(struct parser *s, struct nft_rule *r)
-{
-	bool exact;
-
-	if (!begin(s, r, NFT_TCP_FLAGS) || !take_bits(s, nft_tcp_flags, "not a TCP flag", &r->flags) || !take(s, "/", &exact))
-		return false;
-	if (!exact)
-		return true;
-	if (!take_bits(s, nft_tcp_flags, "not a TCP flag", &r->flags_mask))
-		return false;
-	return !(r->flags & ~r->flags_mask) || fail(s, "a flag before '/' is not among those behind it");
-}
-
-static bool parse_transport(struct parser *s, struct nft_rule *r, u8 proto)
-{
-	if (!set_proto(s, r, proto))
-		return false;
-	if (is(s, "sport"))
-		return next(s) && begin(s, r, NFT_SPORT) && take_ports(s, &r->sport);
-	if (is(s, "dport"))
-		return next(s) && begin(s, r, NFT_DPORT) && take_ports(s, &r->dport);
-	if (proto != IPPROTO_TCP || !is(s, "flags"))
-		return fail(s, proto == IPPROTO_TCP ? "'sport', 'dport' or 'flags' is expected here" :
-						      "'sport' or 'dport' is expected here");
-	return next(s) && parse_tcp_flags(s, r);
-}
-static bool parse_tcp(struct parser *s, struct nft_rule *r) { return parse_transport(s, r, IPPROTO_TCP); }
-static bool parse_udp(struct parser *s, struct nft_rule *r) { return parse_transport(s, r, IPPROTO_UDP); }
-
-static bool parse_icmp(struct parser *s, struct nft_rule *r)
-{
-	return set_proto(s, r, IPPROTO_ICMP) && want(s, "type") && begin(s, r, NFT_ICMP_TYPE) &&
-	       take_name_or_number(s, nft_icmp_types, "not an ICMP type", &r->icmp_type);
-}
-
-static bool take_ifname(struct parser *s, char name[16])
-{
-	if (!s->word[0] || strlen(s->word) >= 16)
-		return fail(s, "not the name of an interface");
-	str_copy(name, s->word, 16);
-	return next(s);
-}
-static bool parse_iif(struct parser *s, struct nft_rule *r)
-{
-	return begin(s, r, NFT_IIF) && take_ifname(s, r->iif);
-}
-static bool parse_oif(struct parser *s, struct nft_rule *r)
-{
-	return begin(s, r, NFT_OIF) && take_ifname(s, r->oif);
-}
-
-static bool parse_meta(struct parser *s, struct nft_rule *r)
-{
-	bool set, proto;
-	u64 v;
-
-	if (!take(s, "l4proto", &proto))
-		return false;
-	if (proto)
-		return begin(s, r, NFT_PROTO) && take_name_or_number(s, nft_protos, "not a protocol", &r->proto);
-	if (!want(s, "mark") || !take(s, "set", &set))
-		return false;
-	if (!set && !begin(s, r, NFT_MARK))
-		return false;
-	if (!take_number(s, UINT32_MAX, &v))
-		return false;
-	if (set)
-		r->new_mark = (u32)v;
-	else
-		r->mark = (u32)v;
-	r->set_mark |= set;
-	return true;
-}
-
-static bool parse_ct(struct parser *s, struct nft_rule *r)
-{
-	return want(s, "state") && begin(s, r, NFT_CT) &&
-	       take_bits(s, nft_ct_states, "not a state of a connection", &r->ct_states);
-}
-
-/* limit rate [over] N/UNIT [burst N packets] */
-static bool parse_limit(struct parser *s, struct nft_rule *r)
-{
-	const struct nft_name *unit;
-	char *slash;
-	u64 v;
-
-	if (r->limited)
-		return fail(s, "the rule has a limit already");
-	if (!want(s, "rate") || !take(s, "over", &r->over))
-		return false;
-	slash = strchr(s->word, '/');
-	unit = slash ? find_name(units, slash + 1) : NULL;
-	if (slash)
-		*slash = 0;
-	if (!unit || str_to_u64(s->word, &v) || !v || v > 1000000)
-		return fail(s, "a rate is 1 to 1000000 and /second, /minute, /hour or /day");
-	r->limited = true;
-	r->rate = (u32)v;
-	r->unit_s = unit_s[unit->value];
-	r->burst = NFT_BURST;
-	if (!next(s))
-		return false;
-	if (!is(s, "burst"))
-		return true;
-	if (!next(s) || !take_number(s, 1000000, &v) || !want(s, "packets"))
-		return false;
-	r->burst = (u32)MAX(v, (u64)1);
-	return true;
-}
-
-/* ---- statements ---- */
-static bool parse_counter(struct parser *s, struct nft_rule *r)
-{
-	r->counted = true;
-	if (!is(s, "packets"))
-		return true;
-	return next(s) && take_number(s, UINT64_MAX, &r->packets) && want(s, "bytes") &&
-	       take_number(s, UINT64_MAX, &r->bytes);
-}
-
-static bool parse_log(struct parser *s, struct nft_rule *r)
-{
-	bool prefix;
-
-	r->logged = true;
-	if (!take(s, "prefix", &prefix))
-		return false;
-	if (!prefix)
-		return true;
-	if (!s->word[0] || strlen(s->word) >= NFT_PREFIX_MAX)
-		return fail(s, "a prefix has 1 to 31 characters");
-	str_copy(r->prefix, s->word, sizeof(r->prefix));
-	return next(s);
-}
-
-static bool is_base(unsigned chain) { return chain < NR_NF_HOOKS; }
-
-static int find_chain(const struct nft_ruleset *rs, const char *name)
-{
-	for (int i = 0; i < rs->nr_chains; i++)
-		if (!strcmp(rs->chains[i].name, name))
-			return i;
-	return -1;
-}
-
-static bool parse_jump(struct parser *s, struct nft_rule *r)
-{
-	int i = find_chain(s->rs, s->word);
-
-	if (i < 0)
-		return fail(s, "there is no such chain");
-	if (is_base((unsigned)i))
-		return fail(s, "nothing jumps to a base chain");
-	r->jump = (u8)i;
-	return next(s);
-}
-
-static bool parse_reject(struct parser *s, struct nft_rule *r)
-{
-	const struct nft_name *n;
-	bool with, tcp;
-
-	r->reject_code = ICMP_PORT_UNREACH;
-	if (r->chain == NF_PRE_ROUTING || r->chain == NF_POST_ROUTING)
-		return fail(s, "reject is for input, forward, output and what they jump to");
-	if (!take(s, "with", &with))
-		return false;
-	if (!with)
-		return true;
-	if (!take(s, "tcp", &tcp))
-		return false;
-	if (tcp && !((r->has & NFT_PROTO) && r->proto == IPPROTO_TCP && !(r->not & NFT_PROTO)))
-		return fail(s, "a reset answers TCP: the rule must match it first");
-	r->reject_rst = tcp;
-	if (tcp)
-		return want(s, "reset");
-	if (!want(s, "icmp") || (is(s, "type") && !next(s)))
-		return false;
-	n = find_name(nft_reject_codes, s->word);
-	if (!n)
-		return fail(s, "not a kind of 'unreachable'");
-	r->reject_code = n->value;
-	return next(s);
-}
-
-static const struct term {
-	const char *word;
-	bool (*parse)(struct parser *s, struct nft_rule *r); /* of what follows; NULL: nothing does */
-	u8 verdict;
-} terms[] = {
-	{ "ip", parse_ip, 0 },
-	{ "tcp", parse_tcp, 0 },
-	{ "udp", parse_udp, 0 },
-	{ "icmp", parse_icmp, 0 },
-	{ "iifname", parse_iif, 0 },
-	{ "oifname", parse_oif, 0 },
-	{ "iif", parse_iif, 0 },
-	{ "oif", parse_oif, 0 },
-	{ "meta", parse_meta, 0 },
-	{ "ct", parse_ct, 0 },
-	{ "limit", parse_limit, 0 },
-	{ "counter", parse_counter, 0 },
-	{ "log", parse_log, 0 },
-	{ "accept", NULL, NFT_ACCEPT },
-	{ "drop", NULL, NFT_DROP },
-	{ "return", NULL, NFT_RETURN },
-	{ "reject", parse_reject, NFT_REJECT },
-	{ "jump", parse_jump, NFT_JUMP },
-};
-
-static bool parse_term(struct parser *s, struct nft_rule *r)
-{
-	for (unsigned i = 0; i < ARRAY_SIZE(terms); i++) {
-		if (!is(s, terms[i].word))
-			continue;
-		if (r->verdict)
-			return fail(s, "nothing follows the verdict");
-		r->verdict = terms[i].verdict;
-		return next(s) && (!terms[i].parse || terms[i].parse(s, r));
-	}
-	return fail(s, "neither a match nor a statement");
-}
-
-static bool parse_rule(struct parser *s, struct nft_rule *r)
-{
-	if (!s->word[0])
-		return fail(s, "the rule is empty");
-	while (s->word[0] || s->quoted)
-		if (!parse_term(s, r))
-			return false;
-	return true;
-}
 
 /* ---- the ruleset ---- */
 static void shift_chains(struct nft_ruleset *rs, unsigned behind, int by)
@@ -542,150 +30,487 @@ static void remove_rules(struct nft_ruleset *rs, unsigned chain, unsigned at, un
 	shift_chains(rs, chain, -(int)nr);
 }
 
-/* Rules of `chain` and below never go deeper than this. */
-static bool depth_is_bounded(const struct nft_ruleset *rs, unsigned chain, unsigned depth)
+static void empty_chain(struct nft_ruleset *rs, unsigned chain)
 {
-	const struct nft_chain *c = &rs->chains[chain];
-
-	if (depth > NFT_DEPTH_MAX)
-		return false;
-	for (unsigned i = c->first; i < c->first + c->nr; i++)
-		if (rs->rules[i].verdict == NFT_JUMP && !depth_is_bounded(rs, rs->rules[i].jump, depth + 1))
-			return false;
-	return true;
-}
-
-/* ---- commands ---- */
-static bool take_chain(struct parser *s, unsigned *chain)
-{
-	int i = find_chain(s->rs, s->word);
-
-	if (i < 0)
-		return fail(s, "there is no such chain");
-	*chain = (unsigned)i;
-	return next(s);
-}
-
-static bool put_command(struct parser *s, bool first)
-{
-	struct nft_rule r = { 0 };
-	unsigned chain, line = s->at_line, column = s->at_column;
-	const struct nft_chain *c;
-
-	if (!take_chain(s, &chain))
-		return false;
-	r.chain = (u8)chain;
-	if (s->rs->nr_rules == NFT_RULES_MAX)
-		return fail(s, "there are 512 rules already");
-	if (!parse_rule(s, &r))
-		return false;
-	c = &s->rs->chains[chain];
-	put_rule(s->rs, &r, c->first + (first ? 0u : c->nr));
-	if (r.verdict != NFT_JUMP)
-		return true;
-	for (unsigned i = 0; i < s->rs->nr_chains; i++) {
-		if (depth_is_bounded(s->rs, i, 0))
-			continue;
-		s->at_line = line;
-		s->at_column = column;
-		return fail(s, "jumps from here go round in a circle, or deeper than 8");
-	}
-	return true;
-}
-
-static bool add_chain(struct parser *s)
-{
-	int i = find_chain(s->rs, s->word);
-	struct nft_chain *c;
-	bool policy;
-
-	if (i < 0) {
-		if (!s->word[0] || s->quoted || strlen(s->word) >= NFT_NAME || strchr(",{}", s->word[0]))
-			return fail(s, "not a name for a chain");
-		if (s->rs->nr_chains == NFT_CHAINS_MAX)
-			return fail(s, "there are 32 chains already");
-		i = s->rs->nr_chains++;
-		c = &s->rs->chains[i];
-		*c = (struct nft_chain){ .first = s->rs->nr_rules };
-		str_copy(c->name, s->word, sizeof(c->name));
-	}
-	c = &s->rs->chains[i];
-	if (!next(s) || !take(s, "policy", &policy))
-		return false;
-	if (!policy)
-		return true;
-	if (!is_base((unsigned)i))
-		return fail(s, "a base chain alone has a policy");
-	if (!is(s, "accept") && !is(s, "drop"))
-		return fail(s, "a policy is accept or drop");
-	c->drop = is(s, "drop");
-	return next(s);
-}
-
-static bool delete_chain(struct parser *s)
-{
-	struct nft_ruleset *rs = s->rs;
-	unsigned chain;
-
-	if (find_chain(rs, s->word) >= 0 && is_base((unsigned)find_chain(rs, s->word)))
-		return fail(s, "base chains stay");
-	for (unsigned i = 0; i < rs->nr_rules; i++)
-		if (rs->rules[i].verdict == NFT_JUMP && !strcmp(rs->chains[rs->rules[i].jump].name, s->word))
-			return fail(s, "a rule jumps there");
-	if (!take_chain(s, &chain))
-		return false;
 	remove_rules(rs, chain, rs->chains[chain].first, rs->chains[chain].nr);
+}
+
+static void remove_chain(struct nft_ruleset *rs, unsigned chain)
+{
+	empty_chain(rs, chain);
 	rs->nr_chains--;
 	memmove(&rs->chains[chain], &rs->chains[chain + 1], (rs->nr_chains - chain) * sizeof(rs->chains[0]));
 	for (unsigned i = 0; i < rs->nr_rules; i++) {
 		rs->rules[i].chain = (u8)(rs->rules[i].chain - (rs->rules[i].chain > chain));
 		rs->rules[i].jump = (u8)(rs->rules[i].jump - (rs->rules[i].jump > chain));
 	}
+}
+
+static bool is_permanent(unsigned chain) { return chain < NR_NF_HOOKS; }
+
+/* ---- what a whole ruleset must hold ---- */
+/* Jumps end, soon, and lead past no more rules than a packet may meet. Each round counts one jump further. */
+static const char *check_jumps(const struct nft_ruleset *rs)
+{
+	u32 cost[NFT_CHAINS_MAX] = { 0 }, before[NFT_CHAINS_MAX];
+	unsigned rounds = 0;
+
+	do {
+		if (rounds++ > NFT_DEPTH_MAX + 1)
+			return "jumps from here go round in a circle, or deeper than 8";
+		memcpy(before, cost, sizeof(cost));
+		memset(cost, 0, sizeof(cost));
+		for (unsigned i = 0; i < rs->nr_rules; i++) {
+			const struct nft_rule *r = &rs->rules[i];
+
+			cost[r->chain] += 1 + (r->verdict == NFT_JUMP ? before[r->jump] : 0);
+			if (cost[r->chain] > NFT_WALK_MAX)
+				return "a packet could meet more than 4096 rules by these jumps";
+		}
+	} while (memcmp(before, cost, sizeof(cost)));
+	return NULL;
+}
+
+/* The chains that packets of base chain `base` can come to, as bits. */
+static u32 reached_from(const struct nft_ruleset *rs, unsigned base)
+{
+	u32 reached = 1u << base, before;
+
+	do {
+		before = reached;
+		for (unsigned i = 0; i < rs->nr_rules; i++)
+			if (rs->rules[i].verdict == NFT_JUMP && (reached >> rs->rules[i].chain & 1))
+				reached |= 1u << rs->rules[i].jump;
+	} while (reached != before);
+	return reached;
+}
+
+/* May the verdict of a rule be given in base chain c? NULL: yes. */
+static const char *check_verdict(const struct nft_chain *c, u8 v)
+{
+	if (!NFT_IS_NAT(v))
+		return NULL;
+	if (!c->nat)
+		return "translating is for chains of type nat";
+	if ((v == NFT_DNAT || v == NFT_REDIRECT) && c->hook != NF_PRE_ROUTING && c->hook != NF_LOCAL_OUT)
+		return "dnat and redirect are for hooks prerouting and output";
+	if (v == NFT_MASQUERADE && c->hook != NF_POST_ROUTING)
+		return "masquerade is for hook postrouting";
+	if (v == NFT_SNAT && c->hook != NF_POST_ROUTING && c->hook != NF_LOCAL_IN)
+		return "snat is for hooks postrouting and input";
+	return NULL;
+}
+
+static const char *check_verdicts(const struct nft_ruleset *rs)
+{
+	const char *why;
+
+	for (unsigned c = 0; c < rs->nr_chains; c++) {
+		u32 reached = rs->chains[c].base ? reached_from(rs, c) : 0;
+
+		for (unsigned i = 0; i < rs->nr_rules && reached; i++) {
+			why = reached >> rs->rules[i].chain & 1 ? check_verdict(&rs->chains[c], rs->rules[i].verdict) : NULL;
+			if (why)
+				return why;
+		}
+	}
+	return NULL;
+}
+
+/* Complains about the place of the command when something does not fit together any more. */
+static bool check_ruleset(struct parser *s, unsigned line, unsigned column)
+{
+	const char *why = check_jumps(s->rs) ?: check_verdicts(s->rs);
+
+	if (!why)
+		return true;
+	s->at_line = line;
+	s->at_column = column;
+	return nft_fail(s, why);
+}
+
+/* ---- tables ---- */
+static int find_table(const struct nft_ruleset *rs, const char *name)
+{
+	for (int i = 0; i < rs->nr_tables; i++)
+		if (!strcmp(rs->tables[i].name, name))
+			return i;
+	return -1;
+}
+
+/* [ip] NAME, made when it is not there. */
+static bool take_new_table(struct parser *s, unsigned *table)
+{
+	bool ip;
+	int i;
+
+	if (!nft_take(s, "ip", &ip))
+		return false;
+	i = find_table(s->rs, s->word);
+	if (i < 0) {
+		if (!nft_is_new_name(s))
+			return nft_fail(s, "not a name for a table");
+		if (s->rs->nr_tables == NFT_TABLES_MAX)
+			return nft_fail(s, "there are 8 tables already");
+		i = s->rs->nr_tables++;
+		str_copy(s->rs->tables[i].name, s->word, NFT_NAME);
+	}
+	*table = (unsigned)i;
+	return nft_next(s);
+}
+
+static bool take_table(struct parser *s, unsigned *table)
+{
+	bool ip;
+	int i;
+
+	if (!nft_take(s, "ip", &ip))
+		return false;
+	i = find_table(s->rs, s->word);
+	if (i < 0)
+		return nft_fail(s, "there is no such table");
+	*table = (unsigned)i;
+	return nft_next(s);
+}
+
+/* [[ip] TABLE] before a chain: taken where the word is a table's name and something that can be a chain's follows, which for
+ * a chain that is to be made is a word, and else one that is there. */
+static bool take_table_of_chain(struct parser *s, bool new_chain, unsigned *table)
+{
+	struct parser ahead = *s;
+	int i;
+
+	*table = 0;
+	if (nft_is(s, "ip"))
+		return new_chain ? take_new_table(s, table) : take_table(s, table);
+	i = find_table(s->rs, s->word);
+	if (i < 0 || !nft_next(&ahead))
+		return true;
+	if (new_chain ? !nft_is_new_name(&ahead) || nft_is(&ahead, "policy") :
+			nft_find_chain(s->rs, (unsigned)i, ahead.word) < 0)
+		return true;
+	*table = (unsigned)i;
+	*s = ahead;
 	return true;
 }
+
+static bool take_chain(struct parser *s, unsigned *chain)
+{
+	unsigned table = 0;
+	int i;
+
+	if (!take_table_of_chain(s, false, &table))
+		return false;
+	i = nft_find_chain(s->rs, table, s->word);
+	if (i < 0)
+		return nft_fail(s, "there is no such chain");
+	*chain = (unsigned)i;
+	return nft_next(s);
+}
+
+/* ---- rules ---- */
+static bool put_in_chain(struct parser *s, unsigned chain, bool first)
+{
+	const struct nft_chain *c = &s->rs->chains[chain];
+	struct nft_rule r = { .chain = (u8)chain };
+	unsigned line = s->at_line, column = s->at_column;
+
+	if (s->rs->nr_rules == NFT_RULES_MAX)
+		return nft_fail(s, "there are 512 rules already");
+	if (!nft_parse_rule(s, &r))
+		return false;
+	put_rule(s->rs, &r, c->first + (first ? 0u : c->nr));
+	return (r.verdict != NFT_JUMP && !NFT_IS_NAT(r.verdict)) || check_ruleset(s, line, column);
+}
+
+static bool put_command(struct parser *s, bool first)
+{
+	unsigned chain = 0;
+
+	return take_chain(s, &chain) && put_in_chain(s, chain, first);
+}
+static bool add_rule(struct parser *s) { return put_command(s, false); }
+static bool insert_rule(struct parser *s) { return put_command(s, true); }
 
 static bool delete_rule(struct parser *s)
 {
 	const struct nft_chain *c;
-	unsigned chain, i;
+	unsigned chain = 0, i;
 	u64 handle;
 
-	if (!take_chain(s, &chain) || !want(s, "handle"))
+	if (!take_chain(s, &chain) || !nft_want(s, "handle"))
 		return false;
 	c = &s->rs->chains[chain];
 	if (str_to_u64(s->word, &handle))
-		return fail(s, "not a handle; 'nft -a list ruleset' shows them");
+		return nft_fail(s, "not a handle; 'nft -a list ruleset' shows them");
 	for (i = c->first; i < c->first + c->nr && s->rs->rules[i].handle != handle; i++)
 		;
 	if (i == c->first + c->nr)
-		return fail(s, "the chain has no rule with this handle");
+		return nft_fail(s, "the chain has no rule with this handle");
 	remove_rules(s->rs, chain, i, 1);
-	return next(s);
+	return nft_next(s);
+}
+
+/* ---- chains ---- */
+static bool take_new_chain(struct parser *s, unsigned table, unsigned *chain)
+{
+	int i = nft_find_chain(s->rs, table, s->word);
+	struct nft_chain *c;
+
+	if (i < 0) {
+		if (!nft_is_new_name(s))
+			return nft_fail(s, "not a name for a chain");
+		if (s->rs->nr_chains == NFT_CHAINS_MAX)
+			return nft_fail(s, "there are 32 chains already");
+		i = s->rs->nr_chains++;
+		c = &s->rs->chains[i];
+		*c = (struct nft_chain){ .first = s->rs->nr_rules, .table = (u8)table };
+		str_copy(c->name, s->word, sizeof(c->name));
+	}
+	*chain = (unsigned)i;
+	return nft_next(s);
+}
+
+/* NAME, a number, or NAME + N, NAME - N. */
+static bool take_priority(struct parser *s, const struct nft_chain *c, s32 *priority)
+{
+	const struct nft_priority *n = nft_priorities;
+	bool minus = s->word[0] == '-', plus = false;
+	u64 v = 0;
+
+	while (n->name && strcmp(n->name, s->word))
+		n++;
+	if (n->name && !(n->hooks >> c->hook & 1))
+		return nft_fail(s, "this priority does not go with the hook");
+	if (n->name) {
+		if (!nft_next(s))
+			return false;
+		minus = nft_is(s, "-");
+		plus = nft_is(s, "+");
+		if ((minus || plus) && (!nft_next(s) || !nft_take_number(s, 1000, &v)))
+			return false;
+	} else if (str_to_u64(s->word + minus, &v) || v > 1000) {
+		return nft_fail(s, "a priority is a name, a number from -1000 to 1000, or NAME + N");
+	} else if (!nft_next(s)) {
+		return false;
+	}
+	*priority = (s32)(n->name ? n->value : 0) + (minus ? -(s32)v : (s32)v);
+	return true;
+}
+
+static unsigned filters_at(const struct nft_ruleset *rs, u8 hook)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		nr += rs->chains[i].base && !rs->chains[i].nat && rs->chains[i].hook == hook &&
+		      (!is_permanent(i) || !nft_is_idle(&rs->chains[i]));
+	return nr;
+}
+
+/* The place of `want`, in a chain that may be a base chain already: the same one, or an untouched one of those that are
+ * always there. */
+static bool set_base(struct parser *s, unsigned chain, const struct nft_chain *want, unsigned line, unsigned column)
+{
+	struct nft_chain *c = &s->rs->chains[chain];
+	bool same = c->base && c->nat == want->nat && c->hook == want->hook && c->priority == want->priority;
+
+	if (same)
+		return true;
+	s->at_line = line;
+	s->at_column = column;
+	if (is_permanent(chain))
+		return nft_fail(s, "this chain has its place already: type filter, the hook of its name, its priority");
+	if (c->base || c->nr)
+		return nft_fail(s, "the chain is there already, and not like this");
+	if (want->nat && want->hook == NF_FORWARD)
+		return nft_fail(s, "a chain of type nat is not for hook forward");
+	if (!want->nat && filters_at(s->rs, want->hook) == NFT_HOOK_MAX)
+		return nft_fail(s, "the hook has 4 base chains already");
+	*c = *want;
+	return true;
+}
+
+/* type filter|nat hook HOOK priority PRIORITY */
+static bool parse_type(struct parser *s, unsigned chain)
+{
+	struct nft_chain want = s->rs->chains[chain];
+	unsigned line = s->at_line, column = s->at_column;
+	const struct nft_name *hook;
+
+	want.base = true;
+	if (!nft_want(s, "type"))
+		return false;
+	want.nat = nft_is(s, "nat");
+	if (!want.nat && !nft_is(s, "filter"))
+		return nft_fail(s, "a type is filter or nat");
+	if (!nft_next(s) || !nft_want(s, "hook"))
+		return false;
+	hook = nft_find_name(nft_hooks, s->word);
+	if (!hook)
+		return nft_fail(s, "a hook is prerouting, input, forward, output or postrouting");
+	want.hook = hook->value;
+	return nft_next(s) && nft_want(s, "priority") && take_priority(s, &want, &want.priority) &&
+	       set_base(s, chain, &want, line, column);
+}
+
+static bool parse_policy(struct parser *s, unsigned chain)
+{
+	struct nft_chain *c = &s->rs->chains[chain];
+
+	if (!nft_next(s))
+		return false;
+	if (!c->base)
+		return nft_fail(s, "a base chain alone has a policy");
+	if (!nft_is(s, "accept") && !nft_is(s, "drop"))
+		return nft_fail(s, "a policy is accept or drop");
+	if (c->nat && nft_is(s, "drop"))
+		return nft_fail(s, "a chain of type nat filters nothing");
+	c->drop = nft_is(s, "drop");
+	return nft_next(s);
+}
+
+/* Over the ends of commands, to the first word of the next one. */
+static bool skip_ends(struct parser *s)
+{
+	while (!s->word[0] && !s->quoted && (*s->p == ';' || *s->p == '\n')) {
+		nft_step(s);
+		if (!nft_next(s))
+			return false;
+	}
+	return true;
+}
+
+/* A { } block of `chain`: its place, its policy, its rules. */
+static bool parse_chain_block(struct parser *s, unsigned chain)
+{
+	bool ok = nft_want(s, "{") && skip_ends(s);
+
+	s->in_block = true;
+	while (ok && !nft_is(s, "}")) {
+		if (!s->word[0])
+			ok = nft_fail(s, "'}' is expected here");
+		else if (nft_is(s, "type"))
+			ok = parse_type(s, chain);
+		else if (nft_is(s, "policy"))
+			ok = parse_policy(s, chain);
+		else
+			ok = put_in_chain(s, chain, false);
+		if (ok && s->word[0] && !nft_is(s, "}"))
+			ok = nft_fail(s, "nothing more is expected here");
+		ok = ok && skip_ends(s);
+	}
+	s->in_block = false;
+	return ok && nft_next(s);
+}
+
+static bool add_chain(struct parser *s)
+{
+	unsigned table = 0, chain = 0;
+
+	if (!take_table_of_chain(s, true, &table) || !take_new_chain(s, table, &chain))
+		return false;
+	if (nft_is(s, "policy"))
+		return parse_policy(s, chain);
+	return !nft_is(s, "{") || parse_chain_block(s, chain);
+}
+
+static bool delete_chain(struct parser *s)
+{
+	struct nft_ruleset *rs = s->rs;
+	struct parser at = *s;
+	unsigned chain = 0;
+
+	if (!take_chain(s, &chain))
+		return false;
+	if (is_permanent(chain))
+		return nft_fail(&at, "base chains of table filter stay");
+	for (unsigned i = 0; i < rs->nr_rules; i++)
+		if (rs->rules[i].verdict == NFT_JUMP && rs->rules[i].jump == chain)
+			return nft_fail(&at, "a rule jumps there");
+	remove_chain(rs, chain);
+	return true;
 }
 
 static bool flush_chain(struct parser *s)
 {
-	unsigned chain;
+	unsigned chain = 0;
 
 	if (!take_chain(s, &chain))
 		return false;
-	remove_rules(s->rs, chain, s->rs->chains[chain].first, s->rs->chains[chain].nr);
+	empty_chain(s->rs, chain);
+	return true;
+}
+
+/* ---- commands about tables ---- */
+static bool parse_table_block(struct parser *s, unsigned table)
+{
+	unsigned chain = 0;
+
+	if (!nft_want(s, "{") || !skip_ends(s))
+		return false;
+	while (!nft_is(s, "}")) {
+		if (!nft_want(s, "chain") || !take_new_chain(s, table, &chain) || !parse_chain_block(s, chain))
+			return false;
+		if (s->word[0] && !nft_is(s, "}"))
+			return nft_fail(s, "a chain, or '}', is expected here");
+		if (!skip_ends(s))
+			return false;
+	}
+	return nft_next(s);
+}
+
+static bool add_table(struct parser *s)
+{
+	unsigned table = 0;
+
+	return take_new_table(s, &table) && (!nft_is(s, "{") || parse_table_block(s, table));
+}
+
+static void empty_table(struct nft_ruleset *rs, unsigned table)
+{
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		if (rs->chains[i].table == table)
+			empty_chain(rs, i);
+}
+
+static bool flush_table(struct parser *s)
+{
+	unsigned table = 0;
+
+	if (!take_table(s, &table))
+		return false;
+	empty_table(s->rs, table);
+	return true;
+}
+
+static bool delete_table(struct parser *s)
+{
+	struct nft_ruleset *rs = s->rs;
+	unsigned table = 0;
+
+	if (!take_table(s, &table))
+		return false;
+	empty_table(rs, table);
+	for (unsigned i = rs->nr_chains; i-- > NR_NF_HOOKS;)
+		if (rs->chains[i].table == table)
+			remove_chain(rs, i);
+	for (unsigned i = 0; i < NR_NF_HOOKS && !table; i++)
+		rs->chains[i].drop = false;
+	if (!table)
+		return true;
+	rs->nr_tables--;
+	memmove(&rs->tables[table], &rs->tables[table + 1], (rs->nr_tables - table) * sizeof(rs->tables[0]));
+	for (unsigned i = 0; i < rs->nr_chains; i++)
+		rs->chains[i].table = (u8)(rs->chains[i].table - (rs->chains[i].table > table));
 	return true;
 }
 
 static bool flush_ruleset(struct parser *s)
 {
-	s->rs->nr_rules = 0;
-	s->rs->nr_chains = NR_NF_HOOKS;
-	for (unsigned i = 0; i < NR_NF_HOOKS; i++) {
-		s->rs->chains[i].first = s->rs->chains[i].nr = 0;
-		s->rs->chains[i].drop = false;
-	}
+	nft_ruleset_reset(s->rs);
 	return true;
 }
-
-static bool add_rule(struct parser *s) { return put_command(s, false); }
-static bool insert_rule(struct parser *s) { return put_command(s, true); }
 
 static const struct command {
 	const char *verb, *noun;
@@ -694,26 +519,28 @@ static const struct command {
 	{ "add", "rule", add_rule },	     { "insert", "rule", insert_rule },
 	{ "delete", "rule", delete_rule },   { "add", "chain", add_chain },
 	{ "delete", "chain", delete_chain }, { "flush", "chain", flush_chain },
-	{ "flush", "ruleset", flush_ruleset },
+	{ "add", "table", add_table },	     { "delete", "table", delete_table },
+	{ "flush", "table", flush_table },   { "flush", "ruleset", flush_ruleset },
 };
 
 static bool parse_command(struct parser *s)
 {
 	bool verb_known = false;
-	char verb[WORD_MAX];
+	char verb[NFT_WORD_MAX];
 
+	if (nft_is(s, "table"))
+		return nft_next(s) && add_table(s);
 	str_copy(verb, s->word, sizeof(verb));
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
 		verb_known |= !strcmp(commands[i].verb, verb);
 	if (!verb_known)
-		return fail(s, "a command begins with add, insert, delete or flush");
-	if (!next(s))
+		return nft_fail(s, "a command begins with table, add, insert, delete or flush");
+	if (!nft_next(s))
 		return false;
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].verb, verb) && is(s, commands[i].noun))
-			return next(s) && commands[i].run(s) &&
-			       (!s->word[0] || fail(s, "nothing more is expected here"));
-	return fail(s, "'rule', 'chain' or 'ruleset' is expected here");
+		if (!strcmp(commands[i].verb, verb) && nft_is(s, commands[i].noun))
+			return nft_next(s) && commands[i].run(s);
+	return nft_fail(s, "'rule', 'chain', 'table' or 'ruleset' is expected here");
 }
 
 bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err)
@@ -722,12 +549,14 @@ bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err)
 
 	*err = (struct nft_error){ 0 };
 	for (;;) {
-		if (!next(&s) || (s.word[0] && !parse_command(&s)))
+		if (!nft_next(&s) || (s.word[0] && !parse_command(&s)))
 			return false;
+		if (s.word[0])
+			return nft_fail(&s, "nothing more is expected here");
 		if (!*s.p)
 			return true;
 		if (*s.p != ';' && *s.p != '\n')
-			return fail(&s, "not understood");
-		step(&s);
+			return nft_fail(&s, "not understood");
+		nft_step(&s);
 	}
 }

@@ -131,14 +131,35 @@ static const char *unit_name(u32 s)
 	return s == 1 ? "second" : s == 60 ? "minute" : s == 3600 ? "hour" : "day";
 }
 
+static void put_nat(struct text *t, const struct nat_range *r, bool own)
+{
+	struct ip_addr lo = ip_from_v4(r->lo), hi = ip_from_v4(r->hi);
+	char s[IP_NTOP_MAX];
+
+	if (r->lo.raw)
+		put(t, "%s", ip_ntop(&lo, s));
+	if (r->lo.raw && !be32_eq(r->lo, r->hi))
+		put(t, "-%s", ip_ntop(&hi, s));
+	if (r->port_lo)
+		put(t, "%s:%u", own ? "to " : "", r->port_lo);
+	if (r->port_hi != r->port_lo)
+		put(t, "-%u", r->port_hi);
+	if (r->random)
+		put(t, "%srandom", r->lo.raw || r->port_lo ? " " : "");
+}
+
 static void put_verdict(struct text *t, const struct nft_ruleset *rs, const struct nft_rule *r)
 {
 	static const char *const words[] = { [NFT_CONTINUE] = "", [NFT_ACCEPT] = "accept", [NFT_DROP] = "drop",
-					     [NFT_REJECT] = "reject ", [NFT_JUMP] = "jump ", [NFT_RETURN] = "return" };
+					     [NFT_REJECT] = "reject ", [NFT_JUMP] = "jump ", [NFT_RETURN] = "return",
+					     [NFT_DNAT] = "dnat to ", [NFT_SNAT] = "snat to ",
+					     [NFT_MASQUERADE] = "masquerade ", [NFT_REDIRECT] = "redirect " };
 
 	put(t, "%s", words[r->verdict]);
 	if (r->verdict == NFT_JUMP)
 		put(t, "%s", rs->chains[r->jump].name);
+	else if (NFT_IS_NAT(r->verdict))
+		put_nat(t, &r->nat, r->verdict == NFT_MASQUERADE || r->verdict == NFT_REDIRECT);
 	else if (r->verdict == NFT_REJECT && r->reject_rst)
 		put(t, "with tcp reset");
 	else if (r->verdict == NFT_REJECT && r->reject_code != ICMP_PORT_UNREACH) {
@@ -168,4 +189,25 @@ void nft_print_rule(const struct nft_ruleset *rs, const struct nft_rule *r, char
 	put_verdict(&t, rs, r);
 	while (t.len && buf[t.len - 1] == ' ')
 		buf[--t.len] = 0;
+}
+
+void nft_print_place(const struct nft_chain *c, char *buf)
+{
+	const struct nft_name *hook = nft_hooks;
+	const struct nft_priority *n = nft_priorities;
+	struct text t = { buf, 0 };
+
+	while (hook->value != c->hook)
+		hook++;
+	while (n->name && !((n->hooks >> c->hook & 1) && c->priority >= n->value - 10 && c->priority <= n->value + 10))
+		n++;
+	put(&t, "type %s hook %s priority ", c->nat ? "nat" : "filter", hook->name);
+	if (!n->name)
+		put(&t, "%d", c->priority);
+	else if (c->priority == n->value)
+		put(&t, "%s", n->name);
+	else
+		put(&t, "%s %c %d", n->name, c->priority < n->value ? '-' : '+',
+		    c->priority < n->value ? n->value - c->priority : c->priority - n->value);
+	put(&t, "; policy %s;", c->drop ? "drop" : "accept");
 }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ * ct_track.c - a packet meets the table: looked up where it enters the stack, confirmed where it leaves. Runs wherever a
+ * hook does.
+ *
+ * cpu->ct->walk remembers the packet under way. By it an ICMP error that we send ourselves finds the connection of what it
+ * is about, although NAT may be half done with that: the quote then has an address of either side.
+ */
+#include "net/netfilter/ct_impl.h"
+
+static void walk_begins(struct net_cpu *cpu, struct nf_conn *ct, enum ct_dir dir)
+{
+	cpu->ct->walk = (struct ct_walk){ ct, (u8)dir, true };
+}
+
+u32 ct_state(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	unsigned long info = nfct_info(skb);
+
+	if (!cpu->ct->buckets || (info & INFO_UNTRACKED))
+		return CT_STATE_UNTRACKED;
+	if (!nfct_get(skb))
+		return CT_STATE_INVALID;
+	return info & INFO_RELATED ? CT_STATE_RELATED : info & INFO_NEW ? CT_STATE_NEW : CT_STATE_ESTABLISHED;
+}
+
+/* ---- what is found ---- */
+/* A SYN for a connection that is over begins a new one in its place. */
+static bool is_reborn(const struct nf_conn *ct, const struct ct_packet *p)
+{
+	return p->tuple.proto == IPPROTO_TCP && (p->seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+	       (ct->tcp_state == CT_TCP_TIME_WAIT || ct->tcp_state == CT_TCP_CLOSE);
+}
+
+/* Masqueraded behind an address that the device has no more. */
+static bool lost_its_address(struct nf_conn *ct)
+{
+	if (likely(!ct->masq || ct->masq_gen == ct->cpu->dst_gen))
+		return false;
+	ct->masq_gen = ct->cpu->dst_gen;
+	return ipv4_af.addr_type(ct->cpu, &ct->end[CT_REPLY].tuple.dst) != ADDR_LOCAL;
+}
+
+static void conn_seen(struct sk_buff *skb, struct ct_end *e, const struct ct_packet *p)
+{
+	struct nf_conn *ct = ct_of(e);
+	u64 timeout = ct_advance(ct, p, e->dir);
+
+	if (!timeout) {
+		ct->cpu->ct->stats.invalid++;
+		nfct_set(skb, NULL, 0);
+		return;
+	}
+	ct_refresh(ct, timeout);
+	e->packets++;
+	e->bytes += skb->len;
+	nfct_set(skb, ct, e->dir == CT_REPLY ? INFO_REPLY : ct->seen_reply ? 0 : INFO_NEW);
+	walk_begins(ct->cpu, ct, e->dir);
+}
+
+/* ---- ICMP errors ---- */
+/* Is t the packet under way, before or behind NAT or between? */
+static bool is_under_way(const struct ct_walk *w, const struct ct_tuple *t)
+{
+	const struct ct_tuple *in;
+	struct ct_tuple out;
+
+	if (!w->ct)
+		return false;
+	in = &w->ct->end[w->dir].tuple;
+	out = ct_invert(&w->ct->end[!w->dir].tuple);
+	return t->proto == in->proto && (ip_eq(&t->src, &in->src) || ip_eq(&t->src, &out.src)) &&
+	       (ip_eq(&t->dst, &in->dst) || ip_eq(&t->dst, &out.dst));
+}
+
+/* An ICMP error belongs to the connection of the packet that it quotes, and goes the other way. walk: what was under way
+ * when we made it; NULL: it came from outside. */
+static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len, const struct ct_walk *walk)
+{
+	u8 quote[IPV4_HLEN_MAX + 8];
+	unsigned len = MIN(skb->len - hdr_len - ICMP_HLEN, (unsigned)sizeof(quote));
+	struct ct_tuple t, back;
+	struct ct_end *e = NULL;
+
+	if (!skb_copy_bits(skb, hdr_len + ICMP_HLEN, quote, len) && ct_read_quote(quote, len, &t)) {
+		back = ct_invert(&t);
+		e = ct_find(cpu, &back, ct_tuple_hash(cpu, &back));
+		if (!e && walk && is_under_way(walk, &t))
+			e = &walk->ct->end[!walk->dir];
+	}
+	if (!e) {
+		cpu->ct->stats.invalid++;
+		return;
+	}
+	nfct_set(skb, ct_of(e), INFO_RELATED | (e->dir == CT_REPLY ? INFO_REPLY : 0));
+}
+
+static bool is_icmp_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
+{
+	u8 type;
+
+	return ((const struct ipv4_hdr *)skb->data)->proto == IPPROTO_ICMP && skb->len >= hdr_len + ICMP_HLEN &&
+	       !skb_copy_bits(skb, hdr_len, &type, 1) &&
+	       (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
+}
+
+/* ---- the hooks ---- */
+static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct nf_conn *ct;
+	struct ct_packet p;
+	struct ct_end *e;
+	u32 hash;
+
+	if (!ct_read(cpu, skb, &p)) {
+		cpu->ct->stats.invalid++;
+		return RX_OK;
+	}
+	hash = ct_tuple_hash(cpu, &p.tuple);
+	e = ct_find(cpu, &p.tuple, hash);
+	if (e && (is_reborn(ct_of(e), &p) || unlikely(lost_its_address(ct_of(e))))) {
+		ct_free(ct_of(e));
+		e = NULL;
+	}
+	if (e) {
+		cpu->ct->stats.found++;
+		conn_seen(skb, e, &p);
+		return RX_OK;
+	}
+	if (!ct_may_begin(&p)) {
+		cpu->ct->stats.invalid++;
+		return RX_OK;
+	}
+	ct = ct_create(cpu, &p, hash);
+	if (!ct)
+		return DROP_CONNTRACK;
+	nfct_set(skb, ct, INFO_NEW);
+	walk_begins(cpu, ct, CT_ORIGINAL);
+	return RX_OK;
+}
+
+enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			  struct net_device *out, void *priv)
+{
+	const struct ct_walk before = cpu->ct->walk;
+	unsigned hdr_len;
+
+	cpu->ct->walk.ct = NULL;
+	skb->nfct = NULL;
+	if (!skb_may_pull(cpu, skb, IPV4_HLEN))
+		return RX_OK;
+	hdr_len = ipv4_hdr_bytes(skb->data);
+	if (v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr)) {
+		nfct_set(skb, NULL, INFO_UNTRACKED);
+		return RX_OK;
+	}
+	if (unlikely(is_icmp_error(cpu, skb, hdr_len))) {
+		track_error(cpu, skb, hdr_len, hook == NF_LOCAL_OUT ? &before : NULL);
+		return RX_OK;
+	}
+	return track_tuple(cpu, skb);
+}
+
+enum drop_reason ct_confirm(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			    struct net_device *out, void *priv)
+{
+	struct nf_conn *ct = nfct_get(skb);
+
+	if (!ct)
+		return RX_OK;
+	if (ct == cpu->ct->fresh && !(nfct_info(skb) & INFO_RELATED)) {
+		if (!ct_insert(cpu, ct)) {
+			skb->nfct = NULL;
+			return DROP_CONNTRACK;
+		}
+		ct->end[CT_ORIGINAL].packets++;
+		ct->end[CT_ORIGINAL].bytes += skb->len;
+	} else if (in && hook == NF_POST_ROUTING) {
+		ct_flow_learn(cpu, skb, in);
+	}
+	return RX_OK;
+}
