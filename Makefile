@@ -23,7 +23,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           ipv4/dhcp ipv4/net_config \
           $(addprefix netfilter/,conntrack ct_track ct_flow ct_proto nat nat_map nat_mangle nft nft_names nft_words nft_rule nft_parse nft_eval nft_reject nft_print) \
           tcp/conn tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/timer tcp/rtt \
-          tcp/cong tcp/reno tcp/cubic tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie \
+          tcp/cong tcp/reno tcp/cubic tcp/hystart tcp/bic tcp/vegas tcp/westwood tcp/bbr tcp/rate tcp/pacing tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
 APP    := app echo archive site site_default mime sha1 websocket access_log \

@@ -33,10 +33,14 @@ static void print_all(struct console_call *c)
 static void print_range(struct console_call *c, const char *name)
 {
 	const struct net_sysctl_row *r;
+	char all[96];
 	unsigned i;
 
 	for (i = 0; (r = net_sysctl_row(i)); i++)
-		if (!strcmp(r->name, name))
+		if (!strcmp(r->name, name) && !strcmp(r->unit, "algorithm") &&
+		    net_sysctl_get(c->cpu->net, "net.ipv4.tcp_available_congestion_control", all, sizeof(all)) > 0)
+			out_printf(c->out, "    one of: %s\n", all);
+		else if (!strcmp(r->name, name))
 			out_printf(c->out, "    %lld..%lld %s: %s\n", (long long)r->min, (long long)r->max, r->unit, r->help);
 }
 
@@ -54,7 +58,8 @@ static int set_sysctl(struct console_call *c, char *word, char *eq)
 	if (!err)
 		return print_sysctl(c, word);
 	out_printf(c->out, "sysctl: '%s' is refused for %s: %s\n", eq + 1, word,
-		   err == -ENOENT ? "no such tunable" : err == -ERANGE ? "out of range" : "not understood");
+		   err == -ENOENT ? "no such tunable" : err == -ERANGE ? "out of range" :
+		   err == -EPERM ? "read only" : "not understood");
 	print_range(c, word);
 	return err;
 }

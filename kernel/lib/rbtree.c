@@ -6,12 +6,22 @@
  */
 #include "lib/rbtree.h"
 
-static inline bool is_red(const struct rb_node *n) { return n && n->red; }
+static inline void set_parent(struct rb_node *n, struct rb_node *p)
+{
+	n->parent_red = (uintptr_t)p | (n->parent_red & 1);
+}
+
+static inline void set_red(struct rb_node *n, bool red)
+{
+	n->parent_red = (n->parent_red & ~(uintptr_t)1) | red;
+}
+
+static inline bool is_red(const struct rb_node *n) { return n && rb_is_red(n); }
 
 /* Puts `to` where `from` hangs below its parent (or at the root). */
 static void replace_child(struct rb_root *root, struct rb_node *from, struct rb_node *to)
 {
-	struct rb_node *p = from->parent;
+	struct rb_node *p = rb_parent(from);
 
 	if (!p)
 		root->node = to;
@@ -20,7 +30,7 @@ static void replace_child(struct rb_root *root, struct rb_node *from, struct rb_
 	else
 		p->right = to;
 	if (to)
-		to->parent = p;
+		set_parent(to, p);
 }
 
 static void rotate_left(struct rb_root *root, struct rb_node *n)
@@ -30,9 +40,9 @@ static void rotate_left(struct rb_root *root, struct rb_node *n)
 	replace_child(root, n, r);
 	n->right = r->left;
 	if (n->right)
-		n->right->parent = n;
+		set_parent(n->right, n);
 	r->left = n;
-	n->parent = r;
+	set_parent(n, r);
 }
 
 static void rotate_right(struct rb_root *root, struct rb_node *n)
@@ -42,9 +52,9 @@ static void rotate_right(struct rb_root *root, struct rb_node *n)
 	replace_child(root, n, l);
 	n->left = l->right;
 	if (n->left)
-		n->left->parent = n;
+		set_parent(n->left, n);
 	l->right = n;
-	n->parent = l;
+	set_parent(n, l);
 }
 
 static inline void rotate(struct rb_root *root, struct rb_node *n, bool left)
@@ -60,31 +70,31 @@ void rb_insert(struct rb_root *root, struct rb_node *n, struct rb_node *parent, 
 	struct rb_node *p, *g, *uncle;
 	bool p_is_left;
 
-	n->parent = parent;
+	n->parent_red = (uintptr_t)parent | 1;
 	n->left = n->right = NULL;
-	n->red = true;
 	*link = n;
 
-	while ((p = n->parent) && p->red) {
-		g = p->parent; /* exists: the root is black */
+	while ((p = rb_parent(n)) && rb_is_red(p)) {
+		g = rb_parent(p); /* exists: the root is black */
 		p_is_left = p == g->left;
 		uncle = p_is_left ? g->right : g->left;
 		if (is_red(uncle)) {
-			p->red = uncle->red = false;
-			g->red = true;
+			set_red(p, false);
+			set_red(uncle, false);
+			set_red(g, true);
 			n = g;
 			continue;
 		}
 		if (n == (p_is_left ? p->right : p->left)) {
 			rotate(root, p, p_is_left);
 			n = p;
-			p = n->parent;
+			p = rb_parent(n);
 		}
-		p->red = false;
-		g->red = true;
+		set_red(p, false);
+		set_red(g, true);
 		rotate(root, g, !p_is_left);
 	}
-	root->node->red = false;
+	set_red(root->node, false);
 }
 
 /* The subtree at n (may be NULL), a child of p, lacks one black node. */
@@ -96,35 +106,35 @@ static void erase_fixup(struct rb_root *root, struct rb_node *n, struct rb_node 
 	while (p && !is_red(n)) {
 		left = n == p->left;
 		s = left ? p->right : p->left; /* exists: its side has a black more */
-		if (s->red) {
-			s->red = false;
-			p->red = true;
+		if (rb_is_red(s)) {
+			set_red(s, false);
+			set_red(p, true);
 			rotate(root, p, left);
 			s = left ? p->right : p->left;
 		}
 		near = left ? s->left : s->right;
 		far = left ? s->right : s->left;
 		if (!is_red(near) && !is_red(far)) {
-			s->red = true;
+			set_red(s, true);
 			n = p;
-			p = n->parent;
+			p = rb_parent(n);
 			continue;
 		}
 		if (!is_red(far)) {
-			near->red = false;
-			s->red = true;
+			set_red(near, false);
+			set_red(s, true);
 			rotate(root, s, !left);
 			far = s;
 			s = near;
 		}
-		s->red = p->red;
-		p->red = false;
-		far->red = false;
+		set_red(s, rb_is_red(p));
+		set_red(p, false);
+		set_red(far, false);
 		rotate(root, p, left);
 		return;
 	}
 	if (n)
-		n->red = false;
+		set_red(n, false);
 }
 
 void rb_erase(struct rb_root *root, struct rb_node *n)
@@ -137,21 +147,21 @@ void rb_erase(struct rb_root *root, struct rb_node *n)
 		while (next->left)
 			next = next->left;
 		child = next->right;
-		lost_black = !next->red;
-		parent = next->parent == n ? next : next->parent;
-		if (next->parent != n) {
+		lost_black = !rb_is_red(next);
+		parent = rb_parent(next) == n ? next : rb_parent(next);
+		if (rb_parent(next) != n) {
 			replace_child(root, next, child);
 			next->right = n->right;
-			next->right->parent = next;
+			set_parent(next->right, next);
 		}
 		replace_child(root, n, next);
 		next->left = n->left;
-		next->left->parent = next;
-		next->red = n->red;
+		set_parent(next->left, next);
+		set_red(next, rb_is_red(n));
 	} else {
 		child = n->left ? n->left : n->right;
-		parent = n->parent;
-		lost_black = !n->red;
+		parent = rb_parent(n);
+		lost_black = !rb_is_red(n);
 		replace_child(root, n, child);
 	}
 	if (lost_black)
@@ -185,7 +195,7 @@ struct rb_node *rb_next(const struct rb_node *n)
 			;
 		return p;
 	}
-	for (p = n->parent; p && n == p->right; p = p->parent)
+	for (p = rb_parent(n); p && n == p->right; p = rb_parent(p))
 		n = p;
 	return p;
 }
@@ -199,7 +209,7 @@ struct rb_node *rb_prev(const struct rb_node *n)
 			;
 		return p;
 	}
-	for (p = n->parent; p && n == p->left; p = p->parent)
+	for (p = rb_parent(n); p && n == p->left; p = rb_parent(p))
 		n = p;
 	return p;
 }

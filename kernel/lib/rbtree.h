@@ -6,14 +6,16 @@
 #include "lib/types.h"
 
 struct rb_node {
-	struct rb_node *parent, *left, *right;
-	bool red;
+	uintptr_t parent_red; /* a pointer, and the colour in the bit that its alignment leaves free */
+	struct rb_node *left, *right;
 };
 struct rb_root {
 	struct rb_node *node;
 };
 
 #define rb_entry(ptr, type, member) container_of(ptr, type, member)
+static inline struct rb_node *rb_parent(const struct rb_node *n) { return (struct rb_node *)(n->parent_red & ~(uintptr_t)1); }
+static inline bool rb_is_red(const struct rb_node *n) { return n->parent_red & 1; }
 static inline bool rb_empty(const struct rb_root *r) { return !r->node; }
 
 /* Puts n where *link is, below parent (found by the caller's walk), and rebalances. */

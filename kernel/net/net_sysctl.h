@@ -106,6 +106,8 @@
 	X(tcp_challenge_ack_limit, "net.ipv4.tcp_challenge_ack_limit", 0, 10, 1, 1000, "per second", \
 	  "per connection, RFC 5961 7")                                                            \
 	X(tcp_invalid_ratelimit, "net.ipv4.tcp_invalid_ratelimit", 0, 500, 0, 60000, "ms", "between duplicate ACKs for nonsense") \
+	X(tcp_congestion, "net.ipv4.tcp_congestion_control", 0, 0, 0, 63, "algorithm", "of connections to come") \
+	X(tcp_congestion_all, "net.ipv4.tcp_available_congestion_control", 0, 0, 0, 0, "algorithms", "that there are") \
 	X(tcp_reordering, "net.ipv4.tcp_reordering", 0, 3, 1, 300, "segments", "initial dupthresh") \
 	X(tcp_recovery, "net.ipv4.tcp_recovery", 0, 1, 0, 7, "bits", "1: RACK")                    \
 	X(tcp_early_retrans, "net.ipv4.tcp_early_retrans", 0, 3, 0, 4, "mode", "3: tail loss probe") \
@@ -157,6 +159,8 @@ struct net_sysctl_row {
 	s64 def, min, max;
 	const char *unit, *help;
 };
+/* What a row of unit "algorithm" chooses from, NULL-terminated; "algorithms" shows all of it. In tcp/cong.c. */
+extern const char *const tcp_cong_names[];
 /* The i-th row in the order of this file; NULL past the last. */
 const struct net_sysctl_row *net_sysctl_row(unsigned i);
 void net_sysctl_defaults(struct net_sysctls *s);

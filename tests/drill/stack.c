@@ -112,7 +112,7 @@ const char *stack_sysctl_name(unsigned i)
 
 int stack_congestion(const char *name)
 {
-	return tcp_cong_set_default(st.cpu, name);
+	return net_sysctl_set(st.net, "net.ipv4.tcp_congestion_control", name);
 }
 
 /* ---- time and packets ---- */

@@ -340,9 +340,9 @@ static int tree_height(const struct rb_node *n, const struct rb_node *parent)
 		return 0;
 	l = tree_height(n->left, n);
 	r = tree_height(n->right, n);
-	if (l < 0 || l != r || n->parent != parent || (n->red && parent && parent->red))
+	if (l < 0 || l != r || rb_parent(n) != parent || (rb_is_red(n) && parent && rb_is_red(parent)))
 		return -1;
-	return l + !n->red;
+	return l + !rb_is_red(n);
 }
 
 static bool tree_is_sound(const struct rb_root *root, unsigned count)
@@ -358,7 +358,7 @@ static bool tree_is_sound(const struct rb_root *root, unsigned count)
 	for (struct rb_node *n = rb_last(root); n; n = rb_prev(n))
 		back++;
 	return seen == count && back == count && tree_height(root->node, NULL) >= 0 &&
-	       (!root->node || !root->node->red);
+	       (!root->node || !rb_is_red(root->node));
 }
 
 TEST(the_tree_keeps_its_invariants_under_random_insertion_and_removal)

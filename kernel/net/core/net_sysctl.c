@@ -54,6 +54,19 @@ static int qdisc_number(const char *id, s64 *out)
 	return -EINVAL;
 }
 
+/* The same of a congestion control. */
+static int algorithm_number(const char *name, s64 *out)
+{
+	for (s64 i = 0; tcp_cong_names[i]; i++) {
+		*out = i;
+		if (!strcmp(tcp_cong_names[i], name))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static bool is_algorithm(const struct net_sysctl_row *r) { return !strcmp(r->unit, "algorithm"); }
+static bool is_algorithms(const struct net_sysctl_row *r) { return !strcmp(r->unit, "algorithms"); }
 static bool is_qdisc(const struct net_sysctl_row *r) { return !strcmp(r->unit, "qdisc"); }
 
 /* Takes one blank-separated value off *s: 0, -EINVAL, -ERANGE. */
@@ -70,6 +83,8 @@ static int take_value(const struct net_sysctl_row *r, const char **s, s64 *out)
 		word[n++] = *(*s)++;
 	}
 	word[n] = 0;
+	if (is_algorithm(r))
+		return algorithm_number(word, out);
 	return is_qdisc(r) ? qdisc_number(word, out) : str_to_s64(word, out);
 }
 
@@ -90,6 +105,8 @@ int net_sysctl_set(struct net *net, const char *name, const char *value)
 
 	if (!nr)
 		return -ENOENT;
+	if (is_algorithms(row[0]))
+		return -EPERM;
 	for (unsigned k = 0; k < nr; k++) {
 		err = take_value(row[k], &value, &v[k]);
 		if (err)
@@ -105,6 +122,15 @@ int net_sysctl_set(struct net *net, const char *name, const char *value)
 	return 0;
 }
 
+static int algorithms(char *buf, size_t size)
+{
+	int len = 0;
+
+	for (unsigned i = 0; tcp_cong_names[i]; i++)
+		len += scnprintf(buf + len, size - (size_t)len, "%s%s", i ? " " : "", tcp_cong_names[i]);
+	return len;
+}
+
 int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t size)
 {
 	const struct net_sysctl_row *row[MAX_COMPONENTS];
@@ -115,6 +141,10 @@ int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t si
 		return -ENOENT;
 	if (is_qdisc(row[0]))
 		return scnprintf(buf, size, "%s", qdisc_default(net)->id);
+	if (is_algorithm(row[0]))
+		return scnprintf(buf, size, "%s", tcp_cong_names[net->cpus[0]->sysctl.tcp_congestion]);
+	if (is_algorithms(row[0]))
+		return algorithms(buf, size);
 	for (unsigned k = 0; k < nr; k++)
 		len += scnprintf(buf + len, size - (size_t)len, "%s%lld", k ? " " : "",
 				 (long long)*value_of(&net->cpus[0]->sysctl, row[k]));

@@ -48,6 +48,7 @@ struct qdisc {
 	u64 sent_packets, sent_bytes; /* of its tx queue when it came */
 	bool may_bypass;           /* ops->can_bypass, near at hand */
 	bool splits_gso;           /* ops->splits_gso */
+	bool paces;                /* holds to skb->tstamp_ns now */
 	struct timer watchdog;     /* throttled until */
 	struct inbox_msg msg;      /* on the way to the owner of its queue */
 	u64 priv[];                /* ops->priv_size bytes */

@@ -82,6 +82,7 @@ static int fq_init(struct net_cpu *cpu, struct qdisc *q, const struct qdisc_args
 		list_add_tail(&f->flows[i].link, &f->idle);
 	}
 	q->limit = (u32)f->p.limit;
+	q->paces = f->p.pacing;
 	return 0;
 }
 

@@ -60,6 +60,8 @@ static void account_acked(struct tcb *t, struct tcp_skb_cb *cb, u32 segs, struct
 		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, segs);
 		tcp_rack_advance(t, cb->sacked, cb->end_seq, cb->tx_ns);
 	}
+	if (!(cb->sacked & TCPCB_SACKED))
+		tcp_rate_delivered(t, cb, &s->rs);
 	if (cb->sacked & TCPCB_LOST)
 		t->lost_out -= segs;
 	s->acked += segs;
@@ -165,7 +167,8 @@ static enum drop_reason old_ack(struct tcb *t, struct tcp_in *in)
 	}
 	if (in->opt.nr_sacks) {
 		struct ack_state s = { .prior_una = t->snd.una, .prior_packets = t->packets_out, .rtt_us = -1, .ca_rtt_us = -1,
-				       .prior_delivered = t->delivered, .prior_lost = t->lost_out, .prior_fack = tcp_fack(t) };
+				       .prior_delivered = t->delivered, .prior_lost = t->lost_out, .prior_fack = tcp_fack(t),
+				       .prior_lost_ever = t->lost, .prior_in_flight = tcp_in_flight(t) };
 
 		tcp_sack_rcv(t, in, &s);
 		if (s.flag & FLAG_CA_ALERT)
@@ -206,6 +209,9 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 	}
 	if (s->flag & FLAG_SET_XMIT_TIMER && !tcp_schedule_tlp(t, true))
 		tcp_rearm_rto(t);
+	s->rs.rtt_us = (s32)s->ca_rtt_us;
+	s->rs.prior_in_flight = s->prior_in_flight;
+	tcp_rate_gen(t, &s->rs, t->delivered - s->prior_delivered, t->lost - s->prior_lost_ever);
 	tcp_cong_control(t, s);
 	if (loss_before && t->ca_state == TCP_CA_OPEN)
 		t->frto_new = false;
@@ -222,6 +228,8 @@ struct plain_ack {
 	u32 segs;
 	seq_t end;               /* of the last skb */
 	u64 first_tx_ns, tx_ns;  /* when the first and the last left */
+	u32 sample_first_us, sample_us, sample_delivered; /* the last one's note for rate.c */
+	bool app_limited;
 	bool retransmitted;      /* one of them was: no sample (Karn) */
 };
 
@@ -232,6 +240,10 @@ static inline void plain_take(struct plain_ack *a, const struct tcp_skb_cb *cb, 
 	a->segs += segs;
 	a->end = cb->end_seq;
 	a->tx_ns = cb->tx_ns;
+	a->sample_first_us = cb->first_tx_us;
+	a->sample_us = cb->delivered_us;
+	a->sample_delivered = cb->delivered;
+	a->app_limited = cb->app_limited;
 	a->retransmitted |= cb->sacked != 0;
 }
 
@@ -282,9 +294,23 @@ static inline void plain_times(struct tcb *t, const struct plain_ack *a)
 							   .in_flight = t->packets_out + a->segs });
 }
 
+/* Segments left in the order of their numbers, so the last one's note makes the sample. */
+static inline void plain_rate(struct tcb *t, const struct plain_ack *a, struct rate_sample *rs)
+{
+	u32 tx_us = (u32)(a->tx_ns / NSEC_PER_USEC);
+
+	*rs = (struct rate_sample){ .prior_us = a->sample_us, .prior_delivered = a->sample_delivered,
+				    .send_us = tx_us - a->sample_first_us, .app_limited = a->app_limited,
+				    .prior_in_flight = t->packets_out + a->segs,
+				    .rtt_us = a->retransmitted ? -1 : (s32)((tcp_now(t) - a->tx_ns) / NSEC_PER_USEC) };
+	t->first_tx_us = tx_us;
+	tcp_rate_gen(t, rs, a->segs, 0);
+}
+
 static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 {
 	struct plain_ack a = { 0 };
+	struct rate_sample rs;
 
 	t->snd.wl1 = seg->seq;
 	t->retransmits = t->probes = 0;
@@ -297,6 +323,7 @@ static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a.segs);
 		if (likely(!a.retransmitted))
 			plain_times(t, &a);
+		plain_rate(t, &a, &rs);
 		if (likely(!t->packets_out)) {
 			tcp_rtx_clear(t);
 			if (likely(!tcp_send_head(t)))
@@ -304,7 +331,9 @@ static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		} else if (!tcp_schedule_tlp(t, true)) {
 			tcp_rearm_rto(t);
 		}
-		if (tcp_is_cwnd_limited(t))
+		if (unlikely(t->ca->cong_control != NULL))
+			t->ca->cong_control(t, &rs);
+		else if (tcp_is_cwnd_limited(t))
 			t->ca->cong_avoid(t, a.segs);
 		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
 		tcp_new_space(t);
@@ -329,7 +358,8 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 	}
 	s = (struct ack_state){ .flag = flag | (seg->len ? FLAG_DATA : 0), .prior_una = t->snd.una,
 				.prior_packets = t->packets_out, .prior_delivered = t->delivered, .prior_lost = t->lost_out,
-				.prior_in_flight = tcp_in_flight(t), .prior_fack = tcp_fack(t), .rtt_us = -1, .ca_rtt_us = -1 };
+				.prior_in_flight = tcp_in_flight(t), .prior_fack = tcp_fack(t), .rtt_us = -1, .ca_rtt_us = -1,
+				.prior_lost_ever = t->lost };
 	if (!(flag & FLAG_FAST)) {
 		if (!seg->len)
 			STAT(t->sk.cpu, TcpExtTCPPureAcks);

@@ -4,7 +4,13 @@
  */
 #include "net/tcp/tcp_impl.h"
 
-const struct tcp_congestion_ops *const tcp_cong_table[] = { &tcp_cubic, &tcp_reno, NULL };
+#define ALGORITHMS(X) X(cubic) X(reno) X(bbr) X(vegas) X(westwood) X(bic)
+#define X(name) &tcp_##name,
+const struct tcp_congestion_ops *const tcp_cong_table[] = { ALGORITHMS(X) NULL };
+#undef X
+#define X(name) #name,
+const char *const tcp_cong_names[] = { ALGORITHMS(X) NULL };
+#undef X
 
 const struct tcp_congestion_ops *tcp_cong_find(const char *name)
 {
@@ -16,23 +22,15 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name)
 	return NULL;
 }
 
-int tcp_cong_set_default(struct net_cpu *cpu, const char *name)
-{
-	const struct tcp_congestion_ops *ca = tcp_cong_find(name);
-
-	if (!ca)
-		return -ENOENT;
-	cpu->tcp->default_ca = ca;
-	return 0;
-}
-
 void tcp_cong_init(struct tcb *t)
 {
 	_Static_assert(TCP_CA_PRIV % 8 == 0, "an array of words");
 	BUG_ON(t->ca->priv_size > TCP_CA_PRIV);
 	memset(t->ca_priv, 0, sizeof(t->ca_priv));
+	t->pacing_rate = 0;
 	if (t->ca->init)
 		t->ca->init(t);
+	tcp_pacing_update(t);
 }
 
 /* ---- growth ---- */
@@ -124,7 +122,7 @@ void tcp_cwnd_restart(struct tcb *t)
 	u64 idle = tcp_now(t) - t->last_send_ns, rto = t->rto_us * NSEC_PER_USEC;
 	u32 restart = MIN(TCP_INIT_CWND, t->cwnd), cwnd = t->cwnd;
 
-	if (!t->sk.cpu->sysctl.tcp_slow_start_after_idle || t->ca_state != TCP_CA_OPEN)
+	if (!t->sk.cpu->sysctl.tcp_slow_start_after_idle || t->ca->cong_control || t->ca_state != TCP_CA_OPEN)
 		return;
 	if (t->ca->cwnd_event)
 		t->ca->cwnd_event(t, CA_EVENT_CWND_RESTART);
@@ -143,6 +141,10 @@ void tcp_cong_control(struct tcb *t, struct ack_state *s)
 	u32 delivered = t->delivered - s->prior_delivered;
 	bool may_raise = s->flag & (FLAG_DATA_ACKED | FLAG_DATA_SACKED);
 
+	if (unlikely(t->ca->cong_control != NULL)) {
+		t->ca->cong_control(t, &s->rs);
+		return;
+	}
 	if (tcp_in_cwnd_reduction(t)) {
 		u32 lost = t->lost_out > s->prior_lost ? t->lost_out - s->prior_lost : 0;
 

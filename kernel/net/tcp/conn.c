@@ -464,7 +464,7 @@ struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
 	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
 	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
 	tcb_start(t);
-	t->ca = cpu->tcp->default_ca;
+	t->ca = tcp_cong_table[cpu->sysctl.tcp_congestion];
 	cpu->tcp->nr_tcbs++;
 	return t;
 }
@@ -647,7 +647,6 @@ int tcp_cpu_init(struct net_cpu *cpu)
 	tc->dirty_tail = &tc->dirty;
 	list_init(&tc->timewait);
 	timer_init(&tc->timewait_timer, tcp_timewait_run);
-	tc->default_ca = tcp_cong_table[0];
 	return 0;
 }
 

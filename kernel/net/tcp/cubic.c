@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cubic.c - CUBIC (RFC 9438): the window grows along a cubic of the time since the last loss; HyStart's delay test ends
+ * cubic.c - CUBIC (RFC 9438): the window grows along a cubic of the time since the last loss; HyStart++ (hystart.c) ends
  * slow start before the queue overflows.
  *
  * Integers only: time in 1/1024 s, windows in segments. C = 0.4, beta = 717/1024 (0.7), alpha = 3(1-b)/(1+b) = 0.53.
@@ -8,24 +8,20 @@
 
 #define BETA         717u  /* of 1024 */
 #define C_1024       410u  /* 0.4 of 1024 */
-#define HYSTART_LOW  16u   /* below this window slow start is harmless */
-#define HYSTART_MIN_SAMPLES 8
-#define HYSTART_DELAY_MIN_US 4000u
-#define HYSTART_DELAY_MAX_US 16000u
 
-struct cubic {
+struct cubic_epoch {
+	u64 start_ns;    /* of this congestion avoidance; 0: none */
 	u32 w_max;       /* window before the last reduction */
 	u32 origin;      /* W_max of this epoch: where the cubic is flat */
-	u64 epoch_ns;    /* start of this congestion avoidance; 0: none */
 	u32 k;           /* 1/1024 s until the cubic is at its origin */
-	u32 ack_cnt;     /* acknowledged, not yet in w_est */
 	u32 w_est;       /* what Reno would have (RFC 9438 4.3) */
+};
+struct cubic {
+	struct cubic_epoch e, prior; /* prior: before the last reduction, in case that was for nothing (4.9) */
+	u32 ack_cnt;     /* acknowledged, not yet in w_est */
 	u32 cwnd_prior;
 	u32 delay_min_us;
-	seq_t round_end; /* HyStart: a round ends when this is acknowledged */
-	u32 curr_rtt_us;
-	u8 samples;
-	bool found, in_round;
+	struct hystart hy;
 };
 _Static_assert(sizeof(struct cubic) <= TCP_CA_PRIV, "fits the private state");
 
@@ -34,15 +30,9 @@ static struct cubic *cubic_of(struct tcb *t)
 	return tcp_ca_priv(t);
 }
 
-static void cubic_epoch_end(struct cubic *c)
-{
-	c->epoch_ns = 0;
-	c->ack_cnt = 0;
-}
-
 static void cubic_init(struct tcb *t)
 {
-	cubic_of(t)->curr_rtt_us = ~0u;
+	tcp_hystart_init(t, &cubic_of(t)->hy);
 }
 
 /* Integer cube root, by bits from the top. */
@@ -67,21 +57,23 @@ static u32 cbrt64(u64 x)
 /* RFC 9438 4.2: K = cbrt((W_max - cwnd) / C), in 1/1024 s. */
 static void cubic_epoch_start(struct tcb *t, struct cubic *c)
 {
-	c->epoch_ns = tcp_now(t);
+	struct cubic_epoch *e = &c->e;
+
+	e->start_ns = tcp_now(t);
 	c->ack_cnt = 0;
-	c->w_est = t->cwnd;
-	c->cwnd_prior = MAX(c->w_max, t->cwnd);
-	if (c->w_max <= t->cwnd) {
-		c->k = 0;
-		c->origin = t->cwnd;
+	e->w_est = t->cwnd;
+	c->cwnd_prior = MAX(e->w_max, t->cwnd);
+	if (e->w_max <= t->cwnd) {
+		e->k = 0;
+		e->origin = t->cwnd;
 	} else {
-		c->k = cbrt64(((u64)(c->w_max - t->cwnd) << 40) / C_1024); /* 1024^3 from the unit, 1024 from C */
-		c->origin = c->w_max;
+		e->k = cbrt64(((u64)(e->w_max - t->cwnd) << 40) / C_1024); /* 1024^3 from the unit, 1024 from C */
+		e->origin = e->w_max;
 	}
 }
 
 /* W_cubic at time t_1024 of the epoch. */
-static u32 cubic_window(const struct cubic *c, u64 t_1024)
+static u32 cubic_window(const struct cubic_epoch *c, u64 t_1024)
 {
 	u64 d = t_1024 > c->k ? t_1024 - c->k : c->k - t_1024;
 	u64 delta;
@@ -96,11 +88,11 @@ static u32 cubic_window(const struct cubic *c, u64 t_1024)
 /* RFC 9438 4.3: W_est grows by alpha per window until it is where the loss was, by 1 after that. */
 static void reno_friendly(struct cubic *c, u32 cwnd, u32 acked)
 {
-	u32 per = c->w_est >= c->cwnd_prior ? cwnd : cwnd * 15 / 8; /* 1/alpha = 17/9, close to 15/8 */
+	u32 per = c->e.w_est >= c->cwnd_prior ? cwnd : cwnd * 15 / 8; /* 1/alpha = 17/9, close to 15/8 */
 
 	c->ack_cnt += acked;
 	if (per && c->ack_cnt >= per) {
-		c->w_est += c->ack_cnt / per;
+		c->e.w_est += c->ack_cnt / per;
 		c->ack_cnt %= per;
 	}
 }
@@ -111,16 +103,16 @@ static u32 cubic_update(struct tcb *t, struct cubic *c, u32 acked)
 	u64 t_1024, rtt_us = c->delay_min_us;
 	u32 target, cnt;
 
-	if (!c->epoch_ns)
+	if (!c->e.start_ns)
 		cubic_epoch_start(t, c);
 	reno_friendly(c, t->cwnd, acked);
-	t_1024 = ((tcp_now(t) - c->epoch_ns) / NSEC_PER_USEC + rtt_us) * 1024 / USEC_PER_SEC;
-	target = MIN(cubic_window(c, t_1024), t->cwnd + t->cwnd / 2); /* 4.4: at most half more per round trip */
+	t_1024 = ((tcp_now(t) - c->e.start_ns) / NSEC_PER_USEC + rtt_us) * 1024 / USEC_PER_SEC;
+	target = MIN(cubic_window(&c->e, t_1024), t->cwnd + t->cwnd / 2); /* 4.4: at most half more per round trip */
 	cnt = target > t->cwnd ? t->cwnd / (target - t->cwnd) : 100 * t->cwnd;
-	if (!c->w_max && cnt > 20)
+	if (!c->e.w_max && cnt > 20)
 		cnt = 20; /* no loss yet: find the ceiling faster */
-	if (c->w_est > t->cwnd)
-		cnt = MIN(cnt, t->cwnd / (c->w_est - t->cwnd));
+	if (c->e.w_est > t->cwnd)
+		cnt = MIN(cnt, t->cwnd / (c->e.w_est - t->cwnd));
 	return MAX(cnt, 2u);
 }
 
@@ -129,7 +121,7 @@ static void cubic_cong_avoid(struct tcb *t, u32 acked)
 	struct cubic *c = cubic_of(t);
 
 	if (tcp_in_slow_start(t)) {
-		acked = tcp_slow_start(t, acked);
+		acked = tcp_hystart_grow(t, &c->hy, acked);
 		if (!acked)
 			return;
 	}
@@ -140,24 +132,30 @@ static u32 cubic_ssthresh(struct tcb *t)
 {
 	struct cubic *c = cubic_of(t);
 
-	cubic_epoch_end(c);
-	if (t->cwnd < c->w_max)
-		c->w_max = (u32)((u64)t->cwnd * (1024 + BETA) / 2048); /* 4.7: fast convergence */
+	c->prior = c->e;
+	c->e.start_ns = 0;
+	c->ack_cnt = 0;
+	if (t->cwnd < c->e.w_max)
+		c->e.w_max = (u32)((u64)t->cwnd * (1024 + BETA) / 2048); /* 4.7: fast convergence */
 	else
-		c->w_max = t->cwnd;
+		c->e.w_max = t->cwnd;
 	return MAX((u32)((u64)t->cwnd * BETA / 1024), 2u);
 }
 
 static void cubic_set_state(struct tcb *t, enum tcp_ca_state s)
 {
 	struct cubic *c = cubic_of(t);
-	u32 delay = c->delay_min_us;
 
 	if (s != TCP_CA_LOSS)
 		return;
-	memset(c, 0, sizeof(*c)); /* 4.8: everything anew, except what the path is like */
-	c->delay_min_us = delay;
-	c->curr_rtt_us = ~0u;
+	c->e = (struct cubic_epoch){ 0 }; /* 4.8: everything anew, except what the path is like */
+	c->ack_cnt = c->cwnd_prior = 0;
+}
+
+static u32 cubic_undo_cwnd(struct tcb *t)
+{
+	cubic_of(t)->e = cubic_of(t)->prior;
+	return tcp_reno_undo_cwnd(t);
 }
 
 /* Idle time is not congestion avoidance: the epoch moves with it (4.2). */
@@ -165,29 +163,8 @@ static void cubic_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 {
 	struct cubic *c = cubic_of(t);
 
-	if (ev == CA_EVENT_TX_START && c->epoch_ns && t->last_send_ns > c->epoch_ns)
-		c->epoch_ns = MIN(c->epoch_ns + (tcp_now(t) - t->last_send_ns), tcp_now(t));
-}
-
-/* HyStart, delay increase: the round's least RTT rose by an eighth over the path's. */
-static void hystart(struct tcb *t, struct cubic *c, u32 rtt_us)
-{
-	if (!c->in_round || seq_gt(t->snd.una, c->round_end)) {
-		c->in_round = true;
-		c->round_end = t->snd.nxt;
-		c->curr_rtt_us = ~0u;
-		c->samples = 0;
-	}
-	c->curr_rtt_us = MIN(c->curr_rtt_us, rtt_us);
-	if (c->samples < HYSTART_MIN_SAMPLES) {
-		c->samples++;
-		return;
-	}
-	if (c->curr_rtt_us > c->delay_min_us + CLAMP(c->delay_min_us / 8, HYSTART_DELAY_MIN_US, HYSTART_DELAY_MAX_US)) {
-		c->found = true;
-		STAT(t->sk.cpu, TcpExtTCPHystartDelayDetect);
-		t->ssthresh = t->cwnd;
-	}
+	if (ev == CA_EVENT_TX_START && c->e.start_ns && t->last_send_ns > c->e.start_ns)
+		c->e.start_ns = MIN(c->e.start_ns + (tcp_now(t) - t->last_send_ns), tcp_now(t));
 }
 
 static void cubic_pkts_acked(struct tcb *t, const struct ack_sample *s)
@@ -195,13 +172,12 @@ static void cubic_pkts_acked(struct tcb *t, const struct ack_sample *s)
 	struct cubic *c = cubic_of(t);
 	u32 rtt;
 
-	if (s->rtt_us < 0 || (c->epoch_ns && tcp_now(t) - c->epoch_ns < NSEC_PER_SEC))
+	if (s->rtt_us < 0 || (c->e.start_ns && tcp_now(t) - c->e.start_ns < NSEC_PER_SEC))
 		return; /* just after a loss the queue's delay is no measure of the path */
 	rtt = (u32)MAX(s->rtt_us, 1);
 	if (!c->delay_min_us || rtt < c->delay_min_us)
 		c->delay_min_us = rtt;
-	if (!c->found && tcp_in_slow_start(t) && t->cwnd >= HYSTART_LOW)
-		hystart(t, c, rtt);
+	tcp_hystart_sample(t, &c->hy, rtt);
 }
 
 const struct tcp_congestion_ops tcp_cubic = {
@@ -210,7 +186,7 @@ const struct tcp_congestion_ops tcp_cubic = {
 	.init = cubic_init,
 	.ssthresh = cubic_ssthresh,
 	.cong_avoid = cubic_cong_avoid,
-	.undo_cwnd = tcp_reno_undo_cwnd,
+	.undo_cwnd = cubic_undo_cwnd,
 	.set_state = cubic_set_state,
 	.cwnd_event = cubic_cwnd_event,
 	.pkts_acked = cubic_pkts_acked,

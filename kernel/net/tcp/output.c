@@ -4,6 +4,7 @@
  * Runs in net_tx only (tcp_flush), except for answers that belong to no TCB, which leave at once like an ICMP echo reply.
  * A segment is a header skb plus references to the payload; the queued skb stays as it is for a retransmission.
  */
+#include "net/core/qdisc.h"
 #include "net/tcp/tcp_impl.h"
 #include "net/wire/checksum.h"
 
@@ -180,6 +181,9 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 		ack_was_sent(t);
 	t->segs_out += segs;
 	STAT_ADD(cpu, TcpOutSegs, segs);
+	t->fq = t->sk.dst.dev->txq[0].qdisc->paces;
+	if (tcp_is_paced(t) && payload)
+		tcp_pace_sent(t, skb, payload->len);
 	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
 	return true;
 }
@@ -224,15 +228,6 @@ static u32 gso_max(const struct tcb *t, u32 mss)
 	return segs * mss;
 }
 
-/* Bytes that the connection sends in a millisecond: cwnd per round trip, with some air. */
-static u64 bytes_per_ms(const struct tcb *t)
-{
-	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	u64 ratio = (u64)(t->cwnd < t->ssthresh / 2 ? s->tcp_pacing_ss_ratio : s->tcp_pacing_ca_ratio);
-
-	return (u64)t->mss * MAX(t->cwnd, t->packets_out) * ratio / 100 * 8000 / MAX(t->srtt_us, 1u);
-}
-
 /* Segments of one GSO skb: a millisecond's worth, so that slow flows do not burst; all it can hold where the path is short. */
 static u32 tso_segs(const struct tcb *t, u32 mss)
 {
@@ -240,9 +235,9 @@ static u32 tso_segs(const struct tcb *t, u32 mss)
 	u32 max = gso_max(t, mss), far = t->min_rtt_us >> s->tcp_tso_rtt_log;
 	u64 bytes;
 
-	if (max == mss || !far)
+	if (max == mss || (!far && !t->pacing))
 		return max / mss;
-	bytes = bytes_per_ms(t) + (far < 32 ? 65536u >> far : 0);
+	bytes = tcp_pacing_rate(t) / 1000 + (far < 32 ? 65536u >> far : 0);
 	return CLAMP((u32)MIN(bytes, 65536ull) / mss, (u32)MIN(s->tcp_min_tso_segs, (s64)(max / mss)), max / mss);
 }
 
@@ -327,7 +322,7 @@ static void data_was_sent(struct tcb *t, struct sk_buff *skb)
 	tcp_rtx_insert(t, skb);
 	list_add_tail(&cb->ts, &t->tsorted);
 	cb->tx_ns = now;
-	cb->skip = NULL;
+	tcp_rate_sent(t, cb);
 	t->snd.nxt = cb->end_seq;
 	t->packets_out += cb->segs;
 	t->data_segs_out += cb->segs;
@@ -391,7 +386,7 @@ static inline enum tcp_chrono held_by(const struct tcb *t, bool wnd_limited)
 static void send_new_data(struct tcb *t)
 {
 	u32 mss = current_mss(t), prior = t->packets_out, quota;
-	bool sent = false, limited = false, wnd_limited = false;
+	bool sent = false, limited = false, wnd_limited = false, paced = false;
 	struct sk_buff *skb;
 
 	if (!t->packets_out && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
@@ -405,6 +400,8 @@ static void send_new_data(struct tcb *t)
 		wnd_limited = !window_test(t, skb, mss);
 		if (wnd_limited || !nagle_test(t, skb, mss))
 			break;
+		if (tcp_is_paced(t) && (paced = tcp_pace_wait(t)))
+			break;
 		if (!send_one(t, skb, send_limit(t, skb, mss, quota), mss)) {
 			retry_later(t);
 			break;
@@ -415,7 +412,9 @@ static void send_new_data(struct tcb *t)
 		tcp_cwnd_validate(t, limited || tcp_in_flight(t) >= t->cwnd);
 		arm_for_data(t, prior);
 	}
-	if (!t->packets_out && tcp_send_head(t) && !tcp_timer_armed(t, TCPT_PERSIST))
+	if (!skb)
+		tcp_rate_check_app_limited(t);
+	if (!t->packets_out && tcp_send_head(t) && !paced && !tcp_timer_armed(t, TCPT_PERSIST))
 		tcp_persist_start(t);
 	tcp_chrono(t, held_by(t, wnd_limited));
 }
@@ -439,6 +438,7 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 	if (!t->retrans_stamp_ms)
 		t->retrans_stamp_ms = tcp_ts_now(t) | !tcp_ts_now(t);
 	cb->tx_ns = tcp_now(t);
+	tcp_rate_sent(t, cb);
 	list_del(&cb->ts);
 	list_add_tail(&cb->ts, &t->tsorted);
 	t->last_send_ns = cb->tx_ns;

@@ -34,6 +34,8 @@ void tcp_mark_lost(struct tcb *t, struct sk_buff *skb)
 
 	if (cb->sacked & TCPCB_SACKED)
 		return;
+	if (cb->sacked & TCPCB_RETRANS || !(cb->sacked & TCPCB_LOST))
+		t->lost += cb->segs;
 	if (cb->sacked & TCPCB_RETRANS) {
 		cb->sacked &= (u8)~TCPCB_RETRANS;
 		t->retrans_out -= cb->segs;
@@ -281,6 +283,8 @@ static void timeout_mark_lost(struct tcb *t)
 	}
 	for (skb = head; skb; skb = next) {
 		next = tcp_rtx_next(t, skb);
+		if (reneged && tcp_cb(skb)->sacked & TCPCB_SACKED)
+			tcp_cb(skb)->skip = NULL; /* nor a note for rate.c */
 		if (reneged)
 			tcp_cb(skb)->sacked &= (u8)~TCPCB_SACKED;
 		else if (uses_rack(t) && skb != head && !tcp_rack_skb_lost(t, skb, 0, &left))
@@ -470,7 +474,7 @@ void tcp_xmit_lost(struct tcb *t)
 		t->rtx_hint = skb;
 		if ((tcp_cb(skb)->sacked & (TCPCB_LOST | TCPCB_SACKED | TCPCB_RETRANS)) != TCPCB_LOST)
 			continue;
-		if (in_flight >= t->cwnd)
+		if (in_flight >= t->cwnd || (tcp_is_paced(t) && tcp_pace_wait(t)))
 			return;
 		if (!tcp_retransmit(t, skb, t->cwnd - in_flight))
 			return; /* the RTO, or the next ACK, tries again */

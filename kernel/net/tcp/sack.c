@@ -45,6 +45,7 @@ static void mark_sacked(struct tcb *t, struct sk_buff *skb, struct ack_state *s)
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 
 	tcp_rack_advance(t, cb->sacked, cb->end_seq, cb->tx_ns);
+	tcp_rate_delivered(t, cb, &s->rs);
 	if (cb->sacked & TCPCB_RETRANS)
 		t->retrans_out -= cb->segs;
 	else if (!(cb->sacked & TCPCB_EVER_RETRANS))

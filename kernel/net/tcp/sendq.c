@@ -45,11 +45,11 @@ bool tcp_may_write(const struct tcb *t)
 	return tcp_sndbuf_space(t) >= t->sk.wmem_alloc / 2 && !too_much_unsent(t);
 }
 
-/* Room for two windows, each segment with its metadata (tcp_wmem is the bound). */
+/* Room for two windows, each segment with its metadata (tcp_wmem is the bound); a third for a rate that probes for more. */
 void tcp_sndbuf_expand(struct tcb *t)
 {
 	u32 segs = MAX(MAX(t->cwnd, TCP_INIT_CWND), (u32)t->reordering + 1);
-	u64 want = 2ull * segs * (t->mss + TCP_SKB_COST);
+	u64 want = (t->ca->paces ? 3ull : 2ull) * segs * (t->mss + TCP_SKB_COST);
 
 	if (want > t->sk.sndbuf && !t->sndbuf_locked)
 		t->sk.sndbuf = (u32)MIN(want, (u64)t->sk.cpu->sysctl.tcp_wmem_max);
@@ -58,7 +58,7 @@ void tcp_sndbuf_expand(struct tcb *t)
 /* Acknowledged bytes left the queue: grows the buffer with the window, and tells a writer that waits when a third is free. */
 void tcp_new_space(struct tcb *t)
 {
-	if (t->cwnd_limited && !t->sk.cpu->tcp->pressure)
+	if ((t->cwnd_limited || tcp_is_paced(t)) && !t->sk.cpu->tcp->pressure)
 		tcp_sndbuf_expand(t);
 	if (t->nospace && tcp_may_write(t)) {
 		t->nospace = false;

@@ -68,7 +68,7 @@ static int set_congestion(struct tcb *t, const void *val, unsigned len)
 		return -ENOENT;
 	t->ca = ca;
 	if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN && t->sk.state != TCP_SYN_SENT)
-		tcp_cong_init(t);
+		tcp_cong_init(t); /* else when the connection is made */
 	return 0;
 }
 
@@ -142,6 +142,26 @@ static int set_number(struct tcb *t, int opt, int v)
 	return -ENOPROTOOPT;
 }
 
+/* Bytes per second, 32 bits or 64; all ones: no limit. */
+static int set_max_pacing_rate(struct tcb *t, const void *val, unsigned len)
+{
+	u64 rate = 0;
+
+	memcpy(&rate, val, MIN(len, (unsigned)sizeof(rate)));
+	if (len < sizeof(rate) && (u32)rate == ~0u)
+		rate = ~0ull;
+	if (!rate)
+		return -EINVAL;
+	t->max_pacing_rate = rate >= ~0u ? 0 : (u32)rate;
+	tcp_pacing_update(t);
+	return 0;
+}
+
+static u64 max_pacing_rate(const struct tcb *t)
+{
+	return t->max_pacing_rate ?: ~0ull;
+}
+
 static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned len)
 {
 	struct linger l;
@@ -164,6 +184,8 @@ static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned le
 		if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN)
 			tcp_keepalive_start(t);
 		return 0;
+	case SO_MAX_PACING_RATE:
+		return set_max_pacing_rate(t, val, len);
 	case SO_SNDBUF:
 		t->sndbuf_locked = true;
 		return 0;
@@ -275,6 +297,16 @@ static void info_chrono(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_busy_time = us[CHRONO_BUSY] + us[CHRONO_RWND_LIMITED] + us[CHRONO_SNDBUF_LIMITED];
 }
 
+static void info_rates(const struct tcb *t, struct tcp_info *i)
+{
+	u32 rate = tcp_pacing_rate(t);
+
+	i->tcpi_pacing_rate = rate == ~0u ? ~0ull : rate;
+	i->tcpi_max_pacing_rate = max_pacing_rate(t);
+	i->tcpi_delivery_rate = tcp_delivery_rate(t);
+	i->tcpi_delivery_rate_app_limited = t->rate_app_limited;
+}
+
 static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 {
 	memset(i, 0, sizeof(*i));
@@ -293,6 +325,7 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	info_timing(t, i);
 	info_counts(t, i);
 	info_chrono(t, i);
+	info_rates(t, i);
 	i->tcpi_bytes_sent = t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) + t->bytes_retrans;
 	i->tcpi_notsent_bytes = (u32)MAX(seq_diff(t->snd.write, t->snd.nxt), 0);
 	i->tcpi_snd_mss = t->mss;
@@ -413,6 +446,8 @@ int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 		return get_meminfo(t, val, len);
 	if (level == SOL_TCP && opt == TCP_CONGESTION)
 		return give(val, len, t->ca->name, (unsigned)strlen(t->ca->name) + 1);
+	if (level == SOL_SOCKET && opt == SO_MAX_PACING_RATE)
+		return give(val, len, &(u64){ max_pacing_rate(t) }, *len < sizeof(u64) ? sizeof(u32) : sizeof(u64));
 	if (level == SOL_SOCKET && opt == SO_LINGER) {
 		l = (struct linger){ t->linger_set, (int)t->linger_s };
 		return give(val, len, &l, sizeof(l));

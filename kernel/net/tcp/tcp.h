@@ -101,7 +101,8 @@ struct conn_table {
 	X(DELACK, "delayed ACK", tcp_delack_timer)                                                 \
 	X(KEEPALIVE, "keepalive", tcp_keepalive_timer)                                             \
 	X(LINGER, "FIN_WAIT_2 and lingering close", tcp_linger_timer)                              \
-	X(RETRY, "memory was out", tcp_retry_timer)
+	X(RETRY, "memory was out", tcp_retry_timer)                                                \
+	X(PACE, "pacing", tcp_pace_timer)
 enum tcp_timer {
 #define X(name, text, fn) TCPT_##name,
 	TCP_TIMERS(X)
@@ -121,23 +122,41 @@ struct ack_sample { /* what one ACK told about time */
 	s64 rtt_us; /* -1: none */
 	u32 in_flight;
 };
+/* How fast the path delivered (rate.c): `delivered` segments in `interval_us`, up to the newest segment that this ACK covers. */
+struct rate_sample {
+	u32 prior_us;        /* when the interval began; 0: no sample */
+	u32 prior_delivered; /* tcb.delivered then */
+	s32 delivered;       /* -1: no sample */
+	s32 interval_us;     /* -1: no sample, or shorter than any round trip */
+	u32 send_us;         /* of it, the sending */
+	u32 tx_us;           /* when the newest segment left */
+	seq_t end_seq;       /* its end */
+	u32 acked, lost;     /* segments, by this ACK */
+	u32 prior_in_flight;
+	s32 rtt_us;          /* of the newest; -1: none */
+	bool app_limited;    /* the application was slower than the path */
+};
 struct tcp_congestion_ops {
 	const char *name;
 	u16 priv_size;
 	void (*init)(struct tcb *t);
 	u32 (*ssthresh)(struct tcb *t);                 /* after a loss, in segments */
-	void (*cong_avoid)(struct tcb *t, u32 acked);   /* an ACK of new data; grows cwnd */
+	void (*cong_avoid)(struct tcb *t, u32 acked);   /* an ACK of new data; grows cwnd. NULL with cong_control */
 	u32 (*undo_cwnd)(struct tcb *t);                /* the loss was none */
 	void (*set_state)(struct tcb *t, enum tcp_ca_state s);   /* NULL allowed */
 	void (*cwnd_event)(struct tcb *t, enum tcp_ca_event ev); /* NULL allowed */
 	void (*pkts_acked)(struct tcb *t, const struct ack_sample *s); /* NULL allowed */
+	/* Takes the place of cong_avoid and of proportional rate reduction: sets cwnd and pacing_rate at every ACK. NULL allowed */
+	void (*cong_control)(struct tcb *t, const struct rate_sample *rs);
+	/* For `ss -i`: "bbr:(...)" and the like; what scnprintf() says. NULL allowed */
+	int (*info)(const struct tcb *t, char *buf, size_t size);
+	bool paces; /* sets tcb.pacing_rate, and wants it kept */
 };
-extern const struct tcp_congestion_ops tcp_reno, tcp_cubic;
-extern const struct tcp_congestion_ops *const tcp_cong_table[]; /* NULL-terminated */
+extern const struct tcp_congestion_ops tcp_reno, tcp_cubic, tcp_vegas, tcp_westwood, tcp_bic, tcp_bbr;
+/* NULL-terminated, in the order of tcp_cong_names (net_sysctl.h); the first is the default. */
+extern const struct tcp_congestion_ops *const tcp_cong_table[];
 /* NULL: no such algorithm. */
 const struct tcp_congestion_ops *tcp_cong_find(const char *name);
-/* The default of connections to come. 0 or -ENOENT. */
-int tcp_cong_set_default(struct net_cpu *cpu, const char *name);
 
 /* ---- what the sender waits for (tcp_info's busy time and its parts); a later one counts when two hold ---- */
 enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, NR_TCP_CHRONOS };
@@ -168,6 +187,9 @@ struct tcb {
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
 	bool addr_locked : 1; /* bind() named the address, not only the port */
 	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
+	bool rate_app_limited : 1;  /* the sample of rate_delivered was */
+	bool pacing : 1;            /* asked for by the algorithm or the application */
+	bool fq : 1;                /* the device's discipline holds to departure times */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -247,6 +269,7 @@ struct tcb {
 	u32 prr_delivered, prr_out;
 	u32 delivered;              /* segments, for ever */
 	u32 delivered_ce;           /* of those, with congestion experienced */
+	u32 lost;                   /* segments marked lost, for ever */
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
 	seq_t tlp_high_seq;
 	bool tlp_out, tlp_retrans;
@@ -263,6 +286,15 @@ struct tcb {
 		bool advanced, dsack_seen;
 		seq_t dsack_round;
 	} rack;
+
+	/* ---- delivery rate, pacing (rate.c, pacing.c) ---- */
+	u64 pace_ns;                /* the next segment leaves no earlier */
+	u32 pacing_rate;            /* bytes/s, when the algorithm paces */
+	u32 max_pacing_rate;        /* SO_MAX_PACING_RATE, bytes/s; 0: none */
+	u32 first_tx_us;            /* when the newest segment delivered so far had left */
+	u32 delivered_us;           /* when `delivered` grew last */
+	u32 app_limited;            /* until `delivered` is beyond it the application is the slower one; 0: it is not */
+	u32 rate_delivered, rate_interval_us; /* the last sample of rate.c worth telling */
 
 	/* ---- timers ---- */
 	struct timer timer;
@@ -350,7 +382,6 @@ struct tcp_cpu {
 	struct list_head timewait;  /* in the order of their ends */
 	struct timer timewait_timer;
 	struct kmem_cache *tcbs, *requests, *timewaits;
-	const struct tcp_congestion_ops *default_ca;
 	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
 	u64 mem_bytes;              /* of all receive and send queues */
 	u32 port_step;              /* RFC 6056: walks on with each connection */
@@ -362,4 +393,4 @@ const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
-_Static_assert(sizeof(struct tcb) <= 1024, "an idle connection with its socket and file stays near 1 KiB");
+_Static_assert(sizeof(struct tcb) <= 1048, "an idle connection with its socket and file stays near 1 KiB");

@@ -32,11 +32,19 @@ struct tcp_skb_cb {
 	u8 sacked : 4;
 	bool own : 1;           /* send: bytes behind the last piece are ours to append to */
 	bool eor : 1;           /* send: MSG_EOR, nothing is appended */
+	bool app_limited : 1;   /* sent while tcb.app_limited */
 	u16 segs;               /* on the wire */
 	u32 charged;            /* to sk.wmem_alloc or sk.rmem_alloc */
 	u64 tx_ns;              /* last (re)transmission */
 	struct list_head ts;    /* in tcb.tsorted */
-	struct sk_buff *skip;   /* SACKed: a later skb before which all are SACKed, too; NULL: not known */
+	union {
+		struct sk_buff *skip;  /* SACKed: a later skb before which all are SACKed, too; NULL: not known */
+		struct {               /* not SACKed: the sender's state at the last transmission, for rate.c */
+			u32 first_tx_us;
+			u32 delivered_us; /* 0: not known */
+		};
+	};
+	u32 delivered;
 };
 _Static_assert(sizeof(struct tcp_skb_cb) <= sizeof(((struct sk_buff *)0)->cb), "fits the control block");
 static inline struct tcp_skb_cb *tcp_cb(const struct sk_buff *skb) { return (struct tcp_skb_cb *)skb->cb; }
@@ -296,6 +304,7 @@ struct ack_state {
 	u32 flag;
 	seq_t prior_una;
 	u32 prior_packets, prior_delivered, prior_lost, prior_in_flight;
+	u32 prior_lost_ever;        /* tcb.lost */
 	u32 acked;                  /* segments, cumulatively */
 	seq_t reord;                /* lowest sequence number sacked or acked late, when `reord_set` */
 	bool reord_set;
@@ -303,6 +312,7 @@ struct ack_state {
 	u64 first_tx_ns, last_tx_ns;  /* of never retransmitted skbs acknowledged; 0: none */
 	u64 sack_first_ns, sack_last_ns;
 	s64 rtt_us, ca_rtt_us;      /* -1: none */
+	struct rate_sample rs;
 };
 /* Check 5 of RFC 9293 3.10.7.4. RX_OK: go on to the text. */
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag);
@@ -360,6 +370,50 @@ static inline bool tcp_in_cwnd_reduction(const struct tcb *t)
 {
 	return t->ca_state == TCP_CA_CWR || t->ca_state == TCP_CA_RECOVERY;
 }
+
+/* ---- hystart.c: the end of slow start before the queue overflows (RFC 9406) ---- */
+struct hystart {
+	seq_t round_end;            /* a round ends when this is acknowledged */
+	u32 last_rtt_us, rtt_us;    /* least of the last round and of this one; ~0: none */
+	u32 css_rtt_us;             /* rtt_us when conservative slow start began; 0: it did not */
+	u8 samples, css_rounds;
+	bool done;                  /* slow start is over for good */
+};
+void tcp_hystart_init(struct tcb *t, struct hystart *h);
+void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us);
+/* Slow start with it; what of `acked` is left for congestion avoidance. */
+u32 tcp_hystart_grow(struct tcb *t, struct hystart *h, u32 acked);
+
+/* ---- rate.c ---- */
+void tcp_rate_delivered(struct tcb *t, const struct tcp_skb_cb *cb, struct rate_sample *rs);
+/* The ACK is read: rs becomes a sample, or says that there is none. */
+void tcp_rate_gen(struct tcb *t, struct rate_sample *rs, u32 delivered, u32 lost);
+u64 tcp_delivery_rate(const struct tcb *t); /* bytes/s; 0: not known */
+/* Before cb's segment counts as sent; its tx_ns is set. */
+static inline void tcp_rate_sent(struct tcb *t, struct tcp_skb_cb *cb)
+{
+	if (!t->packets_out)
+		t->first_tx_us = t->delivered_us = (u32)(cb->tx_ns / NSEC_PER_USEC) ?: 1;
+	cb->first_tx_us = t->first_tx_us;
+	cb->delivered_us = t->delivered_us;
+	cb->delivered = t->delivered;
+	cb->app_limited = t->app_limited != 0;
+}
+/* Everything is sent that there is, and more could be under way. */
+static inline void tcp_rate_check_app_limited(struct tcb *t)
+{
+	if (tcp_in_flight(t) < t->cwnd && t->lost_out <= t->retrans_out)
+		t->app_limited = t->delivered + tcp_in_flight(t) ?: 1;
+}
+
+/* ---- pacing.c ---- */
+u32 tcp_pacing_rate(const struct tcb *t); /* bytes/s; ~0: no limit */
+static inline bool tcp_is_paced(const struct tcb *t) { return unlikely(t->pacing | t->fq); }
+/* true: not yet; the PACE timer will flush. */
+bool tcp_pace_wait(struct tcb *t);
+/* skb (of a paced connection, headers not counted) leaves: notes when the next may, and when this one. */
+void tcp_pace_sent(struct tcb *t, struct sk_buff *skb, u32 len);
+void tcp_pacing_update(struct tcb *t); /* algorithm or limit changed */
 
 /* ---- request.c, timewait.c ---- */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);

@@ -341,6 +341,11 @@ static void tcp_retry_timer(struct tcb *t)
 	tcp_mark(t);
 }
 
+static void tcp_pace_timer(struct tcb *t)
+{
+	tcp_mark(t);
+}
+
 static void (*const tcp_timers[NR_TCP_TIMERS])(struct tcb *t) = {
 #define X(name, text, fn) [TCPT_##name] = fn,
 	TCP_TIMERS(X)
