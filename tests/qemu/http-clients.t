@@ -45,7 +45,7 @@ def wrk(g, connections, *options):
                  g.url("/small.txt"))
     check("Socket errors" not in out and "Non-2xx" not in out, out)
     note("wrk -c%d %s: %s, %s" % (connections, " ".join(options), re.search(r"Requests/sec:\s*\S+", out).group(0),
-                               re.search(r"99%\s+\S+", out).group(0)))
+                               re.search(r"^ +(99%\s+\S+)", out, re.M).group(1)))
 
 
 need_private_network()
