@@ -7,6 +7,7 @@
 #include "config.h"
 #include "platform.h"
 #include "app/app.h"
+#include "app/site.h"
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/crash.h"
@@ -268,7 +269,27 @@ static void boot_tunables(const struct boot_info *bi)
 	}
 }
 
-static void boot_rules(const struct boot_info *bi) { nft_boot(net, bi->cmdline, NULL, NULL); }
+/* The first module is the site archive; it stays where the door put it. Its length; 0: there is none. */
+static size_t site_archive(const struct boot_info *bi, const void **mem)
+{
+	const struct boot_module *site = bi->nr_modules ? &bi->modules[0] : NULL;
+
+	if (!site || !phys_is_mapped(site->base, site->len))
+		return 0;
+	*mem = phys_to_virt(site->base);
+	return site->len;
+}
+
+/* Before any device is up. */
+static void boot_rules(const struct boot_info *bi)
+{
+	const void *archive = NULL;
+	size_t len = site_archive(bi, &archive);
+	char *rules = site_rules(archive, len);
+
+	nft_boot(net, bi->cmdline, rules, SITE_RULES);
+	kfree(rules);
+}
 
 static void boot_config(const struct boot_info *bi)
 {
@@ -279,19 +300,14 @@ static void boot_config(const struct boot_info *bi)
 	qdisc_configure(net, bi->cmdline);
 }
 
-/* The first module is the site archive; it stays where the door put it. */
 static void boot_app(const struct boot_info *bi)
 {
-	const struct boot_module *site = bi->nr_modules ? &bi->modules[0] : NULL;
 	struct app_params p = { .cmdline = bi->cmdline };
 	int err;
 
-	if (site && phys_is_mapped(site->base, site->len)) {
-		p.site = phys_to_virt(site->base);
-		p.site_len = site->len;
-	} else if (site) {
-		log_warn("module %s lies outside RAM: left out", site->name);
-	}
+	p.site_len = site_archive(bi, &p.site);
+	if (bi->nr_modules && !p.site_len)
+		log_warn("module %s lies outside RAM: left out", bi->modules[0].name);
 	err = app_start(net, &p);
 	if (err)
 		log_err("app: could not be started: %s", errno_text(err));

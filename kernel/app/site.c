@@ -305,6 +305,46 @@ static int member_path(const struct archive_member *m, char *out)
 	return (int)n;
 }
 
+/* The packet filter's rules travel with the site and are nobody's business. */
+static bool is_rules(const char *path) { return !strcmp(path, SITE_RULES); }
+
+struct rules_search {
+	char *text;
+	char path[SITE_PATH_MAX];
+};
+
+static int find_rules(void *arg, const struct archive_member *m)
+{
+	struct rules_search *r = arg;
+
+	if (m->kind != ARCHIVE_FILE || member_path(m, r->path) <= 0 || !is_rules(r->path))
+		return 0;
+	if (m->size > SITE_RULES_MAX || strnlen((const char *)m->data, m->size) != m->size) {
+		log_err("%s: not a text of at most %u bytes; none of its rules is in force", SITE_RULES, SITE_RULES_MAX);
+		return 1;
+	}
+	r->text = kmalloc(m->size + 1);
+	if (!r->text)
+		return -ENOMEM;
+	memcpy(r->text, m->data, m->size);
+	r->text[m->size] = 0;
+	return 1;
+}
+
+char *site_rules(const void *archive, size_t len)
+{
+	struct rules_search *r = kzalloc(sizeof(*r));
+	struct archive_error err;
+	char *text = NULL;
+
+	if (r && len && archive_walk(archive, len, find_rules, r, &err) == -ENOMEM)
+		log_err("%s: no memory; none of its rules is in force", SITE_RULES);
+	if (r)
+		text = r->text;
+	kfree(r);
+	return text;
+}
+
 struct builder {
 	struct site *site;
 	u32 members;
@@ -348,7 +388,7 @@ static int place_member(void *arg, const struct archive_member *m)
 
 	if (m->kind == ARCHIVE_HARD_LINK || m->kind == ARCHIVE_SYMLINK)
 		return 0; /* the third walk's */
-	can_be_named = m->kind == ARCHIVE_FILE ? len > 0 : m->kind == ARCHIVE_DIR && len >= 0;
+	can_be_named = m->kind == ARCHIVE_FILE ? len > 0 && !is_rules(b->path) : m->kind == ARCHIVE_DIR && len >= 0;
 	s->skipped += !can_be_named;
 	if (!can_be_named && !m->inode)
 		return 0;

@@ -59,6 +59,11 @@ const struct site_entry *site_lookup(const struct site *s, const char *path, siz
 struct site *site_create(const void *archive, size_t len, u32 cache_max_age);
 void site_destroy(struct site *s);
 
+#define SITE_RULES     "etc/nftables.conf" /* in the archive: rules of the packet filter, never served */
+#define SITE_RULES_MAX 65536u              /* bytes */
+/* Their text, to be freed with kfree(); NULL: there are none, or the log says what is wrong. */
+char *site_rules(const void *archive, size_t len);
+
 struct archive_member;
 /* The built-in site (site_default.c), walked as an archive is. */
 int site_default_walk(int (*fn)(void *arg, const struct archive_member *m), void *arg);

@@ -8,6 +8,7 @@
 #include "app/archive.h"
 #include "app/site.h"
 #include "lib/string.h"
+#include "platform.h"
 
 /* ---- making archives ---- */
 struct tape {
@@ -423,6 +424,30 @@ TEST(names_that_leave_the_root_or_cannot_be_asked_for_are_left_out)
 	CHECK_EQ(s->files, 2);
 	check_file(s, "absolute", "fine");
 	check_file(s, "good", "fine");
+	site_destroy(s);
+	tape_free(&t);
+}
+
+TEST(rules_of_the_packet_filter_are_read_and_not_served)
+{
+	struct tape t = { 0 };
+	struct site *s;
+	char *text;
+
+	tar_file(&t, "./index.html", "root");
+	tar_file(&t, "./etc/nftables.conf", "flush ruleset\n");
+	tar_file(&t, "./etc/other", "x");
+	tar_end(&t);
+	text = site_rules(t.mem, t.len);
+	REQUIRE(text);
+	CHECK_STR(text, "flush ruleset\n");
+	kfree(text);
+	CHECK(!site_rules(t.mem, 512));
+	CHECK(!site_rules(NULL, 0));
+	s = site_create(t.mem, t.len, 0);
+	CHECK(!site_lookup(s, "etc/nftables.conf", 17));
+	CHECK(site_lookup(s, "etc/other", 9));
+	CHECK_EQ(s->files, 2);
 	site_destroy(s);
 	tape_free(&t);
 }

@@ -332,4 +332,3 @@ bool nft_parse_rule(struct parser *s, struct nft_rule *r)
 			return false;
 	return true;
 }
-
