@@ -218,7 +218,7 @@ replay: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, and the booted tests in their short forms
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) prove --directives --timer --exec tests/lib/keep
-BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire
+BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
 test: lint unit sim replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 test-%: $(BOOTABLE)

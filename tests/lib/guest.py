@@ -166,6 +166,28 @@ class Guest:
         return {name.removeprefix("barewire_"): float(value) for name, value in rows}
 
 
+class Typed(Guest):
+    """A guest whose serial line has a keyboard."""
+
+    def start(self):
+        with open(self.serial, "wb") as out:
+            self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out,
+                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        return self
+
+    def type(self, line):
+        """What the console prints after the line, up to its next prompt."""
+        before = len(self.console())
+        self.proc.stdin.write(line.encode() + b"\r")
+        self.proc.stdin.flush()
+        end = time.monotonic() + 60
+        while not re.search(r"\n.*# $", self.console()[before:].replace("\r", "")):
+            if time.monotonic() > end:
+                raise AssertionError("no prompt after %r: %r" % (line, self.console()[before:]))
+            time.sleep(0.02)
+        return self.console()[before:]
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -12,35 +12,14 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
-from net import ROOT, die_with_parent, make_tap, need_private_network
+from guest import Guest, Typed
+from net import make_tap, need_private_network
 from qemu import MIB, NICS, Site, curl, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
 
 SIZE = pick(2, 8) * MIB
 BITS = 10e6
 TBF = "qdisc=eth0:tbf,rate=10mbit,burst=15k,latency=400ms"
-
-
-class Typed(Guest):
-    """A guest whose serial line has a keyboard."""
-
-    def start(self):
-        with open(self.serial, "wb") as out:
-            self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out,
-                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
-        return self
-
-    def type(self, line):
-        """What the console prints after the line, up to its next prompt."""
-        before = len(self.console())
-        self.proc.stdin.write(line.encode() + b"\r")
-        self.proc.stdin.flush()
-        end = time.monotonic() + 60
-        while not re.search(r"\n.*# $", self.console()[before:].replace("\r", "")):
-            check(time.monotonic() < end, "no prompt after %r: %r" % (line, self.console()[before:]))
-            time.sleep(0.02)
-        return self.console()[before:]
 
 
 def tc(g, words):

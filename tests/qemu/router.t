@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The guest as a router with NAT, one card of each kind, between networks of this host:
+
+    client 10.66.0.2 - 10.66.0.1 uplink 10.77.0.1 - 10.77.0.2 ROUTER 10.88.0.1 - lan: 10.88.0.9 and a second guest, 10.88.0.2
+
+client, uplink and lan are network namespaces; uplink, this process's own, is a router too. The rules come with the site."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest, Typed
+from net import BUILD, die_with_parent, make_tap, need_private_network, sh, sysctl
+from qemu import MIB, Site, noise, pick, sha
+from tap import case, check, check_eq, check_in, note, run
+
+SIZE, CONNECTIONS = pick(4, 64) * MIB, pick(1000, 100000)
+TIMEOUTS = " ".join("net.netfilter.nf_conntrack_%s=1" % name for name in (
+    "tcp_timeout_time_wait", "tcp_timeout_close", "tcp_timeout_close_wait", "tcp_timeout_last_ack", "tcp_timeout_fin_wait",
+    "udp_timeout", "udp_timeout_stream", "icmp_timeout"))
+RULES = """#!/usr/sbin/nft -f
+flush ruleset
+table ip nat {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		iifname "eth0" tcp dport 8080 dnat to 10.88.0.2:80
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		oifname "eth0" ip saddr 10.88.0.0/24 masquerade
+	}
+}
+table ip filter {
+	chain forward {
+		type filter hook forward priority filter; policy drop;
+		ct state established,related accept
+		ct state invalid drop
+		iifname "eth1" accept
+		iifname "eth0" ip daddr 10.88.0.2 accept
+	}
+}
+"""
+
+
+class Space:
+    """Another network namespace, as long as a process in it lives."""
+
+    def __init__(self):
+        self.proc = subprocess.Popen(["unshare", "-n", "sleep", "infinity"], preexec_fn=die_with_parent)
+        here = os.readlink("/proc/self/ns/net")
+        while os.readlink("/proc/%d/ns/net" % self.proc.pid) == here:
+            time.sleep(0.01)
+        self.sh("ip", "link", "set", "lo", "up")
+
+    def words(self, *words):
+        return ["nsenter", "-t", str(self.proc.pid), "-n", *map(str, words)]
+
+    def sh(self, *words):
+        return sh(*self.words(*words))
+
+    def take(self, device, address=None):
+        """Moves a device here."""
+        sh("ip", "link", "set", device, "netns", str(self.proc.pid))
+        if address:
+            self.sh("ip", "addr", "add", address, "dev", device)
+        self.sh("ip", "link", "set", device, "up")
+
+
+def build_networks():
+    sysctl("net.ipv4.ip_forward", 1)
+    sh("ip", "link", "add", "up0", "type", "veth", "peer", "name", "client0")
+    sh("ip", "addr", "add", "10.66.0.1/24", "dev", "up0")
+    sh("ip", "link", "set", "up0", "up")
+    client.take("client0", "10.66.0.2/24")
+    client.sh("ip", "route", "add", "default", "via", "10.66.0.1")
+    client.sh("sysctl", "-q", "-w", "net.ipv4.ip_local_port_range=1024 65535")
+    make_tap("tap0")
+    sh("ip", "route", "add", "10.88.0.0/24", "via", "10.77.0.2")
+    for name in ("lan0", "lan1"):
+        make_tap(name, None)
+
+
+def join_lan():
+    """The guests hold their taps: from now on they are ports of a bridge in the lan's namespace."""
+    lan.sh("ip", "link", "add", "lan", "type", "bridge")
+    lan.sh("ip", "addr", "add", "10.88.0.9/24", "dev", "lan")
+    lan.sh("ip", "link", "set", "lan", "up")
+    for name in ("lan0", "lan1"):
+        lan.take(name)
+        lan.sh("ip", "link", "set", name, "master", "lan")
+    lan.sh("ip", "route", "add", "default", "via", "10.88.0.1")
+
+
+def site_with_rules():
+    folder = tempfile.TemporaryDirectory(prefix="barewire-site-")
+    os.mkdir(os.path.join(folder.name, "etc"))
+    with open(os.path.join(folder.name, "etc/nftables.conf"), "w", encoding="ascii") as f:
+        f.write(RULES)
+    with open(os.path.join(folder.name, "index.html"), "w", encoding="ascii") as f:
+        f.write("the router itself\n")
+    return folder
+
+
+def fetch(space, url):
+    p = subprocess.run(space.words("curl", "-sS", "--max-time", 300, url), capture_output=True)
+    check_eq(p.returncode, 0, p.stderr.decode())
+    return p.stdout
+
+
+def hops(space, to):
+    out = space.sh("traceroute", "-n", "-q", "3", "-w", "3", "-m", "6", to)
+    note(out.strip())
+    return re.findall(r"^ *\d+ .*?(\d+\.\d+\.\d+\.\d+)", out, re.M)
+
+
+def tracked():
+    return int(re.search(r"\n(\d+)\r?\n", router.type("conntrack -C")).group(1))
+
+
+need_private_network()
+client, lan = Space(), Space()
+build_networks()
+blob = noise(SIZE)
+served, conf = Site({"blob": blob, "128": bytes(128)}), site_with_rules()
+server = Guest(tap="lan1", cmdline="ip=eth0:10.88.0.2/24,10.88.0.1", site=served.name, mem=SIZE // MIB + 128)
+router = Typed(tap="tap0", cmdline="ip=eth1:10.88.0.1/24 net.ipv4.ip_forward=1 " + TIMEOUTS, site=conf.name, options=[
+    "--add-nic", "e1000:" + Guest.netdev("tap", "lan0")])
+
+@case("a router with a virtio-net and an e1000 card boots with the rules of its site, and prints them as they were written")
+def _():
+    server.start()
+    router.start()
+    for guest in (server, router):
+        guest.wait_console("barewire ready")
+    join_lan()
+    router.type("")
+    check_in("eth1: e1000", router.console())
+    shown = router.type("nft list ruleset").replace("\r", "")
+    for table in RULES.split("table")[1:]:
+        check_in("table" + table.rstrip("}\n"), shown)
+    check_eq(router.get("/etc/nftables.conf")[0], 404)
+
+@case("traceroute sees it, from outside and through the NAT from inside")
+def _():
+    check_eq(hops(client, "10.88.0.2"), ["10.66.0.1", "10.77.0.2", "10.88.0.2"])
+    check_eq(hops(lan, "10.66.0.2"), ["10.88.0.1", "10.77.0.1", "10.66.0.2"])
+    lan.sh("ping", "-n", "-c", "3", "-i", "0.1", "-s", "3000", "10.66.0.2")
+
+@case("a forwarded port leads to the second guest: %d MiB arrive whole; other ports are the router's own" % (SIZE // MIB))
+def _():
+    check_eq(sha(fetch(client, "http://10.77.0.2:8080/blob")), sha(blob))
+    check_in(b"the router itself", fetch(client, "http://10.77.0.2/"))
+
+@case("a download from inside arrives whole, asked for by the router's address alone")
+def _():
+    log = tempfile.TemporaryFile()
+    web = subprocess.Popen(client.words("python3", "-u", "-m", "http.server", 8000, "--directory", served.name),
+                           stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_parent)
+    end = time.monotonic() + 60
+    while not client.sh("ss", "-Hltn", "sport = :8000"):
+        check(time.monotonic() < end, "the web server does not listen")
+        time.sleep(0.05)
+    check_eq(sha(fetch(lan, "http://10.66.0.2:8000/blob")), sha(blob))
+    web.terminate()
+    web.wait()
+    log.seek(0)
+    check_eq(set(re.findall(r"^([\d.]+) ", log.read().decode(), re.M)), {"10.77.0.2"})
+
+@case("a wrong rule is refused with its place and the rules stay; reading is open to HTTP, changing is not")
+def _():
+    before = router.type("nft list ruleset").split("\n", 1)[1]
+    check_in("line 1, column 28", router.type("nft add rule ip nat prerouting masquerad"))
+    check_in("translating is for chains of type nat", router.type("nft add rule forward tcp dport 1 dnat to 10.0.0.1:1"))
+    check_eq(router.type("nft list ruleset").split("\n", 1)[1], before)
+    check_in("masquerade", router.get("/debug/nft?list+ruleset")[2].decode())
+    check_eq(router.get("/debug/nft?flush+ruleset")[0], 403)
+
+@case("%d connections through the NAT are all served; a little later no connection is tracked, and every frame is accounted for"
+      % CONNECTIONS)
+def _():
+    out = client.sh(os.path.join(BUILD, "load"), "close", "10.77.0.2", 8080, "-p", "/128", "-c", 16, "-n", CONNECTIONS, "-d", 3000)
+    note(out.strip())
+    check_in('"count": %d,' % CONNECTIONS, out)
+    check_in("dport=8080", router.type("conntrack -L"))
+    stats = router.type("conntrack -S")
+    note(stats.replace("\r", "").strip())
+    check(int(re.search(r"insert=(\d+)", stats).group(1)) >= CONNECTIONS, stats)
+    check_in("insert_failed=0 drop=0 early_drop=0", stats)
+    end = time.monotonic() + 60
+    while tracked():
+        check(time.monotonic() < end, router.type("conntrack -L"))
+        time.sleep(0.5)
+    check_in("balanced", router.type("balance"))
+
+try:
+    run()
+finally:
+    for guest in (server, router):
+        guest.stop()
