@@ -16,6 +16,7 @@ LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
 NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
+NETCORE += filter filter_gen filter_tree filter_value frames trace
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
@@ -29,6 +30,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 CONSOLE := cmd_conntrack cmd_ip cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
+CONSOLE += cmd_tcpdump cmd_trace frame_text
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
@@ -48,6 +50,7 @@ HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
 SIM    := lossy
+UNIT   += filter trace
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla

@@ -2,28 +2,32 @@
  * http_pcap.c - GET /debug/pcap: the frames of this CPU's devices as a live pcapng stream (draft-ietf-opsawg-pcapng).
  *
  *	curl -sN 'http://guest/debug/pcap' | wireshark -k -i -
- *	curl -sN "http://guest/debug/pcap?dev=eth0&filter=$(tcpdump -ddd port 7 | tr '\n ' ',+')" | tcpdump -r -
+ *	curl -sN 'http://guest/debug/pcap?dev=eth0&filter=tcp+port+7' | tcpdump -r -
  *
+ * filter= is tcpdump's language (net/core/filter.h), or a program as `tcpdump -ddd` prints it with commas for line ends.
  * A tap copies frames into a ring of finished blocks; the server's tick sends from it. What finds the ring full is
  * counted in the next block's epb_dropcount. The stream's own connection is never captured: it would feed itself.
+ * The drop reason of a frame that dies while its block still waits is written into the block, as a comment.
  * Without dev= all Ethernet devices are captured, not lo: readers as tcpdump want one link type in a file.
  */
 #include "app/http.h"
 #include "lib/printf.h"
 #include "lib/string.h"
-#include "net/core/bpf.h"
+#include "net/core/filter.h"
 #include "net/core/tap.h"
 #include "net/wire/ether.h"
 
 #define PCAP_RING_ORDER 8                            /* pages: 1 MiB of blocks that wait for the client */
 #define PCAP_RING       (4096u << PCAP_RING_ORDER)
 #define PCAP_PIECE      (64u * 1024)                 /* bytes given to the connection at once */
+#define PCAP_RECENT     64u                          /* frames whose death can still be noted */
+#define PCAP_NOTE       40u                          /* bytes of that note */
 #define PCAP_SNAPLEN    262144u                      /* as tcpdump */
 
 enum { /* block types, link types, options */
 	BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6,
 	LINKTYPE_ETHERNET = 1, LINKTYPE_RAW = 101,
-	OPT_END = 0, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4,
+	OPT_END = 0, OPT_COMMENT = 1, OPT_ROOM = 0x8001 /* local use: room for a comment that may follow */, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4,
 };
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 
@@ -35,7 +39,11 @@ struct pcap {
 	u64 dropped;
 	u32 snaplen;
 	bool filtered;
-	struct bpf_insn prog[BPF_MAX_INSNS];
+	struct pcap_recent {
+		const struct sk_buff *skb;
+		u32 note; /* where its comment would stand in the ring, as head and tail count */
+	} recent[PCAP_RECENT];
+	struct bpf_insn prog[2][BPF_MAX_INSNS]; /* for Ethernet, for raw IP */
 };
 
 struct packet_head { /* of an enhanced packet block, section 4.3 */
@@ -46,10 +54,12 @@ struct packet_tail {
 	u32 flags;
 	u16 drops_code, drops_len;
 	u32 drops[2];
+	u16 note_code, note_len;
+	char note[PCAP_NOTE];
 	u16 end_code, end_len;
 	u32 total_len;
 };
-static_assert(sizeof(struct packet_head) == 28 && sizeof(struct packet_tail) == 28, "as in the draft");
+static_assert(sizeof(struct packet_head) == 28 && sizeof(struct packet_tail) == 28 + 4 + PCAP_NOTE, "as in the draft");
 
 static void ring_put_bytes(struct pcap *p, const void *bytes, u32 n)
 {
@@ -106,7 +116,7 @@ static u32 interface_number(const struct pcap *p, const struct net_device *dev)
 static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
 {
 	struct pcap *p = container_of(t, struct pcap, tap);
-	u32 want = p->filtered ? bpf_run(p->prog, skb) : p->snaplen, n, total;
+	u32 want = p->filtered ? bpf_run(p->prog[!skb->dev->link->addr_len], skb) : p->snaplen, n, total;
 	u64 now;
 
 	if (!want || !is_captured(p, skb->dev) || is_own_stream(p, skb))
@@ -122,9 +132,34 @@ static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff 
 						 (u32)now, n, skb->len }, sizeof(struct packet_head));
 	ring_put_frame(p, skb, n);
 	ring_put_bytes(p, &(struct packet_tail){ EPB_FLAGS, 4, dir == TAP_IN ? 1 : 2, EPB_DROPCOUNT, 8,
-						 { (u32)p->dropped, (u32)(p->dropped >> 32) }, OPT_END, 0, total },
+						 { (u32)p->dropped, (u32)(p->dropped >> 32) }, OPT_ROOM, PCAP_NOTE, "",
+						 OPT_END, 0, total },
 		       sizeof(struct packet_tail));
 	p->dropped = 0;
+	p->recent[(uintptr_t)skb / 64 % PCAP_RECENT] =
+		(struct pcap_recent){ skb, p->head - (u32)(sizeof(struct packet_tail) - offsetof(struct packet_tail, note_code)) };
+}
+
+/* The room of its block becomes the comment, if the block was not sent yet. */
+static void pcap_dropped(struct tap *t, const struct sk_buff *skb, enum drop_reason reason)
+{
+	struct pcap *p = container_of(t, struct pcap, tap);
+	struct pcap_recent *r = &p->recent[(uintptr_t)skb / 64 % PCAP_RECENT];
+	struct {
+		u16 code, len;
+		char text[PCAP_NOTE];
+	} note = { OPT_COMMENT, PCAP_NOTE, "" };
+	u32 head = p->head;
+	int n;
+
+	if (r->skb != skb || p->head - r->note > p->head - p->tail)
+		return;
+	n = scnprintf(note.text, sizeof(note.text), "dropped: %s", drop_name(reason));
+	memset(note.text + n, ' ', sizeof(note.text) - (size_t)n);
+	p->head = r->note;
+	ring_put_bytes(p, &note, sizeof(note));
+	p->head = head;
+	r->skb = NULL;
 }
 
 /* ---------------------------------------------------------------- the stream */
@@ -218,8 +253,26 @@ static void pcap_preamble(struct pcap *p, const struct net *net)
 	}
 }
 
+/* A program in numbers begins with its length and a comma; anything else is an expression. */
+static const char *pcap_filter(struct pcap *p, const char *text, char *wrong, size_t size)
+{
+	struct filter_error e;
+
+	if (strchr(text, ',')) {
+		if (bpf_parse(text, p->prog[0]) < 0)
+			return "filter: not a program as `tcpdump -ddd` prints it, with commas for line ends";
+		memcpy(p->prog[1], p->prog[0], sizeof(p->prog[1]));
+		return NULL;
+	}
+	if (filter_compile(text, FILTER_ETHERNET, PCAP_SNAPLEN, p->prog[0], &e) > 0 &&
+	    filter_compile(text, FILTER_RAW_IP, PCAP_SNAPLEN, p->prog[1], &e) > 0)
+		return NULL;
+	filter_error_text(&e, wrong, size);
+	return wrong;
+}
+
 /* The query's wishes. NULL, or what is wrong with them. */
-static const char *pcap_options(struct pcap *p, const struct http_request *rq, char *text, u32 size)
+static const char *pcap_options(struct pcap *p, const struct http_request *rq, char *text, u32 size, char *wrong, size_t wrong_size)
 {
 	u64 snaplen = 0;
 
@@ -234,9 +287,7 @@ static const char *pcap_options(struct pcap *p, const struct http_request *rq, c
 	if (!http_query_get(rq, "filter", text, size))
 		return "filter: too long, or not text";
 	p->filtered = *text;
-	if (*text && bpf_parse(text, p->prog) < 0)
-		return "filter: not a program as `tcpdump -ddd` prints it, with commas for line ends";
-	return NULL;
+	return *text ? pcap_filter(p, text, wrong, wrong_size) : NULL;
 }
 
 static void pcap_start(struct pcap *p, const struct http_request *rq)
@@ -270,6 +321,7 @@ void http_pcap(struct http_conn *c, const struct http_request *rq)
 	const u32 size = rq->query_len + 1;
 	struct pcap *p = kzalloc(sizeof(*p));
 	char *text = kmalloc(size);
+	char why[256];
 	const char *wrong;
 
 	if (!p || !text || !(p->ring = pages_alloc(PCAP_RING_ORDER))) {
@@ -280,7 +332,8 @@ void http_pcap(struct http_conn *c, const struct http_request *rq)
 	}
 	p->c = c;
 	p->tap.fn = pcap_frame;
-	wrong = pcap_options(p, rq, text, size);
+	p->tap.dropped = pcap_dropped;
+	wrong = pcap_options(p, rq, text, size, why, sizeof(why));
 	kfree(text);
 	if (wrong) {
 		pcap_free(p);

@@ -24,6 +24,9 @@
 	X(uptime, "uptime", false, "", "time since boot")                                          \
 	X(dmesg, "dmesg", false, "", "the kernel's log")                                           \
 	X(ping, "ping", true, "[-c COUNT] [-i SECONDS] [-s SIZE] ADDRESS", "echo requests")        \
+	X(tcpdump, "tcpdump", true, "[-c N] [-i DEV] [EXPR]", "frames as lines, of a filter")          \
+	X(trace, "trace", false, "on [EVENT...] [filter EXPR] | follow EXPR | off | show | hist [--json]",            \
+	  "tracepoints, the way of one frame, time spent in each hop")                                  \
 	X(poweroff, "poweroff", false, "", "end the machine")                                      \
 	X(reboot, "reboot", false, "", "start the machine anew")
 

@@ -38,6 +38,13 @@ int console_usage(struct console_call *c, const char *bad_word)
 	return -EINVAL;
 }
 
+int console_refuse(struct console_call *c)
+{
+	out_printf(c->out, "%s: changing is allowed on the serial console, and by HTTP to who sends the token of the command line "
+			   "(console.token=TOKEN, Authorization: Bearer TOKEN)\n", c->argv[0]);
+	return -EPERM;
+}
+
 /* Ends the word at p, taking quotes out; returns where the next may begin. */
 static char *word_end(char *p)
 {

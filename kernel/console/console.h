@@ -42,4 +42,9 @@ extern const struct console_cmd console_cmds[]; /* ends with a row without a nam
 int console_run(struct console_call *c, char *line);
 /* Prints "usage: NAME USAGE", and first the word that was wrong when there is one. Returns -EINVAL. */
 int console_usage(struct console_call *c, const char *bad_word);
+/* For commands that change things, when the door does not allow it: says what would. Returns -EPERM. */
+int console_refuse(struct console_call *c);
+/* Compiles the words from `at` on as a filter (net/core/filter.h), for Ethernet and for raw IP; a mistake is told. 0 or -errno. */
+struct bpf_insn;
+int console_filter(struct console_call *c, int at, struct bpf_insn *eth, struct bpf_insn *raw);
 const struct console_cmd *console_find(const char *name);

@@ -7,8 +7,10 @@
 #include "net/net.h"
 #include "lib/errno.h"
 #include "net/core/dev.h"
+#include "net/core/frames.h"
 #include "net/core/netfilter.h"
 #include "net/core/tap.h"
+#include "net/core/trace.h"
 #include "net/ipv4/dhcp.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
@@ -43,6 +45,7 @@ static const struct room {
 } rooms[] = {
 	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
+	{ frames_cpu_init, frames_cpu_destroy }, { trace_cpu_init, trace_cpu_destroy },
 	{ ip_cpu_init, ip_cpu_destroy },         { udp_cpu_init, udp_cpu_destroy },
 	{ ct_cpu_init, ct_cpu_destroy },
 	{ nft_cpu_init, nft_cpu_destroy },

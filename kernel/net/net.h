@@ -50,6 +50,7 @@ struct net_cpu {
 	u64 now_ns;               /* time of the running poll or system call */
 	u32 id;
 	u32 pending;              /* bits of enum softirq; also set from hard IRQ, hence atomic */
+	u32 watch;                /* who looks at frames: taps, kept frames, tracepoints (core/trace.h) */
 	u32 bh_count;             /* >0: softirq is held off or running */
 	u32 dst_gen;              /* a cached dst of another generation is asked again; never 0 */
 	bool in_softirq;
@@ -68,6 +69,8 @@ struct net_cpu {
 	struct ct_cpu *ct;              /* netfilter/: connections */
 	struct nft_cpu *nft;            /* netfilter/: rules */
 	struct tap_cpu *tap;            /* core/tap.c */
+	struct frame_ring *frames;      /* core/frames.c */
+	struct trace_cpu *trace;        /* core/trace.c: NULL until tracing was first asked for */
 	struct neigh_cpu *neigh;        /* link/neigh.c */
 	struct ip_cpu *ip;              /* ipv4/: addresses, routes, fragments, ids */
 	struct udp_cpu *udp;            /* ipv4/udp.c */

@@ -260,6 +260,7 @@ static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, stru
 	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
 	txq->stats.bytes += skb->len;
 	txq->need_flush = true;
+	trace(cpu, TRACE_START_XMIT, skb);
 	if (unlikely(!txq->dirty))
 		first_xmit(cpu, txq, skb);
 	else
@@ -279,6 +280,7 @@ static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 		xmit_segments(cpu, q->txq, skb); /* which come here again, one by one */
 		return;
 	}
+	trace(cpu, TRACE_ENQUEUE, skb);
 	q->ops->enqueue(cpu, q, skb);
 	qdisc_run(cpu, q);
 }
@@ -410,7 +412,7 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 		kfree_skb_reason(cpu, skb, DROP_DEV_READY);
 	else if (unlikely(txq->cpu != cpu->id))
 		xmit_elsewhere(cpu, txq->cpu, skb);
-	else if (unlikely(cpu->tap->nr || features_needed(skb) & ~dev->features))
+	else if (unlikely(cpu->watch || features_needed(skb) & ~dev->features))
 		xmit_slow(cpu, txq, skb);
 	else
 		queue_xmit(cpu, txq, skb);

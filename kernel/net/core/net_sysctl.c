@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/frames.h"
 #include "net/core/qdisc.h"
 
 #define MAX_COMPONENTS 3
@@ -119,7 +120,7 @@ int net_sysctl_set(struct net *net, const char *name, const char *value)
 	for_each_cpu(net, cpu, i)
 		for (unsigned k = 0; k < nr; k++)
 			WRITE_ONCE(*value_of(&cpu->sysctl, row[k]), v[k]); /* whole words: no CPU sees half of one */
-	return 0;
+	return row[0]->offset == offsetof(struct net_sysctls, frame_ring) ? frames_resize(net) : 0;
 }
 
 static int algorithms(char *buf, size_t size)

@@ -8,6 +8,7 @@
 #include "net/core/skbuff.h"
 #include "lib/errno.h"
 #include "lib/poison.h"
+#include "net/core/tap.h"
 
 #define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
 #define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff), (size_t)CACHE_LINE)
@@ -388,6 +389,7 @@ static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
 {
+	trace(cpu, TRACE_CONSUME, skb);
 	skb_free(cpu, skb);
 }
 
@@ -397,6 +399,8 @@ void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 	if (reason != RX_OK) {
 		cpu->drops[reason]++;
 		cpu->skb_pool->dropped++;
+		if (unlikely(cpu->watch))
+			tap_dropped(cpu, skb, reason);
 	}
 	skb_free(cpu, skb);
 }

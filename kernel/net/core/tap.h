@@ -3,7 +3,8 @@
  */
 #pragma once
 
-#include "net/core/dev.h"
+#include "net/core/frames.h"
+#include "net/core/trace.h"
 
 enum tap_dir { TAP_IN, TAP_OUT };
 
@@ -11,6 +12,8 @@ struct tap {
 	struct list_head link;
 	struct net_device *dev; /* NULL: all */
 	void (*fn)(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir); /* must not keep or change skb */
+	/* The frame it was shown died; may be NULL. */
+	void (*dropped)(struct tap *t, const struct sk_buff *skb, enum drop_reason reason);
 	void *priv;
 	u64 frames;
 };
@@ -20,11 +23,14 @@ struct tap_cpu {
 };
 void tap_add(struct net_cpu *cpu, struct tap *t);
 void tap_remove(struct net_cpu *cpu, struct tap *t);
+/* Shows a frame at its link header to all who look: taps, the kept frames, the trace. */
 void tap_run(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir);
-/* One predictable branch when nobody listens. */
+/* The frame died. */
+void tap_dropped(struct net_cpu *cpu, const struct sk_buff *skb, enum drop_reason reason);
+/* One predictable branch when nobody looks. */
 static inline void tap_frame(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
 {
-	if (unlikely(cpu->tap->nr))
+	if (unlikely(cpu->watch))
 		tap_run(cpu, skb, dir);
 }
 

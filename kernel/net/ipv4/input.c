@@ -8,6 +8,7 @@
 #include "net/ipv4/ip_impl.h"
 #include "net/core/netfilter.h"
 #include "net/core/sock.h"
+#include "net/core/trace.h"
 #include "net/wire/udp.h"
 
 #define DHCP_CLIENT_PORT 68
@@ -130,6 +131,7 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 	skb_pull(skb, skb->ip.hdr_len);
 	skb_reset_transport_header(skb);
 	STAT(cpu, IpInDelivers);
+	trace(cpu, TRACE_DELIVER, skb);
 	return p->rcv(cpu, skb);
 }
 
@@ -388,6 +390,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->len = tot_len - IPV4_HLEN;
 	skb_reset_transport_header(skb);
 	STAT(cpu, IpInDelivers);
+	trace(cpu, TRACE_DELIVER, skb);
 	return p->rcv(cpu, skb);
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&

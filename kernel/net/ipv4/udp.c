@@ -7,6 +7,7 @@
  * in net_rx.
  */
 #include "net/ipv4/udp_impl.h"
+#include "net/core/trace.h"
 #include "net/ipv4/ip.h"
 #include "net/wire/icmp.h"
 
@@ -77,6 +78,7 @@ static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u
 		return DROP_SOCKET_RCVBUFF;
 	}
 	sk->rmem_alloc += skb->truesize;
+	trace(u->sk.cpu, TRACE_QUEUE, skb);
 	skb_queue_tail(&u->rx, skb);
 	STAT(cpu, UdpInDatagrams);
 	sock_event(sk, EPOLLIN);

@@ -5,6 +5,7 @@
  * way from its far end. Adjacent small segments share one buffer once a quarter of the receive buffer is in use, so that a
  * flood of tiny segments costs what it carries. Delayed ACKs: RFC 1122 4.2.3.2, with Linux's quick start and interactive mode.
  */
+#include "net/core/trace.h"
 #include "net/tcp/tcp_impl.h"
 
 /* ---- queues ---- */
@@ -38,6 +39,7 @@ static void deliver(struct tcb *t, struct sk_buff *skb)
 		STAT(t->sk.cpu, TcpExtTCPRcvCoalesce);
 		return;
 	}
+	trace(t->sk.cpu, TRACE_QUEUE, skb);
 	skb_queue_tail(&t->rcvq, skb);
 	tcp_rmem_charge(t, skb);
 }

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ * frame_text.h - one frame as one line, in the words of tcpdump -n.
+ */
+#pragma once
+
+#include "net/core/skbuff.h"
+
+#define FRAME_TEXT_MAX 400
+
+/* The frame stands at its link header; raw: there is none. Cut and malformed frames are told as such, none is read behind
+ * its end. Returns the length. */
+int frame_text(const struct sk_buff *skb, bool raw, char *buf, size_t size);
