@@ -163,8 +163,8 @@ static void cubic_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 {
 	struct cubic *c = cubic_of(t);
 
-	if (ev == CA_EVENT_TX_START && c->e.start_ns && t->last_send_ns > c->e.start_ns)
-		c->e.start_ns = MIN(c->e.start_ns + (tcp_now(t) - t->last_send_ns), tcp_now(t));
+	if (ev == CA_EVENT_TX_START && c->e.start_ns)
+		c->e.start_ns += tcp_now(t) - MAX(t->last_send_ns, c->e.start_ns);
 }
 
 static void cubic_pkts_acked(struct tcb *t, const struct ack_sample *s)
