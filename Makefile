@@ -63,12 +63,21 @@ KCFLAGS  = $(COMMON) $(if $(filter net/% app/http% drivers/%,$*),-O3,-O2) -ffree
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Iboot -Itests $(SANFLAGS)
 
+# make SAN=1: the same image under build/san with KernelAddressSanitizer and UBSan, on the runtime in kernel/san. What runs
+# before there is a shadow, writes it, or is needed to report is left out.
+SANRT    := san/shadow san/report san/ubsan
+SANLESS  := $(SANRT) lib/string core/backtrace core/ksyms core/panic arch/x86_64/paging mm/page mm/slab
+SANK      = -DKERNEL_SAN $(if $(filter $(SANLESS),$*),,-fsanitize=undefined -fsanitize=kernel-address -fasan-shadow-offset=0xdffffc0000000000 \
+            --param asan-stack=1 --param asan-globals=1 --param asan-instrumentation-with-call-threshold=0)
+IMAGE    := $B$(if $(filter 1,$(SAN)),/san)/barewire.elf
+SANOBJ   := $(patsubst %,$B/san/k/%.o,$(LIBC:%=lib/%) $(PORTABLE) $(MACHINE) $(SANRT)) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
+
 KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
 .PHONY: all unit rfc sim drill replay run debug attach core test bench fuzz lint image setup clean help
-all: $B/barewire.elf
+all: $(IMAGE)
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
 ifeq ($(findstring n,$(firstword -$(MAKEFLAGS))),)
@@ -81,6 +90,11 @@ $B/k/%.o: kernel/%.c
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KCFLAGS) -c $< -o $@
+$B/san/k/%.o: kernel/%.c
+	$(say) SAN $<
+	@mkdir -p $(@D)
+	$(Q)gcc $(subst -O3,-O2,$(KCFLAGS)) $(SANK) -c $< -o $@
+	$(if $(filter lib/string,$*),$(Q)objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=raw_$f) $@)
 $B/b/%.o: boot/%.c
 	$(say) CC $<
 	@mkdir -p $(@D)
@@ -139,15 +153,21 @@ drill: $B/libdrill.so
 .SECONDARY: # objects of tests are kept
 
 # The symbol table is linked into the image it describes: once without, then with (text does not move; --check proves it).
+# linked,FILE,OBJECTS
+define linked
+	$(say) LD $1
+	$(Q)$(LINK) -o $1.1 $2
+	$(Q)python3 tools/ksyms.py $1.1 $1.ksyms.S
+	$(Q)$(CC) -c $1.ksyms.S -o $1.ksyms.o
+	$(Q)$(LINK) -o $1.new $2 $1.ksyms.o
+	$(Q)python3 tools/ksyms.py --check $1.1 $1.new
+	$(Q)mv $1.new $1
+endef
 LINK     = $(CC) -nostdlib -static -Wl,-T,boot/kernel.lds -Wl,--build-id=sha1 -Wl,-z,max-page-size=4096
 $B/barewire.elf: $(KOBJ) boot/kernel.lds tools/ksyms.py
-	$(say) LD $@
-	$(Q)$(LINK) -o $B/pass1.elf $(KOBJ)
-	$(Q)python3 tools/ksyms.py $B/pass1.elf $B/ksyms.S
-	$(Q)$(CC) -c $B/ksyms.S -o $B/ksyms.o
-	$(Q)$(LINK) -o $@.new $(KOBJ) $B/ksyms.o
-	$(Q)python3 tools/ksyms.py --check $B/pass1.elf $@.new
-	$(Q)mv $@.new $@
+	$(call linked,$@,$(KOBJ))
+$B/san/barewire.elf: $(SANOBJ) boot/kernel.lds tools/ksyms.py
+	$(call linked,$@,$(SANOBJ))
 
 # The EFI loader: GNU-EFI's start code and link map, our files, made into a PE image. Nothing of it is in the kernel.
 LOADER   := efi/loader efi/volume efi/firmware efi/handoff efi/elf_image boot_info
@@ -170,20 +190,21 @@ $B/BOOTX64.EFI: $(LOADER:%=$B/efi/%.o) $B/efi/efi/trampoline.o
 # ---------------------------------------------------------------- running it
 ## run      boots barewire in QEMU and serves; `tools/run --help` tells what can be chosen
 RUNVARS  := BOOT NIC CPUS MEM NET SITE CMDLINE HTTP_PORT ECHO_PORT ACCEL QEMU
+RUNB      = $(patsubst %/,%,$(dir $(IMAGE)))
 quoted    = '$(subst ','\'',$1)'
-RUN       = tools/run --build $B $(foreach v,$(RUNVARS),$(if $($v),$v=$(call quoted,$($v))))
-MEDIA     = $(if $(filter efi,$(BOOT)),$B/BOOTX64.EFI)
-run: $B/barewire.elf $(MEDIA)
+RUN       = tools/run --build $(RUNB) $(foreach v,$(RUNVARS),$(if $($v),$v=$(call quoted,$($v))))
+MEDIA     = $(if $(filter efi,$(BOOT)),$(RUNB)/BOOTX64.EFI)
+run: $(IMAGE) $(MEDIA)
 	@$(RUN)
 ## debug    boots halted and opens gdb with the project's commands; CORE=file: opens that core instead
-debug: $B/barewire.elf $(MEDIA)
+debug: $(IMAGE) $(MEDIA)
 	@$(RUN) $(if $(CORE),--core $(call quoted,$(CORE)),--debug)
 ## attach   opens gdb on the guest that `make run` started last
 attach:
 	@$(RUN) --attach
 ## core     writes build/barewire.core (CORE=file: another) of the guest that `make run` started last
 core:
-	@tools/core --build $B $(if $(CORE),$(call quoted,$(CORE)))
+	@tools/core --build $(RUNB) $(if $(CORE),$(call quoted,$(CORE)))
 ## image    build/barewire.iso, .img and .qcow2, to boot from BIOS and UEFI
 image: $B/barewire.elf $B/BOOTX64.EFI
 	@tools/image --build $B $(if $(SITE),--site $(call quoted,$(SITE))) $(if $(CMDLINE),--cmdline $(call quoted,$(CMDLINE)))
@@ -222,9 +243,15 @@ replay: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, and the booted tests in their short forms
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) prove --directives --timer --exec tests/lib/keep
-BOOTABLE := $B/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
+BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
+SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load)
+$(SANTOOLS): $B/san/%: $B/%
+	@ln -sfn ../$* $@
 test: lint unit sim replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
+## test-san the booted tests on the image of make SAN=1
+test-san: $(BOOTABLE) $(SANTOOLS)
+	@B=$(abspath $B)/san prove --directives --timer tests/qemu/*.t
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t
 ## rfc      which requirement of the RFCs is shown by which test: units, and the booted tests as they ran last
@@ -249,7 +276,7 @@ help:
 	@sed -n 's/^## \{0,1\}/  /p' Makefile
 	@echo 'Variables of run and debug (tools/run --help says more):'
 	@tools/run --help | sed -n 's/^    \([A-Z_]*=\)/  \1/p'
-	@echo 'Others: V=1 shows the commands, CC=clang compiles with clang, B=DIR builds there, PEER=linux and BENCH= are for bench'
+	@echo 'Others: V=1 shows the commands, CC=clang compiles with clang, B=DIR builds there, SAN=1 takes the sanitized image, PEER=linux and BENCH= are for bench'
 
 clean:
 	rm -rf $B

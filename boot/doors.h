@@ -13,4 +13,4 @@
 #define DOOR_MAGIC_PVH 0x336ec578 /* the magic of hvm_start_info itself */
 #define DOOR_MAGIC_EFI 0x45464931
 
-#define BOOT_STACK 16384 /* bytes; kmain() runs on it until the scheduler has stacks of its own */
+#define BOOT_STACK 32768 /* bytes; the first CPU keeps it: boot, then its loop */

@@ -3,6 +3,14 @@
  */
 #pragma once
 
+#ifdef KERNEL_SAN /* make SAN=1 */
+#define STACK_SCALE     3    /* red zones between variables */
+#define SAN_FRAGS       2    /* buffers are smaller by their tracks */
+#else
+#define STACK_SCALE     1
+#define SAN_FRAGS       0
+#endif
+
 #define MAX_CPUS        16   /* one pending word, one inbox pair per couple of CPUs: 16^2 rings is still small */
 #define MAX_NETDEVS     8    /* interface indices 1..8; lo is one of them */
 #define MAX_TXQ         MAX_CPUS
@@ -11,7 +19,7 @@
 
 #define SKB_BUF_SIZE    2048 /* a data buffer, its header included: holds a full Ethernet frame and headroom */
 #define SKB_HEADROOM    128  /* virtio header 12, Ethernet 14+4, IPv6 40, TCP 60 */
-#define MAX_SKB_FRAGS   34   /* 64 KiB in pieces of one data buffer each (1984 bytes) */
+#define MAX_SKB_FRAGS   (34 + SAN_FRAGS) /* 64 KiB in pieces of one data buffer each (1984 bytes) */
 
 #define NEIGH_BUCKETS   256  /* of the neighbour table: a chain of four when the table is full */
 #define NEIGH_PARKED    64   /* packets that wait for one next hop; the oldest makes room */
@@ -26,8 +34,8 @@
 #define UDP_BUCKETS     256  /* of the socket table, by local port */
 #define DHCP_DNS_MAX    3    /* resolvers kept from a lease */
 
-#define FIBER_STACK     (16 * 1024) /* bytes, guard page not counted */
-#define IRQ_STACK       (16 * 1024) /* bytes: hard IRQ and softirq of one CPU */
+#define FIBER_STACK     (STACK_SCALE * 16 * 1024) /* bytes, guard page not counted */
+#define IRQ_STACK       (STACK_SCALE * 16 * 1024) /* bytes: hard IRQ and softirq of one CPU */
 #define FAULT_STACK     (8 * 1024)  /* bytes: double fault, NMI, machine check (IST) */
 
 #define WATCHDOG_SECONDS 10 /* a CPU whose loop stands still for so long is stuck: far beyond any host's pause */

@@ -33,6 +33,7 @@
 #include "net/net.h"
 #include "net/netfilter/nft.h"
 #include "net/sched/config.h"
+#include "san/san.h"
 #include "tty.h"
 
 #define BASE_TICK_NS     (10 * NSEC_PER_MSEC)  /* a running fiber may arm timers that no deadline knows of yet */
@@ -176,6 +177,7 @@ static void boot_memory(const struct boot_info *bi)
 {
 	mem_init(bi);
 	paging_init(bi);
+	san_start();
 	page_init();
 	slab_init();
 	if (cpu_alloc_stacks(&cpus[0]))
@@ -361,6 +363,7 @@ __attribute__((no_stack_protector)) _Noreturn void kmain(const struct boot_info 
 {
 	unsigned i;
 
+	san_early();
 	cpu_detect();
 	__stack_chk_guard = random_early() & ~0xffull; /* a zero byte stops string functions */
 	uart_init(0x3f8);

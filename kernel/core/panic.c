@@ -15,6 +15,7 @@
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/uart.h"
 #include "lib/printf.h"
+#include "san/san.h"
 #include "lib/string.h"
 
 #define TAIL_BYTES     1024   /* of log repeated */
@@ -30,6 +31,7 @@ static u32 owner = NOBODY;       /* CPU that reports */
 static struct trap_frame stopped[MAX_CPUS]; /* registers of the others; rip 0: it did not stop */
 static char panic_text[PANIC_TEXT]; /* the report, for cores; ends with a zero byte */
 static size_t panic_text_len;
+static void (*explanation)(say_fn say);
 static unsigned parts_begun;     /* of the report: after a fault it goes on behind them */
 
 bool panic_set_action(const char *value)
@@ -45,6 +47,8 @@ bool panic_set_action(const char *value)
 	}
 	return false;
 }
+
+void panic_explain(void (*show)(say_fn say)) { explanation = show; }
 
 void panic_set_door(const char *door) { boot_door = door; }
 
@@ -179,6 +183,12 @@ static void part_what(const struct failure *x)
 	say("\n");
 }
 
+static void part_explanation(const struct failure *x)
+{
+	if (explanation)
+		explanation(say);
+}
+
 static void part_registers(const struct failure *x)
 {
 	if (x->f)
@@ -195,7 +205,7 @@ static void part_other_cpus(const struct failure *x) { say_other_cpus(this_cpu()
 static void part_log(const struct failure *x) { say_log_tail(); }
 
 static void (*const parts[])(const struct failure *x) = {
-	part_what, part_registers, part_trace, part_other_cpus, part_log,
+	part_what, part_explanation, part_registers, part_trace, part_other_cpus, part_log,
 };
 
 /* Then those of the other rooms. Each is counted before it is tried: a fault in it costs that one alone. */
@@ -235,6 +245,7 @@ static _Noreturn void report(enum exit_code code, const struct trap_frame *f, co
 	u32 nobody = NOBODY, self = this_cpu()->id;
 
 	irq_disable();
+	san_stop();
 	if (!__atomic_compare_exchange_n(&owner, &nobody, self, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 		if (nobody != self)
 			cpu_stop();

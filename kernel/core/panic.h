@@ -18,6 +18,9 @@ struct panic_section {
 };
 extern const struct panic_section panic_sections[PANIC_SECTIONS_MAX + 1];
 
+/* What is said right after the first line of the report that follows. */
+void panic_explain(void (*show)(say_fn say));
+
 /* panic=VALUE: "exit" (through isa-debug-exit, and halt where there is none), "halt" or "reboot". False: none of them. */
 bool panic_set_action(const char *value);
 /* Names the door and the image in reports. */

@@ -10,6 +10,7 @@
 #include "lib/list.h"
 #include "lib/string.h"
 #include "platform.h"
+#include "san/san.h"
 
 #define MAX_RANGES  256
 #define FIRST_USED  0x100000ull /* real-mode tables, EBDA, ROMs and the trampoline live below */
@@ -144,6 +145,7 @@ static void range_free(const struct range *r)
 
 		while (frame + (1ull << order) > end)
 			order--;
+		san_poison_pages(phys_to_virt(frame << PAGE_SHIFT), PAGE_SIZE << order);
 		block_free(frame, order);
 		frame += 1ull << order;
 	}
@@ -186,6 +188,7 @@ void *pages_alloc(unsigned order)
 	states[frame] = STATE(PAGE_USED, order);
 	free_pages -= 1ull << order;
 	spin_unlock(&lock, flags);
+	san_unpoison(phys_to_virt(frame << PAGE_SHIFT), PAGE_SIZE << order);
 	return phys_to_virt(frame << PAGE_SHIFT);
 }
 
@@ -198,6 +201,7 @@ void pages_free(void *p, unsigned order)
 	frame = virt_to_phys(p) >> PAGE_SHIFT;
 	flags = spin_lock(&lock);
 	BUG_ON((u64)p & ~PAGE_MASK || frame >= nr_frames || states[frame] != STATE(PAGE_USED, order));
+	san_poison_pages(p, PAGE_SIZE << order);
 	block_free(frame, order);
 	spin_unlock(&lock, flags);
 }

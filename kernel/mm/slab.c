@@ -13,6 +13,7 @@
 #include "arch/x86_64/spinlock.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "san/san.h"
 
 #define MIN_OBJECT    16
 #define MAX_OBJECT    65536 /* of a kmem_cache */
@@ -35,13 +36,15 @@ struct slab {
 
 struct kmem_cache {
 	const char *name;
-	u32 size;       /* bytes from one object to the next */
+	u32 bytes;      /* of an object */
+	u32 size;       /* from one object to the next */
 	u32 first;      /* offset of the first object */
 	u32 per_slab, order;
 	bool shared;    /* one of kmalloc()'s */
 	struct list_head partial;
 	struct slab *spare; /* an empty slab kept, so that one object going to and fro takes no pages */
 	size_t in_use, slabs;
+	struct mem_quarantine quarantine;
 	struct list_head all;
 };
 
@@ -58,7 +61,8 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 {
 	align = MAX(align, (size_t)MIN_OBJECT);
 	c->name = name;
-	c->size = (u32)ALIGN_UP(MAX(size, (size_t)MIN_OBJECT), align);
+	c->bytes = (u32)MAX(size, (size_t)MIN_OBJECT);
+	c->size = (u32)ALIGN_UP(ALIGN_UP(c->bytes, POISON_TRACK ? 8u : 1u) + POISON_TRACK, align);
 	c->first = (u32)ALIGN_UP(sizeof(struct slab), align);
 	c->order = 0;
 	while (c->order < MAX_ORDER && (slab_bytes(c->order) - c->first) / c->size < MIN_PER_SLAB)
@@ -85,6 +89,7 @@ static struct slab *slab_create(struct kmem_cache *c)
 		s->free = NULL;
 		s->in_use = s->carved = 0;
 		c->slabs++;
+		san_poison_slab((char *)s + c->first, slab_bytes(c->order) - c->first);
 	}
 	list_add(&s->link, &c->partial);
 	return s;
@@ -107,7 +112,7 @@ static void slab_retire(struct kmem_cache *c, struct slab *s)
 		c->spare = s;
 }
 
-void *kmem_cache_alloc(struct kmem_cache *c)
+static void *object_take(struct kmem_cache *c)
 {
 	struct free_object *o;
 	struct slab *s;
@@ -128,6 +133,15 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 	return o;
 }
 
+void *kmem_cache_alloc(struct kmem_cache *c)
+{
+	void *p = object_take(c);
+
+	if (POISON_TRACK && p)
+		san_taken(p, c->bytes, c->bytes, c->name);
+	return p;
+}
+
 /* The mark is there: by chance in live data, or because it was freed before? */
 static __cold __noinline void check_double_free(const struct slab *s, const struct free_object *o)
 {
@@ -143,7 +157,7 @@ static __cold __noinline void check_double_free(const struct slab *s, const stru
 	BUG_ON(freed_twice);
 }
 
-void kmem_cache_free(struct kmem_cache *c, void *p)
+static void object_give(struct kmem_cache *c, void *p)
 {
 	struct free_object *o = p;
 	struct slab *s = (struct slab *)ALIGN_DOWN((u64)p, slab_bytes(c->order));
@@ -159,6 +173,14 @@ void kmem_cache_free(struct kmem_cache *c, void *p)
 		list_add(&s->link, &c->partial);
 	if (!s->in_use)
 		slab_retire(c, s);
+}
+
+void kmem_cache_free(struct kmem_cache *c, void *p)
+{
+	san_freed(p, c->bytes);
+	p = mem_quarantine_put(&c->quarantine, p, c->bytes);
+	if (p)
+		object_give(c, p);
 }
 
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
@@ -180,9 +202,12 @@ struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align
 void kmem_cache_destroy(struct kmem_cache *c)
 {
 	u64 flags;
+	void *p;
 
 	if (!c)
 		return;
+	while ((p = mem_quarantine_take(&c->quarantine)) != NULL)
+		object_give(c, p);
 	BUG_ON(c->in_use || !list_empty(&c->partial));
 	if (c->spare)
 		slab_give_back(c, c->spare);
@@ -192,7 +217,7 @@ void kmem_cache_destroy(struct kmem_cache *c)
 	kfree(c);
 }
 
-size_t kmem_cache_in_use(const struct kmem_cache *c) { return c->in_use; }
+size_t kmem_cache_in_use(const struct kmem_cache *c) { return c->in_use - mem_quarantined(&c->quarantine); }
 
 void slab_init(void)
 {
@@ -215,13 +240,17 @@ static unsigned order_of(size_t size)
 
 void *kmalloc(size_t size)
 {
+	struct kmem_cache *c;
 	u64 flags;
 	void *p;
 
 	if (size > KMALLOC_MAX)
 		return size < 1ull << 40 ? pages_alloc(order_of(size)) : NULL;
+	c = &kmalloc_caches[kmalloc_class[DIV_ROUND_UP(size, 16)]];
 	flags = spin_lock(&lock);
-	p = kmem_cache_alloc(&kmalloc_caches[kmalloc_class[DIV_ROUND_UP(size, 16)]]);
+	p = object_take(c);
+	if (POISON_TRACK && p)
+		san_taken(p, size, c->bytes, c->name);
 	spin_unlock(&lock, flags);
 	return p;
 }

@@ -93,6 +93,6 @@ def gdb(guest, *commands, limit=300):
              "-ex", "target remote " + guest.gdb_path]
     for c in ["source " + os.path.join(ROOT, "tools/gdb/barewire.py"), *commands, "detach"]:
         words += ["-ex", c]
-    p = subprocess.run([*words, os.path.join(BUILD, "barewire.elf")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    p = subprocess.run([*words, guest.elf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, timeout=limit)
     return p.stdout

@@ -6,13 +6,14 @@ import os
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, exit_codes
-from qemu import gdb_core, make_core, pick
+from qemu import LONG, gdb_core, make_core, pick
 from tap import case, check, check_eq, check_in, run
-from net import need_private_network
+from net import BUILD, need_private_network
 
 # crash=KIND@CONTEXT on the kernel command line: the row of kernel/core/exit_codes.h that it must end with, and who is guilty.
 KINDS = {
@@ -30,6 +31,9 @@ CONTEXTS = {"fiber": "fiber_main", "irq": "irq_dispatch", "softirq": "net_poll",
 EVERYWHERE = ["stack", "null", "spin", "spin-masked"]
 ROWS = [(kind, "boot") for kind in KINDS] + [(kind, context) for context in CONTEXTS
                                              for kind in (EVERYWHERE if context in pick(["irq", "last-cpu"], CONTEXTS) else ["stack"])]
+SANITIZED = os.path.basename(BUILD) == "san"
+if SANITIZED:
+    KINDS["double-free"] = ("SANITIZER", "crash_double_free")
 codes = exit_codes()
 
 
@@ -116,6 +120,14 @@ def _():
 @case("panic=reboot resets the machine")
 def _():
     check_eq(crashed("null", words="panic=reboot")[0], 1, "status of tools/run after a reset")
+
+
+if LONG:
+    @case("the counter of the watchdog's timer may wrap")
+    def _():
+        with Guest(net="user", cmdline="watchdog=2") as g:
+            time.sleep(50)  # 2^32 ticks of QEMU's HPET are 43 s
+            check_eq(g.get("/health")[0], 200, "the guest afterwards")
 
 
 @case("a pressed NMI button makes a report")

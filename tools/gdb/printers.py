@@ -6,7 +6,7 @@ import socket
 import gdb
 import gdb.printing
 
-from commands import array_text, container, ip_text, net_cpus, type_of
+from commands import array_text, container, device_named, ip_text, net_cpus, type_of
 from sockets import STATES, endpoint, listeners, tcbs
 
 
@@ -109,6 +109,11 @@ def skb_data(skb):
 @function("cpu", "$cpu(N): the N-th CPU's share of the stack, a struct net_cpu; $cpu(0).stats")
 def cpu_of(n):
     return net_cpus()[int(n)]
+
+
+@function("dev", '$dev("eth0"): the device of that name, a pointer.')
+def dev_of(name):
+    return device_named(name.string()).address
 
 
 @function("container_of", '$container_of(POINTER, "struct tcb", "node"): the struct around a member.')

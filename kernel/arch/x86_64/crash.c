@@ -97,20 +97,20 @@ static void crash_out_of_bounds(void)
 	p[40] = 1;
 	depth = (u64)p;
 }
+/* By a pointer, so that it is no index that the compiler knows the bound of. */
+static __noinline u64 read_at(const volatile char *p) { return (u64)*p; }
 static void crash_stack_out_of_bounds(void)
 {
 	volatile char small[16];
-	volatile unsigned past = sizeof(small);
 
-	small[past] = 1;
-	depth = (u64)small[past];
+	small[0] = 0;
+	depth = read_at(small + sizeof(small));
 }
 static void crash_global_out_of_bounds(void)
 {
 	static volatile char table[24];
-	volatile unsigned past = sizeof(table);
 
-	depth = (u64)table[past];
+	depth = read_at(table + sizeof(table));
 }
 static void crash_undefined(void)
 {

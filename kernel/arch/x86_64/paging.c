@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "mm/page.h"
 #include "platform.h"
+#include "san/san.h"
 
 #define PTE_P     (1ul << 0)
 #define PTE_W     (1ul << 1)
@@ -170,6 +171,30 @@ static void map_kernel(void)
 	map_section(boot_stack_guard + PAGE_SIZE, __kernel_end, PTE_NX | PTE_W);
 }
 
+/* The sanitizer's shadow of memory that is never given back: an eighth of it. */
+static void map_shadow(u64 start, u64 end)
+{
+	u64 from = ALIGN_DOWN(san_shadow(start), PAGE_SIZE), size = ALIGN_UP(san_shadow(end), PAGE_SIZE) - from;
+	void *p = early_alloc(size);
+
+	if (!p)
+		panic("no memory for the sanitizer's shadow");
+	map_or_die(from, virt_to_phys(p), size, PTE_NX | PTE_W);
+	san_covers(start, end);
+}
+
+static void map_shadows(void)
+{
+	u64 size, image = san_image_shadow(&size);
+	unsigned i;
+
+	if (!size)
+		return;
+	map_or_die(san_shadow(KERNEL_BASE), image, size, PTE_NX | PTE_W);
+	for (i = 0; i < nr_extents; i++)
+		map_shadow(DIRECT_MAP_BASE + extents[i].start, DIRECT_MAP_BASE + extents[i].end);
+}
+
 void paging_init(const struct boot_info *bi)
 {
 	u64 ro_start = virt_to_phys(__kernel_start), ro_end = virt_to_phys(__rodata_end);
@@ -188,6 +213,7 @@ void paging_init(const struct boot_info *bi)
 		map_direct(ro_end, extents[i].end, PTE_W);
 	}
 	map_kernel();
+	map_shadows();
 	paging_load();
 	tables_live = true;
 }
@@ -254,6 +280,23 @@ static void *stack_map(u64 va, u64 pages)
 	return (void *)va;
 }
 
+/* Shadow for a stack's slot, guard included. */
+static bool stack_shadow(u64 slot)
+{
+	u64 va = san_shadow(slot), end = san_shadow(slot + STACK_SLOT);
+
+	if (!POISON_TRACK)
+		return true;
+	for (; va < end; va += PAGE_SIZE) {
+		void *p = table_alloc();
+
+		if (!p || map_range(va, virt_to_phys(p), PAGE_SIZE, PTE_NX | PTE_W))
+			return false;
+	}
+	san_covers(slot, slot + STACK_SLOT);
+	return true;
+}
+
 void *stack_alloc(size_t size)
 {
 	u64 pages = DIV_ROUND_UP(size, PAGE_SIZE), flags;
@@ -265,7 +308,8 @@ void *stack_alloc(size_t size)
 	stack = free_stacks[pages];
 	if (stack) {
 		free_stacks[pages] = *(void **)stack;
-	} else {
+		san_unpoison(stack, size);
+	} else if (stack_shadow(next_stack)) {
 		/* At the top of its slot: all below it, down to the neighbour, is guard. */
 		next_stack += STACK_SLOT;
 		stack = stack_map(next_stack - pages * PAGE_SIZE, pages);

@@ -38,6 +38,7 @@
 static volatile char *hpet;  /* NULL: it is the PIT */
 static u32 hpet_second;      /* ticks */
 static u32 armed;            /* HPET: the comparator */
+static bool wrap_seen;       /* HPET: since it was armed */
 static unsigned pit_ticks;
 static u32 limit;            /* looks; 0: off */
 
@@ -55,6 +56,7 @@ static void hpet_write(u32 reg, u32 v) { mmio_write32(hpet + reg, v); }
 static void hpet_arm(void)
 {
 	armed = hpet_read(HPET_COUNTER) + hpet_second;
+	wrap_seen = false;
 	hpet_write(HPET_COMPARATOR0, armed);
 }
 
@@ -86,15 +88,25 @@ static void pit_start(void)
 	outb(PIT_CHANNEL0, 0);
 }
 
+/* QEMU's comparator of 32 bits also interrupts when the counter wraps before it gets there: that one is let pass. */
+static bool hpet_came(bool *look)
+{
+	u32 now = hpet_read(HPET_COUNTER);
+	bool wrapped = !wrap_seen && now < armed && armed < hpet_second;
+
+	*look = (s32)(now - armed) >= 0;
+	if (*look)
+		hpet_arm();
+	else if (wrapped)
+		wrap_seen = true;
+	return *look || wrapped;
+}
+
 /* Was this NMI the timer's? Then it is armed again. *look: a second has gone by. */
 static bool timer_came(bool *look)
 {
-	if (hpet) {
-		*look = (s32)(hpet_read(HPET_COUNTER) - armed) >= 0;
-		if (*look)
-			hpet_arm();
-		return *look;
-	}
+	if (hpet)
+		return hpet_came(look);
 	*look = ++pit_ticks % PIT_TICKS_PER_LOOK == 0;
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "drivers/e1000/e1000_impl.h"
 
 #include "arch/x86_64/paging.h"
+#include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
 #define RING_MASK	 (E1000_RING - 1)
@@ -78,6 +79,7 @@ void e1000_refill(struct e1000 *e)
 			break;
 		}
 		rx->bufs[rx->use] = b;
+		san_device_owns(skb_buf_room(b), SKB_BUF_ROOM);
 		rx->desc[rx->use].addr = virt_to_phys(skb_buf_room(b) + E1000_RX_OFF);
 		rx->desc[rx->use].status = 0;
 		rx->use = (rx->use + 1) & RING_MASK;
@@ -166,6 +168,7 @@ static int receive_batch(struct e1000 *e, int budget)
 			break;
 		}
 		rx->bufs[rx->clean] = NULL;
+		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
 		rx->clean = (rx->clean + 1) & RING_MASK;
 		work++;
 		if (unlikely(rx->skip || !(status & E1000_RXD_EOP)))

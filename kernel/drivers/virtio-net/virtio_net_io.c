@@ -12,6 +12,7 @@
 
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
+#include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
 #define TCP_DOFF_BYTE	 12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
@@ -71,6 +72,7 @@ void virtnet_refill(struct virtnet_pair *p)
 		}
 		virtqueue_add_in(&p->rx, virt_to_phys(skb_buf_room(b) + VIRTNET_RX_OFF),
 				 VIRTNET_RX_LEN, b);
+		san_device_owns(skb_buf_room(b), SKB_BUF_ROOM);
 	}
 }
 
@@ -156,12 +158,22 @@ static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void 
 	return likely(h->gso_type == VIRTIO_NET_HDR_GSO_NONE) || take_gso(p, skb, h);
 }
 
+/* The buffer that the device gave back, or NULL. */
+static inline struct skb_buf *take_buf(struct vq_done done)
+{
+	struct skb_buf *b = done.token;
+
+	if (b)
+		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
+	return b;
+}
+
 /* 5.1.6.4.1: the other buffers of a frame, already used when the first is. skb NULL: they are only taken. */
 static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
 {
 	while (--nr_buffers) {
 		struct vq_done done = virtqueue_get(&p->rx);
-		struct skb_buf *b = done.token;
+		struct skb_buf *b = take_buf(done);
 
 		if (unlikely(!b)) {
 			if (!p->rx.lie)
@@ -236,10 +248,11 @@ static int receive_batch(struct virtnet_pair *p, int budget)
 
 	while (work < budget) {
 		struct vq_done done = virtqueue_get(&p->rx);
+		struct skb_buf *b = take_buf(done);
 
-		if (!done.token)
+		if (!b)
 			break;
-		receive(p, done.token, done.len);
+		receive(p, b, done.len);
 		work++;
 	}
 	return work;

@@ -11,7 +11,7 @@
 #include "net/core/tap.h"
 
 #define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
-#define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff), (size_t)CACHE_LINE)
+#define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff) + POISON_TRACK, (size_t)CACHE_LINE)
 #define SKBS_PER_CHUNK (u32)(CHUNK_BYTES / SKB_STRIDE)
 
 _Static_assert(CHUNK_BYTES % SKB_BUF_SIZE == 0, "buffers fill a chunk");
@@ -88,10 +88,15 @@ static void pool_free(struct net_cpu *cpu)
 
 static inline void push_skb(struct skb_pool *pool, struct sk_buff *skb)
 {
+	pool->nr_free_skbs++;
+	mem_freed(skb, sizeof(*skb));
+	mem_unpoison(skb, offsetof(struct sk_buff, prev));
+	mem_poison(&skb->prev, sizeof(*skb) - offsetof(struct sk_buff, prev));
+	skb = mem_quarantine_put(&pool->late_skbs, skb, sizeof(*skb));
+	if (POISON_TRACK && !skb)
+		return;
 	skb->next = pool->free_skbs;
 	pool->free_skbs = skb;
-	pool->nr_free_skbs++;
-	mem_poison(&skb->prev, sizeof(*skb) - offsetof(struct sk_buff, prev));
 }
 
 static inline struct sk_buff *pop_skb(struct net_cpu *cpu)
@@ -102,19 +107,25 @@ static inline struct sk_buff *pop_skb(struct net_cpu *cpu)
 	if (likely(skb)) {
 		mem_unpoison(skb, sizeof(*skb));
 		pool->free_skbs = skb->next;
-	} else if (!(skb = cut_skb(cpu))) {
+	} else if (!(skb = cut_skb(cpu)) && !(skb = mem_quarantine_take(&pool->late_skbs))) {
 		return NULL;
 	}
 	pool->nr_free_skbs--;
+	mem_taken(skb, sizeof(*skb), "sk_buff");
 	return skb;
 }
 
 static inline void push_buf(struct skb_pool *pool, struct skb_buf *b)
 {
+	pool->nr_free_bufs++;
+	mem_freed(b, sizeof(*b) + SKB_BUF_ROOM);
+	mem_unpoison(b, sizeof(*b));
+	mem_poison(b + 1, SKB_BUF_ROOM);
+	b = mem_quarantine_put(&pool->late_bufs, b, sizeof(*b) + SKB_BUF_ROOM);
+	if (POISON_TRACK && !b)
+		return;
 	b->next_free = pool->free_bufs;
 	pool->free_bufs = b;
-	pool->nr_free_bufs++;
-	mem_poison(b + 1, SKB_BUF_ROOM);
 }
 
 static inline struct skb_buf *pop_buf(struct net_cpu *cpu)
@@ -125,11 +136,12 @@ static inline struct skb_buf *pop_buf(struct net_cpu *cpu)
 	if (likely(b)) {
 		mem_unpoison(b + 1, SKB_BUF_ROOM);
 		pool->free_bufs = b->next_free;
-	} else if (!(b = cut_buf(cpu))) {
+	} else if (!(b = cut_buf(cpu)) && !(b = mem_quarantine_take(&pool->late_bufs))) {
 		return NULL;
 	}
 	if (--pool->nr_free_bufs < pool->low_bufs)
 		pool->low_bufs = pool->nr_free_bufs;
+	mem_taken(b, sizeof(*b) + SKB_BUF_ROOM, "skb_buf");
 	b->refs = 1;
 	return b;
 }

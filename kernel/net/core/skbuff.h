@@ -20,6 +20,7 @@
 
 #include "net/net.h"
 #include "lib/ip_addr.h"
+#include "lib/poison.h"
 #include "lib/string.h"
 #include "platform.h"
 
@@ -35,7 +36,7 @@ struct skb_buf {
 	u8 pad[24];
 };
 _Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
-#define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf)) /* usable bytes of a buffer */
+#define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf) - POISON_TRACK) /* usable bytes of a buffer */
 static inline u8 *skb_buf_room(struct skb_buf *b) { return (u8 *)(b + 1); }
 
 struct skb_frag {
@@ -118,6 +119,7 @@ struct skb_pool {
 	} uncut_skbs, uncut_bufs;
 	void **chunks;
 	u32 nr_chunks;
+	struct mem_quarantine late_skbs, late_bufs; /* of the sanitized kernel: free, but not to be had yet */
 };
 /* A pool of up to `bytes` of data buffers and as many skbs as fit them, one chunk of each at once. 0 or -ENOMEM. */
 int skb_pool_init(struct net_cpu *cpu, size_t bytes);

@@ -118,7 +118,7 @@ static u8 *room_behind(struct net_cpu *cpu, struct sk_buff *skb, u32 *n)
 	}
 	f = &skb->frags[skb->nr_frags - 1];
 	if (skb->nr_frags && f->buf) {
-		room = (u32)((u8 *)f->buf + SKB_BUF_SIZE - (f->ptr + f->len));
+		room = (u32)(skb_buf_room(f->buf) + SKB_BUF_ROOM - (f->ptr + f->len));
 		if (room) {
 			*n = MIN(*n, room);
 			return f->ptr + f->len;
