@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 
 from tap import skip_all
 
@@ -95,6 +96,30 @@ def make_tap(name="tap0", address=HOST_IP):
 def link_drops(name="tap0"):
     """Frames towards the guest that this host's end of the link threw away: its queue was full."""
     return json.loads(sh("ip", "-s", "-j", "link", "show", name))[0]["stats64"]["tx"]["dropped"]
+
+
+class Space:
+    """Another network namespace, as long as a process in it lives."""
+
+    def __init__(self):
+        self.proc = subprocess.Popen(["unshare", "-n", "sleep", "infinity"], preexec_fn=die_with_parent)
+        here = os.readlink("/proc/self/ns/net")
+        while os.readlink("/proc/%d/ns/net" % self.proc.pid) == here:
+            time.sleep(0.01)
+        self.sh("ip", "link", "set", "lo", "up")
+
+    def words(self, *words):
+        return ["nsenter", "-t", str(self.proc.pid), "-n", *map(str, words)]
+
+    def sh(self, *words):
+        return sh(*self.words(*words))
+
+    def take(self, device, address=None):
+        """Moves a device here."""
+        sh("ip", "link", "set", device, "netns", str(self.proc.pid))
+        if address:
+            self.sh("ip", "addr", "add", address, "dev", device)
+        self.sh("ip", "link", "set", device, "up")
 
 
 class Wire:

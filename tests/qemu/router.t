@@ -14,7 +14,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, Typed
-from net import BUILD, die_with_parent, make_tap, need_private_network, sh, sysctl
+from net import BUILD, Space, die_with_parent, make_tap, need_private_network, sh, sysctl
 from qemu import MIB, Site, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
 
@@ -45,30 +45,6 @@ table ip filter {
 	}
 }
 """
-
-
-class Space:
-    """Another network namespace, as long as a process in it lives."""
-
-    def __init__(self):
-        self.proc = subprocess.Popen(["unshare", "-n", "sleep", "infinity"], preexec_fn=die_with_parent)
-        here = os.readlink("/proc/self/ns/net")
-        while os.readlink("/proc/%d/ns/net" % self.proc.pid) == here:
-            time.sleep(0.01)
-        self.sh("ip", "link", "set", "lo", "up")
-
-    def words(self, *words):
-        return ["nsenter", "-t", str(self.proc.pid), "-n", *map(str, words)]
-
-    def sh(self, *words):
-        return sh(*self.words(*words))
-
-    def take(self, device, address=None):
-        """Moves a device here."""
-        sh("ip", "link", "set", device, "netns", str(self.proc.pid))
-        if address:
-            self.sh("ip", "addr", "add", address, "dev", device)
-        self.sh("ip", "link", "set", device, "up")
 
 
 def build_networks():

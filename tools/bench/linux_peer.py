@@ -14,6 +14,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NICS = {"virtio-net": ["virtio_pci", "virtio_net"], "e1000": ["e1000"]}
+ROUTER_MODULES = ["crc32c_generic", "nf_tables", "nft_chain_nat", "nft_masq"]
 # What a newcomer's kernel pays for and a tuned one does not, so that the comparison is with the tuned one.
 KERNEL_OPTIONS = ("quiet loglevel=0 panic=-1 mitigations=off nokaslr audit=0 nowatchdog tsc=reliable no_timer_check "
                   "init_on_alloc=0 preempt=none random.trust_cpu=on cryptomgr.notests ipv6.disable=1 net.ifnames=0")
@@ -56,6 +57,7 @@ class Archive:
 
     def __init__(self):
         self.out, self.folders, self.inode = bytearray(), {""}, 0
+        self.libraries = set()  # and modules: files that several need
 
     def entry(self, name, mode, data=b"", device=(0, 0)):
         parent = os.path.dirname(name)
@@ -87,9 +89,9 @@ def module_files(tree, name, found):
     found.setdefault("/modules/%s.ko" % name, data)
 
 
-def build(folder, sites):
-    """Makes vmlinux, and an initramfs for each of `sites` (name -> folder with the files of nginx's root), in `folder`.
-    The kernel's path, and name -> path of the initramfs."""
+def build(folder, sites, rules):
+    """Makes vmlinux, and an initramfs for each of `sites` (name -> folder with the files of nginx's root), in `folder`; one
+    more, "router", has nft and these rules. The kernel's path, and name -> path of the initramfs."""
     os.makedirs(folder, exist_ok=True)
     kernel = os.path.join(folder, "vmlinux")
     tree = fetch_kernel(folder)
@@ -102,10 +104,31 @@ def build(folder, sites):
     for name, site in sites.items():
         made[name] = os.path.join(folder, "initramfs-" + name)
         pack(made[name], tree, folder + "/peer", site)
+    made["router"] = os.path.join(folder, "initramfs-router")
+    pack(made["router"], tree, folder + "/peer", sites["small"], rules)
     return kernel, made
 
 
-def pack(path, tree, peer, site):
+def add_program(a, path, name):
+    a.file(name, read(path), 0o755)
+    for library in re.findall(r"(/\S+) \(0x", run("ldd", path)):
+        if library not in a.libraries:
+            a.libraries.add(library)
+            a.file(library, read(library), 0o755)
+
+
+def add_modules(a, tree, name, modules):
+    found = {}
+    for module in modules:
+        module_files(tree, module, found)
+    for file, data in found.items():
+        if file not in a.libraries:
+            a.libraries.add(file)
+            a.file(file, data)
+    a.file("modules/" + name, "\n".join(found).encode())
+
+
+def pack(path, tree, peer, site, rules=None):
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     a = Archive()
     for name in ("dev", "proc", "sys", "run", "var/log/nginx", "var/lib/nginx", "usr/share/nginx"):
@@ -113,29 +136,30 @@ def pack(path, tree, peer, site):
     a.entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
     a.entry("dev/null", stat.S_IFCHR | 0o666, device=(1, 3))
     a.file("init", read(peer), 0o755)
-    a.file("bin/nginx", read(nginx), 0o755)
-    for library in re.findall(r"(/\S+) \(0x", run("ldd", nginx)):
-        a.file(library, read(library), 0o755)
+    add_program(a, nginx, "bin/nginx")
     a.file("etc/passwd", b"root:x:0:0::/:\nnobody:x:65534:65534::/:\n")
     a.file("etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     a.file("etc/nginx/nginx.conf", read(HERE + "/peer/nginx.conf"))
     for name in os.listdir(site):
         a.file("www/" + name, read(os.path.join(site, name)))
     for nic, modules in NICS.items():
-        found = {}
-        for module in modules:
-            module_files(tree, module, found)
-        for name, data in found.items():
-            a.file(name, data)
-        a.file("modules/" + nic, "\n".join(found).encode())
+        add_modules(a, tree, nic, modules)
+    if rules:
+        add_modules(a, tree, "router", ROUTER_MODULES)
+        add_program(a, shutil.which("nft", path="/usr/sbin:/usr/bin"), "bin/nft")
+        a.file("etc/nftables.conf", (rules + "\n").encode())
     a.finish(path)
 
 
-def command(kernel, initramfs, nic, cpus, mem, netdev, mac):
-    """QEMU's command line for the peer; -cpu without ERMS, since rep movsb costs TCG one instruction per byte."""
+def command(kernel, initramfs, nic, cpus, mem, netdevs, mac):
+    """QEMU's command line for the peer with a card per netdev, which makes it a router when they are two; -cpu without
+    ERMS, since rep movsb costs TCG one instruction per byte."""
     device = {"virtio-net": "virtio-net-pci", "e1000": "e1000"}[nic]
-    return ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm",
+    words = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm",
             "-m", str(mem), "-smp", "1,maxcpus=2" if cpus == 1 else str(cpus), "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs,
-            "-append", "%s console=ttyS0 peer.nic=%s" % (KERNEL_OPTIONS, nic),
-            "-netdev", netdev + ",id=n0", "-device", "%s,netdev=n0,romfile=,mac=%s" % (device, mac)]
+            "-append", "%s console=ttyS0 peer.nic=%s peer.cards=%d" % (KERNEL_OPTIONS, nic, len(netdevs))]
+    for n, netdev in enumerate(netdevs):
+        words += ["-netdev", "%s,id=n%d" % (netdev, n),
+                  "-device", "%s,netdev=n%d,romfile=,mac=%s%02x" % (device, n, mac[:-2], int(mac[-2:], 16) + n)]
+    return words

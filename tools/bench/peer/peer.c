@@ -2,7 +2,8 @@
  * peer.c - process 1 of the Linux guest that `make bench PEER=linux` compares with: brings the machine up, starts nginx,
  * and is itself the echo (TCP and UDP port 7) and discard (TCP port 9) server, by epoll in one thread per processor.
  *
- * peer.nic=NAME on the kernel command line says which modules to load: those listed in /modules/NAME, in their order.
+ * peer.nic=NAME on the kernel command line says which modules to load: those listed in /modules/NAME, in their order. With
+ * peer.cards=2 it is a router too, with the rules of /etc/nftables.conf.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +26,7 @@
 
 #define ADDRESS  "10.77.0.2"
 #define NETMASK  "255.255.255.0"
+#define SECOND   "10.88.0.1" /* of eth1 */
 #define MAX_FDS  65536
 #define BURST    64 /* datagrams per system call */
 #define BUF_SIZE (256 * 1024)
@@ -86,29 +88,46 @@ static void interface_up(const char *name, const char *address)
 	close(s);
 }
 
-static void nic_of_command_line(char *nic, size_t size)
+static void word_of_command_line(const char *key, char *value, size_t size)
 {
 	char line[2048] = "";
 	FILE *f = fopen("/proc/cmdline", "r");
-	char *word = f && fgets(line, sizeof line, f) ? strstr(line, "peer.nic=") : NULL;
+	char *word = f && fgets(line, sizeof line, f) ? strstr(line, key) : NULL;
 
-	snprintf(nic, size, "%.*s", word ? (int)strcspn(word + 9, " \n") : 0, word ? word + 9 : "");
+	word = word ? word + strlen(key) : "";
+	snprintf(value, size, "%.*s", (int)strcspn(word, " \n"), word);
 	if (f)
 		fclose(f);
 }
 
+static void become_router(void)
+{
+	load_modules("router");
+	interface_up("eth1", SECOND);
+	write_file("/proc/sys/net/ipv4/ip_forward", "1");
+	if (fork() == 0) {
+		execl("/bin/nft", "nft", "-f", "/etc/nftables.conf", NULL);
+		complain("nft");
+		_exit(1);
+	}
+	wait(NULL);
+}
+
 static void bring_up(void)
 {
-	char nic[64];
+	char nic[64], cards[8];
 
 	mount("proc", "/proc", "proc", 0, NULL);
 	mount("sysfs", "/sys", "sysfs", 0, NULL);
-	nic_of_command_line(nic, sizeof nic);
+	word_of_command_line("peer.nic=", nic, sizeof nic);
+	word_of_command_line("peer.cards=", cards, sizeof cards);
 	load_modules(nic);
 	write_file("/proc/sys/net/core/somaxconn", "8192");
 	write_file("/proc/sys/net/ipv4/tcp_max_syn_backlog", "8192");
 	interface_up("lo", NULL);
 	interface_up("eth0", ADDRESS);
+	if (!strcmp(cards, "2"))
+		become_router();
 }
 
 /* ---------------------------------------------------------------- echo and discard */
