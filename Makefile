@@ -16,20 +16,20 @@ LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
 NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
-NETCORE += filter filter_gen filter_tree filter_value frames trace
+NETCORE += frag filter filter_gen filter_tree filter_value frames trace
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
           ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
-          ipv4/dhcp ipv4/net_config \
+          ipv4/dhcp ipv4/net_config $(addprefix ipv6/,af addr route input output forward frag icmp nd autoconf prefix mld config) \
           $(addprefix netfilter/,conntrack ct_track ct_flow ct_proto nat nat_map nat_mangle nft nft_names nft_words nft_rule nft_parse nft_eval nft_reject nft_print) \
           tcp/conn tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/timer tcp/rtt \
           tcp/cong tcp/reno tcp/cubic tcp/hystart tcp/bic tcp/vegas tcp/westwood tcp/bbr tcp/rate tcp/pacing tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
-          wire/checksum wire/ether wire/arp wire/ipv4 wire/icmp wire/dhcp wire/tcp
+          $(addprefix wire/,checksum ether arp ipv4 icmp ipv6 icmpv6 nd mld dhcp tcp)
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
-CONSOLE := cmd_conntrack cmd_ip cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
+CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_tcpdump cmd_trace frame_text
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)

@@ -28,6 +28,14 @@
 #define IP_PAIRS        64   /* pairs of addresses known to be good on the way in, per CPU */
 #define IP_PMTU_SLOTS   256  /* destinations whose path MTU is known to be small, per CPU */
 #define IP_ID_SLOTS     2048 /* counters of the identification field, picked by keyed hash (RFC 6864, RFC 7739 5.3) */
+#define IP6_ADDRS_MAX   32   /* IPv6 addresses of this host, all devices together */
+#define IP6_ROUTERS_MAX 8    /* default routers that advertise themselves */
+#define IP6_PREFIXES_MAX 32  /* on-link prefixes from advertisements */
+#define IP6_DNS_MAX     4    /* resolvers from advertisements */
+#define IP6_MLD_RECORDS 8    /* changes of groups that wait to be reported, per device; more become one full report */
+#define IP6_DST_CACHE   64   /* as IP_DST_CACHE */
+#define IP6_PAIRS       64   /* as IP_PAIRS */
+#define IP6_ID_SLOTS    256  /* counters of fragment identifications, picked by keyed hash (RFC 7739 5.3) */
 #define FRAG_BUCKETS    256  /* datagrams in reassembly are few: bounded by memory, not by this */
 #define FRAG_PIECES_MAX 128  /* of one datagram: 64 KiB over a path of 576 bytes needs 119 */
 #define ICMP_PEERS      256  /* token buckets of error messages, picked by keyed hash of the destination */

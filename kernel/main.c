@@ -30,6 +30,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
+#include "net/ipv6/ip6.h"
 #include "net/net.h"
 #include "net/netfilter/nft.h"
 #include "net/sched/config.h"
@@ -299,6 +300,7 @@ static void boot_config(const struct boot_info *bi)
 
 	if (err)
 		log_err("net: a device could not be opened: %s", errno_text(err));
+	ip6_configure(net, bi->cmdline);
 	qdisc_configure(net, bi->cmdline);
 }
 

@@ -41,8 +41,8 @@ int app_socket(struct net_cpu *cpu, const struct app_service *s)
 {
 	bool tcp = s->protocol == IPPROTO_TCP;
 	struct app_cpu *a = cpu->app;
-	struct sockaddr_ip any = { .family = AF_INET, .port = s->port, .addr = ip_from_v4(be32_of(0)) };
-	int fd = sys_socket(cpu, AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, s->protocol), one = 1, err;
+	struct sockaddr_ip any = { .family = AF_INET6, .port = s->port }; /* both families */
+	int fd = sys_socket(cpu, AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, s->protocol), one = 1, err;
 
 	if (fd < 0)
 		return fd;

@@ -342,11 +342,11 @@ static void http_fiber(void *arg)
 
 static int start_listening(struct http_server *srv)
 {
-	struct sockaddr_ip any = { .family = AF_INET, .port = srv->port, .addr = ip_from_v4(be32_of(0)) };
+	struct sockaddr_ip any = { .family = AF_INET6, .port = srv->port }; /* both families */
 	struct epoll_event ev = { .events = EPOLLIN };
 	int one = 1, zero = 0, err;
 
-	srv->listen_fd = sys_socket(srv->cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
+	srv->listen_fd = sys_socket(srv->cpu, AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (srv->listen_fd < 0)
 		return srv->listen_fd;
 	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));

@@ -7,6 +7,7 @@
 #include "net/core/dev.h"
 #include "net/core/qdisc.h"
 #include "net/ipv4/ip.h"
+#include "console/ip6.h"
 #include "net/link/neigh.h"
 
 struct flag_name {
@@ -125,7 +126,7 @@ static void print_neigh(struct console_call *c, const struct neigh *n)
 		out_printf(c->out, " lladdr ");
 		print_mac(c->out, n->link_hdr);
 	}
-	out_printf(c->out, " %s\n", neigh_state_name((enum neigh_state)n->state));
+	out_printf(c->out, "%s %s\n", n->is_router ? " router" : "", neigh_state_name((enum neigh_state)n->state));
 }
 
 static bool is_prefix(const char *word, const char *full)
@@ -166,30 +167,37 @@ int cmd_ip(struct console_call *c)
 {
 	struct net *net = c->cpu->net;
 	bool stats = c->argc > 1 && !strcmp(c->argv[1], "-s");
-	const char *what = c->argc > 1 + stats ? c->argv[1 + stats] : "";
+	bool six = c->argc > 1 && !strcmp(c->argv[1], "-6"), four = c->argc > 1 && !strcmp(c->argv[1], "-4");
+	int words = 1 + (stats || six || four);
+	const char *what = c->argc > words ? c->argv[words] : "";
 	const struct neigh *n = NULL;
 	const struct ip_route *r;
 	bool addr = is_prefix(what, "addr") || is_prefix(what, "address");
 	unsigned i;
 
-	if (!stats && c->argc > 2 && is_prefix(what, "link") && !strcmp(c->argv[2], "set"))
+	if (words == 1 && c->argc > 2 && is_prefix(what, "link") && !strcmp(c->argv[2], "set"))
 		return set_link(c);
-	if (c->argc > 2 + stats)
-		return console_usage(c, c->argv[2 + stats]);
+	if (c->argc > words + 1)
+		return console_usage(c, c->argv[words + 1]);
 	if (addr || is_prefix(what, "link")) {
 		for (i = 0; i < net->nr_devs; i++) {
 			print_link(c, net->devs[i]);
-			if (addr)
+			if (addr && !six)
 				print_inet(c, net->devs[i]);
+			if (addr && !four)
+				ip6_show_addrs(c, net->devs[i]);
 			if (stats)
 				print_link_stats(c, net->devs[i]);
 		}
 	} else if (is_prefix(what, "route")) {
-		for (i = 0; (r = ip_route_get(c->cpu, i)); i++)
+		for (i = 0; !six && (r = ip_route_get(c->cpu, i)); i++)
 			print_route(c, r);
+		if (six) /* as iproute2 does: IPv4's alone unless asked */
+			ip6_show_routes(c);
 	} else if (is_prefix(what, "neigh") || is_prefix(what, "neighbour")) {
 		while ((n = neigh_next(c->cpu, n)))
-			print_neigh(c, n);
+			if (ip_is_v4(&n->addr) ? !six : !four)
+				print_neigh(c, n);
 	} else {
 		return console_usage(c, *what ? what : NULL);
 	}

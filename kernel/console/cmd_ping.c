@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/icmp6.h"
 #include "net/socket/socket.h"
 
 #define PING_SLOTS    64u               /* requests that may be outstanding at once */
@@ -14,7 +15,8 @@
 #define PING_STEP_NS  (5 * NSEC_PER_MSEC)
 
 struct ping {
-	struct icmp_ping icmp;
+	struct icmp_ping icmp;   /* registered while `to` is of its family */
+	struct icmp6_ping icmp6;
 	struct console_call *c;
 	struct ip_addr to;
 	u64 count, interval_ns, size;
@@ -23,9 +25,8 @@ struct ping {
 	u64 min_us, max_us, sum_us, sum_sq;
 };
 
-static void ping_reply(struct icmp_ping *ip, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
+static void got_reply(struct ping *p, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
 {
-	struct ping *p = container_of(ip, struct ping, icmp);
 	u64 *sent = &p->sent_ns[seq % PING_SLOTS], us;
 	char from[IP_NTOP_MAX];
 	bool again = !*sent;
@@ -44,15 +45,36 @@ static void ping_reply(struct icmp_ping *ip, struct net_cpu *cpu, struct sk_buff
 	p->sum_sq += us * us;
 }
 
-static void ping_error(struct icmp_ping *ip, struct net_cpu *cpu, const struct ip_addr *from, u8 type, u8 code, u16 seq)
+static void ping_reply(struct icmp_ping *ip, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
 {
-	struct ping *p = container_of(ip, struct ping, icmp);
+	got_reply(container_of(ip, struct ping, icmp), cpu, skb, seq);
+}
+
+static void ping6_reply(struct icmp6_ping *ip, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
+{
+	got_reply(container_of(ip, struct ping, icmp6), cpu, skb, seq);
+}
+
+static void got_error(struct ping *p, const struct ip_addr *from, const char *what, u8 type, u8 code, u16 seq)
+{
 	char text[IP_NTOP_MAX];
 
 	p->errors++;
 	p->sent_ns[seq % PING_SLOTS] = 0;
-	out_printf(p->c->out, "From %s icmp_seq=%u %s (type %u code %u)\n", ip_ntop(from, text), seq,
-		   type == 3 ? "Destination Unreachable" : type == 11 ? "Time to live exceeded" : "error", type, code);
+	out_printf(p->c->out, "From %s icmp_seq=%u %s (type %u code %u)\n", ip_ntop(from, text), seq, what, type, code);
+}
+
+static void ping_error(struct icmp_ping *ip, struct net_cpu *cpu, const struct ip_addr *from, u8 type, u8 code, u16 seq)
+{
+	got_error(container_of(ip, struct ping, icmp), from,
+		  type == 3 ? "Destination Unreachable" : type == 11 ? "Time to live exceeded" : "error", type, code, seq);
+}
+
+static void ping6_error(struct icmp6_ping *ip, struct net_cpu *cpu, const struct ip_addr *from, u8 type, u8 code, u16 seq)
+{
+	static const char *const what[] = { "", "Destination Unreachable", "Packet too big", "Time exceeded" };
+
+	got_error(container_of(ip, struct ping, icmp6), from, type < ARRAY_SIZE(what) ? what[type] : "error", type, code, seq);
 }
 
 static u64 square_root(u64 v)
@@ -115,13 +137,15 @@ static int ping_parse(struct ping *p)
 	for (i = 1; i < c->argc; i++) {
 		const char *value = i + 1 < c->argc ? c->argv[i + 1] : "";
 
+		if (!strcmp(c->argv[i], "-4") || !strcmp(c->argv[i], "-6")) /* the address says it */
+			continue;
 		if (!strcmp(c->argv[i], "-c"))
 			err = str_to_u64(value, &p->count) ?: p->count ? 0 : -EINVAL;
 		else if (!strcmp(c->argv[i], "-s"))
 			err = str_to_u64(value, &p->size) ?: p->size > PING_MAX_SIZE ? -ERANGE : 0;
 		else if (!strcmp(c->argv[i], "-i"))
 			err = parse_seconds(value, &p->interval_ns) ?: p->interval_ns < 2 * NSEC_PER_MSEC ? -ERANGE : 0;
-		else if (!have_addr && !ip_pton(c->argv[i], &p->to) && ip_is_v4(&p->to)) {
+		else if (!have_addr && !ip_pton(c->argv[i], &p->to)) {
 			have_addr = true;
 			continue;
 		} else {
@@ -143,7 +167,8 @@ static void send_one(struct ping *p, const char *to)
 
 	bh_disable(cpu);
 	p->sent_ns[seq % PING_SLOTS] = cpu->now_ns = MAX(cpu->now_ns, clock_ns());
-	err = icmp_ping_send(cpu, &p->icmp, &fl, seq, (unsigned)p->size);
+	err = ip_is_v4(&p->to) ? icmp_ping_send(cpu, &p->icmp, &fl, seq, (unsigned)p->size)
+			       : icmp6_ping_send(cpu, &p->icmp6, &fl, seq, (unsigned)p->size);
 	bh_enable(cpu);
 	p->sent++;
 	if (!err)
@@ -161,6 +186,18 @@ static void pause(struct ping *p, u64 ns, bool until_answered)
 		sys_nanosleep(p->c->cpu, MIN(until - clock_ns(), PING_STEP_NS));
 }
 
+static void ping_open(struct ping *p, bool open)
+{
+	struct net_cpu *cpu = p->c->cpu;
+
+	bh_disable(cpu);
+	if (ip_is_v4(&p->to))
+		open ? icmp_ping_open(cpu, &p->icmp) : icmp_ping_close(&p->icmp);
+	else
+		open ? icmp6_ping_open(cpu, &p->icmp6) : icmp6_ping_close(&p->icmp6);
+	bh_enable(cpu);
+}
+
 int cmd_ping(struct console_call *c)
 {
 	struct ping *p = kzalloc(sizeof(*p));
@@ -173,22 +210,22 @@ int cmd_ping(struct console_call *c)
 	*p = (struct ping){ .c = c, .count = UINT64_MAX, .interval_ns = NSEC_PER_SEC, .size = 56, .min_us = UINT64_MAX };
 	p->icmp.reply = ping_reply;
 	p->icmp.error = ping_error;
+	p->icmp6.reply = ping6_reply;
+	p->icmp6.error = ping6_error;
 	err = ping_parse(p);
 	if (!err) {
 		ip_ntop(&p->to, to);
 		out_printf(c->out, "PING %s (%s) %llu(%llu) bytes of data.\n", to, to, (unsigned long long)p->size,
-			   (unsigned long long)p->size + 28);
+			   (unsigned long long)p->size + (ip_is_v4(&p->to) ? 28 : 48));
 		start = clock_ns();
-		icmp_ping_open(c->cpu, &p->icmp);
+		ping_open(p, true);
 		while (!c->stop && p->sent < p->count) {
 			send_one(p, to);
 			if (p->sent < p->count)
 				pause(p, p->interval_ns, false);
 		}
 		pause(p, PING_WAIT_NS, true);
-		bh_disable(c->cpu);
-		icmp_ping_close(&p->icmp);
-		bh_enable(c->cpu);
+		ping_open(p, false);
 		ping_summary(p, to, clock_ns() - start);
 	}
 	kfree(p);

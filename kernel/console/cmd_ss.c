@@ -11,7 +11,7 @@
 
 struct ss_options {
 	struct console_call *c;
-	bool tcp, udp, listening, all, info;
+	bool four, six, tcp, udp, listening, all, info;
 };
 
 static int ss_parse(struct ss_options *o)
@@ -25,6 +25,8 @@ static int ss_parse(struct ss_options *o)
 			return console_usage(c, c->argv[i]);
 		for (p = c->argv[i] + 1; *p; p++) {
 			switch (*p) {
+			case '4': o->four = true; break;
+			case '6': o->six = true; break;
 			case 't': o->tcp = true; break;
 			case 'u': o->udp = true; break;
 			case 'l': o->listening = true; break;
@@ -49,12 +51,28 @@ static void print_end(struct console_out *out, const struct ip_addr *a, u16 port
 		snprintf(p, sizeof(p), "%u", port);
 	else
 		str_copy(p, "*", sizeof(p));
-	out_printf(out, "%18s:%-5s%s", ip_is_any(a) ? "0.0.0.0" : ip_ntop(a, text), p, after);
+	ip_ntop(a, text);
+	if (ip6_is_unspecified(a))
+		out_printf(out, "%18s:%-5s%s", "*", p, after);
+	else if (ip_is_v4(a))
+		out_printf(out, "%18s:%-5s%s", text, p, after);
+	else
+		out_printf(out, "%*s[%s]:%-5s%s", (int)(16 - MIN(strlen(text), (size_t)16)), "", text, p, after);
+}
+
+/* A sock of both families is shown with either. */
+static bool is_asked_for(const struct ss_options *o, const struct ip_addr *laddr)
+{
+	if (o->four == o->six || ip6_is_unspecified(laddr))
+		return true;
+	return ip_is_v4(laddr) ? o->four : o->six;
 }
 
 static void print_row(struct ss_options *o, const char *netid, const char *state, u32 recvq, u32 sendq,
 		      const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport)
 {
+	if (!is_asked_for(o, laddr))
+		return;
 	out_printf(o->c->out, "%-5s %-10s %-6u %-6u ", netid, state, recvq, sendq);
 	print_end(o->c->out, laddr, lport, " ");
 	print_end(o->c->out, raddr, rport, "\n");
@@ -112,7 +130,7 @@ static void print_tcb(struct ss_options *o, struct tcb *t)
 	else
 		print_row(o, "tcp", ss_state(t->sk.state), (u32)seq_diff(t->rcv.nxt, t->rcv.copied),
 			  (u32)seq_diff(t->snd.write, t->snd.una), &t->sk.saddr, t->sk.sport, &t->sk.daddr, t->sk.dport);
-	if (o->info && !listen)
+	if (o->info && !listen && is_asked_for(o, &t->sk.saddr))
 		print_info(o, t);
 }
 

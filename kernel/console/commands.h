@@ -12,18 +12,18 @@
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
 	X(softnet, "softnet", false, "", "softirq rows and NAPI work of each CPU")                 \
 	X(balance, "balance", false, "", "frames in = delivered + queued + dropped, per stage")    \
-	X(ip, "ip", false, "addr|link|route|neigh | link set DEV txqueuelen N",                    \
+	X(ip, "ip", false, "[-4|-6] addr|link|route|neigh | link set DEV txqueuelen N",                    \
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
 	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(conntrack, "conntrack", false, "-L|-C|-S|-F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
-	X(ss, "ss", false, "[-tulnaip]", "sockets")                                                \
+	X(ss, "ss", false, "[-46tulnaip]", "sockets")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \
 	X(slab, "slab", false, "", "memory")                                                       \
 	X(uptime, "uptime", false, "", "time since boot")                                          \
 	X(dmesg, "dmesg", false, "", "the kernel's log")                                           \
-	X(ping, "ping", true, "[-c COUNT] [-i SECONDS] [-s SIZE] ADDRESS", "echo requests")        \
+	X(ping, "ping", true, "[-4|-6] [-c COUNT] [-i SECONDS] [-s SIZE] ADDRESS", "echo requests")        \
 	X(tcpdump, "tcpdump", true, "[-c N] [-i DEV] [EXPR]", "frames as lines, of a filter")          \
 	X(trace, "trace", false, "on [EVENT...] [filter EXPR] | follow EXPR | off | show | hist [--json]",            \
 	  "tracepoints, the way of one frame, time spent in each hop")                                  \

@@ -6,6 +6,23 @@
 #include "lib/printf.h"
 #include "lib/string.h"
 
+bool ip_prefix_eq(const struct ip_addr *a, const struct ip_addr *b, unsigned plen)
+{
+	unsigned bytes = plen / 8, bits = plen % 8;
+
+	return !memcmp(a->b, b->b, bytes) && (!bits || !((a->b[bytes] ^ b->b[bytes]) >> (8 - bits)));
+}
+
+struct ip_addr ip_prefix_of(const struct ip_addr *a, unsigned plen)
+{
+	struct ip_addr p = { .q = { 0, 0 } };
+
+	memcpy(p.b, a->b, plen / 8);
+	if (plen % 8)
+		p.b[plen / 8] = (u8)(a->b[plen / 8] & 0xff00 >> plen % 8);
+	return p;
+}
+
 /* The longest run of at least two zero groups, the first of equals (RFC 5952 4.2). *len 0: none. */
 static unsigned longest_zero_run(const u16 *g, unsigned *len)
 {

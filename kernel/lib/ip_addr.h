@@ -37,6 +37,16 @@ static inline bool v4_is_multicast(be32 a) { return (be32_get(a) >> 28) == 0xe; 
 static inline bool v4_is_loopback(be32 a) { return (be32_get(a) >> 24) == 127; }
 static inline be32 v4_mask(unsigned plen) { return be32_of(plen ? ~0u << (32 - plen) : 0); }
 
+/* RFC 4291 2.4: what an IPv6 address is by its first bits. */
+static inline bool ip6_is_multicast(const struct ip_addr *a) { return a->b[0] == 0xff; }
+static inline bool ip6_is_link_local(const struct ip_addr *a) { return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80; }
+static inline bool ip6_is_unspecified(const struct ip_addr *a) { return !(a->q[0] | a->q[1]); }
+static inline bool ip6_is_loopback(const struct ip_addr *a) { return !a->q[0] && !a->w[2].raw && be32_get(a->w[3]) == 1; }
+/* The first `plen` bits of both are the same. */
+bool ip_prefix_eq(const struct ip_addr *a, const struct ip_addr *b, unsigned plen);
+/* The first `plen` bits of a, zeros behind. */
+struct ip_addr ip_prefix_of(const struct ip_addr *a, unsigned plen);
+
 /* Text of an address (dotted or RFC 5952) into buf of IP_NTOP_MAX bytes; returns buf. */
 char *ip_ntop(const struct ip_addr *a, char *buf);
 /* Parses "a.b.c.d" or an IPv6 text. 0 or -EINVAL. */

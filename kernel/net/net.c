@@ -7,6 +7,7 @@
 #include "net/net.h"
 #include "lib/errno.h"
 #include "net/core/dev.h"
+#include "net/core/frag.h"
 #include "net/core/frames.h"
 #include "net/core/netfilter.h"
 #include "net/core/tap.h"
@@ -15,6 +16,7 @@
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv4/udp.h"
+#include "net/ipv6/ip6.h"
 #include "net/link/arp.h"
 #include "net/link/loopback.h"
 #include "net/link/neigh.h"
@@ -29,6 +31,7 @@
 const struct packet_type net_packet_types[] = {
 	{ ETH_P_IP, ip_rcv },
 	{ ETH_P_ARP, arp_rcv },
+	{ ETH_P_IPV6, ip6_rcv },
 };
 const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
 
@@ -46,7 +49,9 @@ static const struct room {
 	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ frames_cpu_init, frames_cpu_destroy }, { trace_cpu_init, trace_cpu_destroy },
-	{ ip_cpu_init, ip_cpu_destroy },         { udp_cpu_init, udp_cpu_destroy },
+	{ frag_cpu_init, frag_cpu_destroy },
+	{ ip_cpu_init, ip_cpu_destroy },         { ip6_cpu_init, ip6_cpu_destroy },
+	{ udp_cpu_init, udp_cpu_destroy },
 	{ ct_cpu_init, ct_cpu_destroy },
 	{ nft_cpu_init, nft_cpu_destroy },
 	{ dhcp_cpu_init, dhcp_cpu_destroy },     { tcp_cpu_init, tcp_cpu_destroy },
@@ -307,6 +312,7 @@ struct net *net_create(const struct net_params *p)
 	net->isn_key = derive_key(p->seed, 2);
 	net->port_key = derive_key(p->seed, 3);
 	net->cookie_key = derive_key(p->seed, 4);
+	net->hash6_key = derive_key(p->seed, 5);
 	for (unsigned i = 0; i < p->nr_cpus; i++) {
 		if (!cpu_create(net, i, p)) {
 			net_free(net);

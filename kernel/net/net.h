@@ -72,7 +72,9 @@ struct net_cpu {
 	struct frame_ring *frames;      /* core/frames.c */
 	struct trace_cpu *trace;        /* core/trace.c: NULL until tracing was first asked for */
 	struct neigh_cpu *neigh;        /* link/neigh.c */
-	struct ip_cpu *ip;              /* ipv4/: addresses, routes, fragments, ids */
+	struct frag_cpu *frags;         /* core/frag.c: datagrams in reassembly */
+	struct ip_cpu *ip;              /* ipv4/: addresses, routes, ids */
+	struct ip6_cpu *ip6;            /* ipv6/: the same, and what neighbour discovery knows */
 	struct udp_cpu *udp;            /* ipv4/udp.c */
 	struct tcp_cpu *tcp;            /* tcp/ */
 	struct socket_cpu *socket;      /* socket/: files */
@@ -100,6 +102,7 @@ struct net {
 	struct net_cpu *cpus[MAX_CPUS];
 	struct net_device *devs[MAX_NETDEVS]; /* by ifindex - 1 */
 	struct siphash_key hash_key;  /* connection tables */
+	struct siphash_key hash6_key; /* their second half over IPv6 */
 	struct siphash_key isn_key;   /* RFC 6528 */
 	struct siphash_key port_key;  /* RFC 6056 */
 	struct siphash_key cookie_key;

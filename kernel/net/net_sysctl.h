@@ -48,6 +48,19 @@
 	X(rp_filter, "net.ipv4.conf.all.rp_filter", 0, 0, 0, 2, "mode", "reverse path filter: 0 off 1 strict 2 loose") \
 	X(local_port_lo, "net.ipv4.ip_local_port_range", 0, 32768, 1, 65535, "port", "first ephemeral") \
 	X(local_port_hi, "net.ipv4.ip_local_port_range", 1, 60999, 1, 65535, "port", "last ephemeral") \
+	/* IPv6 */                                                                                 \
+	X(ip6_forwarding, "net.ipv6.conf.all.forwarding", 0, 0, 0, 1, "bool", "act as a router")    \
+	X(ip6_accept_ra, "net.ipv6.conf.all.accept_ra", 0, 1, 0, 2, "mode", "believe routers: 1 unless we are one, 2 always") \
+	X(ip6_hop_limit, "net.ipv6.conf.all.hop_limit", 0, 64, 1, 255, "hops", "of what we send, unless a router said") \
+	X(ip6_dad_transmits, "net.ipv6.conf.all.dad_transmits", 0, 1, 0, 10, "probes", "before an address is used") \
+	X(ip6_addr_gen_mode, "net.ipv6.conf.all.addr_gen_mode", 0, 2, 0, 2, "mode", \
+	  "identifiers: 0 EUI-64, 1 and 2 stable and private (RFC 7217)")                          \
+	X(ip6_flowlabels, "net.ipv6.auto_flowlabels", 0, 1, 0, 1, "bool", "RFC 6437")              \
+	X(ip6frag_time, "net.ipv6.ip6frag_time", 0, 60, 1, 120, "s", "to wait for the rest of a packet") \
+	X(icmp6_ratelimit, "net.ipv6.icmp.ratelimit", 0, 1000, 0, 60000, "ms", "per error per destination") \
+	X(icmp6_echo_ignore_all, "net.ipv6.icmp.echo_ignore_all", 0, 0, 0, 1, "bool", "answer no ping") \
+	X(icmp6_echo_ignore_multicast, "net.ipv6.icmp.echo_ignore_multicast", 0, 0, 0, 1, "bool", \
+	  "answer no multicast ping")                                                              \
 	/* connection tracking */                                                                  \
 	X(ct_max, "net.netfilter.nf_conntrack_max", 0, 65536, 1, 4194304, "connections", "tracked on one CPU") \
 	X(ct_generic, "net.netfilter.nf_conntrack_generic_timeout", 0, 600, 1, 2147483, "s", "of other protocols") \

@@ -57,7 +57,7 @@ def k_route(_words):
 
 
 def frag_queues(cpu):
-    yield from walk_list(cpu["ip"]["frags"]["lru"], "struct frag_queue", "lru")
+    yield from walk_list(cpu["frags"]["lru"], "struct frag_queue", "lru")
 
 
 @command("frags", "", "Datagrams in reassembly: what came of each, and when it is given up.")

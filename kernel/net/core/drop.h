@@ -51,6 +51,16 @@
 	X(FRAG_TIMEOUT, "reassembly timed out")                                                    \
 	X(FRAG_NOMEM, "reassembly memory, queues or per-source limit")                             \
 	X(DUP_FRAG, "fragment seen already")                                                       \
+	X(IP6_SHORT, "shorter than an IPv6 header")                                                \
+	X(IP6_INHDR, "IPv6 payload length impossible, or a jumbogram")                             \
+	X(IP6_EXTHDR, "extension headers malformed, too many, too long or refused")                \
+	X(IP6_OPTIONS, "IPv6 option malformed, too many, or unknown and not to be passed over")    \
+	X(IP6_NOT_MEMBER, "a multicast group that nobody here listens to")                         \
+	X(IP6_DISABLED, "IPv6 is off on this device")                                              \
+	X(ND_MALFORMED, "neighbour discovery: malformed or an impossible address")                 \
+	X(ND_NOT_ON_LINK, "neighbour discovery: hop limit is not the link's, or in fragments")     \
+	X(ND_NOT_OURS, "neighbour discovery about an address that concerns us not")                \
+	X(ND_CONFLICT, "somebody advertises an address of ours")                                   \
 	X(NETFILTER_DROP, "a rule said drop")                                                      \
 	X(CONNTRACK, "connection tracking refused it")                                             \
 	X(NAT_EXHAUSTED, "no address or port left to translate to")                                \

@@ -50,7 +50,11 @@ struct af_ops {
 	enum addr_type (*addr_type)(struct net_cpu *cpu, const struct ip_addr *a);
 	/* The transport made progress with this peer: its neighbour entry is confirmed (RFC 4861 7.3.1). */
 	void (*confirm)(struct net_cpu *cpu, struct dst *dst);
+	/* A checked message says that the path to this peer takes `mtu` bytes (RFC 1191 6.3, RFC 8201 4). */
+	void (*pmtu_update)(struct net_cpu *cpu, const struct ip_addr *daddr, u32 mtu);
 	/* ICMP port (or other) unreachable about an inbound skb whose skb->ip and network_header are valid; does not consume. */
 	void (*send_unreach)(struct net_cpu *cpu, struct sk_buff *skb, u8 code);
 };
-extern const struct af_ops ipv4_af;
+extern const struct af_ops ipv4_af, ipv6_af;
+/* The family that carries packets to and from this address: a v4-mapped one travels as IPv4. */
+static inline const struct af_ops *af_of(const struct ip_addr *a) { return likely(ip_is_v4(a)) ? &ipv4_af : &ipv6_af; }

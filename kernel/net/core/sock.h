@@ -100,6 +100,7 @@ struct sock {
 	u8 state;              /* enum tcp_state; UDP uses TCP_ESTABLISHED for connected, TCP_CLOSE otherwise */
 	u8 shutdown;           /* bit 0: receive, bit 1: send */
 	bool reuseaddr, reuseport, broadcast, keepopen, bound_by_user;
+	bool v6only;           /* AF_INET6: no v4-mapped addresses */
 	u8 tos, ttl;           /* ttl 0: sysctl */
 	int err;               /* sk_err: taken by the next call, positive errno */
 	int err_soft;
@@ -117,6 +118,28 @@ static inline void sock_event(struct sock *sk, u32 events)
 {
 	if (sk->event)
 		sk->event(sk, events);
+}
+/* Is this local address one for a sock bound to the wildcard? An AF_INET6 sock takes IPv4 too, v4-mapped (RFC 3493 3.7, 5.3). */
+static inline bool sock_any_takes(const struct sock *sk, const struct ip_addr *local)
+{
+	return ip_is_v4(local) ? sk->family == AF_INET || !sk->v6only : sk->family == AF_INET6;
+}
+/* Would some packet be for both, a bound to `at` and b to `bt`? */
+static inline bool sock_binds_overlap(const struct sock *a, const struct ip_addr *at, const struct sock *b,
+				      const struct ip_addr *bt)
+{
+	if (ip_is_any(at) && ip_is_any(bt))
+		return a->family == b->family || !(a->family == AF_INET6 ? a->v6only : b->v6only);
+	if (ip_is_any(at))
+		return sock_any_takes(a, bt);
+	return ip_is_any(bt) ? sock_any_takes(b, at) : ip_eq(at, bt);
+}
+/* May sk, bound to `bound`, talk with dst at all? 0, -EINVAL (another family), -ENETUNREACH (IPv4 through a v6only sock). */
+static inline int sock_family_fits(const struct sock *sk, const struct ip_addr *bound, const struct ip_addr *dst)
+{
+	if (sk->v6only && ip_is_v4(dst))
+		return -ENETUNREACH;
+	return ip_is_any(bound) || ip_is_v4(bound) == ip_is_v4(dst) ? 0 : -EINVAL;
 }
 /* Common fields of a new sock. */
 void sock_init(struct sock *sk, struct net_cpu *cpu, const struct proto *prot, u16 family);

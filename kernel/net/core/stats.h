@@ -159,6 +159,63 @@
 	X(IpExtInECT1Pkts, "received with ECT(1)")                                                 \
 	X(IpExtInECT0Pkts, "received with ECT(0)")                                                 \
 	X(IpExtInCEPkts, "received with CE")                                                       \
+	X(Ip6InReceives, "IPv6 packets received")                                                  \
+	X(Ip6InHdrErrors, "dropped for their headers")                                             \
+	X(Ip6InTooBigErrors, "too big to forward")                                                 \
+	X(Ip6InNoRoutes, "no route to forward")                                                    \
+	X(Ip6InAddrErrors, "dropped for their addresses")                                          \
+	X(Ip6InUnknownProtos, "next header without a handler")                                     \
+	X(Ip6InTruncatedPkts, "shorter than they say")                                             \
+	X(Ip6InDelivers, "handed to a protocol")                                                   \
+	X(Ip6OutForwDatagrams, "forwarded")                                                        \
+	X(Ip6OutRequests, "handed down by protocols")                                              \
+	X(Ip6OutDiscards, "outbound, dropped although correct")                                    \
+	X(Ip6OutNoRoutes, "outbound without a route")                                              \
+	X(Ip6ReasmTimeout, "reassemblies timed out")                                               \
+	X(Ip6ReasmReqds, "fragments received")                                                     \
+	X(Ip6ReasmOKs, "packets reassembled")                                                      \
+	X(Ip6ReasmFails, "reassemblies failed")                                                    \
+	X(Ip6FragOKs, "packets fragmented")                                                        \
+	X(Ip6FragFails, "could not be fragmented")                                                 \
+	X(Ip6FragCreates, "fragments made")                                                        \
+	X(Ip6InMcastPkts, "multicasts received")                                                   \
+	X(Ip6OutMcastPkts, "multicasts sent")                                                      \
+	X(Ip6InOctets, "bytes received")                                                           \
+	X(Ip6OutOctets, "bytes sent")                                                              \
+	X(Ip6InECT1Pkts, "received with ECT(1)")                                                   \
+	X(Ip6InECT0Pkts, "received with ECT(0)")                                                   \
+	X(Ip6InCEPkts, "received with CE")                                                         \
+	X(Ip6DadConflicts, "addresses that somebody else had already")                             \
+	X(Icmp6InMsgs, "ICMPv6 messages received")                                                 \
+	X(Icmp6InErrors, "of those malformed")                                                     \
+	X(Icmp6OutMsgs, "ICMPv6 messages sent")                                                    \
+	X(Icmp6OutErrors, "could not be sent")                                                     \
+	X(Icmp6InCsumErrors, "received with a wrong checksum")                                     \
+	X(Icmp6OutRateLimitHost, "errors withheld by the per-destination rate")                    \
+	X(Icmp6OutRateLimitGlobal, "errors withheld by the global rate")                           \
+	X(Icmp6InDestUnreachs, "destination unreachable received")                                 \
+	X(Icmp6InPktTooBigs, "packet too big received")                                            \
+	X(Icmp6InTimeExcds, "time exceeded received")                                              \
+	X(Icmp6InParmProblems, "parameter problem received")                                       \
+	X(Icmp6InEchos, "echo requests received")                                                  \
+	X(Icmp6InEchoReplies, "echo replies received")                                             \
+	X(Icmp6InGroupMembQueries, "listener queries received")                                    \
+	X(Icmp6InRouterSolicits, "router solicitations received")                                  \
+	X(Icmp6InRouterAdvertisements, "router advertisements received")                           \
+	X(Icmp6InNeighborSolicits, "neighbour solicitations received")                             \
+	X(Icmp6InNeighborAdvertisements, "neighbour advertisements received")                      \
+	X(Icmp6InRedirects, "redirects received")                                                  \
+	X(Icmp6OutDestUnreachs, "destination unreachable sent")                                    \
+	X(Icmp6OutPktTooBigs, "packet too big sent")                                               \
+	X(Icmp6OutTimeExcds, "time exceeded sent")                                                 \
+	X(Icmp6OutParmProblems, "parameter problem sent")                                          \
+	X(Icmp6OutEchos, "echo requests sent")                                                     \
+	X(Icmp6OutEchoReplies, "echo replies sent")                                                \
+	X(Icmp6OutGroupMembResponses, "MLDv1 reports sent")                                        \
+	X(Icmp6OutRouterSolicits, "router solicitations sent")                                     \
+	X(Icmp6OutNeighborSolicits, "neighbour solicitations sent")                                \
+	X(Icmp6OutNeighborAdvertisements, "neighbour advertisements sent")                         \
+	X(Icmp6OutMLDv2Reports, "MLDv2 reports sent")                                              \
 	/* ours: the balance of frames and the copies of bytes */                                  \
 	X(SkbAllocs, "skbs taken from the pools")                                                  \
 	X(SkbFrees, "skbs given back to the pools")                                                \

@@ -25,6 +25,11 @@ static void ipv4_confirm(struct net_cpu *cpu, struct dst *dst)
 		neigh_confirm(cpu, dst->neigh);
 }
 
+static void ipv4_pmtu_update(struct net_cpu *cpu, const struct ip_addr *daddr, u32 mtu)
+{
+	ip_pmtu_update(cpu, ip_v4(daddr), mtu);
+}
+
 static void ipv4_send_unreach(struct net_cpu *cpu, struct sk_buff *skb, u8 code)
 {
 	icmp_send(cpu, skb, ICMP_DEST_UNREACH, code, 0);
@@ -42,6 +47,7 @@ const struct af_ops ipv4_af = {
 	.pseudo_sum = ipv4_pseudo_sum,
 	.addr_type = ipv4_addr_type,
 	.confirm = ipv4_confirm,
+	.pmtu_update = ipv4_pmtu_update,
 	.send_unreach = ipv4_send_unreach,
 };
 
@@ -60,11 +66,6 @@ int ip_cpu_init(struct net_cpu *cpu)
 	cpu->ip = ip;
 	icmp_cpu_init(cpu);
 	neigh_on_error(cpu, ETH_P_IP, host_unreachable);
-	if (ip_frag_init(cpu)) {
-		kfree(ip);
-		cpu->ip = NULL;
-		return -ENOMEM;
-	}
 	return 0;
 }
 
@@ -72,7 +73,6 @@ void ip_cpu_destroy(struct net_cpu *cpu)
 {
 	if (!cpu->ip)
 		return;
-	ip_frag_destroy(cpu);
 	ip_fib_destroy(cpu);
 	kfree(cpu->ip);
 	cpu->ip = NULL;

@@ -255,39 +255,19 @@ const struct inet_protocol icmp_protocol = {
 };
 
 /* ---- rates (RFC 1812 4.3.2.8) ---- */
-/* One token each `interval_ns`, at most `burst` of them. */
-static bool take_token(u64 now_ns, u64 *stamp_ns, u32 *tokens, u64 interval_ns, u32 burst)
-{
-	u64 fresh = (now_ns - *stamp_ns) / interval_ns;
-
-	if (!*stamp_ns || fresh + *tokens >= burst) {
-		*tokens = burst;
-		*stamp_ns = now_ns;
-	} else {
-		*tokens += (u32)fresh;
-		*stamp_ns += fresh * interval_ns;
-	}
-	if (!*tokens)
-		return false;
-	--*tokens;
-	return true;
-}
-
 static bool rate_allows(struct net_cpu *cpu, be32 daddr)
 {
 	struct icmp_cpu *c = &cpu->ip->icmp;
-	struct icmp_bucket *b =
+	struct token_bucket *b =
 		&c->peers[hsiphash_3u32(daddr.raw, 0, 2, &cpu->net->hash_key) % ICMP_PEERS];
 
 	if (cpu->sysctl.icmp_ratelimit &&
-	    !take_token(cpu->now_ns, &b->stamp_ns, &b->tokens,
-			(u64)cpu->sysctl.icmp_ratelimit * NSEC_PER_MSEC, PEER_BURST)) {
+	    !token_take(b, cpu->now_ns, (u64)cpu->sysctl.icmp_ratelimit * NSEC_PER_MSEC, PEER_BURST)) {
 		STAT(cpu, IcmpOutRateLimitHost);
 		return false;
 	}
 	if (cpu->sysctl.icmp_msgs_per_sec &&
-	    !take_token(cpu->now_ns, &c->stamp_ns, &c->tokens,
-			NSEC_PER_SEC / (u64)cpu->sysctl.icmp_msgs_per_sec, ALL_BURST)) {
+	    !token_take(&c->all, cpu->now_ns, NSEC_PER_SEC / (u64)cpu->sysctl.icmp_msgs_per_sec, ALL_BURST)) {
 		STAT(cpu, IcmpOutRateLimitGlobal);
 		return false;
 	}
@@ -446,7 +426,7 @@ int icmp_ping_send(struct net_cpu *cpu, const struct icmp_ping *p, struct flow *
 	h = (struct icmp_hdr *)skb->data;
 	*h = (struct icmp_hdr){ .type = ICMP_ECHO, .id = be16_of(p->id), .seq = be16_of(seq) };
 	for (unsigned off = ICMP_HLEN, n; off < skb->len; off += n) {
-		u8 *to = ip_skb_at(skb, off, &n);
+		u8 *to = skb_at(skb, off, &n);
 
 		for (unsigned i = 0; i < n; i++)
 			to[i] = (u8)(off - ICMP_HLEN + i);

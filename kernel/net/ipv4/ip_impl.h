@@ -6,8 +6,10 @@
 
 #include "net/ipv4/ip.h"
 #include "net/ipv4/icmp.h"
+#include "net/core/frag.h"
 #include "net/link/arp.h"
 #include "lib/errno.h"
+#include "lib/token.h"
 
 #define IP_LOCAL_SLOTS 128 /* three per address of ARP_OWN_MAX, at most 3/4 full */
 
@@ -49,19 +51,11 @@ struct fib {
 	u64 lengths;          /* bit i: there are routes with prefix length 32 - i */
 };
 
-struct icmp_bucket {      /* tokens of one (hashed) destination */
-	u64 stamp_ns;
-	u32 tokens;
-};
-
 struct icmp_cpu {
-	u64 stamp_ns;         /* of the bucket of all */
-	u32 tokens;
-	struct icmp_bucket peers[ICMP_PEERS];
+	struct token_bucket all;
+	struct token_bucket peers[ICMP_PEERS]; /* each of one (hashed) destination */
 	struct list_head pings;
 };
-
-struct frag_cpu;
 
 struct ip_cpu {
 	/* ---- hot ---- */
@@ -76,7 +70,6 @@ struct ip_cpu {
 	struct fib fib;
 	struct ip_pmtu *pmtu; /* IP_PMTU_SLOTS of them, made when the first is learned */
 	u16 ids[IP_ID_SLOTS];
-	struct frag_cpu *frags;
 	struct icmp_cpu icmp;
 	struct list_head dhcp; /* clients; CPU 0 alone has some */
 };
@@ -134,10 +127,6 @@ static inline enum addr_type ip_addr_type(struct net_cpu *cpu, be32 a)
 	return likely(l) ? (enum addr_type)l->type : ip_addr_type_slow(cpu, a);
 }
 
-/* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in
- * *avail. */
-u8 *ip_skb_at(struct sk_buff *skb, unsigned off, unsigned *avail);
-
 /* A change of the control path: made on CPU 0, then sent to the others, which make it in the same
  * order. */
 struct ip_change {
@@ -188,8 +177,6 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 /* Takes a fragment, skb->data at its IP header, skb->ip filled. RX_OK: *skb is the whole datagram
  * now, in the same shape, and the caller's; else the verdict on the fragment. */
 enum drop_reason ip_defrag(struct net_cpu *cpu, struct sk_buff **skb, const struct ipv4_info *ip);
-int ip_frag_init(struct net_cpu *cpu);
-void ip_frag_destroy(struct net_cpu *cpu);
 
 /* ---- icmp.c ---- */
 void icmp_cpu_init(struct net_cpu *cpu);

@@ -8,7 +8,6 @@
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/core/trace.h"
-#include "net/ipv4/ip.h"
 #include "net/wire/icmp.h"
 
 /* ---- lookup ---- */
@@ -22,6 +21,8 @@ static inline int score(const struct udp_sock *u, const struct inet_cb *ip, u16 
 		if (!ip_eq(&u->sk.saddr, &ip->dst))
 			return -1;
 		s += 4;
+	} else if (!sock_any_takes(&u->sk, &ip->dst)) {
+		return -1;
 	}
 	if (u->connected) {
 		if (u->sk.dport != sport || !ip_eq(&u->sk.daddr, &ip->src))
@@ -38,8 +39,8 @@ static inline int score(const struct udp_sock *u, const struct inet_cb *ip, u16 
 
 static u32 flow_hash(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport, u16 dport)
 {
-	return hsiphash_3u32(ip_v4(&ip->src).raw, ip_v4(&ip->dst).raw, (u32)sport << 16 | dport,
-			     &cpu->net->hash_key);
+	return (u32)siphash_3u64(ip->src.q[0] ^ ip->dst.q[0], ip->src.q[1] ^ ip->dst.q[1], (u32)sport << 16 | dport,
+				 &cpu->net->hash_key);
 }
 
 static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport,
@@ -90,7 +91,7 @@ static enum drop_reason no_socket(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	STAT(cpu, UdpNoPorts);
 	if (skb->ip.addr_type == ADDR_LOCAL)
-		ipv4_af.send_unreach(cpu, skb, ICMP_PORT_UNREACH);
+		af_of(&skb->ip.dst)->send_unreach(cpu, skb, ICMP_PORT_UNREACH);
 	return DROP_NO_SOCKET;
 }
 
@@ -128,7 +129,7 @@ static bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 l
 {
 	STAT_ADD(cpu, CsumSoftBytes, len);
 	return !csum_ok(skb_checksum(
-		skb, 0, len, ipv4_af.pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
+		skb, 0, len, af_of(&skb->ip.src)->pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
 }
 
 static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
@@ -141,6 +142,12 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		return bad_length(cpu);
 	if (unlikely(skb->len > udp.len))
 		skb_trim(cpu, skb, udp.len);
+	/* RFC 8200 8.1: over IPv6 there is no datagram without a checksum */
+	if (unlikely(!udp.summed && !ip_is_v4(&skb->ip.dst))) {
+		STAT(cpu, UdpInCsumErrors);
+		STAT(cpu, UdpInErrors);
+		return DROP_UDP_CSUM;
+	}
 	if (skb->ip_summed == CHECKSUM_NONE && udp.summed &&
 	    unlikely(checksum_fails(cpu, skb, udp.len))) {
 		STAT(cpu, UdpInCsumErrors);
@@ -202,7 +209,7 @@ static void udp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, 
 		return;
 	if (type == ICMP_DEST_UNREACH && code == ICMP_FRAG_NEEDED &&
 	    u->pmtudisc != IP_PMTUDISC_DONT)
-		ip_pmtu_update(cpu, ip_v4(&skb->ip.dst), info);
+		af_of(&skb->ip.dst)->pmtu_update(cpu, &skb->ip.dst, info);
 	if (!u->connected)
 		return;
 	u->sk.err_soft = m.err;

@@ -8,20 +8,28 @@
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv4/ip_impl.h"
+#include "net/wire/ipv6.h"
 
 #define UDP_MAX_PAYLOAD (IPV4_LEN_MAX - IPV4_HLEN - UDP_HLEN)
-#define UDP_HEADROOM    (ETH_HLEN + IPV4_HLEN + UDP_HLEN)
+#define UDP6_MAX_PAYLOAD (65535 - UDP_HLEN)
+#define UDP_HEADROOM    (ETH_HLEN + IPV6_HLEN + UDP_HLEN)
 
 /* ---- life ---- */
+/* The wildcard of sk's family. */
+static struct ip_addr any_addr(const struct sock *sk)
+{
+	return sk->family == AF_INET ? ip_from_v4((be32){ 0 }) : (struct ip_addr){ .q = { 0, 0 } };
+}
+
 static struct sock *udp_create(struct net_cpu *cpu, u16 family)
 {
-	struct udp_sock *u = family == AF_INET ? kmem_cache_alloc(cpu->udp->cache) : NULL;
+	struct udp_sock *u = kmem_cache_alloc(cpu->udp->cache);
 
 	if (!u)
 		return NULL;
 	sock_init(&u->sk, cpu, &udp_prot, family);
-	u->sk.af = &ipv4_af;
-	u->sk.saddr = u->sk.daddr = ip_from_v4((be32){ 0 });
+	u->sk.af = family == AF_INET6 ? &ipv6_af : &ipv4_af;
+	u->sk.saddr = u->sk.daddr = any_addr(&u->sk);
 	u->has_saddr = u->connected = u->closed = false;
 	u->pmtudisc = IP_PMTUDISC_WANT;
 	skb_queue_init(&u->rx);
@@ -53,7 +61,7 @@ static bool addrs_overlap(const struct sock *a, const struct sock *b)
 {
 	if (a->bound_dev && b->bound_dev && a->bound_dev != b->bound_dev)
 		return false;
-	return ip_is_any(&a->saddr) || ip_is_any(&b->saddr) || ip_eq(&a->saddr, &b->saddr);
+	return sock_binds_overlap(a, &a->saddr, b, &b->saddr);
 }
 
 /* `wanted` has its address set, not yet its port. */
@@ -100,7 +108,7 @@ static int autobind(struct sock *sk)
 
 static int udp_bind(struct sock *sk, const struct sockaddr_ip *a)
 {
-	enum addr_type type = sk->af->addr_type(sk->cpu, &a->addr);
+	enum addr_type type = af_of(&a->addr)->addr_type(sk->cpu, &a->addr);
 	struct ip_addr old = sk->saddr;
 	int err = 0;
 
@@ -127,7 +135,7 @@ static int udp_bind(struct sock *sk, const struct sockaddr_ip *a)
 
 static int find_way(struct sock *sk, struct flow *fl, struct dst *dst)
 {
-	int err = sk->af->route(sk->cpu, fl, dst);
+	int err = af_of(&fl->dst)->route(sk->cpu, fl, dst);
 
 	if (err)
 		STAT(sk->cpu, IpOutNoRoutes);
@@ -152,12 +160,13 @@ static int udp_connect(struct sock *sk, const struct sockaddr_ip *a)
 	if (!a->port)
 		return -EINVAL;
 	if (!sk->bound_by_user)
-		fl.src = ip_from_v4((be32){ 0 });
-	err = find_way(sk, &fl, &dst);
+		fl.src = any_addr(sk);
+	err = sock_family_fits(sk, &fl.src, &a->addr) ?: find_way(sk, &fl, &dst);
 	if (!err && !sk->sport)
 		err = autobind(sk);
 	if (err)
 		return err;
+	sk->af = af_of(&a->addr);
 	sk->saddr = fl.src;
 	sk->daddr = a->addr;
 	sk->dport = a->port;
@@ -172,12 +181,12 @@ static int udp_disconnect(struct sock *sk)
 	struct udp_sock *u = udp_sk(sk);
 
 	u->connected = false;
-	sk->daddr = ip_from_v4((be32){ 0 });
+	sk->daddr = any_addr(sk);
 	sk->dport = 0;
 	sk->state = TCP_CLOSE;
 	sk->dst.gen = 0;
 	if (!sk->bound_by_user) {
-		sk->saddr = ip_from_v4((be32){ 0 });
+		sk->saddr = any_addr(sk);
 		u->has_saddr = false;
 	}
 	return 0;
@@ -289,6 +298,56 @@ static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct u
 		w->dst);
 }
 
+/* ---- out, over IPv6 ---- */
+/* The flow to the destination that a message or the sock names; the source may be left open. 0 or -errno. */
+static int destination6(const struct sock *sk, const struct sockaddr_ip *to, struct flow *fl, u16 *port)
+{
+
+	if (to && to->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (to && !to->port)
+		return -EINVAL;
+	*port = to ? to->port : sk->dport;
+	*fl = (struct flow){
+		.src = sk->saddr, .dst = to ? to->addr : sk->daddr, .proto = IPPROTO_UDP, .tos = sk->tos, .ttl = sk->ttl,
+		.mark = sk->mark, .dev = sk->bound_dev,
+	};
+	return sock_family_fits(sk, &fl->src, &fl->dst);
+}
+
+/* Header in front of the payload at skb->data, and off it goes. */
+static void transmit6(struct sock *sk, struct sk_buff *skb, const struct flow *fl, u16 dport, struct dst *dst)
+{
+	struct udp_hdr *h = (struct udp_hdr *)skb_push(skb, UDP_HLEN);
+	u32 len = skb->len;
+
+	skb->transport_header = skb->csum_start = (u16)(skb_headroom(skb));
+	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->mark = sk->mark;
+	skb->sk = sk;
+	skb->destructor = udp_wfree;
+	sk->wmem_alloc += skb->truesize;
+	h->sport = be16_of(sk->sport);
+	h->dport = be16_of(dport);
+	h->len = be16_of((u16)len);
+	h->check = csum_fold16(ipv6_af.pseudo_sum(&fl->src, &fl->dst, IPPROTO_UDP, len));
+	STAT(sk->cpu, UdpOutDatagrams);
+	ipv6_af.xmit(sk->cpu, skb, fl, dst);
+}
+
+/* A way, and whether the datagram may go it whole or in pieces. 0 or -errno. */
+static int way6(struct sock *sk, struct flow *fl, u32 payload, struct dst *dst)
+{
+	u8 mode = udp_sk(sk)->pmtudisc;
+	int err = find_way(sk, fl, dst);
+
+	if (err)
+		return err;
+	fl->df = mode == IP_PMTUDISC_DO;
+	return fl->df && payload + UDP_HLEN + IPV6_HLEN > dst->mtu ? -EMSGSIZE : 0;
+}
+
 static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
 {
 	unsigned at = 0, n;
@@ -298,7 +357,7 @@ static void fill_payload(struct sk_buff *skb, const struct msghdr *m)
 		size_t left = m->msg_iov[i].iov_len;
 
 		for (; left; left -= n, from += n, at += n) {
-			u8 *to = ip_skb_at(skb, at, &n);
+			u8 *to = skb_at(skb, at, &n);
 
 			n = (unsigned)MIN((size_t)n, left);
 			memcpy(to, from, n);
@@ -342,9 +401,42 @@ static int destination(const struct sock *sk, const struct msghdr *m, struct udp
 		return -EAFNOSUPPORT;
 	if (!to->port)
 		return -EINVAL;
+	if (unlikely(!ip_is_v4(&to->addr) || sk->v6only))
+		return -ENETUNREACH;
 	w->daddr = ip_v4(&to->addr);
 	w->dport = to->port;
 	return 0;
+}
+
+static bool goes_by_ipv6(const struct sock *sk, const struct sockaddr_ip *to)
+{
+	return sk->family == AF_INET6 && !ip_is_v4(to ? &to->addr : &sk->daddr) && (to || udp_csk(sk)->connected);
+}
+
+static long sendmsg6(struct sock *sk, const struct msghdr *m, size_t len)
+{
+	struct sk_buff *skb;
+	struct dst dst;
+	struct flow fl;
+	u16 port;
+	int err;
+
+	if (len > UDP6_MAX_PAYLOAD)
+		return -EMSGSIZE;
+	err = may_send(sk) ?: destination6(sk, m->msg_name, &fl, &port) ?: way6(sk, &fl, (u32)len, &dst);
+	if (err)
+		return err;
+	if (!has_room(sk, (u32)len + SKB_BUF_SIZE))
+		return -EAGAIN;
+	skb = alloc_skb_with_frags(sk->cpu, SKB_HEADROOM, (unsigned)len);
+	if (!skb) {
+		STAT(sk->cpu, UdpSndbufErrors);
+		return -ENOBUFS;
+	}
+	fill_payload(skb, m);
+	STAT_ADD(sk->cpu, CopyOutBytes, len);
+	transmit6(sk, skb, &fl, port, &dst);
+	return (long)len;
 }
 
 static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
@@ -356,6 +448,8 @@ static long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 
 	if (flags & (MSG_OOB | MSG_MORE))
 		return -EOPNOTSUPP;
+	if (unlikely(goes_by_ipv6(sk, m->msg_name)))
+		return sendmsg6(sk, m, len);
 	if (len > UDP_MAX_PAYLOAD)
 		return -EMSGSIZE;
 	err = may_send(sk)
@@ -393,6 +487,46 @@ static struct sk_buff *writable(struct net_cpu *cpu, struct sk_buff *skb)
 	return front;
 }
 
+/* `out` carries the payload of skb, itself or by reference: what came in with it does not go out. */
+static void forget_arrival(struct net_cpu *cpu, struct sk_buff *out, struct sk_buff *skb)
+{
+	if (out != skb)
+		consume_skb(cpu, skb);
+	out->tstamp_ns = 0;
+	out->hash = 0;
+	out->nfct = NULL;
+}
+
+static int send_skb6(struct sock *sk, struct sk_buff *skb)
+{
+	struct sockaddr_ip back = { .family = sk->family, .port = udp_cb(skb)->sport, .addr = skb->ip.src };
+	bool connected = udp_sk(sk)->connected;
+	struct sk_buff *out;
+	struct dst dst;
+	struct flow fl;
+	u16 port;
+	int err;
+
+	if (skb->len > UDP6_MAX_PAYLOAD)
+		return -EMSGSIZE;
+	err = destination6(sk, connected ? NULL : &back, &fl, &port);
+	if (err)
+		return err;
+	if (!connected && skb->ip.addr_type == ADDR_LOCAL)
+		fl.src = skb->ip.dst;
+	err = way6(sk, &fl, skb->len, &dst);
+	if (err)
+		return err;
+	if (!has_room(sk, skb->truesize))
+		return -EAGAIN;
+	out = writable(sk->cpu, skb);
+	if (!out)
+		return -ENOBUFS;
+	forget_arrival(sk->cpu, out, skb);
+	transmit6(sk, out, &fl, port, &dst);
+	return 0;
+}
+
 static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 {
 	struct sk_buff *out;
@@ -401,6 +535,8 @@ static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 
 	if (unlikely(err))
 		return err;
+	if (unlikely(!ip_is_v4(udp_sk(sk)->connected ? &sk->daddr : &skb->ip.src)))
+		return send_skb6(sk, skb);
 	if (unlikely(skb->len > UDP_MAX_PAYLOAD))
 		return -EMSGSIZE;
 	w.saddr = ip_v4(&sk->saddr);
@@ -421,11 +557,7 @@ static int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 	out = writable(sk->cpu, skb);
 	if (unlikely(!out))
 		return -ENOBUFS;
-	if (out != skb)
-		consume_skb(sk->cpu, skb);
-	out->tstamp_ns = 0;
-	out->hash = 0;
-	out->nfct = NULL;
+	forget_arrival(sk->cpu, out, skb);
 	transmit(sk, out, &w);
 	return 0;
 }

@@ -25,6 +25,7 @@ struct neigh_cpu {
 	unsigned nr;
 	struct kmem_cache *cache;
 	neigh_error_fn error[NR_NEIGH_FAMILIES];
+	const struct neigh_ops *ops[NR_NEIGH_FAMILIES];
 	struct list_head own;  /* struct arp_own */
 	unsigned nr_own;
 	u64 conflict_logged_ns;

@@ -13,15 +13,33 @@
 	NSEC_PER_SEC /* a link address does not change faster: two hosts fighting for an address */
 #define EVICT_STEPS 32           /* entries looked at to make room for one */
 
-static const struct neigh_ops *const neigh_families[NR_NEIGH_FAMILIES] = {
-	[NEIGH_V4] = &arp_neigh_ops,
-};
-
 static unsigned family_of(const struct ip_addr *addr)
 {
 	return ip_is_v4(addr) ? NEIGH_V4 : NEIGH_V6;
 }
 static u64 ms(s64 n) { return (u64)n * NSEC_PER_MSEC; }
+
+static const struct neigh_ops *ops_of(const struct neigh *n)
+{
+	return n->cpu->neigh->ops[family_of(&n->addr)];
+}
+
+/* Times that a router announced for the link go before ours (RFC 4861 6.3.4). */
+static u64 retrans_ns(const struct neigh *n)
+{
+	const struct neigh_ops *ops = ops_of(n);
+	u32 said = ops && ops->retrans_ms ? ops->retrans_ms(n->cpu, n->dev) : 0;
+
+	return ms(said ? said : n->cpu->sysctl.neigh_retrans);
+}
+
+static u64 base_reachable_ns(const struct neigh *n)
+{
+	const struct neigh_ops *ops = ops_of(n);
+	u32 said = ops && ops->reachable_ms ? ops->reachable_ms(n->cpu, n->dev) : 0;
+
+	return ms(said ? said : n->cpu->sysctl.neigh_base_reachable);
+}
 
 const char *neigh_state_name(enum neigh_state s)
 {
@@ -151,7 +169,7 @@ static void enter(struct neigh *n, enum neigh_state state, u64 for_ns)
 /* RFC 4861 6.3.2: the base value times 0.5 to 1.5, so that hosts do not probe in step. */
 static void enter_reachable(struct neigh *n)
 {
-	u64 base = ms(n->cpu->sysctl.neigh_base_reachable);
+	u64 base = base_reachable_ns(n);
 	u32 r = (u32)(siphash_2u64(n->cpu->now_ns, n->addr.q[1], &n->cpu->net->hash_key) >> 32);
 
 	n->reachable_ns = base / 2 + (base >> 8) * (r >> 24);
@@ -160,11 +178,11 @@ static void enter_reachable(struct neigh *n)
 
 static void solicit(struct neigh *n, bool unicast)
 {
-	const struct neigh_ops *ops = neigh_families[family_of(&n->addr)];
+	const struct neigh_ops *ops = ops_of(n);
 
 	n->probes++;
 	n->solicited_ns = n->cpu->now_ns;
-	timer_arm(&n->cpu->wheel, &n->timer, n->cpu->now_ns + ms(n->cpu->sysctl.neigh_retrans));
+	timer_arm(&n->cpu->wheel, &n->timer, n->cpu->now_ns + retrans_ns(n));
 	if (ops)
 		ops->solicit(n->cpu, n, unicast);
 }
@@ -172,7 +190,7 @@ static void solicit(struct neigh *n, bool unicast)
 /* The first packet to an unknown neighbour asks at once, unless we asked for it a moment ago. */
 static void start_resolution(struct neigh *n)
 {
-	u64 retrans = ms(n->cpu->sysctl.neigh_retrans), since = n->cpu->now_ns - n->solicited_ns;
+	u64 retrans = retrans_ns(n), since = n->cpu->now_ns - n->solicited_ns;
 
 	if (n->solicited_ns && since < retrans) {
 		enter(n, NEIGH_INCOMPLETE, retrans - since);
@@ -393,6 +411,35 @@ static void release_parked(struct neigh *n)
 		send_to(n, skb);
 }
 
+/* RFC 4861 7.2.5: an advertisement never makes an entry, and one that contradicts a confirmed address
+ * without saying "override" only casts doubt on it. */
+static void advertised(struct net_cpu *cpu, struct neigh *n, const u8 *ha, unsigned how)
+{
+	bool known = neigh_is_valid(n), differs = known && ha && !eth_addr_eq(neigh_ha(n), ha);
+
+	if (!known && !ha)
+		return;
+	if (n->is_router && !(how & NEIGH_ROUTER) && (!differs || how & NEIGH_OVERRIDE))
+		cpu->dst_gen++;
+	if (differs && !(how & NEIGH_OVERRIDE)) {
+		if (n->state == NEIGH_REACHABLE)
+			enter(n, NEIGH_STALE, ms(cpu->sysctl.neigh_gc_stale));
+		return;
+	}
+	if (!known || differs)
+		set_ha(n, ha);
+	n->is_router = how & NEIGH_ROUTER;
+	if (n->state == NEIGH_FAILED)
+		cpu->dst_gen++;
+	if (how & NEIGH_SOLICITED) {
+		n->confirmed_ns = cpu->now_ns;
+		enter_reachable(n);
+	} else if (!known || differs) {
+		enter(n, NEIGH_STALE, ms(cpu->sysctl.neigh_gc_stale));
+	}
+	release_parked(n);
+}
+
 static bool update_local(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr,
 			 const u8 *ha, unsigned how)
 {
@@ -402,6 +449,10 @@ static bool update_local(struct net_cpu *cpu, struct net_device *dev, const stru
 
 	if (!n)
 		return !(how & NEIGH_CREATE);
+	if (how & NEIGH_ADVERT) {
+		advertised(cpu, n, ha, how);
+		return true;
+	}
 	known = neigh_is_valid(n);
 	changed = known && !eth_addr_eq(neigh_ha(n), ha);
 	if (changed && !(how & NEIGH_OVERRIDE) && cpu->now_ns - n->updated_ns < LOCKTIME_NS)
@@ -426,13 +477,14 @@ struct neigh_msg {
 	struct ip_addr addr;
 	u8 ha[ETH_ALEN];
 	u8 how;
+	bool has_ha;
 };
 
 static void neigh_msg_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct neigh_msg *m = container_of(msg, struct neigh_msg, msg);
 
-	update_local(cpu, m->dev, &m->addr, m->ha, m->how);
+	update_local(cpu, m->dev, &m->addr, m->has_ha ? m->ha : NULL, m->how);
 	kfree(m);
 }
 
@@ -454,8 +506,10 @@ bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_a
 			.dev = dev,
 			.addr = *addr,
 			.how = (u8)(how & ~NEIGH_CREATE),
+			.has_ha = ha != NULL,
 		};
-		memcpy(m->ha, ha, ETH_ALEN);
+		if (ha)
+			memcpy(m->ha, ha, ETH_ALEN);
 		if (!inbox_post(cpu, other, &m->msg))
 			kfree(m);
 	}
@@ -466,6 +520,11 @@ bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_a
 void neigh_on_error(struct net_cpu *cpu, u16 ethertype, neigh_error_fn fn)
 {
 	cpu->neigh->error[ethertype == ETH_P_IP ? NEIGH_V4 : NEIGH_V6] = fn;
+}
+
+void neigh_set_ops(struct net_cpu *cpu, const struct neigh_ops *ops)
+{
+	cpu->neigh->ops[ops->ethertype == ETH_P_IP ? NEIGH_V4 : NEIGH_V6] = ops;
 }
 
 int neigh_cpu_init(struct net_cpu *cpu)
@@ -481,6 +540,7 @@ int neigh_cpu_init(struct net_cpu *cpu)
 	}
 	list_init(&t->lru);
 	list_init(&t->own);
+	t->ops[NEIGH_V4] = &arp_neigh_ops;
 	cpu->neigh = t;
 	return 0;
 }

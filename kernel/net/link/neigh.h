@@ -46,6 +46,7 @@ struct neigh {
 	u64 reachable_ns;     /* how long a confirmation lasts this time */
 	u64 solicited_ns;     /* last request: at most one per retrans time (RFC 1122 2.3.2.1) */
 	struct sk_buff_head parked;
+	bool is_router;       /* it said so in its last advertisement (RFC 4861 7.2.5) */
 };
 static inline const u8 *neigh_ha(const struct neigh *n) { return n->link_hdr; }
 /* The link address is known and believed. */
@@ -54,12 +55,16 @@ static inline bool neigh_is_valid(const struct neigh *n)
 	return n->state >= NEIGH_REACHABLE && n->state <= NEIGH_PROBE;
 }
 
-/* What a family does for its neighbours; rows of neigh_families[] in neigh.c point here. */
+/* What a family does for its neighbours; each CPU's table is told at init. */
 struct neigh_ops {
 	u16 ethertype;
 	/* Asks for n->addr: by link broadcast or multicast, or of the cached link address. */
 	void (*solicit)(struct net_cpu *cpu, struct neigh *n, bool unicast);
+	/* What a router said of the link's times; 0: nothing. NULL: nobody ever does. */
+	u32 (*reachable_ms)(struct net_cpu *cpu, const struct net_device *dev);
+	u32 (*retrans_ms)(struct net_cpu *cpu, const struct net_device *dev);
 };
+void neigh_set_ops(struct net_cpu *cpu, const struct neigh_ops *ops);
 
 /* Sends a finished IP packet to its next hop: fills the link header, or parks the packet and asks.
  * Consumes. */
@@ -90,6 +95,8 @@ enum { /* how a link address was learned */
 	NEIGH_SOLICITED = 1, /* it is the answer to a question of ours */
 	NEIGH_CREATE = 2,    /* worth an entry even if there is none */
 	NEIGH_OVERRIDE = 4,  /* believe it against a known, different address */
+	NEIGH_ADVERT = 8,    /* by the rules for neighbour advertisements (RFC 4861 7.2.5); ha may be NULL */
+	NEIGH_ROUTER = 16,   /* with NEIGH_ADVERT: the neighbour is a router */
 };
 /* A link address was heard of; tells the other CPUs' tables. false: refused, it contradicts a fresh
  * entry. */

@@ -6,6 +6,7 @@
  * is about, although NAT may be half done with that: the quote then has an address of either side.
  */
 #include "net/netfilter/ct_impl.h"
+#include "net/wire/ether.h"
 
 static void walk_begins(struct net_cpu *cpu, struct nf_conn *ct, enum ct_dir dir)
 {
@@ -146,7 +147,7 @@ enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 
 	cpu->ct->walk.ct = NULL;
 	skb->nfct = NULL;
-	if (!skb_may_pull(cpu, skb, IPV4_HLEN))
+	if (skb->protocol != ETH_P_IP || !skb_may_pull(cpu, skb, IPV4_HLEN))
 		return RX_OK;
 	hdr_len = ipv4_hdr_bytes(skb->data);
 	if (v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr)) {

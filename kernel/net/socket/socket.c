@@ -66,7 +66,7 @@ int sys_socket(struct net_cpu *cpu, int family, int type, int protocol)
 	const struct proto *p = proto_find(type & ~flags, protocol);
 	struct sock *sk;
 
-	if (family != AF_INET)
+	if (family != AF_INET && family != AF_INET6)
 		return -EAFNOSUPPORT;
 	if (!p)
 		return type_is_known(type & ~flags) ? -EPROTONOSUPPORT : -ESOCKTNOSUPPORT;

@@ -24,11 +24,11 @@ static inline const struct ip_addr *node_addrs(struct conn_node *n, const struct
 	return small;
 }
 
-static __noinline u32 hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
+/* Two products of keyed words: as nhash_2u64(), over both halves of both addresses. */
+static inline u32 hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
 {
-	const struct siphash_key *key = &cpu->net->hash_key;
-
-	return (u32)siphash_3u64(siphash_2u64(l->q[0], l->q[1], key), siphash_2u64(r->q[0], r->q[1], key), ports, key);
+	return nhash_2u64(r->q[0], r->q[1], &cpu->net->hash_key) ^
+	       nhash_2u64(l->q[0] ^ l->q[1], ports, &cpu->net->hash6_key);
 }
 
 static inline u32 hash_of(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
@@ -195,9 +195,9 @@ static struct hlist_head *bound_chain(struct net_cpu *cpu, u16 port)
 	return &cpu->tcp->bound[port % TCP_BOUND_BUCKETS];
 }
 
-static bool bound_overlap(const struct sock *a, const struct ip_addr *addr)
+static bool bound_overlap(const struct sock *a, const struct sock *b, const struct ip_addr *addr)
 {
-	return ip_is_any(&a->saddr) || ip_is_any(addr) || ip_eq(&a->saddr, addr);
+	return sock_binds_overlap(a, &a->saddr, b, addr);
 }
 
 /* May `t` own addr:port beside those who own it already? Linux's rules for SO_REUSEADDR and SO_REUSEPORT. */
@@ -206,7 +206,7 @@ static bool port_conflict(struct tcb *t, const struct ip_addr *addr, u16 port)
 	struct sock *o;
 
 	hlist_for_each_entry(o, bound_chain(t->sk.cpu, port), hash) {
-		if (o->sport != port || o == &t->sk || !bound_overlap(o, addr))
+		if (o->sport != port || o == &t->sk || !bound_overlap(o, &t->sk, addr))
 			continue;
 		if (o->reuseport && t->sk.reuseport)
 			continue;
@@ -345,6 +345,8 @@ struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, 
 			if (!ip_eq(&o->saddr, laddr))
 				continue;
 			score = 2;
+		} else if (!sock_any_takes(o, laddr)) {
+			continue;
 		}
 		if (score > best_score) {
 			best = tcb_of(o);
@@ -460,7 +462,7 @@ struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
 	memset(t, 0, sizeof(*t));
 	sk = &t->sk;
 	sock_init(sk, cpu, &tcp_prot, family);
-	sk->af = &ipv4_af; /* the one family until IPv6 comes */
+	sk->af = family == AF_INET6 ? &ipv6_af : &ipv4_af; /* until the peer's address says more */
 	sk->rcvbuf = (u32)cpu->sysctl.tcp_rmem_def;
 	sk->sndbuf = (u32)cpu->sysctl.tcp_wmem_def;
 	tcb_start(t);

@@ -5,7 +5,6 @@
  * that is still opening; an established one takes them as a hint that the user sees when it times out.
  */
 #include "net/tcp/tcp_impl.h"
-#include "net/ipv4/ip.h"
 
 enum { ICMP_UNREACH = 3, ICMP_QUENCH = 4, ICMP_TIME_EXCEEDED = 11, ICMP_PARAM = 12 };
 enum { UNREACH_NET, UNREACH_HOST, UNREACH_PROTO, UNREACH_PORT, UNREACH_FRAG, UNREACH_SRCROUTE };
@@ -48,7 +47,7 @@ static void mtu_reduced(struct tcb *t, u32 mtu)
 {
 	u16 before = t->mss;
 
-	ip_pmtu_update(t->sk.cpu, ip_v4(&t->sk.daddr), mtu);
+	t->sk.af->pmtu_update(t->sk.cpu, &t->sk.daddr, mtu);
 	t->sk.dst.gen = 0;
 	if (tcp_route(t))
 		return;

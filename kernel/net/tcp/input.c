@@ -533,7 +533,7 @@ static bool checksum_ok(struct net_cpu *cpu, struct sk_buff *skb)
 	if (likely(skb->ip_summed != CHECKSUM_NONE))
 		return true;
 	STAT_ADD(cpu, CsumSoftBytes, skb->len);
-	pseudo = ipv4_af.pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_TCP, skb->len);
+	pseudo = af_of(&skb->ip.src)->pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_TCP, skb->len);
 	return csum_ok(skb_checksum(skb, 0, skb->len, pseudo));
 }
 

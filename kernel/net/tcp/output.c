@@ -167,7 +167,7 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 				flags |= TCP_PSH;
 			skb->gso_size = (u16)mss;
 			skb->gso_segs = tcp_cb(payload)->segs;
-			skb->gso_type = t->sk.family == AF_INET6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+			skb->gso_type = t->sk.af == &ipv6_af ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
 			segs = skb->gso_segs;
 		}
 	}
@@ -536,7 +536,7 @@ void tcp_send_active_reset(struct tcb *t)
 
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 {
-	const struct af_ops *af = &ipv4_af;
+	const struct af_ops *af = af_of(r->dst);
 	struct flow fl = { .src = *r->src, .dst = *r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .df = true, .mark = r->mark };
 	struct sk_buff *skb;
 	struct tcp_hdr *h;

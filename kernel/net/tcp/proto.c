@@ -17,7 +17,7 @@ static struct sock *tcp_create(struct net_cpu *cpu, u16 family)
 
 static int tcp_bind(struct sock *sk, const struct sockaddr_ip *a)
 {
-	enum addr_type type = sk->af->addr_type(sk->cpu, &a->addr);
+	enum addr_type type = af_of(&a->addr)->addr_type(sk->cpu, &a->addr);
 	int err;
 
 	if (a->family != sk->family)
@@ -70,6 +70,10 @@ static int tcp_connect(struct sock *sk, const struct sockaddr_ip *a)
 	if (t->snd.iss.v) /* it was a connection before */
 		tcb_renew(t);
 	bound = sk->saddr;
+	err = sock_family_fits(sk, &bound, &a->addr);
+	if (err)
+		return err;
+	sk->af = af_of(&a->addr);
 	sk->daddr = a->addr;
 	sk->dport = a->port;
 	sk->dst.gen = 0;
@@ -96,7 +100,7 @@ static int tcp_connect(struct sock *sk, const struct sockaddr_ip *a)
 static int tcp_listen(struct sock *sk, int backlog)
 {
 	struct tcb *t = tcb_of(sk);
-	struct ip_addr any = ip_from_v4(be32_of(0));
+	struct ip_addr any = sk->family == AF_INET ? ip_from_v4(be32_of(0)) : (struct ip_addr){ .q = { 0 } };
 	int err;
 
 	if (sk->state != TCP_CLOSE && sk->state != TCP_LISTEN)

@@ -8,9 +8,9 @@
 
 /* ---- the SYN-ACK ---- */
 
-static u16 advertised_mss(const struct tcb *l, const struct dst *dst)
+static u16 advertised_mss(const struct tcb *l, const struct af_ops *af, const struct dst *dst)
 {
-	u32 mss = dst->dev->mtu - l->sk.af->hdr_len - TCP_HDR_LEN; /* the link's, never the path's (RFC 1191) */
+	u32 mss = dst->dev->mtu - af->hdr_len - TCP_HDR_LEN; /* the link's, never the path's (RFC 1191) */
 
 	return (u16)MIN(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss, 65495u);
 }
@@ -135,7 +135,7 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 
 	if (!r)
 		return NULL;
-	if (l->sk.af->route(cpu, &fl, &dst)) {
+	if (af_of(&fl.dst)->route(cpu, &fl, &dst)) {
 		kmem_cache_free(cpu->tcp->requests, r);
 		return NULL;
 	}
@@ -153,7 +153,7 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 	r->iss = tcp_isn(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
 	r->tos = l->sk.tos;
 	r->mark = l->sk.mark;
-	r->advmss = advertised_mss(l, &dst);
+	r->advmss = advertised_mss(l, af_of(&r->raddr), &dst);
 	take_options(r, in);
 	r->rcv_wnd = tcp_initial_window(l->sk.rcvbuf, r->advmss, &cpu->sysctl, r->ws_ok, &r->rcv_wscale);
 	return r;
@@ -262,6 +262,7 @@ static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
 		return NULL;
 	tcp_inherit(t, l);
 	t->passive = true;
+	t->sk.af = af_of(&r->raddr);
 	t->sk.saddr = r->laddr;
 	t->sk.daddr = r->raddr;
 	t->sk.sport = r->node.lport;

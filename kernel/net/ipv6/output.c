@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ * output.c - IPv6 on its way out: header, LOCAL_OUT, POST_ROUTING, fragments, neighbour (RFC 8200, RFC 6437, RFC 7739).
+ *
+ * Owns the counters of fragment identifications: each picked by a keyed hash of the addresses, so that values repeat late
+ * and tell nothing of other traffic. Atomic fragments are never made (RFC 8021). The flow label is a keyed function of the
+ * flow (RFC 6437 3), so that a path can be chosen by it and nobody can foretell it.
+ */
+#include "net/ipv6/ip6_impl.h"
+#include "net/core/netfilter.h"
+
+struct ip6_out {               /* what the header says */
+	const struct ip_addr *saddr, *daddr;
+	u32 word;              /* the first one, host order */
+	u8 proto, hops;
+	bool df;               /* never in fragments, not even by us */
+};
+
+static u32 first_word(const struct net_cpu *cpu, u8 tclass, const struct ip_addr *s, const struct ip_addr *d, u32 ports)
+{
+	u32 label = nhash_2u64(s->q[1] ^ (u64)ports << 32, d->q[0] ^ d->q[1], &cpu->net->port_key);
+
+	if (unlikely(!cpu->sysctl.ip6_flowlabels))
+		label = 0;
+	return 0x60000000 | (u32)tclass << 20 | label >> 12;
+}
+
+static u8 hops_to(const struct net_cpu *cpu, const struct dst *dst, u8 asked)
+{
+	u8 said = cpu->ip6->params[dst->dev->ifindex].hop_limit;
+
+	return asked ? asked : said ? said : (u8)cpu->sysctl.ip6_hop_limit;
+}
+
+static inline void push_header(struct sk_buff *skb, const struct ip6_out *o)
+{
+	u32 len = skb->len;
+	struct ipv6_hdr *h = (struct ipv6_hdr *)skb_push(skb, IPV6_HLEN);
+
+	skb_reset_network_header(skb);
+	h->ver_tc_flow = be32_of(o->word);
+	h->payload_len = be16_of((u16)len);
+	h->nexthdr = o->proto;
+	h->hop_limit = o->hops;
+	memcpy(h->saddr, o->saddr, 16);
+	memcpy(h->daddr, o->daddr, 16);
+}
+
+static void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst, bool df)
+{
+	struct dst way = *dst; /* may be a slot of the cache, and what follows may ask for routes */
+
+	if (!df) {
+		ip6_fragment(cpu, skb, &way);
+		return;
+	}
+	STAT(cpu, Ip6FragFails);
+	icmp6_report(cpu, skb, ICMPV6_PKT_TOOBIG, 0, way.mtu);
+	kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+}
+
+void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
+{
+	enum drop_reason r;
+
+	skb->dev = dst->dev;
+	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
+	if (r) {
+		if (r != SKB_CONSUMED)
+			kfree_skb_reason(cpu, skb, r);
+	} else if (skb->len > dst->mtu && !skb->gso_size) {
+		too_long(cpu, skb, dst, in != NULL); /* what is forwarded was measured before; rules may have let it grow */
+	} else {
+		neigh_xmit(cpu, skb, dst);
+	}
+}
+
+/* Hooks see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
+static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, const struct ip6_out *o, const struct dst *dst)
+{
+	struct dst way = *dst; /* the socket's own stays as it is */
+	struct ip_addr to = *o->daddr;
+	enum drop_reason r;
+
+	skb->ip = (struct inet_cb){
+		.src = *o->saddr, .dst = to, .proto = o->proto, .tos = (u8)(o->word >> 20), .ttl = o->hops,
+		.addr_type = dst->type, .hdr_len = IPV6_HLEN,
+	};
+	skb->dev = dst->dev;
+	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
+	if (!r) {
+		ip6_reload_cb(skb);
+		if (!ip_eq(&skb->ip.dst, &to)) {
+			struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = skb->mark };
+
+			if (ip6_route_output(cpu, &again, &way))
+				r = DROP_IP_OUTNOROUTES;
+		}
+	}
+	if (!r)
+		ip6_finish_output(cpu, skb, &way, NULL);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+}
+
+static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct ip6_out *o, struct dst *dst)
+{
+	if (unlikely(skb->len > IPV6_LEN_MAX)) {
+		STAT(cpu, Ip6OutDiscards);
+		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		return;
+	}
+	push_header(skb, o);
+	skb->protocol = ETH_P_IPV6;
+	STAT(cpu, Ip6OutRequests);
+	STAT_ADD(cpu, Ip6OutOctets, skb->len);
+	if (unlikely(dst->type == ADDR_MULTICAST))
+		STAT(cpu, Ip6OutMcastPkts);
+	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
+		send_hooked(cpu, skb, o, dst);
+	else if (unlikely(skb->len > dst->mtu && !skb->gso_size))
+		too_long(cpu, skb, dst, o->df);
+	else
+		neigh_xmit(cpu, skb, dst);
+}
+
+void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+{
+	struct ip6_out o = {
+		.saddr = &fl->src,
+		.daddr = &fl->dst,
+		.word = first_word(cpu, fl->tos, &fl->src, &fl->dst, fl->proto),
+		.proto = fl->proto,
+		.hops = hops_to(cpu, dst, fl->ttl),
+		.df = fl->df,
+	};
+
+	send(cpu, skb, &o, dst);
+}
+
+void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
+{
+	struct net_cpu *cpu = sk->cpu;
+	struct ip6_out o = {
+		.saddr = &sk->saddr,
+		.daddr = &sk->daddr,
+		.word = first_word(cpu, sk->tos, &sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport),
+		.proto = sk->protocol,
+		.hops = hops_to(cpu, &sk->dst, sk->ttl),
+		.df = df,
+	};
+
+	send(cpu, skb, &o, &sk->dst);
+}
+
+/* ---- fragments (RFC 8200 4.5) ---- */
+struct fragmenter {
+	struct net_cpu *cpu;
+	struct sk_buff *skb;   /* the whole, header at data: all of ours is fragmentable behind it */
+	struct dst *dst;
+	u32 id;
+};
+
+static bool add_payload(const struct fragmenter *f, struct sk_buff *to, unsigned off, unsigned len)
+{
+	if (len > skb_tailroom(to))
+		return skb_share(f->cpu, to, f->skb, IPV6_HLEN + off, len);
+	STAT_ADD(f->cpu, CopyOutBytes, len);
+	return !skb_copy_bits(f->skb, IPV6_HLEN + off, skb_put(to, len), len);
+}
+
+static bool send_fragment(const struct fragmenter *f, unsigned off, unsigned len)
+{
+	const struct ipv6_hdr *from = (const struct ipv6_hdr *)f->skb->data;
+	bool last = off + len == f->skb->len - IPV6_HLEN;
+	struct sk_buff *to = alloc_skb(f->cpu, SKB_HEADROOM);
+	struct ipv6_frag_hdr *h;
+	struct ipv6_hdr *ip;
+
+	if (!to)
+		return false;
+	ip = (struct ipv6_hdr *)skb_put(to, IPV6_HLEN);
+	*ip = *from;
+	ip->nexthdr = NEXTHDR_FRAGMENT;
+	ip->payload_len = be16_of((u16)(len + IPV6_FRAG_HLEN));
+	h = (struct ipv6_frag_hdr *)skb_put(to, IPV6_FRAG_HLEN);
+	*h = (struct ipv6_frag_hdr){ .nexthdr = from->nexthdr, .off_m = be16_of((u16)(off | !last)), .id = be32_of(f->id) };
+	if (!add_payload(f, to, off, len)) {
+		consume_skb(f->cpu, to);
+		return false;
+	}
+	to->network_header = (u16)((u8 *)ip - to->head);
+	to->protocol = ETH_P_IPV6;
+	to->mark = f->skb->mark;
+	to->tstamp_ns = f->skb->tstamp_ns;
+	to->ip = f->skb->ip;
+	STAT(f->cpu, Ip6FragCreates);
+	neigh_xmit(f->cpu, to, f->dst);
+	return true;
+}
+
+/* CPUs share the numbers of a destination: each takes every nr_cpus-th. */
+static u32 next_id(struct net_cpu *cpu, const u8 *addrs)
+{
+	u64 q[4];
+	u32 h, n;
+
+	memcpy(q, addrs, sizeof(q));
+	h = (u32)siphash_3u64(siphash_2u64(q[0], q[1], &cpu->net->port_key), q[2], q[3], &cpu->net->port_key);
+	n = cpu->ip6->ids[h % IP6_ID_SLOTS]++;
+	return h + n * cpu->net->nr_cpus + cpu->id;
+}
+
+void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
+{
+	struct fragmenter f = { .cpu = cpu, .skb = skb, .dst = dst };
+	unsigned chunk = (MAX(dst->mtu, (u32)IPV6_MTU_MIN) - IPV6_HLEN - IPV6_FRAG_HLEN) & ~7u;
+	unsigned left = skb->len - IPV6_HLEN;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		skb_checksum_help(cpu, skb);
+	f.id = next_id(cpu, ((const struct ipv6_hdr *)skb->data)->saddr);
+	for (unsigned off = 0, n; left; off += n, left -= n) {
+		n = MIN(chunk, left);
+		if (!send_fragment(&f, off, n)) {
+			STAT(cpu, Ip6FragFails);
+			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			return;
+		}
+	}
+	STAT(cpu, Ip6FragOKs);
+	consume_skb(cpu, skb);
+}
