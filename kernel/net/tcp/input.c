@@ -200,6 +200,8 @@ static enum drop_reason check_sequence(struct tcb *t, struct tcp_in *in)
 
 	if (seq_lt(seg->end, t->rcv.wup) || seq_gt(seg->seq, right))
 		return unacceptable(t, in);
+	if (unlikely(seq_eq(seg->seq, right) && !seq_eq(seg->seq, seg->end) && !seq_eq(right, t->rcv.nxt)))
+		return unacceptable(t, in); /* begins behind the window; where that is closed, a probe does too, and has its ACK */
 	if (seq_gt(seg->end, right)) {
 		excess = (u32)seq_diff(seg->end, right);
 		if (seg->flags & TCP_FIN) {
