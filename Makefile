@@ -241,7 +241,7 @@ fuzz: $(FUZZ:%=$B/fuzz/%)
 replay: $(FUZZ:%=$B/replay/%)
 	$(Q)prove --exec '' $^ :: tests/fuzz/corpus
 
-## test     lint, units, two stacks over a bad link, kept fuzz inputs, and the booted tests in their short forms
+## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) prove --directives --timer --exec tests/lib/keep
 BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
@@ -250,6 +250,7 @@ $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
 test: lint unit sim replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
+	@tools/rfc --short $(RFCTAP)
 ## test-san the booted tests on the image of make SAN=1
 test-san: $(BOOTABLE) $(SANTOOLS)
 	@B=$(abspath $B)/san prove --directives --timer tests/qemu/*.t
