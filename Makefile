@@ -50,8 +50,9 @@ HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/l
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
-SIM    := lossy
-UNIT   += filter trace tcp_oracle
+SIM    := lossy congestion
+HOSTLIB += tests/host/flows tests/host/plot
+UNIT   += filter trace
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -135,9 +136,17 @@ unit: $(UNIT:%=$B/unit/%)
 	$(Q)B=$B prove --exec tests/lib/keep $^
 $B/sim/%: $B/host/tests/sim/%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SANFLAGS) -o $@ $^
+	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -lm
 sim: $(SIM:%=$B/sim/%)
 	$(Q)prove --exec '' $^
+## test-sim the simulations in full: every congestion control on every link against tests/sim/congestion.golden
+.PHONY: test-sim plots
+test-sim: $(SIM:%=$B/sim/%)
+	$(Q)LONG=1 prove --timer --exec '' $^
+## plots    draws what the simulations measure: build/plots/index.html; PLOT='NAME ...' draws those alone
+plots: $(SIM:%=$B/sim/%)
+	$(Q)mkdir -p $B/plots/data && PLOTS=$B/plots/data LONG=1 prove --exec '' $^
+	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
 DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
             tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)

@@ -166,6 +166,22 @@ static void wire_insert(struct lab *lab, struct lab_frame *f, u64 at)
 	rb_insert(&lab->wire, &f->node, parent, link);
 }
 
+static void wire_queue_trim(struct lab_dev *d, u64 now)
+{
+	while (d->queue_len && d->departures[d->queue_head] <= now) {
+		d->queue_head = (d->queue_head + 1) % d->queue_max;
+		d->queue_len--;
+	}
+}
+
+u32 lab_queue_frames(struct net_device *from)
+{
+	struct lab_dev *d = lab_dev_of(from);
+
+	wire_queue_trim(d, d->host->lab->now);
+	return d->queue_len;
+}
+
 /* When the last bit is out at the link's rate; 0: the queue is full. */
 static u64 wire_depart(struct lab_dev *d, unsigned len)
 {
@@ -173,10 +189,7 @@ static u64 wire_depart(struct lab_dev *d, unsigned len)
 
 	if (!d->link.rate_bps)
 		return now;
-	while (d->queue_len && d->departures[d->queue_head] <= now) {
-		d->queue_head = (d->queue_head + 1) % d->queue_max;
-		d->queue_len--;
-	}
+	wire_queue_trim(d, now);
 	if (d->queue_len == d->queue_max)
 		return 0;
 	at += len * 8ull * NSEC_PER_SEC / d->link.rate_bps;

@@ -69,6 +69,7 @@ void lab_wire(struct net_device *a, struct net_device *b, const struct lab_link 
 void lab_wire2(struct net_device *a, struct net_device *b, const struct lab_link *ab, const struct lab_link *ba);
 struct lab_link *lab_link(struct net_device *from);
 const struct lab_link_stats *lab_link_stats(struct net_device *from);
+u32 lab_queue_frames(struct net_device *from); /* that wait for the link's rate now */
 /* For tests of whole paths: two hosts a (10.0.0.1/24) and b (10.0.0.2/24), an Ethernet wire between their eth0. */
 struct lab *lab_pair(u64 seed, const struct lab_link *link, struct lab_host **a, struct lab_host **b);
 

@@ -126,9 +126,9 @@ class Wire:
     """tools/wire between this host (tap `host`, with its address) and a guest.
 
     The guest's end is a stream socket (guest=None: pass .path to Guest(net="stream")), or a tap of that name, joined by
-    a bridge, so that virtio-net's offloads are negotiated as on any tap."""
+    a bridge, so that virtio-net's offloads are negotiated as on any tap. far: no guest but a tap of that name."""
 
-    def __init__(self, *impairment, host="tap0", guest=None, seed=1):
+    def __init__(self, *impairment, host="tap0", guest=None, seed=1, far=None):
         self.dir = tempfile.mkdtemp(prefix="barewire-wire-")
         self.path = os.path.join(self.dir, "link")
         self.statistics = os.path.join(self.dir, "statistics")
@@ -140,7 +140,7 @@ class Wire:
             for port in (guest, "wire0"):
                 sh("ip", "link", "set", port, "master", "br0")
             sh("ip", "link", "set", "br0", "up")
-        far = "tap:wire0" if guest else "unix:" + self.path
+        far = "tap:" + far if far else "tap:wire0" if guest else "unix:" + self.path
         self.proc = subprocess.Popen(
             [os.path.join(BUILD, "wire"), "--seed", str(seed), "--stats", self.statistics,
              *map(str, impairment), "tap:" + host, far],
