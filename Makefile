@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
-NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats tap
+NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
@@ -36,7 +36,7 @@ PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(C
 
 ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart watchdog
 DRIVERS := pci/pci pci/enumerate pci/drivers \
-           virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_pci virtio-net/virtqueue \
+           virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_net_mq virtio-net/virtio_pci virtio-net/virtqueue \
            e1000/e1000 e1000/e1000_io
 MACHINE := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)

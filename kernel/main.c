@@ -30,6 +30,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
+#include "net/core/steer.h"
 #include "net/ipv6/ip6.h"
 #include "net/net.h"
 #include "net/netfilter/nft.h"
@@ -229,9 +230,24 @@ static void boot_cpus(const struct boot_info *bi)
 	smp_init(bi);
 }
 
+/* steer=rss|rps|off: who spreads flows over the CPUs. */
+static u8 steer_choice(const struct boot_info *bi)
+{
+	char value[32];
+	u8 m;
+
+	if (!cmdline_get(bi->cmdline, "steer", value, sizeof(value)))
+		return STEER_RSS;
+	for (m = 0; m < NR_STEER_MODES; m++)
+		if (!strcmp(value, steer_mode_name((enum steer_mode)m)))
+			return m;
+	log_warn("steer=%s is not rss, rps or off: using rss", value);
+	return STEER_RSS;
+}
+
 static void boot_net(const struct boot_info *bi)
 {
-	struct net_params p = { .nr_cpus = nr_cpus, .now_ns = clock_ns() };
+	struct net_params p = { .nr_cpus = nr_cpus, .now_ns = clock_ns(), .steer = steer_choice(bi) };
 	unsigned i;
 
 	for (i = 0; i < nr_cpus; i++)

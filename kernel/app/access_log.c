@@ -4,6 +4,7 @@
  * A record is kept as it came, cut to fixed sizes, and made text only when somebody reads it, so that a request costs a few
  * copies. The duration of an answer that does not leave at once is set right when it has left.
  */
+#include "app/app_impl.h"
 #include "app/http.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -130,17 +131,65 @@ void access_log_done(struct http_conn *c)
 	c->log_open = false;
 }
 
+struct log_reader { /* of one CPU's ring */
+	const struct access_log *log;
+	u64 seq, end;
+	struct record now; /* that of seq, unless seq is end */
+};
+
+/* A copy of the next record. Another CPU goes on writing meanwhile: what it overwrote is left out. */
+static void read_next(struct log_reader *r)
+{
+	for (; r->seq < r->end; r->seq++) {
+		r->now = r->log->ring[r->seq % LOG_RECORDS];
+		barrier();
+		if (READ_ONCE(r->log->next) - r->seq <= LOG_RECORDS)
+			return;
+	}
+}
+
+static unsigned open_readers(const struct net *net, struct log_reader *r)
+{
+	const struct net_cpu *cpu;
+	unsigned i, n = 0;
+
+	for_each_cpu(net, cpu, i) {
+		if (!cpu->app || !cpu->app->http)
+			continue;
+		r[n].log = cpu->app->http->log;
+		r[n].end = READ_ONCE(r[n].log->next);
+		r[n].seq = r[n].end > LOG_RECORDS ? r[n].end - LOG_RECORDS : 1;
+		read_next(&r[n++]);
+	}
+	return n;
+}
+
+static struct log_reader *oldest_of(struct log_reader *r, unsigned n)
+{
+	struct log_reader *best = NULL;
+
+	for (unsigned i = 0; i < n; i++)
+		if (r[i].seq < r[i].end && (!best || r[i].now.start_ns < best->now.start_ns))
+			best = &r[i];
+	return best;
+}
+
+/* The records of all CPUs, in the order in which the requests began. */
 void http_access_log(struct http_conn *c, const struct http_request *rq)
 {
-	struct access_log *l = c->srv->log;
-	u64 first = l->next > LOG_RECORDS ? l->next - LOG_RECORDS : 1;
+	const struct net *net = c->srv->cpu->net;
+	struct log_reader *r = kmalloc(net->nr_cpus * sizeof(*r)), *best;
+	unsigned n = r ? open_readers(net, r) : 0;
 	struct http_page page;
 	char line[512];
 
 	http_page_init(&page);
-	for (u64 seq = first; seq < l->next; seq++) {
-		format(&l->ring[seq % LOG_RECORDS], c->srv->cpu->now_ns, line, sizeof(line));
+	while ((best = oldest_of(r, n))) {
+		format(&best->now, c->srv->cpu->now_ns, line, sizeof(line));
 		http_page_printf(&page, "%s", line);
+		best->seq++;
+		read_next(best);
 	}
+	kfree(r);
 	http_reply_page(c, rq, 200, "text/plain; charset=utf-8", &page);
 }

@@ -2,14 +2,15 @@
  * app.c - the application's table of services, its start on a CPU, and the line that says it is ready.
  *
  * Command line: app.NAME=0|1 turns a service of the table off or on; app.spin=1 allows GET /debug/spin, which holds the CPU
- * to show that the stack goes on below a busy application. Flows are on CPU 0, so the services are; another CPU would call
- * cpu_start() on itself.
+ * to show that the stack goes on below a busy application. Every CPU that owns flows has all services: sockets, fibers and
+ * connections of its own. They share the site, which nobody writes.
  */
 #include "app/app_impl.h"
 #include "app/http.h"
 #include "core/cmdline.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/steer.h"
 #include "net/ipv4/ip.h"
 
 static int http_service_start(struct net_cpu *cpu, const struct app_service *s)
@@ -163,11 +164,49 @@ struct shutdown {
 	void (*end)(void);
 };
 
-static bool is_idle(const struct net_cpu *cpu)
+/* No CPU has a connection left; the others' counts are looked at as they are. */
+static bool is_idle(const struct net *net)
 {
-	const struct app_cpu *a = cpu->app;
+	const struct net_cpu *cpu;
+	unsigned i;
 
-	return !a || !a->http || !a->http->nr_conns;
+	for_each_cpu(net, cpu, i)
+		if (cpu->app && cpu->app->http && READ_ONCE(cpu->app->http->nr_conns))
+			return false;
+	return true;
+}
+
+static void drain_fiber(void *arg)
+{
+	struct net_cpu *cpu = arg;
+
+	while (cpu->app && cpu->app->http && cpu->app->http->held)
+		sys_nanosleep(cpu, DRAIN_POLL_NS);
+	if (cpu->app && cpu->app->http)
+		http_drain(cpu->app->http);
+}
+
+static void drain_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	fiber_spawn(cpu->fibers, "drain", drain_fiber, cpu);
+}
+
+/* From CPU 0. Where the message or the fiber does not get through, the connections end with the machine. */
+static void drain_all(struct net_cpu *from)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+
+	bh_disable(from);
+	for_each_cpu(from->net, cpu, i) {
+		if (cpu == from || !cpu->app)
+			continue;
+		cpu->app->drain.fn = drain_rcv;
+		if (!inbox_post(from, cpu, &cpu->app->drain))
+			log_warn("app: CPU %u is too busy to hear of the shutdown", i);
+	}
+	bh_enable(from);
+	drain_fiber(from);
 }
 
 static void shutdown_fiber(void *arg)
@@ -176,10 +215,10 @@ static void shutdown_fiber(void *arg)
 	u64 deadline = s.cpu->now_ns + (u64)s.cpu->sysctl.http_drain_timeout * NSEC_PER_MSEC;
 
 	kfree(arg);
-	if (s.cpu->app && s.cpu->app->http)
-		http_drain(s.cpu->app->http);
-	while (!is_idle(s.cpu) && s.cpu->now_ns < deadline)
+	drain_all(s.cpu);
+	do /* the others need a moment to hear of it */
 		sys_nanosleep(s.cpu, DRAIN_POLL_NS);
+	while (!is_idle(s.cpu->net) && s.cpu->now_ns < deadline);
 	s.end();
 }
 
@@ -199,7 +238,7 @@ void app_shutdown(struct net *net, void (*end)(void))
 		end();
 }
 
-/* Deadlines and streams of the servers, and a look at the power button. */
+/* Deadlines and streams of the servers, and, on the first CPU, a look at the power button. */
 static void tick_fiber(void *arg)
 {
 	struct net_cpu *cpu = arg;
@@ -210,7 +249,7 @@ static void tick_fiber(void *arg)
 			return;
 		if (cpu->app->http)
 			http_tick(cpu->app->http);
-		if (platform_power_button())
+		if (!cpu->id && platform_power_button())
 			app_shutdown(cpu->net, platform_poweroff);
 	}
 }
@@ -250,42 +289,55 @@ static int start_services(struct net_cpu *cpu, const char *cmdline)
 	return started;
 }
 
-static int cpu_start(struct net_cpu *cpu, const struct app_params *p)
+static int cpu_start(struct net_cpu *cpu, struct site *site, const char *cmdline)
 {
 	struct app_cpu *a = kzalloc(sizeof(*a));
 
-	if (a)
-		a->site = site_create(p->site, p->site_len, (u32)cpu->sysctl.http_cache_max_age);
-	if (!a || !a->site) {
-		kfree(a);
+	if (!a)
 		return -ENOMEM;
-	}
+	a->site = site;
 	cpu->app = a;
-	cpu->net->shutdown = app_shutdown;
-	if (!start_services(cpu, p->cmdline) || !fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ||
-	    !fiber_spawn(cpu->fibers, "ready", ready_fiber, cpu))
-		return -ENOMEM;
-	return 0;
+	return start_services(cpu, cmdline) && fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ? 0 : -ENOMEM;
 }
 
 int app_start(struct net *net, const struct app_params *p)
 {
-	return cpu_start(net->cpus[0], p);
+	struct net_cpu *first = net->cpus[0];
+	struct site *site = site_create(p->site, p->site_len, (u32)first->sysctl.http_cache_max_age);
+	int err = site ? 0 : -ENOMEM;
+
+	for (unsigned i = 0; !err && i < net->steer->nr_owners; i++)
+		err = cpu_start(net->cpus[i], site, p->cmdline);
+	if (!first->app) {
+		site_destroy(site);
+		return -ENOMEM;
+	}
+	net->shutdown = app_shutdown;
+	return !err && fiber_spawn(first->fibers, "ready", ready_fiber, first) ? 0 : -ENOMEM;
 }
 
-void app_stop(struct net *net)
+static void cpu_stop(struct net_cpu *cpu)
 {
-	struct net_cpu *cpu = net->cpus[0];
 	struct app_cpu *a = cpu->app;
 
 	if (!a)
 		return;
 	cpu->app = NULL;
-	net->shutdown = NULL;
 	for (unsigned i = 0; i < a->nr_sockets; i++)
 		sys_close(cpu, a->sockets[i]);
 	if (a->http)
 		http_stop(a->http);
-	site_destroy(a->site);
 	kfree(a);
+}
+
+void app_stop(struct net *net)
+{
+	struct site *site = net->cpus[0]->app ? net->cpus[0]->app->site : NULL;
+	struct net_cpu *cpu;
+	unsigned i;
+
+	net->shutdown = NULL;
+	for_each_cpu(net, cpu, i)
+		cpu_stop(cpu);
+	site_destroy(site);
 }

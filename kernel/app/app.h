@@ -11,10 +11,10 @@ struct app_params {
 	const char *cmdline; /* app.* keys: see app.c */
 };
 
-/* After net_configure(): spawns the services' fibers on CPU 0. The line "barewire ready" follows when they listen and a
+/* After net_configure(), before other CPUs run: spawns the services' fibers on each CPU that owns flows. The line "barewire ready" follows when they listen and a
  * device has its address. 0, or -ENOMEM when nothing could be started. */
 int app_start(struct net *net, const struct app_params *p);
-/* Takes no new connections, finishes the answers under way (http.drain_timeout_ms at most), then calls end(), once. This is
+/* On CPU 0. Takes no new connections, finishes the answers under way (http.drain_timeout_ms at most), then calls end(), once. This is
  * what the power button does, and net->shutdown for others. */
 void app_shutdown(struct net *net, void (*end)(void));
 /* Ends everything and frees it (host builds and tests). The fibers end when they next run. */

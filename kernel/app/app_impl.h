@@ -30,6 +30,7 @@ struct app_cpu {
 	u64 refused;         /* of them, because there were too many */
 	u64 echo_bytes, datagrams;
 	bool ending;         /* a shutdown is under way */
+	struct inbox_msg drain; /* tells this CPU of it */
 	u64 ready_ns;        /* when the ready line was printed; 0: not yet */
 };
 

@@ -164,6 +164,7 @@ struct http_server {
 	int epfd, listen_fd;
 	u16 port;
 	bool draining;         /* shutting down: no new connection, none kept */
+	bool held;             /* a handler waits for other CPUs: nobody else touches a connection meanwhile */
 	bool spin_allowed;     /* GET /debug/spin */
 	/* The start of a 200 answer: status line, Server, Date, Connection; rewritten when the second changes. */
 	char prefix[NR_HTTP_PREFIXES][HTTP_PREFIX_MAX];
@@ -172,7 +173,7 @@ struct http_server {
 	u64 next_second_ns;
 	struct list_head state[NR_CONN_STATES];
 	struct list_head again, dead;
-	u32 nr_conns;
+	u32 nr_conns, nr_state[NR_CONN_STATES];
 	struct kmem_cache *conns, *addrs;
 	struct hlist_head by_addr[HTTP_ADDR_BUCKETS];
 	struct http_stats stats;

@@ -2,7 +2,7 @@
  * http_debug.c - GET /debug/COMMAND?words: the operator's console by HTTP, as plain text.
  *
  * The words are the query, percent-decoded, with blanks or '+' between them: /debug/ss?-tin, /debug/nstat?-z+Tcp*.
- * Reading is open to everybody who can reach the server; commands that change something are refused here.
+ * A command may ask other CPUs, and then this CPU's server waits for them. Reading is open to everybody who can reach the server; commands that change something are refused here.
  */
 #include "app/http.h"
 #include "console/console.h"
@@ -87,6 +87,8 @@ void http_debug(struct http_conn *c, const struct http_request *rq)
 		return;
 	}
 	http_page_init(&p.page);
+	c->srv->held = true;
 	err = console_run(&call, name_len ? line : (char[]){ "help" });
+	c->srv->held = false;
 	http_reply_page(c, rq, status_of(err), "text/plain; charset=utf-8", &p.page);
 }

@@ -3,25 +3,44 @@
  *
  * A client that does not read gets no new event while the last one waits, and is let go after the send timeout.
  */
+#include "app/app_impl.h"
 #include "app/http.h"
 #include "lib/printf.h"
 
+static u64 stat_sum(const struct net *net, enum net_stat s)
+{
+	const struct net_cpu *cpu;
+	unsigned i;
+	u64 sum = 0;
+
+	for_each_cpu(net, cpu, i)
+		sum += READ_ONCE(cpu->stats[s]);
+	return sum;
+}
+
 static void send_event(struct http_conn *c, u64 now_ns)
 {
-	const struct http_server *srv = c->srv;
-	const u64 *st = srv->cpu->stats;
+	const struct net *net = c->srv->cpu->net;
+	const struct net_cpu *cpu;
+	u64 requests = 0, conns = 0;
 	char text[512];
 	struct iovec iov = { text, 0 };
+	unsigned i;
 
+	for_each_cpu(net, cpu, i) {
+		if (!cpu->app || !cpu->app->http)
+			continue;
+		requests += READ_ONCE(cpu->app->http->stats.requests);
+		conns += READ_ONCE(cpu->app->http->nr_conns);
+	}
 	iov.iov_len = (size_t)scnprintf(text, sizeof(text),
-		"id: %llu\ndata: {\"uptime_ms\":%llu,\"requests\":%llu,\"connections\":%u,\"ip_in\":%llu,\"ip_out\":%llu,"
+		"id: %llu\ndata: {\"uptime_ms\":%llu,\"requests\":%llu,\"connections\":%llu,\"ip_in\":%llu,\"ip_out\":%llu,"
 		"\"tcp_in\":%llu,\"tcp_out\":%llu,\"tcp_retrans\":%llu,\"udp_in\":%llu}\n\n",
-		(unsigned long long)(now_ns / NSEC_PER_MSEC),
-		(unsigned long long)((now_ns - srv->cpu->net->boot_ns) / NSEC_PER_MSEC),
-		(unsigned long long)srv->stats.requests, srv->nr_conns, (unsigned long long)st[STAT_IpInReceives],
-		(unsigned long long)st[STAT_IpOutRequests], (unsigned long long)st[STAT_TcpInSegs],
-		(unsigned long long)st[STAT_TcpOutSegs], (unsigned long long)st[STAT_TcpRetransSegs],
-		(unsigned long long)st[STAT_UdpInDatagrams]);
+		(unsigned long long)(now_ns / NSEC_PER_MSEC), (unsigned long long)((now_ns - net->boot_ns) / NSEC_PER_MSEC),
+		(unsigned long long)requests, (unsigned long long)conns,
+		(unsigned long long)stat_sum(net, STAT_IpInReceives), (unsigned long long)stat_sum(net, STAT_IpOutRequests),
+		(unsigned long long)stat_sum(net, STAT_TcpInSegs), (unsigned long long)stat_sum(net, STAT_TcpOutSegs),
+		(unsigned long long)stat_sum(net, STAT_TcpRetransSegs), (unsigned long long)stat_sum(net, STAT_UdpInDatagrams));
 	http_send(c, &iov, 1, 0);
 }
 

@@ -4,6 +4,7 @@
  * The stack's counters keep the names nstat has for them. Other CPUs' counters are read while they run: each is one
  * aligned word, so a value is never torn, only a moment old.
  */
+#include "app/app_impl.h"
 #include "app/http.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -55,6 +56,8 @@ static void softnet(struct http_page *p, struct net *net)
 		{ "softnet_time_squeeze", "times net_rx left with work to do", offsetof(struct softnet_stats, time_squeeze) },
 		{ "softnet_polls", "runs of the softirq rows", offsetof(struct softnet_stats, polls) },
 		{ "softnet_received_rps", "frames that came from other CPUs", offsetof(struct softnet_stats, received_rps) },
+		{ "softnet_moved", "datagrams and errors handed on to another CPU", offsetof(struct softnet_stats, moved) },
+		{ "softnet_strays", "connections made away from the owner of their flow", offsetof(struct softnet_stats, strays) },
 	};
 	struct net_cpu *cpu;
 	unsigned i;
@@ -111,25 +114,38 @@ static void devices(struct http_page *p, struct net *net)
 	}
 }
 
-static void server(struct http_page *p, const struct http_server *srv)
+/* Sums over the servers of all CPUs of the number at `offset`, of 4 or 8 bytes. */
+static u64 server_sum(const struct net *net, size_t offset, size_t size)
+{
+	const struct net_cpu *cpu;
+	unsigned i;
+	u64 sum = 0;
+
+	for_each_cpu(net, cpu, i) {
+		const u8 *at = cpu->app && cpu->app->http ? (const u8 *)cpu->app->http + offset : NULL;
+
+		if (at)
+			sum += size == sizeof(u32) ? READ_ONCE(*(const u32 *)at) : READ_ONCE(*(const u64 *)at);
+	}
+	return sum;
+}
+#define SERVER_SUM(net, field) \
+	server_sum(net, offsetof(struct http_server, field), sizeof(((struct http_server *)0)->field))
+
+static void server(struct http_page *p, const struct net *net)
 {
 	static const char *const states[NR_CONN_STATES] = {
 		[CONN_IDLE] = "idle", [CONN_HEAD] = "head", [CONN_BODY] = "body", [CONN_SEND] = "send",
 		[CONN_STREAM] = "stream", [CONN_LINGER] = "linger",
 	};
 
-#define X(name, help) metric(p, "http_" #name "_total", "counter", help, srv->stats.name);
+#define X(name, help) metric(p, "http_" #name "_total", "counter", help, SERVER_SUM(net, stats.name));
 	HTTP_STATS(X)
 #undef X
 	http_page_printf(p, "# HELP barewire_http_connections connections now\n# TYPE barewire_http_connections gauge\n");
-	for (unsigned s = 0; s < NR_CONN_STATES; s++) {
-		const struct http_conn *c;
-		u32 n = 0;
-
-		list_for_each_entry(c, &srv->state[s], list)
-			n++;
-		http_page_printf(p, "barewire_http_connections{state=\"%s\"} %u\n", states[s], n);
-	}
+	for (unsigned s = 0; s < NR_CONN_STATES; s++)
+		http_page_printf(p, "barewire_http_connections{state=\"%s\"} %llu\n", states[s],
+				 (unsigned long long)SERVER_SUM(net, nr_state[s]));
 }
 
 static void machine(struct http_page *p, const struct http_server *srv)
@@ -152,7 +168,7 @@ void http_metrics(struct http_conn *c, const struct http_request *rq)
 
 	http_page_init(&page);
 	machine(&page, c->srv);
-	server(&page, c->srv);
+	server(&page, net);
 	devices(&page, net);
 	softnet(&page, net);
 	stack_counters(&page, net);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * http_pcap.c - GET /debug/pcap: the frames of this CPU's devices as a live pcapng stream (draft-ietf-opsawg-pcapng).
+ * http_pcap.c - GET /debug/pcap: the frames of all devices as a live pcapng stream (draft-ietf-opsawg-pcapng).
  *
  *	curl -sN 'http://guest/debug/pcap' | wireshark -k -i -
  *	curl -sN 'http://guest/debug/pcap?dev=eth0&filter=tcp+port+7' | tcpdump -r -
  *
  * filter= is tcpdump's language (net/core/filter.h), or a program as `tcpdump -ddd` prints it with commas for line ends.
- * A tap copies frames into a ring of finished blocks; the server's tick sends from it. What finds the ring full is
- * counted in the next block's epb_dropcount. The stream's own connection is never captured: it would feed itself.
- * The drop reason of a frame that dies while its block still waits is written into the block, as a comment.
+ * A tap on each CPU copies frames into that CPU's ring of finished blocks; the server's tick sends from them, the oldest
+ * block first. What finds its ring full is counted in the next block's epb_dropcount. The stream's own connection is never captured: it would feed itself.
+ * The drop reason of a frame that dies, on the CPU it came to, while its block still waits is written into the block, as a
+ * comment.
  * Without dev= all Ethernet devices are captured, not lo: readers as tcpdump want one link type in a file.
  */
 #include "app/http.h"
@@ -31,18 +32,28 @@ enum { /* block types, link types, options */
 };
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 
-struct pcap {
+struct pcap;
+
+struct pcap_ring { /* one producer, the tap of its CPU, and one consumer, the server's tick */
 	struct tap tap;
-	struct http_conn *c;
-	u8 *ring;
+	struct pcap *p;
+	u8 *bytes;
 	u32 head, tail;         /* bytes ever put in and taken out, modulo 2^32 */
 	u64 dropped;
-	u32 snaplen;
-	bool filtered;
 	struct pcap_recent {
 		const struct sk_buff *skb;
 		u32 note; /* where its comment would stand in the ring, as head and tail count */
 	} recent[PCAP_RECENT];
+};
+
+struct pcap {
+	struct net_cpu *cpu;    /* of the connection */
+	u16 port, peer_port;    /* of the connection itself */
+	struct net_device *dev; /* NULL: all Ethernet devices */
+	unsigned nr_rings;
+	struct pcap_ring *ring; /* one per CPU */
+	u32 snaplen;
+	bool filtered;
 	struct bpf_insn prog[2][BPF_MAX_INSNS]; /* for Ethernet, for raw IP */
 };
 
@@ -61,24 +72,33 @@ struct packet_tail {
 };
 static_assert(sizeof(struct packet_head) == 28 && sizeof(struct packet_tail) == 28 + 4 + PCAP_NOTE, "as in the draft");
 
-static void ring_put_bytes(struct pcap *p, const void *bytes, u32 n)
+/* At *at, which moves on; the consumer sees it when head does. */
+static void ring_put_bytes(struct pcap_ring *r, u32 *at, const void *bytes, u32 n)
 {
-	u32 at = p->head % PCAP_RING, first = MIN(n, PCAP_RING - at);
+	u32 pos = *at % PCAP_RING, first = MIN(n, PCAP_RING - pos);
 
-	memcpy(p->ring + at, bytes, first);
-	memcpy(p->ring, (const u8 *)bytes + first, n - first);
-	p->head += n;
+	memcpy(r->bytes + pos, bytes, first);
+	memcpy(r->bytes, (const u8 *)bytes + first, n - first);
+	*at += n;
 }
 
-static void ring_put_frame(struct pcap *p, const struct sk_buff *skb, u32 n)
+static void ring_put_frame(struct pcap_ring *r, u32 *at, const struct sk_buff *skb, u32 n)
 {
 	static const u8 zeros[4];
-	u32 at = p->head % PCAP_RING, first = MIN(n, PCAP_RING - at);
+	u32 pos = *at % PCAP_RING, first = MIN(n, PCAP_RING - pos);
 
-	skb_copy_bits(skb, 0, p->ring + at, first);
-	skb_copy_bits(skb, first, p->ring, n - first);
-	p->head += n;
-	ring_put_bytes(p, zeros, -n & 3);
+	skb_copy_bits(skb, 0, r->bytes + pos, first);
+	skb_copy_bits(skb, first, r->bytes, n - first);
+	*at += n;
+	ring_put_bytes(r, at, zeros, -n & 3);
+}
+
+static void ring_get_bytes(const struct pcap_ring *r, u32 at, void *out, u32 n)
+{
+	u32 pos = at % PCAP_RING, first = MIN(n, PCAP_RING - pos);
+
+	memcpy(out, r->bytes + pos, first);
+	memcpy((u8 *)out + first, r->bytes, n - first);
 }
 
 /* TCP over IPv4 between our port and the client's, either way. */
@@ -95,12 +115,12 @@ static bool is_own_stream(const struct pcap *p, const struct sk_buff *skb)
 		return false;
 	a = (u16)(ports[0] << 8 | ports[1]);
 	b = (u16)(ports[2] << 8 | ports[3]);
-	return (a == p->c->srv->port && b == p->c->peer_port) || (b == p->c->srv->port && a == p->c->peer_port);
+	return (a == p->port && b == p->peer_port) || (b == p->port && a == p->peer_port);
 }
 
 static bool is_captured(const struct pcap *p, const struct net_device *dev)
 {
-	return p->tap.dev ? dev == p->tap.dev : dev && dev->link->addr_len;
+	return p->dev ? dev == p->dev : dev && dev->link->addr_len;
 }
 
 /* Interfaces are numbered in the order of their blocks in the preamble. */
@@ -115,75 +135,115 @@ static u32 interface_number(const struct pcap *p, const struct net_device *dev)
 
 static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
 {
-	struct pcap *p = container_of(t, struct pcap, tap);
-	u32 want = p->filtered ? bpf_run(p->prog[!skb->dev->link->addr_len], skb) : p->snaplen, n, total;
+	struct pcap_ring *r = container_of(t, struct pcap_ring, tap);
+	struct pcap *p = r->p;
+	u32 want = p->filtered ? bpf_run(p->prog[!skb->dev->link->addr_len], skb) : p->snaplen;
+	u32 n, total, at = r->head;
 	u64 now;
 
 	if (!want || !is_captured(p, skb->dev) || is_own_stream(p, skb))
 		return;
 	n = MIN(skb->len, MIN(want, p->snaplen));
 	total = (u32)(sizeof(struct packet_head) + ALIGN_UP(n, 4u) + sizeof(struct packet_tail));
-	if (total > PCAP_RING - (p->head - p->tail)) {
-		p->dropped++;
+	if (total > PCAP_RING - (at - __atomic_load_n(&r->tail, __ATOMIC_ACQUIRE))) {
+		r->dropped++;
 		return;
 	}
 	now = wall_clock_ns(cpu->now_ns);
-	ring_put_bytes(p, &(struct packet_head){ BLOCK_PACKET, total, interface_number(p, skb->dev), (u32)(now >> 32),
-						 (u32)now, n, skb->len }, sizeof(struct packet_head));
-	ring_put_frame(p, skb, n);
-	ring_put_bytes(p, &(struct packet_tail){ EPB_FLAGS, 4, dir == TAP_IN ? 1 : 2, EPB_DROPCOUNT, 8,
-						 { (u32)p->dropped, (u32)(p->dropped >> 32) }, OPT_ROOM, PCAP_NOTE, "",
-						 OPT_END, 0, total },
+	ring_put_bytes(r, &at, &(struct packet_head){ BLOCK_PACKET, total, interface_number(p, skb->dev), (u32)(now >> 32),
+						      (u32)now, n, skb->len }, sizeof(struct packet_head));
+	ring_put_frame(r, &at, skb, n);
+	ring_put_bytes(r, &at, &(struct packet_tail){ EPB_FLAGS, 4, dir == TAP_IN ? 1 : 2, EPB_DROPCOUNT, 8,
+						      { (u32)r->dropped, (u32)(r->dropped >> 32) }, OPT_ROOM, PCAP_NOTE, "",
+						      OPT_END, 0, total },
 		       sizeof(struct packet_tail));
-	p->dropped = 0;
-	p->recent[(uintptr_t)skb / 64 % PCAP_RECENT] =
-		(struct pcap_recent){ skb, p->head - (u32)(sizeof(struct packet_tail) - offsetof(struct packet_tail, note_code)) };
+	r->dropped = 0;
+	__atomic_store_n(&r->head, at, __ATOMIC_RELEASE);
+	r->recent[(uintptr_t)skb / 64 % PCAP_RECENT] =
+		(struct pcap_recent){ skb, at - (u32)(sizeof(struct packet_tail) - offsetof(struct packet_tail, note_code)) };
 }
 
-/* The room of its block becomes the comment, if the block was not sent yet. */
+/* The room of its block becomes the comment, if the block was not sent yet. Both have the same length: one that is being sent
+ * just then is whole either way. */
 static void pcap_dropped(struct tap *t, const struct sk_buff *skb, enum drop_reason reason)
 {
-	struct pcap *p = container_of(t, struct pcap, tap);
-	struct pcap_recent *r = &p->recent[(uintptr_t)skb / 64 % PCAP_RECENT];
+	struct pcap_ring *ring = container_of(t, struct pcap_ring, tap);
+	struct pcap_recent *r = &ring->recent[(uintptr_t)skb / 64 % PCAP_RECENT];
 	struct {
 		u16 code, len;
 		char text[PCAP_NOTE];
 	} note = { OPT_COMMENT, PCAP_NOTE, "" };
-	u32 head = p->head;
+	u32 at = r->note;
 	int n;
 
-	if (r->skb != skb || p->head - r->note > p->head - p->tail)
+	if (r->skb != skb || ring->head - at > ring->head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE))
 		return;
 	n = scnprintf(note.text, sizeof(note.text), "dropped: %s", drop_name(reason));
 	memset(note.text + n, ' ', sizeof(note.text) - (size_t)n);
-	p->head = r->note;
-	ring_put_bytes(p, &note, sizeof(note));
-	p->head = head;
+	ring_put_bytes(ring, &at, &note, sizeof(note));
 	r->skb = NULL;
 }
 
 /* ---------------------------------------------------------------- the stream */
 
-/* Gives the connection what waits, up to a piece. */
-static void pcap_send(struct pcap *p)
+/* The time of the block at `at` of r; TIME_NEVER: there is none yet. *len: its bytes. What stands in a preamble where packets
+ * have their time is less than any. */
+static u64 block_time(const struct pcap_ring *r, u32 at, u32 *len)
 {
-	struct net_cpu *cpu = p->c->srv->cpu;
-	u32 n, at, first;
+	struct packet_head h;
+
+	if (at == __atomic_load_n(&r->head, __ATOMIC_ACQUIRE))
+		return TIME_NEVER;
+	ring_get_bytes(r, at, &h, sizeof(h));
+	*len = h.total_len;
+	return (u64)h.time_high << 32 | h.time_low;
+}
+
+/* Of the ring whose first block is the oldest, the blocks that are older than all of the others; NULL: all are empty. */
+static struct pcap_ring *oldest(struct pcap *p, u32 *end)
+{
+	u64 first = TIME_NEVER, second = TIME_NEVER, t;
+	struct pcap_ring *r = NULL;
+	u32 len = 0;
+
+	for (unsigned i = 0; i < p->nr_rings; i++) {
+		t = block_time(&p->ring[i], p->ring[i].tail, &len);
+		if (t < first) {
+			second = first;
+			first = t;
+			r = &p->ring[i];
+		} else {
+			second = MIN(second, t);
+		}
+	}
+	if (!r)
+		return NULL;
+	*end = r->tail;
+	do {
+		block_time(r, *end, &len);
+		*end += len;
+		t = block_time(r, *end, &len);
+	} while (t <= second && t != TIME_NEVER && *end - r->tail < PCAP_PIECE);
+	return r;
+}
+
+/* Gives the connection what waits, about a piece. false: nothing does. */
+static bool pcap_send(struct pcap *p, struct http_conn *c)
+{
+	struct pcap_ring *r;
+	u32 end, at, first;
 	struct iovec iov[2];
 
-	bh_disable(cpu);
-	n = MIN(p->head - p->tail, PCAP_PIECE);
-	bh_enable(cpu);
-	if (!n)
-		return;
-	at = p->tail % PCAP_RING;
-	first = MIN(n, PCAP_RING - at);
-	iov[0] = (struct iovec){ p->ring + at, first };
-	iov[1] = (struct iovec){ p->ring, n - first };
-	http_send(p->c, iov, n > first ? 2 : 1, 0);
-	bh_disable(cpu);
-	p->tail += n;
-	bh_enable(cpu);
+	r = oldest(p, &end);
+	if (!r)
+		return false;
+	at = r->tail % PCAP_RING;
+	first = MIN(end - r->tail, PCAP_RING - at);
+	iov[0] = (struct iovec){ r->bytes + at, first };
+	iov[1] = (struct iovec){ r->bytes, end - r->tail - first };
+	http_send(c, iov, iov[1].iov_len ? 2 : 1, 0);
+	__atomic_store_n(&r->tail, end, __ATOMIC_RELEASE);
+	return true;
 }
 
 static void pcap_tick(struct http_conn *c, u64 now_ns)
@@ -191,10 +251,8 @@ static void pcap_tick(struct http_conn *c, u64 now_ns)
 	u64 timeout = (u64)c->srv->cpu->sysctl.http_send_timeout * NSEC_PER_MSEC;
 	struct pcap *p = c->sink_data;
 
-	while (c->fd >= 0 && http_out_is_empty(&c->out) && p->head != p->tail) {
-		pcap_send(p);
+	while (c->fd >= 0 && http_out_is_empty(&c->out) && pcap_send(p, c))
 		c->progress_ns = now_ns;
-	}
 	if (c->fd >= 0 && http_out_is_empty(&c->out)) {
 		c->progress_ns = now_ns;
 	} else if (c->fd >= 0 && now_ns - c->progress_ns > timeout) {
@@ -211,19 +269,50 @@ static int pcap_data(struct http_conn *c, u32 n)
 
 static void pcap_free(struct pcap *p)
 {
-	if (p->ring)
-		pages_free(p->ring, PCAP_RING_ORDER);
+	for (unsigned i = 0; i < p->nr_rings; i++)
+		if (p->ring[i].bytes)
+			pages_free(p->ring[i].bytes, PCAP_RING_ORDER);
+	kfree(p->ring);
 	kfree(p);
+}
+
+static void listen_on(struct net_cpu *cpu, void *arg)
+{
+	struct pcap *p = arg;
+
+	bh_disable(cpu);
+	tap_add(cpu, &p->ring[cpu->id].tap);
+	bh_enable(cpu);
+}
+
+static void deafen_on(struct net_cpu *cpu, void *arg)
+{
+	struct pcap *p = arg;
+
+	bh_disable(cpu);
+	tap_remove(cpu, &p->ring[cpu->id].tap);
+	bh_enable(cpu);
+}
+
+/* The taps of all CPUs go first. In a fiber of its own, for a connection ends without waiting. */
+static void end_fiber(void *arg)
+{
+	struct pcap *p = arg;
+
+	if (!net_on_each_cpu(p->cpu, deafen_on, p))
+		pcap_free(p); /* else a tap was left, and what it needs */
 }
 
 static void pcap_gone(struct http_conn *c)
 {
 	struct pcap *p = c->sink_data;
 
-	bh_disable(c->srv->cpu);
-	tap_remove(c->srv->cpu, &p->tap);
-	bh_enable(c->srv->cpu);
-	pcap_free(p);
+	if (p->nr_rings == 1) {
+		deafen_on(p->cpu, p);
+		pcap_free(p);
+	} else if (!fiber_spawn(p->cpu->fibers, "pcap", end_fiber, p)) {
+		log_err("pcap: no memory to end a capture: it goes on for nobody");
+	}
 }
 
 static const struct http_sink pcap_sink = { .name = "pcap", .data = pcap_data, .tick = pcap_tick, .gone = pcap_gone };
@@ -233,9 +322,10 @@ static const struct http_sink pcap_sink = { .name = "pcap", .data = pcap_data, .
 /* A section header, and an interface for each device that is captured. */
 static void pcap_preamble(struct pcap *p, const struct net *net)
 {
+	struct pcap_ring *r = &p->ring[p->cpu->id]; /* empty, and not filled by its tap yet */
 	const u32 section[] = { BLOCK_SECTION, 28, BYTE_ORDER_MAGIC, 1 /* version 1.0 */, ~0u, ~0u, 28 };
 
-	ring_put_bytes(p, section, sizeof(section));
+	ring_put_bytes(r, &r->head, section, sizeof(section));
 	for (unsigned i = 0; i < net->nr_devs; i++) {
 		const struct net_device *dev = net->devs[i];
 		u32 name_len = (u32)strlen(dev->name), total = 16 + 4 + ALIGN_UP(name_len, 4u) + 8 + 4 + 4;
@@ -247,9 +337,9 @@ static void pcap_preamble(struct pcap *p, const struct net *net)
 		if (!is_captured(p, dev))
 			continue;
 		str_copy(name, dev->name, sizeof(name));
-		ring_put_bytes(p, head, sizeof(head));
-		ring_put_bytes(p, name, ALIGN_UP(name_len, 4u));
-		ring_put_bytes(p, tail, sizeof(tail));
+		ring_put_bytes(r, &r->head, head, sizeof(head));
+		ring_put_bytes(r, &r->head, name, ALIGN_UP(name_len, 4u));
+		ring_put_bytes(r, &r->head, tail, sizeof(tail));
 	}
 }
 
@@ -278,8 +368,8 @@ static const char *pcap_options(struct pcap *p, const struct http_request *rq, c
 
 	if (!http_query_get(rq, "dev", text, size))
 		return "dev: not text";
-	p->tap.dev = *text ? dev_by_name(p->c->srv->cpu->net, text) : NULL;
-	if (*text && !p->tap.dev)
+	p->dev = *text ? dev_by_name(p->cpu->net, text) : NULL;
+	if (*text && !p->dev)
 		return "dev: there is no such device; /debug/ip?link lists them";
 	if (!http_query_get(rq, "snaplen", text, size) || (*text && (str_to_u64(text, &snaplen) || !snaplen)))
 		return "snaplen: a number of bytes from 1 is allowed";
@@ -290,9 +380,8 @@ static const char *pcap_options(struct pcap *p, const struct http_request *rq, c
 	return *text ? pcap_filter(p, text, wrong, wrong_size) : NULL;
 }
 
-static void pcap_start(struct pcap *p, const struct http_request *rq)
+static void pcap_start(struct pcap *p, struct http_conn *c, const struct http_request *rq)
 {
-	struct http_conn *c = p->c;
 	char head[512];
 	struct iovec iov = { head, 0 };
 
@@ -309,30 +398,60 @@ static void pcap_start(struct pcap *p, const struct http_request *rq)
 	}
 	pcap_preamble(p, c->srv->cpu->net);
 	c->body.framing = HTTP_BODY_NONE;
+	c->srv->held = true;
+	net_on_each_cpu(p->cpu, listen_on, p);
+	c->srv->held = false;
 	http_take_stream(c, &pcap_sink, p);
-	bh_disable(c->srv->cpu);
-	tap_add(c->srv->cpu, &p->tap);
-	bh_enable(c->srv->cpu);
-	pcap_send(p);
+	pcap_send(p, c);
+}
+
+/* A ring for each CPU. NULL: no memory. */
+static struct pcap *pcap_create(struct http_conn *c)
+{
+	struct pcap *p = kzalloc(sizeof(*p));
+	bool ok;
+
+	if (!p)
+		return NULL;
+	p->cpu = c->srv->cpu;
+	p->port = c->srv->port;
+	p->peer_port = c->peer_port;
+	p->nr_rings = p->cpu->net->nr_cpus;
+	p->ring = kzalloc(p->nr_rings * sizeof(*p->ring));
+	if (!p->ring)
+		p->nr_rings = 0;
+	ok = p->ring;
+	for (unsigned i = 0; i < p->nr_rings; i++) {
+		struct pcap_ring *r = &p->ring[i];
+
+		r->p = p;
+		r->tap.fn = pcap_frame;
+		r->tap.dropped = pcap_dropped;
+		list_init(&r->tap.link);
+		r->bytes = pages_alloc(PCAP_RING_ORDER);
+		ok &= r->bytes != NULL;
+	}
+	if (ok)
+		return p;
+	pcap_free(p);
+	return NULL;
 }
 
 void http_pcap(struct http_conn *c, const struct http_request *rq)
 {
 	const u32 size = rq->query_len + 1;
-	struct pcap *p = kzalloc(sizeof(*p));
+	struct pcap *p = pcap_create(c);
 	char *text = kmalloc(size);
 	char why[256];
 	const char *wrong;
 
-	if (!p || !text || !(p->ring = pages_alloc(PCAP_RING_ORDER))) {
+	if (!p || !text) {
 		kfree(text);
-		kfree(p);
+		if (p)
+			pcap_free(p);
 		http_error(c, rq, 503, "");
 		return;
 	}
-	p->c = c;
-	p->tap.fn = pcap_frame;
-	p->tap.dropped = pcap_dropped;
 	wrong = pcap_options(p, rq, text, size, why, sizeof(why));
 	kfree(text);
 	if (wrong) {
@@ -340,5 +459,5 @@ void http_pcap(struct http_conn *c, const struct http_request *rq)
 		http_reply(c, rq, 400, "text/plain; charset=utf-8", "", wrong, (u32)strlen(wrong));
 		return;
 	}
-	pcap_start(p, rq);
+	pcap_start(p, c, rq);
 }

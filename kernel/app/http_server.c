@@ -18,6 +18,8 @@
 /* ---- connections ---- */
 void http_conn_state(struct http_conn *c, enum http_state state)
 {
+	c->srv->nr_state[c->state]--;
+	c->srv->nr_state[state]++;
 	c->state = (u8)state;
 	c->since_ns = c->listed_ns = c->progress_ns = c->srv->cpu->now_ns;
 	c->moved = 0;
@@ -70,6 +72,7 @@ void http_conn_close(struct http_conn *c)
 		c->sink->gone(c);
 	sys_close(c->srv->cpu, c->fd);
 	c->fd = -1;
+	c->srv->nr_state[c->state]--;
 	list_del(&c->list);
 	list_del(&c->again);
 	list_add_tail(&c->again, &c->srv->dead);
@@ -113,6 +116,7 @@ static void conn_create(struct http_server *srv, int fd, struct http_addr *addr,
 	c->peer_port = port;
 	list_init(&c->list);
 	list_init(&c->again);
+	srv->nr_state[CONN_IDLE]++;
 	http_conn_state(c, CONN_IDLE);
 	srv->nr_conns++;
 	ev.data = (u64)(uintptr_t)c;
@@ -298,6 +302,8 @@ void http_tick(struct http_server *srv)
 	const struct net_sysctls *sys = &srv->cpu->sysctl;
 	u64 lingered = 0;
 
+	if (srv->held)
+		return;
 	http_date_update(srv);
 	close_old(srv, CONN_IDLE, sys->http_idle_timeout, &srv->stats.idle_timeouts);
 	close_old(srv, CONN_LINGER, sys->http_linger_timeout, &lingered);

@@ -43,13 +43,23 @@ static void print_conn(void *arg, const struct nf_conn *ct)
 	out_printf(out, "mark=%u use=1\n", ct->mark);
 }
 
-/* Connections belong to their CPUs; the console shows those of the one it runs on. */
-static int list(struct console_call *c)
+static void list_cpu(struct console_call *c, void *arg)
 {
+	u64 *shown = arg;
+
 	bh_disable(c->cpu);
 	ct_for_each(c->cpu, print_conn, c->out);
+	*shown += ct_count(c->cpu);
 	bh_enable(c->cpu);
-	out_printf(c->out, "conntrack: %u flow entries have been shown.\n", ct_count(c->cpu));
+}
+
+/* Connections belong to their CPUs. */
+static int list(struct console_call *c)
+{
+	u64 shown = 0;
+
+	console_on_each_cpu(c, list_cpu, &shown);
+	out_printf(c->out, "conntrack: %llu flow entries have been shown.\n", (unsigned long long)shown);
 	return 0;
 }
 
@@ -81,15 +91,20 @@ static int count(struct console_call *c)
 	return 0;
 }
 
+static void flush_cpu(struct net_cpu *cpu, void *arg)
+{
+	bh_disable(cpu);
+	ct_flush(cpu);
+	bh_enable(cpu);
+}
+
 static int flush(struct console_call *c)
 {
 	if (!c->may_change) {
 		out_printf(c->out, "conntrack: not from this door\n");
 		return -EPERM;
 	}
-	bh_disable(c->cpu);
-	ct_flush(c->cpu);
-	bh_enable(c->cpu);
+	net_on_each_cpu(c->cpu, flush_cpu, NULL);
 	out_printf(c->out, "conntrack: connection tracking table has been emptied.\n");
 	return 0;
 }

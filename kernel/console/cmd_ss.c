@@ -156,6 +156,18 @@ static void print_udp(struct ss_options *o, struct net_cpu *cpu)
 				  sk->sport, &sk->daddr, sk->dport);
 }
 
+/* Tables belong to their CPUs. A service stands there once for each. */
+static void print_cpu(struct console_call *c, void *arg)
+{
+	struct ss_options o = *(const struct ss_options *)arg;
+
+	o.c = c;
+	if (o.udp)
+		print_udp(&o, c->cpu);
+	if (o.tcp)
+		tcp_for_each(c->cpu, print_tcp, &o);
+}
+
 int cmd_ss(struct console_call *c)
 {
 	struct ss_options o = { .c = c };
@@ -165,10 +177,6 @@ int cmd_ss(struct console_call *c)
 		return err;
 	out_printf(c->out, "%-5s %-10s %-6s %-6s %24s %24s\n", "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port",
 		   "Peer Address:Port");
-	/* Tables belong to their CPUs; the console runs on the first one and shows that one's. */
-	if (o.udp)
-		print_udp(&o, c->cpu);
-	if (o.tcp)
-		tcp_for_each(c->cpu, print_tcp, &o);
+	console_on_each_cpu(c, print_cpu, &o);
 	return 0;
 }

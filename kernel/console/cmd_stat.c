@@ -159,10 +159,12 @@ int cmd_softnet(struct console_call *c)
 	for_each_cpu(c->cpu->net, cpu, i) {
 		const struct softnet_stats *s = &cpu->softnet;
 
-		out_printf(c->out, "cpu%u: polls %llu restarts %llu frames %llu dropped %llu time_squeeze %llu received_rps %llu\n",
+		out_printf(c->out, "cpu%u: polls %llu restarts %llu frames %llu dropped %llu time_squeeze %llu received_rps %llu"
+			   " moved %llu strays %llu\n",
 			   i, (unsigned long long)s->polls, (unsigned long long)s->restarts,
 			   (unsigned long long)s->processed, (unsigned long long)s->dropped,
-			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps);
+			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps,
+			   (unsigned long long)s->moved, (unsigned long long)s->strays);
 		for (r = 0; r < NR_SOFTIRQS; r++)
 			out_printf(c->out, "      %-7s %llu\n", rows[r], (unsigned long long)s->runs[r]);
 	}

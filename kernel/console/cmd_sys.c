@@ -103,15 +103,23 @@ int cmd_slab(struct console_call *c)
 	return 0;
 }
 
-/* Where the frames are. While traffic flows the two sides differ by what is under way as they are read. */
+static void add_balance(struct net_cpu *cpu, void *arg)
+{
+	bh_disable(cpu);
+	net_balance_add(cpu, arg);
+	bh_enable(cpu);
+}
+
+/* Where the frames are. Each CPU adds its terms between two frames, so the sides agree under load too. */
 int cmd_balance(struct console_call *c)
 {
-	struct net_balance b;
+	struct net_balance b = { 0 };
 	bool ok;
 
 	if (c->argc > 1)
 		return console_usage(c, c->argv[1]);
-	ok = net_balance(c->cpu->net, &b);
+	net_on_each_cpu(c->cpu, add_balance, &b);
+	ok = net_balance_holds(&b);
 	out_printf(c->out, "in      %llu = done %llu + taken %llu + dropped %llu\n", (unsigned long long)b.rx_frames,
 		   (unsigned long long)b.rx_done, (unsigned long long)b.rx_taken, (unsigned long long)b.rx_dropped);
 	out_printf(c->out, "skbs    %llu = consumed %llu + dropped %llu + alive %llu\n", (unsigned long long)b.allocs,

@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "platform.h"
 
 void out_printf(struct console_out *out, const char *fmt, ...)
 {
@@ -16,6 +17,78 @@ void out_printf(struct console_out *out, const char *fmt, ...)
 	n = vscnprintf(buf, sizeof(buf), fmt, ap);
 	va_end(ap);
 	out->write(out, buf, (size_t)n);
+}
+
+/* ---- all CPUs ---- */
+
+#define CHUNK_BYTES 4096u
+
+struct chunk {
+	struct chunk *next;
+	u32 len;
+	char text[CHUNK_BYTES];
+};
+
+struct gather { /* what another CPU prints, until this one can */
+	struct console_out out;
+	struct console_call *call;
+	void (*fn)(struct console_call *c, void *arg);
+	void *arg;
+	struct chunk *first, **last, *fill;
+};
+
+static void gather_write(struct console_out *out, const char *text, size_t len)
+{
+	struct gather *g = container_of(out, struct gather, out);
+
+	while (len) {
+		size_t n;
+
+		if (!g->fill || g->fill->len == CHUNK_BYTES) {
+			struct chunk *k = kmalloc(sizeof(*k));
+
+			if (!k)
+				return;
+			k->next = NULL;
+			k->len = 0;
+			*g->last = g->fill = k;
+			g->last = &k->next;
+		}
+		n = MIN(len, (size_t)(CHUNK_BYTES - g->fill->len));
+		memcpy(g->fill->text + g->fill->len, text, n);
+		g->fill->len += (u32)n;
+		text += n;
+		len -= n;
+	}
+}
+
+static void gather_on(struct net_cpu *cpu, void *arg)
+{
+	struct gather *g = arg;
+	struct console_call call = *g->call;
+
+	call.cpu = cpu;
+	call.out = &g->out;
+	g->fn(&call, g->arg);
+}
+
+void console_on_each_cpu(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg)
+{
+	struct gather g = { .out.write = gather_write, .call = c, .fn = fn, .arg = arg, .last = &g.first };
+
+	if (c->cpu->net->nr_cpus == 1) {
+		fn(c, arg);
+		return;
+	}
+	if (net_on_each_cpu(c->cpu, gather_on, &g))
+		out_printf(c->out, "(no memory: not all CPUs could be asked)\n");
+	while (g.first) {
+		struct chunk *k = g.first;
+
+		g.first = k->next;
+		c->out->write(c->out, k->text, k->len);
+		kfree(k);
+	}
 }
 
 const struct console_cmd *console_find(const char *name)

@@ -10,6 +10,7 @@
 #include "net/core/frag.h"
 #include "net/core/frames.h"
 #include "net/core/netfilter.h"
+#include "net/core/steer.h"
 #include "net/core/tap.h"
 #include "net/core/trace.h"
 #include "net/ipv4/dhcp.h"
@@ -46,6 +47,7 @@ static const struct room {
 	int (*init)(struct net_cpu *cpu);
 	void (*destroy)(struct net_cpu *cpu);
 } rooms[] = {
+	{ steer_cpu_init, steer_cpu_destroy },
 	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ frames_cpu_init, frames_cpu_destroy }, { trace_cpu_init, trace_cpu_destroy },
@@ -137,6 +139,27 @@ static inline bool time_is_over(struct net_cpu *cpu, u64 until)
 	return now >= until;
 }
 
+/* An interrupt for a CPU that was told and did not look yet would say nothing new. */
+static void kick(struct net_cpu *to)
+{
+	if (!(__atomic_fetch_or(&to->pending, 1u << SOFTIRQ_INBOX, __ATOMIC_ACQ_REL) & 1u << SOFTIRQ_INBOX))
+		cpu_kick(to->id);
+}
+
+static __noinline void send_kicks(struct net_cpu *cpu)
+{
+	for (; cpu->kicks; cpu->kicks &= cpu->kicks - 1)
+		kick(cpu->net->cpus[__builtin_ctz(cpu->kicks)]);
+}
+
+/* What was freed here goes to the CPUs that own it; returns when to come again for what does not fit into their inboxes. */
+static __noinline u64 send_home(struct net_cpu *cpu, u64 next)
+{
+	skb_pool_send_home(cpu);
+	send_kicks(cpu);
+	return cpu->away ? MIN(next, cpu->now_ns + HOME_RETRY_NS) : next;
+}
+
 u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 {
 	u64 until, next;
@@ -161,13 +184,13 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 				break;
 		}
 		run_pending(cpu);
+		if (unlikely(cpu->kicks))
+			send_kicks(cpu);
 	}
 
-	if (unlikely(cpu->skb_pool->away))
-		skb_pool_send_home(cpu);
 	next = softirq_pending(cpu) ? cpu->now_ns : timer_wheel_next(&cpu->wheel);
-	if (unlikely(cpu->skb_pool->away))
-		next = MIN(next, cpu->now_ns + HOME_RETRY_NS);
+	if (unlikely(cpu->away))
+		next = send_home(cpu, next);
 	cpu->in_softirq = false;
 	barrier();
 	cpu->bh_count--;
@@ -183,9 +206,108 @@ bool inbox_post(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg)
 {
 	if (!ring_put(to->inbox[from->id], msg))
 		return false;
-	__atomic_fetch_or(&to->pending, 1u << SOFTIRQ_INBOX, __ATOMIC_RELEASE);
-	cpu_kick(to->id);
+	kick(to);
 	return true;
+}
+
+bool inbox_put(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg)
+{
+	if (!ring_put(to->inbox[from->id], msg))
+		return false;
+	from->kicks |= 1u << to->id;
+	if (!from->in_softirq)
+		raise_softirq(from, SOFTIRQ_NET_TX); /* a round will come, and kick */
+	return true;
+}
+
+/* ---------------------------------------------------------------- a function on each CPU */
+
+struct errand {
+	struct inbox_msg msg;
+	void (*fn)(struct net_cpu *cpu, void *arg);
+	void *arg;
+	struct net_cpu *from, *at;
+	struct fiber *waiter;
+	struct timer retry;
+	int err;
+	bool done; /* told to the one who waits, on its CPU */
+};
+
+static void errand_back(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct errand *e = container_of(msg, struct errand, msg);
+
+	e->done = true;
+	fiber_wake(e->waiter);
+}
+
+/* A full inbox is tried again. */
+static void errand_return(struct timer *t, u64 now_ns)
+{
+	struct errand *e = container_of(t, struct errand, retry);
+
+	if (!inbox_post(e->at, e->from, &e->msg))
+		timer_arm(&e->at->wheel, t, now_ns + HOME_RETRY_NS);
+}
+
+static void errand_end(struct errand *e, int err)
+{
+	e->err = err;
+	e->msg.fn = errand_back;
+	timer_init(&e->retry, errand_return);
+	errand_return(&e->retry, e->at->now_ns);
+}
+
+static void errand_fiber(void *arg)
+{
+	struct errand *e = arg;
+	struct net_cpu *cpu = e->at;
+
+	e->fn(cpu, e->arg);
+	bh_disable(cpu);
+	errand_end(e, 0);
+	bh_enable(cpu);
+}
+
+static void errand_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct errand *e = container_of(msg, struct errand, msg);
+
+	if (!fiber_spawn(cpu->fibers, "errand", errand_fiber, e))
+		errand_end(e, -ENOMEM);
+}
+
+static int errand_run(struct errand *e, struct net_cpu *from, struct net_cpu *at)
+{
+	BUG_ON(!from->fibers->current);
+	e->from = from;
+	e->at = at;
+	e->waiter = from->fibers->current;
+	e->done = false;
+	e->msg.fn = errand_rcv;
+	bh_disable(from);
+	while (!inbox_post(from, at, &e->msg))
+		fiber_yield(from->fibers);
+	while (!e->done)
+		fiber_block(from->fibers, "another CPU");
+	bh_enable(from);
+	return e->err;
+}
+
+int net_on_each_cpu(struct net_cpu *cpu, void (*fn)(struct net_cpu *cpu, void *arg), void *arg)
+{
+	struct errand e = { .fn = fn, .arg = arg };
+	struct net_cpu *at;
+	unsigned i;
+	int err = 0;
+
+	for_each_cpu(cpu->net, at, i) {
+		if (at == cpu)
+			fn(cpu, arg);
+		else
+			err = errand_run(&e, cpu, at) ?: err;
+	}
+	return err;
 }
 
 /* ---------------------------------------------------------------- making and unmaking */
@@ -296,6 +418,7 @@ static void net_free(struct net *net)
 	for (unsigned i = 0; i < net->nr_cpus; i++)
 		if (net->cpus[i])
 			cpu_destroy(net->cpus[i]);
+	steer_destroy(net);
 	kfree(net);
 }
 
@@ -313,6 +436,10 @@ struct net *net_create(const struct net_params *p)
 	net->port_key = derive_key(p->seed, 3);
 	net->cookie_key = derive_key(p->seed, 4);
 	net->hash6_key = derive_key(p->seed, 5);
+	if (steer_init(net, (enum steer_mode)p->steer, (u16)derive_key(p->seed, 6).k[0])) {
+		net_free(net);
+		return NULL;
+	}
 	for (unsigned i = 0; i < p->nr_cpus; i++) {
 		if (!cpu_create(net, i, p)) {
 			net_free(net);
@@ -363,26 +490,31 @@ void net_destroy(struct net *net)
 
 /* ---------------------------------------------------------------- the balance */
 
+void net_balance_add(struct net_cpu *cpu, struct net_balance *b)
+{
+	const struct skb_pool *pool = cpu->skb_pool;
+	u64 frees = cpu->stats[STAT_SkbFrees];
+
+	dev_balance(cpu, b);
+	b->allocs += cpu->stats[STAT_SkbAllocs];
+	b->consumed += frees - pool->dropped;
+	b->dropped += pool->dropped;
+	b->alive += (u64)((s64)pool->nr_skbs - pool->nr_free_skbs - pool->in_transit);
+	b->bufs_alive += (u64)((s64)pool->nr_bufs - pool->nr_free_bufs);
+}
+
+bool net_balance_holds(const struct net_balance *b)
+{
+	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == b->consumed + b->dropped + b->alive;
+}
+
 bool net_balance(struct net *net, struct net_balance *b)
 {
-	s64 alive = 0, bufs = 0;
-	u64 frees = 0;
 	struct net_cpu *cpu;
 	unsigned i;
 
 	*b = (struct net_balance){ 0 };
-	for_each_cpu(net, cpu, i) {
-		const struct skb_pool *pool = cpu->skb_pool;
-
-		dev_balance(cpu, b);
-		b->allocs += cpu->stats[STAT_SkbAllocs];
-		frees += cpu->stats[STAT_SkbFrees];
-		b->dropped += pool->dropped;
-		alive += (s64)pool->nr_skbs - pool->nr_free_skbs - pool->in_transit;
-		bufs += (s64)pool->nr_bufs - pool->nr_free_bufs;
-	}
-	b->consumed = frees - b->dropped;
-	b->alive = (u64)alive;
-	b->bufs_alive = (u64)bufs;
-	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == frees + b->alive;
+	for_each_cpu(net, cpu, i)
+		net_balance_add(cpu, b);
+	return net_balance_holds(b);
 }

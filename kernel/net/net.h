@@ -23,6 +23,7 @@ struct net_cpu;
 struct net_device;
 struct napi_struct;
 struct sk_buff;
+struct steer;
 
 /* Softirq rows in the order in which net_poll() runs them: the order of the data path. */
 enum softirq { SOFTIRQ_INBOX, SOFTIRQ_TIMER, SOFTIRQ_NET_RX, SOFTIRQ_NET_TX, NR_SOFTIRQS };
@@ -35,7 +36,9 @@ struct softnet_stats {
 	u64 time_squeeze;        /* net_rx left with work to do: budget or time was over */
 	u64 polls;               /* net_poll() calls */
 	u64 restarts;            /* rounds of net_poll() after the first */
-	u64 received_rps;        /* frames that came through an inbox */
+	u64 received_rps;        /* frames that another CPU took in and handed over: the flow is this one's */
+	u64 moved;               /* datagrams and errors handed on, once it was seen whose they are */
+	u64 strays;              /* connections that were made here although another CPU owns their flow */
 	u64 hardirqs;            /* napi_schedule() calls that raised NET_RX */
 };
 
@@ -55,6 +58,8 @@ struct net_cpu {
 	u32 dst_gen;              /* a cached dst of another generation is asked again; never 0 */
 	bool in_softirq;
 	bool in_net_tx;           /* the net_tx row runs: what it makes dirty it also flushes */
+	u32 kicks;                /* a bit per CPU that has something new in its inbox from here and was not told yet */
+	u32 away;                 /* a bit per CPU: something of that CPU's pool waits here to go home */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
 	u32 napi_next;            /* round robin: where net_rx goes on */
@@ -65,6 +70,7 @@ struct net_cpu {
 	/* ---- the rooms, each known to its own folder ---- */
 	struct skb_pool *skb_pool;      /* core/skbuff.c */
 	struct dev_cpu *dev;            /* core/dev.c: backlog */
+	struct port_cpu *ports;         /* core/steer.c: sockets that are on other CPUs alone */
 	struct nf_cpu *nf;              /* core/netfilter.c: NULL hooks when no rule is loaded */
 	struct ct_cpu *ct;              /* netfilter/: connections */
 	struct nft_cpu *nft;            /* netfilter/: rules */
@@ -94,6 +100,7 @@ struct net_params {
 	u64 now_ns;
 	u8 seed[32];            /* all secrets of the stack are derived from it */
 	struct fiber_sched *fibers[MAX_CPUS];
+	u8 steer;               /* enum steer_mode (core/steer.h) */
 	size_t skb_pool_bytes;  /* memory for data buffers per CPU; 0: by a share of mem_totals() */
 };
 
@@ -106,6 +113,7 @@ struct net {
 	struct siphash_key isn_key;   /* RFC 6528 */
 	struct siphash_key port_key;  /* RFC 6056 */
 	struct siphash_key cookie_key;
+	struct steer *steer;          /* core/steer.c: which CPU owns a flow */
 	u64 boot_ns;
 	/* Set by the application: finishes what is under way and then calls end(), once. NULL: nothing is served. */
 	void (*shutdown)(struct net *net, void (*end)(void));
@@ -129,12 +137,19 @@ struct net_balance {
 	u64 rx_done;    /* of those: did their work there */
 	u64 rx_taken;   /* of those: went into somebody's queue */
 	u64 rx_dropped; /* of those: died, each with its reason */
-	u64 backlog;    /* wait to be taken in */
+	u64 backlog;    /* wait to be taken in, those on their way to another CPU not counted */
 	u64 allocs, consumed, dropped, alive; /* skbs */
 	u64 bufs_alive; /* data buffers outside their pools, those in rx rings included */
 };
 /* Sums over all CPUs; true when both equations hold. For moments when no poll runs. */
 bool net_balance(struct net *net, struct net_balance *b);
+/* One CPU's terms, added to b: both equations hold for each CPU by itself, between two frames of it. */
+void net_balance_add(struct net_cpu *cpu, struct net_balance *b);
+bool net_balance_holds(const struct net_balance *b);
+
+/* Runs fn(cpu, arg) on every CPU, one after the other, each time in a fiber of that CPU; the caller, a fiber of `cpu`, sleeps
+ * until all have. 0, or -ENOMEM: some CPU could not. */
+int net_on_each_cpu(struct net_cpu *cpu, void (*fn)(struct net_cpu *cpu, void *arg), void *arg);
 
 /* Sets a row's bit. Safe from hard IRQ and from base. */
 static inline void raise_softirq(struct net_cpu *cpu, enum softirq s)
@@ -165,6 +180,8 @@ static inline void bh_enable(struct net_cpu *cpu)
 
 /* Puts a message into `to`'s inbox and kicks it. false: the inbox is full and msg stays the caller's. */
 bool inbox_post(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg);
+/* The same for what comes in bursts: `to` is kicked once, at the end of the running round of softirq, or by the next. */
+bool inbox_put(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg);
 
 /* ---- the const tables, all in net.c ---- */
 struct packet_type {

@@ -75,11 +75,12 @@ def exists(name):
         return False
 
 
-def make_tap(name="tap0", address=HOST_IP):
-    """A tap device, unless it is there already; with an address it is this host's end of the link."""
+def make_tap(name="tap0", address=HOST_IP, multi_queue=False):
+    """A tap device, unless it is there already; with an address it is this host's end of the link. A program opens one that
+    is multi_queue with several queues, and no other."""
     if exists(name):
         return name
-    sh("ip", "tuntap", "add", name, "mode", "tap")
+    sh("ip", "tuntap", "add", name, "mode", "tap", *(["multi_queue"] if multi_queue else []))
     if os.path.exists("/proc/sys/net/ipv6"):
         sysctl("net.ipv6.conf.%s.disable_ipv6" % name, 1)  # its neighbour discovery is nobody's business here
     if address:
@@ -96,6 +97,10 @@ def make_tap(name="tap0", address=HOST_IP):
 def link_drops(name="tap0"):
     """Frames towards the guest that this host's end of the link threw away: its queue was full."""
     return json.loads(sh("ip", "-s", "-j", "link", "show", name))[0]["stats64"]["tx"]["dropped"]
+
+
+def remove_tap(name="tap0"):
+    sh("ip", "link", "del", name)
 
 
 class Space:

@@ -32,7 +32,7 @@ static void fake_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 	skb_queue_tail(&((struct fake *)dev)->got, skb);
 }
 static void fake_flush(struct net_device *dev, unsigned txq) { ((struct fake *)dev)->flushes++; }
-static void fake_watchdog(struct net_device *dev, u64 now_ns) { ((struct fake *)dev)->watched++; }
+static void fake_watchdog(struct net_device *dev, unsigned txq, u64 now_ns) { ((struct fake *)dev)->watched++; }
 
 static const struct net_device_ops fake_ops = {
 	.open = fake_open, .stop = fake_stop, .start_xmit = fake_xmit, .flush = fake_flush, .watchdog = fake_watchdog,

@@ -85,7 +85,7 @@ TEST(frames_for_others_and_from_groups_are_dropped)
 
 	inject_eth(&k, other, PEER_MAC, body, sizeof(body));
 	CHECK_EQ(drops(&k, DROP_OTHERHOST), 1);
-	CHECK_EQ(k.dev->rx_otherhost, 1);
+	CHECK_EQ(k.dev->rx[0].otherhost, 1);
 	inject_eth(&k, k.dev->addr, group, body, sizeof(body));
 	inject_eth(&k, k.dev->addr, BCAST_MAC, body, sizeof(body));
 	CHECK_EQ(drops(&k, DROP_DEV_HDR), 2);

@@ -82,7 +82,7 @@ bool e1000_irq(void *arg);
 int e1000_poll(struct napi_struct *napi, int budget);
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void e1000_flush(struct net_device *dev, unsigned txq);
-void e1000_watchdog(struct net_device *dev, u64 now_ns);
+void e1000_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void e1000_timer(struct timer *t, u64 now_ns);
 /* Both rings as new and empty. */
 void e1000_rings_reset(struct e1000 *e);

@@ -386,7 +386,7 @@ void e1000_timer(struct timer *t, u64 now_ns)
 		arm_timer(e, moved ? E1000_REAP_NS : E1000_IDLE_NS);
 }
 
-void e1000_watchdog(struct net_device *dev, u64 now_ns)
+void e1000_watchdog(struct net_device *dev, unsigned txq, u64 now_ns)
 {
 	struct e1000 *e = dev->priv;
 

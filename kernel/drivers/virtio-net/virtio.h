@@ -8,7 +8,8 @@
 #include "core/irq.h"
 #include "drivers/virtio-net/virtqueue.h"
 
-#define VIRTIO_MAX_IRQS 3 /* configuration, receive, transmit */
+#define VIRTIO_MAX_IRQS (1 + 2 * MAX_CPUS) /* configuration, then receive and transmit of each pair */
+#define VIRTIO_ONE_PAIR 3                 /* of them for a single pair: so few can share a line */
 
 /* irqs[0] is for configuration changes, irqs[1 + i] for queue i. The handlers run in hard IRQ. */
 struct virtio_irq {
@@ -35,7 +36,11 @@ struct virtio_transport_ops {
 	/* Hands the ring to the device and routes its interrupt. Sets vq->notify_addr. 0 or -errno. */
 	int (*queue_enable)(struct virtio_device *vdev, struct virtqueue *vq);
 	void (*notify)(struct virtqueue *vq);
-	/* Once per device: connects the handlers, each with a vector of its own or all by one line. 0 or -errno. */
+	/* Interrupt vectors that the device has. */
+	unsigned (*nr_vectors)(struct virtio_device *vdev);
+	/* Once per device, or again after an error: connects the handlers, each with a vector of its own; at most
+	 * VIRTIO_ONE_PAIR of them by one line, where vectors are lacking. A queue without a handler has no interrupt.
+	 * 0 or -errno. */
 	int (*request_irqs)(struct virtio_device *vdev, const struct virtio_irq *irqs, unsigned nr);
 	/* After a reset, before queues: routes configuration changes again. */
 	void (*config_irq)(struct virtio_device *vdev);

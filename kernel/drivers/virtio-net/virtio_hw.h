@@ -106,11 +106,16 @@ enum { VIRTIO_PCI_CAP_COMMON_CFG = 1, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_PCI_CAP_
 #define VIRTIO_NET_F_HOST_ECN   (1ull << 13)
 #define VIRTIO_NET_F_MRG_RXBUF  (1ull << 15)
 #define VIRTIO_NET_F_STATUS     (1ull << 16)
+#define VIRTIO_NET_F_CTRL_VQ    (1ull << 17)
+#define VIRTIO_NET_F_MQ         (1ull << 22)
+#define VIRTIO_NET_F_RSS        (1ull << 60)
 
 /* 5.1.4: device configuration, by offset */
 #define VIRTIO_NET_CFG_MAC    0
 #define VIRTIO_NET_CFG_STATUS 6
+#define VIRTIO_NET_CFG_PAIRS  8
 #define VIRTIO_NET_CFG_MTU    10
+#define VIRTIO_NET_CFG_RSS    17 /* struct virtio_net_rss_limits */
 #define VIRTIO_NET_S_LINK_UP  1
 
 /* 5.1.6: the header before every frame. num_buffers is there whenever VERSION_1 is, mergeable or not. */
@@ -130,3 +135,40 @@ _Static_assert(sizeof(struct virtio_net_hdr) == 12, "virtio 1.2, 5.1.6");
 #define VIRTIO_NET_HDR_GSO_TCPV4    1
 #define VIRTIO_NET_HDR_GSO_TCPV6    4
 #define VIRTIO_NET_HDR_GSO_ECN      0x80
+
+/* 5.1.4: what the device can do for RSS */
+struct virtio_net_rss_limits {
+	u8 key_bytes;
+	u16 table_entries;
+	u32 hash_types;
+} __packed;
+_Static_assert(sizeof(struct virtio_net_rss_limits) == 7, "virtio 1.2, 5.1.4");
+enum { /* 5.1.6.4.3.1 */
+	VIRTIO_NET_HASH_IPV4 = 1 << 0, VIRTIO_NET_HASH_TCPV4 = 1 << 1, VIRTIO_NET_HASH_UDPV4 = 1 << 2,
+	VIRTIO_NET_HASH_IPV6 = 1 << 3, VIRTIO_NET_HASH_TCPV6 = 1 << 4, VIRTIO_NET_HASH_UDPV6 = 1 << 5,
+};
+
+/* 5.1.6.5: the control queue: a command, its data, and a byte that the device writes */
+#define VIRTIO_NET_CTRL_MQ              4
+#define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0 /* 5.1.6.5.5: u16 pairs */
+#define VIRTIO_NET_CTRL_MQ_RSS_CONFIG   1 /* 5.1.6.5.7 */
+#define VIRTIO_NET_OK                   0
+#define VIRTIO_NET_RSS_SLOTS 128
+#define VIRTIO_NET_RSS_KEY   40
+struct virtio_net_rss_config { /* with a table and a key of these lengths */
+	u32 hash_types;
+	u16 table_mask;
+	u16 unclassified_queue;
+	u16 table[VIRTIO_NET_RSS_SLOTS];
+	u16 max_tx_vq;
+	u8 key_bytes;
+	u8 key[VIRTIO_NET_RSS_KEY];
+} __packed;
+struct virtio_net_ctrl {
+	u8 class, command;
+	union {
+		u16 pairs;
+		struct virtio_net_rss_config rss;
+	} __packed;
+} __packed;
+_Static_assert(sizeof(struct virtio_net_ctrl) == 2 + 8 + 256 + 3 + 40, "virtio 1.2, 5.1.6.5.7.1");

@@ -24,7 +24,8 @@ static const u64 wanted_features =
 	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC |
 	VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC |
 	GUEST_GSO | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN |
-	VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS;
+	VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ |
+	VIRTIO_NET_F_RSS;
 
 static void update_carrier(struct virtnet *vn)
 {
@@ -43,7 +44,7 @@ static bool virtnet_config_irq(void *arg)
 {
 	struct virtnet *vn = arg;
 
-	vn->attention = true;
+	vn->pairs[0].attention = true;
 	napi_schedule(&vn->pairs[0].napi);
 	return true;
 }
@@ -69,66 +70,88 @@ static int negotiate(struct virtnet *vn)
 	return 0;
 }
 
-static int start_pair(struct virtnet_pair *p)
+/* The rings, empty, to the device. The CPU of each pair has left it. */
+static int enable_pair(struct virtnet_pair *p)
 {
 	const struct virtio_transport_ops *ops = p->vn->vdev->ops;
 	bool event_idx = p->vn->features & VIRTIO_F_RING_EVENT_IDX;
-	int err;
 
 	virtqueue_reset(&p->rx, event_idx);
 	virtqueue_reset(&p->tx, event_idx);
-	err = ops->queue_enable(p->vn->vdev, &p->rx);
-	if (!err)
-		err = ops->queue_enable(p->vn->vdev, &p->tx);
-	if (err)
-		return err;
-	virtnet_refill(p);
-	return 0;
+	return ops->queue_enable(p->vn->vdev, &p->rx) ?: ops->queue_enable(p->vn->vdev, &p->tx);
 }
 
-/* The device answers from here on: doorbell, interrupts, and one poll to find what came before them. */
-static void release_pair(struct virtnet_pair *p)
+static int enable_queues(struct virtnet *vn)
 {
+	int err = 0;
+
+	for (unsigned i = 0; i < vn->nr_pairs && !err; i++)
+		err = enable_pair(&vn->pairs[i]);
+	if (err || vn->nr_pairs == 1)
+		return err;
+	virtqueue_reset(&vn->ctrl, vn->features & VIRTIO_F_RING_EVENT_IDX);
+	return vn->vdev->ops->queue_enable(vn->vdev, &vn->ctrl);
+}
+
+void virtnet_enter(struct virtnet_pair *p)
+{
+	p->left = false;
+	virtnet_refill(p);
 	p->down = false;
 	p->dev->rx[p->index].kicks += virtqueue_kick(&p->rx, true);
 	virtqueue_irq_on(&p->rx, 0);
 	napi_schedule(&p->napi);
+	netif_wake_queue(p->cpu, &p->dev->txq[p->index]);
 }
 
 static int start(struct virtnet *vn)
 {
 	const struct virtio_transport_ops *ops = vn->vdev->ops;
-	unsigned i;
-	int err = negotiate(vn);
+	int err = negotiate(vn) ?: enable_queues(vn);
 
-	for (i = 0; i < vn->nr_pairs && !err; i++)
-		err = start_pair(&vn->pairs[i]);
 	if (err) {
 		ops->set_status(vn->vdev, VIRTIO_S_FAILED);
 		return err;
 	}
 	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK |
 					  VIRTIO_S_DRIVER_OK);
-	for (i = 0; i < vn->nr_pairs; i++)
-		release_pair(&vn->pairs[i]);
+	virtnet_mq_start(vn);
+	virtnet_enter_all(vn);
 	update_carrier(vn);
 	return 0;
 }
 
-/* No DMA after reset() returns: either the device is in reset or it is off the bus. */
-static void quiesce(struct virtnet *vn)
+/* Counts and names the lie of a queue. */
+static void note_lies(struct virtnet_pair *p)
 {
-	unsigned i;
+	enum vq_lie lie = p->rx.lie ?: p->tx.lie;
 
-	for (i = 0; i < vn->nr_pairs; i++)
-		vn->pairs[i].down = true;
-	if (!vn->dead && vn->vdev->ops->reset(vn->vdev) < 0) {
+	p->dev->rx[p->index].lies += p->rx.lie != VQ_LIE_NONE;
+	p->dev->txq[p->index].stats.lies += p->tx.lie != VQ_LIE_NONE;
+	if (lie)
+		log_warn("%s: queue pair %u: %s: resetting", p->dev->name, p->index, vq_lie_text(lie));
+	p->rx.lie = p->tx.lie = VQ_LIE_NONE;
+}
+
+void virtnet_leave(struct virtnet_pair *p)
+{
+	p->down = true;
+	note_lies(p);
+	virtnet_reclaim(p);
+	__atomic_store_n(&p->left, true, __ATOMIC_RELEASE);
+}
+
+/* No DMA after reset() returns: either the device is in reset or it is off the bus. True: no CPU uses a ring any more; else
+ * attention is called when that is so. */
+static bool quiesce(struct virtnet *vn)
+{
+	if (!vn->dead && !vn->quieting && vn->vdev->ops->reset(vn->vdev) < 0) {
 		log_err("%s: the device does not reset: cut off", vn->dev.name);
 		vn->dead = true;
 		netif_carrier_off(&vn->dev);
 	}
-	for (i = 0; i < vn->nr_pairs; i++)
-		virtnet_reclaim(&vn->pairs[i]);
+	vn->quieting = !virtnet_leave_all(vn);
+	return !vn->quieting;
 }
 
 static int virtnet_open(struct net_device *dev)
@@ -155,58 +178,48 @@ static void virtnet_stop(struct net_device *dev)
 
 /* ---- what goes wrong ---- */
 
-/* Counts and names the lies of both queues; true when there was one, or the device itself asks for a reset (2.1.2). */
+/* A queue lied, or the device itself asks for a reset (2.1.2). */
 static bool is_broken(struct virtnet *vn)
 {
 	bool broken = vn->vdev->ops->get_status(vn->vdev) & VIRTIO_S_NEEDS_RESET;
-	unsigned i;
 
-	for (i = 0; i < vn->nr_pairs; i++) {
-		struct virtnet_pair *p = &vn->pairs[i];
-		enum vq_lie lie = p->rx.lie ?: p->tx.lie;
-
-		vn->dev.rx[i].lies += p->rx.lie != VQ_LIE_NONE;
-		vn->dev.txq[i].stats.lies += p->tx.lie != VQ_LIE_NONE;
-		if (lie)
-			log_warn("%s: queue pair %u: %s: resetting", vn->dev.name, i,
-				 vq_lie_text(lie));
-		broken |= lie || p->down;
-		p->rx.lie = p->tx.lie = VQ_LIE_NONE;
-	}
+	for (unsigned i = 0; i < vn->nr_pairs; i++)
+		broken |= !virtnet_is_ordered(&vn->pairs[i]) && READ_ONCE(vn->pairs[i].down);
 	return broken;
 }
 
 static void restart(struct virtnet *vn)
 {
-	unsigned i;
-
 	if (start(vn) < 0) {
 		log_err("%s: reset failed", vn->dev.name);
 		quiesce(vn);
 		return;
 	}
-	for (i = 0; i < vn->nr_pairs; i++) {
+	for (unsigned i = 0; i < vn->nr_pairs; i++)
 		vn->dev.rx[i].resets++;
-		netif_wake_queue(vn->pairs[i].cpu, &vn->dev.txq[i]);
-	}
 }
 
 void virtnet_attend(struct virtnet *vn, u64 now_ns)
 {
-	vn->attention = false;
+	struct virtnet_pair *first = &vn->pairs[0];
+
+	first->attention = false;
 	if (!vn->open || vn->dead)
 		return;
-	if (!is_broken(vn)) {
+	if (!vn->quieting && !is_broken(vn)) {
 		update_carrier(vn);
 		return;
 	}
-	quiesce(vn);
+	if (!quiesce(vn)) {
+		timer_arm(&first->cpu->wheel, &first->timer, now_ns + VIRTNET_REAP_NS); /* look again, whoever forgets to call */
+		return;
+	}
 	if (!vn->dead && now_ns >= vn->retry_ns) {
 		vn->retry_ns = now_ns + VIRTNET_RETRY_NS;
 		restart(vn);
 	}
-	if (!vn->dead && vn->pairs[0].down)
-		timer_arm(&vn->pairs[0].cpu->wheel, &vn->pairs[0].timer, vn->retry_ns);
+	if (!vn->dead && first->down)
+		timer_arm(&first->cpu->wheel, &first->timer, vn->retry_ns);
 }
 
 /* ---- probe ---- */
@@ -280,6 +293,8 @@ static u64 choose_features(u64 offered)
 	if (!(f & VIRTIO_NET_F_GUEST_CSUM) || !(f & VIRTIO_NET_F_MRG_RXBUF) ||
 	    !(f & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)))
 		f &= ~GUEST_GSO;
+	if (!(f & VIRTIO_NET_F_CTRL_VQ))
+		f &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS);
 	if (!(f & VIRTIO_NET_F_CSUM))
 		f &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
 	if (!(f & (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)))
@@ -288,7 +303,7 @@ static u64 choose_features(u64 offered)
 }
 
 /* The device in reset, its features and configuration read. */
-static int identify(struct virtnet *vn)
+static int identify(struct virtnet *vn, const struct net *net)
 {
 	const struct virtio_transport_ops *ops = vn->vdev->ops;
 
@@ -299,8 +314,12 @@ static int identify(struct virtnet *vn)
 	vn->features = choose_features(ops->get_features(vn->vdev));
 	if (!(vn->features & VIRTIO_F_VERSION_1))
 		return -ENODEV;
+	virtnet_choose_pairs(vn, net);
 	read_mac(vn);
 	read_mtu(vn);
+	/* Which queues there are is known when the device knows what is used of it. */
+	ops->set_features(vn->vdev, vn->features);
+	ops->set_status(vn->vdev, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER | VIRTIO_S_FEATURES_OK);
 	return 0;
 }
 
@@ -343,13 +362,27 @@ static int create_pair(struct virtnet *vn, u16 index)
 	p->vn = vn;
 	p->dev = &vn->dev;
 	p->index = index;
-	p->down = true;
+	p->down = p->left = true;
 	p->mergeable = vn->features & VIRTIO_NET_F_MRG_RXBUF;
 	timer_init(&p->timer, virtnet_timer);
 	if (virtqueue_create(&p->rx, vn->vdev, 2 * index, rx, false) < 0 ||
 	    virtqueue_create(&p->tx, vn->vdev, 2 * index + 1, tx, indirect) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+/* All pairs, and behind all that the device has, the control queue (5.1.2). */
+static int create_queues(struct virtnet *vn)
+{
+	u16 ctrl = (u16)(2 * vn->max_pairs), size = 0;
+	int err = 0;
+
+	for (u16 i = 0; i < vn->nr_pairs && !err; i++)
+		err = create_pair(vn, i);
+	if (err || vn->nr_pairs == 1)
+		return err;
+	size = ring_size(vn->vdev->ops->queue_max(vn->vdev, ctrl));
+	return size ? virtqueue_create(&vn->ctrl, vn->vdev, ctrl, size, false) : -ENODEV;
 }
 
 static void destroy(struct virtnet *vn)
@@ -360,27 +393,39 @@ static void destroy(struct virtnet *vn)
 		virtqueue_destroy(&vn->pairs[i].rx);
 		virtqueue_destroy(&vn->pairs[i].tx);
 	}
+	virtqueue_destroy(&vn->ctrl);
 	vn->vdev->ops->reset(vn->vdev);
 	kfree(vn);
+}
+
+static int request_irqs(struct virtnet *vn)
+{
+	struct virtio_irq irqs[VIRTIO_MAX_IRQS];
+
+	irqs[0] = (struct virtio_irq){vn->dev.name, virtnet_config_irq, vn, vn->pairs[0].cpu->id};
+	for (unsigned i = 0; i < vn->nr_pairs; i++) {
+		struct virtnet_pair *p = &vn->pairs[i];
+
+		irqs[1 + 2 * i] = (struct virtio_irq){vn->dev.name, virtnet_rx_irq, p, p->cpu->id};
+		irqs[2 + 2 * i] = (struct virtio_irq){vn->dev.name, virtnet_tx_irq, p, p->cpu->id};
+	}
+	return vn->vdev->ops->request_irqs(vn->vdev, irqs, 1 + 2 * vn->nr_pairs);
 }
 
 /* From here on nothing is taken back: handlers and NAPI are known to others. */
 static int go_public(struct virtnet *vn, struct net *net)
 {
-	struct virtnet_pair *p = &vn->pairs[0];
-	struct virtio_irq irqs[VIRTIO_MAX_IRQS] = {
-		{vn->dev.name, virtnet_config_irq, vn, 0},
-		{vn->dev.name, virtnet_rx_irq, p, 0},
-		{vn->dev.name, virtnet_tx_irq, p, 0},
-	};
 	int err = register_netdev(net, &vn->dev);
 
 	if (err)
 		return err;
-	p->cpu = net->cpus[vn->dev.txq[0].cpu];
-	netif_napi_add(p->cpu, &vn->dev, &p->napi, virtnet_poll, 64);
-	irqs[1].cpu = irqs[2].cpu = p->cpu->id;
-	err = vn->vdev->ops->request_irqs(vn->vdev, irqs, ARRAY_SIZE(irqs));
+	for (unsigned i = 0; i < vn->nr_pairs; i++) {
+		struct virtnet_pair *p = &vn->pairs[i];
+
+		p->cpu = net->cpus[vn->dev.txq[i].cpu];
+		netif_napi_add(p->cpu, &vn->dev, &p->napi, virtnet_poll, 64);
+	}
+	err = request_irqs(vn);
 	if (err) {
 		log_err("%s: no interrupt: %s", vn->dev.name, errno_name(err));
 		vn->dead = true; /* it stays registered, and open() refuses */
@@ -388,18 +433,27 @@ static int go_public(struct virtnet *vn, struct net *net)
 	return 0;
 }
 
+static void announce(const struct virtnet *vn)
+{
+	log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name, vn->vdev->bus,
+		 vn->vdev->vectors ? "MSI-X" : "INTx", (unsigned long long)vn->features, vn->pairs[0].rx.size,
+		 vn->pairs[0].tx.size);
+	if (vn->nr_pairs > 1)
+		log_info("%s: %u pairs of queues%s", vn->dev.name, vn->nr_pairs,
+			 vn->features & VIRTIO_NET_F_RSS ? ", RSS" : "");
+}
+
 int virtnet_attach(struct net *net, struct virtio_device *vdev)
 {
-	struct virtnet *vn = kzalloc(sizeof(*vn));
+	struct virtnet *vn = kzalloc(sizeof(*vn) + net->nr_cpus * sizeof(struct virtnet_pair));
 	int err;
 
 	if (!vn)
 		return -ENOMEM;
 	vn->vdev = vdev;
-	vn->nr_pairs = 1;
-	err = identify(vn);
+	err = identify(vn, net);
 	if (!err)
-		err = create_pair(vn, 0);
+		err = create_queues(vn);
 	if (!err) {
 		fill_netdev(vn);
 		err = go_public(vn, net);
@@ -407,10 +461,7 @@ int virtnet_attach(struct net *net, struct virtio_device *vdev)
 	if (err)
 		destroy(vn);
 	else
-		log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name,
-			 vdev->bus, vdev->vectors ? "MSI-X" : "INTx",
-			 (unsigned long long)vn->features, vn->pairs[0].rx.size,
-			 vn->pairs[0].tx.size);
+		announce(vn);
 	return err;
 }
 

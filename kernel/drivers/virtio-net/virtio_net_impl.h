@@ -2,6 +2,7 @@
  * virtio_net_impl.h - one virtio network device as the driver's two files share it.
  *
  *   virtio_net.c     its life: features, configuration, open, stop, link, recovery
+ *   virtio_net_mq.c  several pairs: how many, the control queue, RSS, and what one CPU asks of the others
  *   virtio_net_io.c  its frames: receive, refill, transmit, completions, doorbells
  *
  * A pair of queues has one owner CPU and one NAPI, which reaps its completions as well. Everything but the
@@ -35,6 +36,11 @@ struct virtnet_pair {
 	u16 index;           /* of the pair; its queues are 2 * index and 2 * index + 1 */
 	bool mergeable;
 	bool down;           /* the device is not to be touched: closed, or waiting for its reset */
+	bool attention;      /* of the first: see virtnet_attend(); set in hard IRQ too */
+	bool left;           /* down, and everything was taken back */
+	bool calling;        /* `call` is on its way to the first pair's CPU, which clears it */
+	bool ordered;        /* `order` is on its way from there, and cleared when it is carried out */
+	struct inbox_msg call, order;
 	u16 seen_used;       /* tx.last_used when it last moved, */
 	u64 seen_ns;         /* and the time of that */
 	u16 rx_seen;         /* rx.last_used when the timer saw frames that nobody polls for */
@@ -50,10 +56,13 @@ struct virtnet {
 	u64 features;    /* negotiated */
 	bool open;
 	bool dead;       /* the device does not reset: never touched again */
-	bool attention;  /* for the next poll: the configuration changed, or a queue lied; set in hard IRQ too */
+	bool quieting;   /* a reset waits for CPUs that have not left their rings yet */
 	u64 retry_ns;    /* no reset before */
-	unsigned nr_pairs;
-	struct virtnet_pair pairs[1];
+	unsigned nr_pairs, max_pairs; /* in use; that the device has */
+	struct virtqueue ctrl;        /* where nr_pairs > 1 */
+	struct virtio_net_ctrl command;
+	u8 ack;
+	struct virtnet_pair pairs[]; /* one per CPU at most; the first is the device's own: its CPU tends it */
 };
 
 /* ---- virtio_net_io.c ---- */
@@ -62,7 +71,7 @@ bool virtnet_rx_irq(void *arg);
 bool virtnet_tx_irq(void *arg);
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void virtnet_flush(struct net_device *dev, unsigned txq);
-void virtnet_watchdog(struct net_device *dev, u64 now_ns);
+void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void virtnet_timer(struct timer *t, u64 now_ns);
 /* Fills the receive ring as far as buffers go; the device sees them at the next kick. */
 void virtnet_refill(struct virtnet_pair *p);
@@ -70,5 +79,22 @@ void virtnet_refill(struct virtnet_pair *p);
 void virtnet_reclaim(struct virtnet_pair *p);
 
 /* ---- virtio_net.c ---- */
-/* In poll, when vn->attention is set: link changes, and the reset of a device that lied. */
+/* In poll of the first pair, when its `attention` is set: link changes, and the reset of a device that lied. */
 void virtnet_attend(struct virtnet *vn, u64 now_ns);
+/* Asks for that, from the pair's CPU. */
+void virtnet_call(struct virtnet_pair *p);
+/* Out of the ring: counts what lies were told, takes everything back. On the pair's CPU, the device is reset. */
+void virtnet_leave(struct virtnet_pair *p);
+/* Buffers in, doorbell, interrupts, and one poll to find what came before them. On the pair's CPU, the device is ready. */
+void virtnet_enter(struct virtnet_pair *p);
+
+/* ---- virtio_net_mq.c ---- */
+static inline bool virtnet_is_ordered(const struct virtnet_pair *p) { return __atomic_load_n(&p->ordered, __ATOMIC_ACQUIRE); }
+/* Chooses nr_pairs from what the device, its vectors and the stack have, and takes features back that are not used. */
+void virtnet_choose_pairs(struct virtnet *vn, const struct net *net);
+/* Tells the device of nr_pairs and of RSS; the device is ready. Where it refuses, one pair is used. */
+void virtnet_mq_start(struct virtnet *vn);
+/* Runs virtnet_leave() for each pair on its CPU; true: all have left already, else attention is called when they have. */
+bool virtnet_leave_all(struct virtnet *vn);
+/* Runs virtnet_enter() likewise. */
+void virtnet_enter_all(struct virtnet *vn);

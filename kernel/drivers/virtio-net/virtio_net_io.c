@@ -46,8 +46,7 @@ static __cold void halt(struct virtnet_pair *p)
 		return;
 	p->down = true;
 	netif_stop_queue(&p->dev->txq[p->index]);
-	p->vn->attention = true;
-	napi_schedule(&p->napi);
+	virtnet_call(p);
 }
 
 /* At the latest then. */
@@ -401,8 +400,7 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 	bool again;
 
 	if (p->down) { /* time for the next reset */
-		p->vn->attention = true;
-		napi_schedule(&p->napi);
+		virtnet_call(p);
 		return;
 	}
 	reap(p);
@@ -413,14 +411,12 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 		arm_timer(p, p->seen_ns == now_ns ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
 }
 
-void virtnet_watchdog(struct net_device *dev, u64 now_ns)
+void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns)
 {
-	struct virtnet *vn = dev->priv;
-	unsigned i;
+	struct virtnet_pair *p = &((struct virtnet *)dev->priv)->pairs[txq];
 
-	for (i = 0; i < vn->nr_pairs; i++)
-		if (!vn->pairs[i].down)
-			check_tx(&vn->pairs[i], now_ns);
+	if (!p->down)
+		check_tx(p, now_ns);
 }
 
 void virtnet_reclaim(struct virtnet_pair *p)
@@ -442,7 +438,7 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 	struct virtnet_pair *p = container_of(napi, struct virtnet_pair, napi);
 	int work = 0;
 
-	if (unlikely(p->vn->attention))
+	if (unlikely(p->attention))
 		virtnet_attend(p->vn, p->cpu->now_ns);
 	if (!p->down) {
 		reap(p);
@@ -457,7 +453,7 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 	napi_complete(napi, work);
 	if (work && !p->down)
 		arm_timer(p, VIRTNET_IDLE_NS); /* one look after the last frame */
-	if (unlikely(p->vn->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {
+	if (unlikely(p->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {
 		virtqueue_irq_off(&p->rx);
 		napi_schedule(napi);
 	}

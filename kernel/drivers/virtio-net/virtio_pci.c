@@ -152,7 +152,8 @@ static int vp_queue_enable(struct virtio_device *vdev, struct virtqueue *vq)
 	write_address(c + VIRTIO_PCI_QUEUE_DESC, vq->desc);
 	write_address(c + VIRTIO_PCI_QUEUE_DRIVER, vq->avail);
 	write_address(c + VIRTIO_PCI_QUEUE_DEVICE, vq->used);
-	if (route(vp, VIRTIO_PCI_QUEUE_MSIX_VECTOR, (u16)(vq->index + 1)) < 0)
+	if (route(vp, VIRTIO_PCI_QUEUE_MSIX_VECTOR,
+		  vq->index + 1u < vdev->nr_irqs ? (u16)(vq->index + 1) : VIRTIO_MSI_NO_VECTOR) < 0)
 		return -EIO;
 	mmio_write16(c + VIRTIO_PCI_QUEUE_ENABLE, 1);
 	return 0;
@@ -180,6 +181,11 @@ static bool vp_intx(void *arg)
 	return isr != 0;
 }
 
+static unsigned vp_nr_vectors(struct virtio_device *vdev)
+{
+	return irq_msix_count(to_vp(vdev)->pdev);
+}
+
 static int vp_request_irqs(struct virtio_device *vdev, const struct virtio_irq *irqs, unsigned nr)
 {
 	struct virtio_pci *vp = to_vp(vdev);
@@ -198,9 +204,13 @@ static int vp_request_irqs(struct virtio_device *vdev, const struct virtio_irq *
 		vdev->vectors = !err;
 		if (!err)
 			return 0;
-		log_warn("virtio %s: MSI-X refused (%s), using INTx", vdev->bus, errno_name(err));
 		pci_msix_enable(vp->pdev, false);
+		if (nr > VIRTIO_ONE_PAIR)
+			return err;
+		log_warn("virtio %s: MSI-X refused (%s), using INTx", vdev->bus, errno_name(err));
 	}
+	if (nr > VIRTIO_ONE_PAIR)
+		return -ENOSPC;
 	return irq_request_intx(vp->pdev, irqs[0].name, vp_intx, vp);
 }
 
@@ -215,6 +225,7 @@ static const struct virtio_transport_ops virtio_pci_ops = {
 	.queue_max = vp_queue_max,
 	.queue_enable = vp_queue_enable,
 	.notify = vp_notify,
+	.nr_vectors = vp_nr_vectors,
 	.request_irqs = vp_request_irqs,
 	.config_irq = vp_config_irq,
 };

@@ -186,6 +186,22 @@ void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsign
 	vq->in_flight++;
 }
 
+void virtqueue_add_command(struct virtqueue *vq, u64 out, u32 out_len, u64 in, u32 in_len, void *token)
+{
+	u16 head = vq->free_head, second = vq->slots[head].next;
+	struct vq_slot *slot = &vq->slots[head];
+
+	vq->desc[head] = (struct vring_desc){ .addr = out, .len = out_len, .flags = VRING_DESC_F_NEXT, .next = second };
+	vq->desc[second] = (struct vring_desc){ .addr = in, .len = in_len, .flags = VRING_DESC_F_WRITE };
+	slot->token = token;
+	slot->in_len = in_len;
+	slot->nr_desc = 2;
+	vq->free_head = vq->slots[second].next;
+	vq->nr_free -= 2;
+	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->in_flight++;
+}
+
 /* 2.7.10.2: does moving the index from `old` to `new` pass `event`? */
 static bool need_event(u16 event, u16 new, u16 old)
 {

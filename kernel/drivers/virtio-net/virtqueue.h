@@ -103,6 +103,8 @@ static inline void virtqueue_add_out(struct virtqueue *vq, u64 addr, u32 len, vo
 }
 /* Offers a chain to be read, n <= VQ_MAX_SEGS. The caller saw nr_free >= n. */
 void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsigned n, void *token);
+/* Offers a command: `out` to be read, then `in` to be written. The caller saw nr_free >= 2. */
+void virtqueue_add_command(struct virtqueue *vq, u64 out, u32 out_len, u64 in, u32 in_len, void *token);
 /* Shows the device what was added, and rings the doorbell if it asks for that or `force`. Returns whether it rang. */
 bool virtqueue_kick(struct virtqueue *vq, bool force);
 

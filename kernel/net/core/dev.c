@@ -3,20 +3,23 @@
  *
  * Owns cpu->dev (the backlog and its NAPI, the counts of frames) and the list of queues that want a doorbell. The only
  * place that frees frames on the way in: every *_rcv() above returns a verdict, which is counted here. A tx queue belongs
- * to one CPU; a frame for another CPU's queue goes through that CPU's inbox. Softirq, or base with softirq held off.
+ * to one CPU; a frame for another CPU's queue goes through that CPU's inbox, and so does one that came in and is of a flow
+ * that another CPU owns (core/steer.h). Softirq, or base with softirq held off.
  */
 #include "net/core/dev.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "net/core/gso.h"
 #include "net/core/qdisc.h"
+#include "net/core/steer.h"
 #include "net/core/tap.h"
 
 #define WATCHDOG_NS NSEC_PER_SEC
 
 struct dev_cpu {
 	u64 rx_frames, rx_done, rx_taken, rx_dropped; /* see struct net_balance */
-	struct sk_buff_head backlog;
+	struct sk_buff_head backlog;  /* from lo */
+	struct sk_buff_head steered;  /* from other CPUs, behind their link header */
 	struct napi_struct backlog_napi;
 	struct timer watchdog; /* armed while something may be in a ring */
 	struct net_cpu *cpu;
@@ -125,6 +128,7 @@ int dev_open(struct net_device *dev)
 		return err;
 	}
 	dev->flags |= IFF_UP;
+	dev->rx_direct = !dev->net->steer->on;
 	return 0;
 }
 
@@ -133,6 +137,7 @@ void dev_close(struct net_device *dev)
 	if (!(dev->flags & IFF_UP))
 		return;
 	dev->flags &= ~(u32)IFF_UP;
+	dev->rx_direct = false;
 	if (dev->ops->stop)
 		dev->ops->stop(dev);
 	drop_qdiscs(dev);
@@ -185,20 +190,61 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 	return DROP_UNHANDLED_PROTO;
 }
 
+/* What came from another CPU waits for net_rx, under its budget. */
+static void steered_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+	struct dev_cpu *dc = cpu->dev;
+
+	if (dc->steered.qlen >= (u64)cpu->sysctl.netdev_max_backlog) {
+		cpu->softnet.dropped++;
+		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		return;
+	}
+	cpu->softnet.received_rps++;
+	skb_queue_tail(&dc->steered, skb);
+	if (!dc->backlog_napi.scheduled)
+		napi_schedule(&dc->backlog_napi);
+}
+
+/* The device is down, or there are several CPUs: the flow's owner goes on. Who goes on counts the frame as taken in. */
+static __noinline void receive_steered(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct inbox_msg *msg = (struct inbox_msg *)skb->cb;
+	enum drop_reason verdict = DROP_DEV_READY;
+	unsigned owner = cpu->id;
+
+	if (skb->dev->flags & IFF_UP)
+		verdict = skb->dev->link->rcv(cpu, skb);
+	if (verdict == RX_OK)
+		owner = steer_frame(cpu, skb);
+	if (owner == cpu->id) {
+		cpu->dev->rx_frames++;
+		netif_rx_verdict(cpu, skb, verdict == RX_OK ? deliver(cpu, skb) : verdict);
+		return;
+	}
+	msg->fn = steered_rcv;
+	if (!inbox_put(cpu, cpu->net->cpus[owner], msg)) {
+		cpu->softnet.dropped++;
+		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+	}
+}
+
 void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct net_device *dev = skb->dev;
 	struct dev_stats *rx = &dev->rx[skb->queue_mapping];
 	enum drop_reason verdict;
 
-	cpu->dev->rx_frames++;
 	rx->packets++;
 	rx->bytes += skb->len;
 	tap_frame(cpu, skb, TAP_IN);
-	if (unlikely(!(dev->flags & IFF_UP)))
-		verdict = DROP_DEV_READY;
-	else
-		verdict = dev->link->rcv(cpu, skb);
+	if (unlikely(!dev->rx_direct)) {
+		receive_steered(cpu, skb);
+		return;
+	}
+	cpu->dev->rx_frames++;
+	verdict = dev->link->rcv(cpu, skb);
 	if (likely(verdict == RX_OK))
 		verdict = deliver(cpu, skb);
 	netif_rx_verdict(cpu, skb, verdict);
@@ -224,6 +270,11 @@ static int backlog_poll(struct napi_struct *napi, int budget)
 	struct sk_buff *skb;
 	int work = 0;
 
+	while (work < budget && (skb = skb_dequeue(&cpu->dev->steered))) {
+		cpu->dev->rx_frames++;
+		netif_rx_verdict(cpu, skb, deliver(cpu, skb));
+		work++;
+	}
 	while (work < budget && (skb = skb_dequeue(&cpu->dev->backlog))) {
 		netif_receive_skb(cpu, skb);
 		work++;
@@ -362,23 +413,23 @@ static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, 
 
 static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
 {
-	dev_queue_xmit(cpu, (struct sk_buff *)((u8 *)msg - offsetof(struct sk_buff, cb)));
+	dev_queue_xmit(cpu, steer_skb(msg));
 }
 
-/* Counts are this CPU's: what is shared with it (payload that may be sent again) is copied, and the sock is let go. */
+/* Counts are this CPU's: what somebody here still refers to, or answers for, is lent. What lo gets does not come back soon,
+ * so it is copied, and the sock is let go. */
 static struct sk_buff *skb_for_elsewhere(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	bool shared = skb->buf->refs > 1;
+	bool shared = skb->buf->refs > 1 || skb->destructor;
 	struct sk_buff *copy;
 
-	if (skb->destructor)
-		skb->destructor(skb);
-	skb->destructor = NULL;
-	skb->sk = NULL;
 	for (unsigned i = 0; i < skb->nr_frags && !shared; i++)
 		shared = skb->frags[i].buf && skb->frags[i].buf->refs > 1;
 	if (!shared)
 		return skb;
+	copy = skb->dev->flags & IFF_LOOPBACK ? NULL : skb_lend(cpu, skb);
+	if (copy)
+		return copy;
 	copy = skb_copy(cpu, skb);
 	if (copy)
 		consume_skb(cpu, skb);
@@ -397,7 +448,7 @@ static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struc
 		return;
 	msg = (struct inbox_msg *)skb->cb;
 	msg->fn = owner_xmit;
-	if (!inbox_post(cpu, cpu->net->cpus[owner], msg))
+	if (!inbox_put(cpu, cpu->net->cpus[owner], msg))
 		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
 }
 
@@ -449,18 +500,17 @@ void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q)
 /* Looks at the devices whose queues this CPU owns; true while one of them has work in hand. */
 static bool watch_device(struct net_cpu *cpu, struct net_device *dev)
 {
-	bool busy = false, ours = false;
+	bool busy = false;
 
 	for (unsigned q = 0; q < dev->nr_txq; q++) {
 		const struct netdev_queue *txq = &dev->txq[q];
 
 		if (txq->cpu != cpu->id)
 			continue;
-		ours = true;
 		busy |= txq->stopped || (txq->qdisc && txq->qdisc->qlen);
+		if (dev->ops->watchdog)
+			dev->ops->watchdog(dev, q, cpu->now_ns);
 	}
-	if (ours && dev->ops->watchdog)
-		dev->ops->watchdog(dev, cpu->now_ns);
 	return busy;
 }
 
@@ -489,7 +539,7 @@ void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 	b->rx_done += cpu->dev->rx_done;
 	b->rx_taken += cpu->dev->rx_taken;
 	b->rx_dropped += cpu->dev->rx_dropped;
-	b->backlog += cpu->dev->backlog.qlen;
+	b->backlog += cpu->dev->backlog.qlen + cpu->dev->steered.qlen;
 }
 
 int dev_cpu_init(struct net_cpu *cpu)
@@ -500,6 +550,7 @@ int dev_cpu_init(struct net_cpu *cpu)
 		return -ENOMEM;
 	dc->cpu = cpu;
 	skb_queue_init(&dc->backlog);
+	skb_queue_init(&dc->steered);
 	timer_init(&dc->watchdog, watchdog_fn);
 	netif_napi_add(cpu, NULL, &dc->backlog_napi, backlog_poll, 0);
 	cpu->dev = dc;
@@ -512,6 +563,7 @@ void dev_cpu_destroy(struct net_cpu *cpu)
 		return;
 	timer_cancel(&cpu->wheel, &cpu->dev->watchdog);
 	skb_queue_purge(cpu, &cpu->dev->backlog, DROP_DEV_READY);
+	skb_queue_purge(cpu, &cpu->dev->steered, DROP_DEV_READY);
 	kfree(cpu->dev);
 	cpu->dev = NULL;
 }

@@ -28,8 +28,8 @@ struct net_device_ops {
 	void (*stop)(struct net_device *dev); /* quiet; every buffer back */
 	void (*start_xmit)(struct net_device *dev, unsigned txq, struct sk_buff *skb); /* consumes */
 	void (*flush)(struct net_device *dev, unsigned txq);   /* doorbell for what start_xmit() queued */
-	/* Called about once a second while the queue has work: re-kick or reset a ring that does not move. */
-	void (*watchdog)(struct net_device *dev, u64 now_ns);
+	/* Called about once a second while the CPU's queues have work, for each: re-kick or reset a ring that does not move. */
+	void (*watchdog)(struct net_device *dev, unsigned txq, u64 now_ns);
 };
 
 /* How frames look on this link: Ethernet, or raw IP (loopback, test shims). */
@@ -56,6 +56,7 @@ struct dev_stats {
 	u64 lies;       /* device wrote what it must not: counted, ring reset */
 	u64 resets;
 	u64 csum_good;  /* rx: device vouched for the checksum */
+	u64 otherhost;  /* rx: frames for another host's address */
 };
 
 struct qdisc;
@@ -91,6 +92,7 @@ struct net_device {
 	u32 flags;                 /* IFF_* */
 	u8 addr[6], broadcast[6];
 	bool carrier;
+	bool rx_direct;            /* up, and what comes in is this CPU's: no other owns a flow */
 	u32 speed_mbit;
 	u32 tx_queue_len;
 	const struct net_device_ops *ops;
@@ -102,7 +104,6 @@ struct net_device {
 	unsigned real_num_tx_queues; /* in use: all, or the first alone when its discipline is for the whole device */
 	struct netdev_queue txq[MAX_TXQ];
 	struct dev_stats rx[MAX_TXQ];
-	u64 rx_otherhost;
 };
 enum { IFF_UP = 1, IFF_BROADCAST = 2, IFF_LOOPBACK = 8, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_MULTICAST = 0x1000 };
 

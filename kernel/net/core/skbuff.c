@@ -13,6 +13,7 @@
 #define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
 #define SKB_STRIDE  ALIGN_UP(sizeof(struct sk_buff) + POISON_TRACK, (size_t)CACHE_LINE)
 #define SKBS_PER_CHUNK (u32)(CHUNK_BYTES / SKB_STRIDE)
+#define SKB_LEND_FRONT 192u /* bytes copied of an skb that is lent: all headers are among them */
 
 _Static_assert(CHUNK_BYTES % SKB_BUF_SIZE == 0, "buffers fill a chunk");
 _Static_assert(SKB_HEADROOM < SKB_BUF_ROOM, "headroom leaves room");
@@ -195,13 +196,25 @@ static void skbs_came_home(struct net_cpu *cpu, struct inbox_msg *msg)
 	}
 }
 
+/* At home. One that stood for an skb of ours lets go of it. */
+static void buf_arrived(struct net_cpu *cpu, struct skb_buf *b)
+{
+	struct sk_buff *lent = b->lent;
+
+	b->cpu = (u16)cpu->id;
+	b->lent = NULL;
+	push_buf(cpu->skb_pool, b);
+	if (lent)
+		consume_skb(cpu, lent);
+}
+
 static void bufs_came_home(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct skb_buf *b = container_of(msg, struct skb_buf, home), *next;
 
 	for (; b; b = next) {
 		next = b->next_free;
-		push_buf(cpu->skb_pool, b);
+		buf_arrived(cpu, b);
 	}
 }
 
@@ -214,7 +227,7 @@ static bool send_skbs_home(struct net_cpu *cpu, struct net_cpu *to)
 		return true;
 	msg = (struct inbox_msg *)skb->cb;
 	msg->fn = skbs_came_home;
-	if (!inbox_post(cpu, to, msg))
+	if (!inbox_put(cpu, to, msg))
 		return false;
 	cpu->skb_pool->home_skbs[to->id] = NULL;
 	return true;
@@ -227,7 +240,7 @@ static bool send_bufs_home(struct net_cpu *cpu, struct net_cpu *to)
 	if (!b)
 		return true;
 	b->home.fn = bufs_came_home;
-	if (!inbox_post(cpu, to, &b->home))
+	if (!inbox_put(cpu, to, &b->home))
 		return false;
 	cpu->skb_pool->home_bufs[to->id] = NULL;
 	return true;
@@ -235,13 +248,13 @@ static bool send_bufs_home(struct net_cpu *cpu, struct net_cpu *to)
 
 void skb_pool_send_home(struct net_cpu *cpu)
 {
-	u64 away = cpu->skb_pool->away;
+	u32 away = cpu->away;
 
 	for (; away; away &= away - 1) {
-		struct net_cpu *to = cpu->net->cpus[__builtin_ctzll(away)];
+		struct net_cpu *to = cpu->net->cpus[__builtin_ctz(away)];
 
 		if (send_skbs_home(cpu, to) && send_bufs_home(cpu, to))
-			cpu->skb_pool->away &= ~(1ull << to->id);
+			cpu->away &= ~(1u << to->id);
 	}
 }
 
@@ -252,16 +265,21 @@ static __noinline void skb_leave(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->next = pool->home_skbs[skb->cpu];
 	pool->home_skbs[skb->cpu] = skb;
 	pool->in_transit++;
-	pool->away |= 1ull << skb->cpu;
+	cpu->away |= 1u << skb->cpu;
 }
 
 static __noinline void buf_leave(struct net_cpu *cpu, struct skb_buf *b)
 {
 	struct skb_pool *pool = cpu->skb_pool;
+	unsigned home = b->cpu & (SKB_BUF_LENT - 1u);
 
-	b->next_free = pool->home_bufs[b->cpu];
-	pool->home_bufs[b->cpu] = b;
-	pool->away |= 1ull << b->cpu;
+	if (home == cpu->id) {
+		buf_arrived(cpu, b);
+		return;
+	}
+	b->next_free = pool->home_bufs[home];
+	pool->home_bufs[home] = b;
+	cpu->away |= 1u << home;
 }
 
 /* ---- buffers ---- */
@@ -491,7 +509,8 @@ static bool copy_frags(struct net_cpu *cpu, struct sk_buff *dst, const struct sk
 	return true;
 }
 
-struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb)
+/* An skb with a buffer of its own that looks like skb: offsets, marks and the first `front` bytes of its linear part. */
+static struct sk_buff *copy_front(struct net_cpu *cpu, const struct sk_buff *skb, unsigned front)
 {
 	struct sk_buff *c = alloc_skb(cpu, skb_headroom(skb));
 	struct skb_buf *b;
@@ -512,16 +531,54 @@ struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb)
 	c->buf = b;
 	c->head = skb_buf_room(b);
 	c->data = c->head + skb_headroom(skb);
-	c->tail = c->data + skb_headlen(skb);
+	c->tail = c->data + front;
 	c->end = c->head + SKB_BUF_ROOM;
 	c->nr_frags = 0;
 	c->data_len = 0;
-	c->len = skb_headlen(skb);
-	memcpy(c->head, skb->head, (size_t)(skb->tail - skb->head)); /* link and network headers stand before data */
-	if (copy_frags(cpu, c, skb))
+	c->len = front;
+	memcpy(c->head, skb->head, skb_headroom(skb) + front); /* link and network headers may stand before data */
+	return c;
+}
+
+struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	struct sk_buff *c = copy_front(cpu, skb, skb_headlen(skb));
+
+	if (!c || copy_frags(cpu, c, skb))
 		return c;
 	consume_skb(cpu, c);
 	return NULL;
+}
+
+/* One more piece that stays as long as c's own buffer; memory that stays anyway needs no reference. */
+static bool lend_piece(struct sk_buff *c, u8 *ptr, unsigned len, bool counted)
+{
+	if (counted)
+		skb_buf_get(c->buf);
+	if (skb_add_frag(c, counted ? c->buf : NULL, ptr, len))
+		return true;
+	c->buf->refs -= counted; /* never the last: c has one */
+	return false;
+}
+
+struct sk_buff *skb_lend(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	unsigned front = MIN(skb_headlen(skb), SKB_LEND_FRONT), rest = skb_headlen(skb) - front;
+	struct sk_buff *c = copy_front(cpu, skb, front);
+	bool ok;
+
+	if (!c)
+		return NULL;
+	ok = !rest || lend_piece(c, skb->data + front, rest, true);
+	for (unsigned i = 0; ok && i < skb->nr_frags; i++)
+		ok = lend_piece(c, skb->frags[i].ptr, skb->frags[i].len, skb->frags[i].buf);
+	if (!ok) {
+		consume_skb(cpu, c);
+		return NULL;
+	}
+	c->buf->cpu |= SKB_BUF_LENT;
+	c->buf->lent = skb;
+	return c;
 }
 
 void skb_queue_purge(struct net_cpu *cpu, struct sk_buff_head *q, enum drop_reason reason)

@@ -27,15 +27,17 @@
 /* Header of a data buffer; it stands at the buffer's start. The whole is SKB_BUF_SIZE, aligned to it. */
 struct skb_buf {
 	u32 refs;
-	u16 cpu; /* whose pool it is */
+	u16 cpu; /* whose pool it is, and SKB_BUF_LENT */
 	u16 flags;
 	struct skb_buf *next_free;
 	u64 dma; /* bus address of this header, set once when the pool is filled */
 	u64 owner; /* for debuggers: device ring or skb that last took it */
 	struct inbox_msg home; /* on the way to its pool: the first of a chain */
-	u8 pad[24];
+	struct sk_buff *lent;  /* ends when this buffer comes home (skb_lend) */
+	u8 pad[16];
 };
 _Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
+#define SKB_BUF_LENT 0x8000 /* in buf->cpu: so it is nobody's own, and its end is looked at closely */
 #define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf) - POISON_TRACK) /* usable bytes of a buffer */
 static inline u8 *skb_buf_room(struct skb_buf *b) { return (u8 *)(b + 1); }
 
@@ -109,7 +111,6 @@ struct skb_pool {
 	u64 skb_fail, buf_fail; /* allocations refused */
 	u64 dropped;            /* skbs that died with a reason; the other frees were consumed */
 	s64 in_transit;         /* freed skbs on the way home, over all CPUs together: left here, less arrived here */
-	u64 away;               /* bit per CPU: something of that CPU's waits here to go home */
 	struct sk_buff *home_skbs[MAX_CPUS];
 	struct skb_buf *home_bufs[MAX_CPUS];
 	/* The memory: chunks of SKB_CHUNK_ORDER pages, taken as they are first needed, and what of the newest is still uncut. */
@@ -142,6 +143,10 @@ struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, uns
 struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb);
 /* A deep copy, linear part with the same headroom. NULL when out. */
 struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb);
+
+/* An skb over the same bytes for another CPU, which may do with it what it likes: it refers to one buffer of its own alone,
+ * and skb ends here, on its own CPU, when that buffer has come home. Takes skb; NULL when out, and it stays the caller's. */
+struct sk_buff *skb_lend(struct net_cpu *cpu, struct sk_buff *skb);
 
 /* The end of an skb that did its work, and of one that died (counts cpu->drops[reason], tells the trace). */
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb);

@@ -14,6 +14,8 @@ void tap_add(struct net_cpu *cpu, struct tap *t)
 
 void tap_remove(struct net_cpu *cpu, struct tap *t)
 {
+	if (list_empty(&t->link))
+		return;
 	list_del(&t->link);
 	if (!--cpu->tap->nr)
 		__atomic_fetch_and(&cpu->watch, ~(u32)WATCH_TAP, __ATOMIC_RELAXED);

@@ -22,7 +22,7 @@ struct tap_cpu {
 	unsigned nr;
 };
 void tap_add(struct net_cpu *cpu, struct tap *t);
-void tap_remove(struct net_cpu *cpu, struct tap *t);
+void tap_remove(struct net_cpu *cpu, struct tap *t); /* nothing happens when it was not added: its link is initialised then */
 /* Shows a frame at its link header to all who look: taps, the kept frames, the trace. */
 void tap_run(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir);
 /* The frame died. */

@@ -8,6 +8,7 @@
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/sock.h"
+#include "net/core/steer.h"
 
 #define ERROR_LEN_MAX 576 /* RFC 1812 4.3.2.3: quote as much as fits in this */
 #define PEER_BURST    6   /* errors to one destination before its rate holds */
@@ -110,10 +111,27 @@ static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb,
 	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_timestamp(cpu, skb);
 }
 
+static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	steer_end(cpu, skb, icmp_protocol.rcv(cpu, skb));
+}
+
+/* skb->data is at the ICMP header, whose checksum was right. */
+static enum drop_reason move(struct net_cpu *cpu, struct sk_buff *skb, unsigned to)
+{
+	cpu->stats[STAT_IcmpInMsgs]--; /* it is counted there */
+	if (skb->ip_summed == CHECKSUM_NONE)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return steer_move(cpu, to, skb, moved_rcv);
+}
+
 static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb,
 				      const struct icmp_info *m)
 {
 	struct icmp_ping *p, *next;
+	int home;
 
 	STAT(cpu, IcmpInEchoReps);
 	list_for_each_entry_safe(p, next, &cpu->ip->icmp.pings, link) {
@@ -123,7 +141,11 @@ static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb,
 		p->reply(p, cpu, skb, m->seq);
 		return RX_OK;
 	}
-	return DROP_NO_SOCKET;
+	home = port_home_find(cpu, IPPROTO_ICMP, m->id);
+	if (home < 0)
+		return DROP_NO_SOCKET;
+	cpu->stats[STAT_IcmpInEchoReps]--;
+	return move(cpu, skb, (unsigned)home);
 }
 
 /* ---- errors received ---- */
@@ -162,6 +184,25 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb,
 	return RX_OK;
 }
 
+/* Whose business is an error? That of the owner of the flow it is about. skb->data is at the quoted header `ip`, and 8 bytes
+ * of its payload are there. */
+static unsigned error_owner(const struct net_cpu *cpu, const struct sk_buff *skb, const struct ipv4_info *ip)
+{
+	struct ip_addr src = ip_from_v4(ip->saddr), dst = ip_from_v4(ip->daddr);
+	struct quoted {
+		be16 sport, dport, id;
+	} q;
+	int home;
+
+	if (!cpu->net->steer->on || ip->frag_off)
+		return cpu->id;
+	memcpy(&q, skb->data + ip->hdr_len, sizeof(q));
+	if (ip->proto == IPPROTO_TCP || ip->proto == IPPROTO_UDP)
+		return steer_owner(cpu->net, &src, &dst, be16_get(q.sport), be16_get(q.dport));
+	home = ip->proto == IPPROTO_ICMP ? port_home_find(cpu, IPPROTO_ICMP, be16_get(q.id)) : -1;
+	return home < 0 ? cpu->id : (unsigned)home;
+}
+
 /* RFC 1122 3.2.2: the quoted header and at least 8 bytes of its payload are there, and it was
  * ours. */
 static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
@@ -169,6 +210,7 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
 {
 	struct icmp_info m = *msg;
 	struct ipv4_info ip;
+	unsigned owner;
 
 	skb_pull(skb, ICMP_HLEN);
 	if (!skb_may_pull(cpu, skb, IPV4_HLEN) ||
@@ -176,6 +218,11 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
 	    ipv4_parse_quoted(skb->data, skb_headlen(skb), &ip)) {
 		STAT(cpu, IcmpInErrors);
 		return DROP_ICMP_HDR;
+	}
+	owner = error_owner(cpu, skb, &ip);
+	if (unlikely(owner != cpu->id)) {
+		skb_push(skb, ICMP_HLEN);
+		return move(cpu, skb, owner);
 	}
 	if (m.type == ICMP_DEST_UNREACH && m.code == ICMP_FRAG_NEEDED && m.info < IPV4_MTU_MIN)
 		m.info = icmp_mtu_plateau(ip.tot_len);
@@ -185,22 +232,31 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
 static enum drop_reason rcv_unreach(struct net_cpu *cpu, struct sk_buff *skb,
 				    const struct icmp_info *m)
 {
-	STAT(cpu, IcmpInDestUnreachs);
-	return rcv_error(cpu, skb, m);
+	enum drop_reason r = rcv_error(cpu, skb, m);
+
+	if (r != SKB_CONSUMED) /* moved: counted there */
+		STAT(cpu, IcmpInDestUnreachs);
+	return r;
 }
 
 static enum drop_reason rcv_exceeded(struct net_cpu *cpu, struct sk_buff *skb,
 				     const struct icmp_info *m)
 {
-	STAT(cpu, IcmpInTimeExcds);
-	return rcv_error(cpu, skb, m);
+	enum drop_reason r = rcv_error(cpu, skb, m);
+
+	if (r != SKB_CONSUMED) /* moved: counted there */
+		STAT(cpu, IcmpInTimeExcds);
+	return r;
 }
 
 static enum drop_reason rcv_problem(struct net_cpu *cpu, struct sk_buff *skb,
 				    const struct icmp_info *m)
 {
-	STAT(cpu, IcmpInParmProbs);
-	return rcv_error(cpu, skb, m);
+	enum drop_reason r = rcv_error(cpu, skb, m);
+
+	if (r != SKB_CONSUMED) /* moved: counted there */
+		STAT(cpu, IcmpInParmProbs);
+	return r;
 }
 
 static enum drop_reason rcv_quench(struct net_cpu *cpu, struct sk_buff *skb,
@@ -398,12 +454,15 @@ void icmp_ping_open(struct net_cpu *cpu, struct icmp_ping *p)
 	p->id = (u16)siphash_2u64(cpu->now_ns, (uintptr_t)p, &cpu->net->port_key);
 	while (ping_id_taken(cpu, p->id))
 		p->id++;
+	p->cpu = cpu;
 	list_add_tail(&p->link, &cpu->ip->icmp.pings);
+	port_home_add(cpu, IPPROTO_ICMP, p->id);
 }
 
 void icmp_ping_close(struct icmp_ping *p)
 {
 	list_del(&p->link);
+	port_home_del(p->cpu, IPPROTO_ICMP, p->id);
 }
 
 int icmp_ping_send(struct net_cpu *cpu, const struct icmp_ping *p, struct flow *fl, u16 seq,

@@ -19,6 +19,7 @@ void icmp_report(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32
 /* ---- echo client ---- */
 struct icmp_ping { /* registered while it waits for replies; its memory is the caller's */
 	struct list_head link;
+	struct net_cpu *cpu;
 	u16 id;
 	/* A reply with our id: skb->data is behind the ICMP header, skb->ip says who; must not keep
 	 * skb. */

@@ -7,6 +7,7 @@
  */
 #include "net/ipv4/ip_impl.h"
 #include "net/core/netfilter.h"
+#include "net/core/steer.h"
 #include "net/core/sock.h"
 #include "net/core/trace.h"
 #include "net/wire/udp.h"
@@ -146,13 +147,31 @@ static enum drop_reason end_of(struct net_cpu *cpu, struct sk_buff *skb, enum dr
 	return SKB_CONSUMED;
 }
 
+static enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff *skb);
+
+static void whole_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	steer_end(cpu, skb, rcv_slow(cpu, skb));
+}
+
+/* A datagram put together here, from pieces that were steered by their addresses, may be of another CPU's flow. */
+static inline bool is_elsewhere(struct net_cpu *cpu, const struct sk_buff *whole, unsigned *owner)
+{
+	return unlikely(cpu->net->steer->on) && (*owner = steer_frame(cpu, whole)) != cpu->id;
+}
+
 static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *skb,
 					 const struct ipv4_info *ip)
 {
 	enum drop_reason r = ip_defrag(cpu, &skb, ip);
+	unsigned owner;
 
 	if (r)
 		return r;
+	if (is_elsewhere(cpu, skb, &owner))
+		return steer_move(cpu, owner, skb, whole_rcv);
 	return end_of(cpu, skb, deliver(cpu, skb));
 }
 
@@ -311,9 +330,12 @@ static enum drop_reason rcv_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 static enum drop_reason rcv_hooked_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct ipv4_info *ip)
 {
 	enum drop_reason r = ip_defrag(cpu, &skb, ip);
+	unsigned owner;
 
 	if (r)
 		return r;
+	if (is_elsewhere(cpu, skb, &owner))
+		return steer_move(cpu, owner, skb, whole_rcv);
 	ip->frag_off = 0;
 	ip->mf = false;
 	ip->tot_len = (u16)skb->len;

@@ -7,6 +7,7 @@
  * in net_rx.
  */
 #include "net/ipv4/udp_impl.h"
+#include "net/core/steer.h"
 #include "net/core/trace.h"
 #include "net/wire/icmp.h"
 
@@ -119,6 +120,25 @@ static enum drop_reason deliver_all(struct net_cpu *cpu, struct sk_buff *skb, u1
 	return last ? queue_rcv(cpu, last, skb) : no_socket(cpu, skb);
 }
 
+static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	steer_end(cpu, skb, udp_protocol.rcv(cpu, skb));
+}
+
+/* Nobody here: the socket is on another CPU alone, or nowhere. */
+static __noinline enum drop_reason rcv_elsewhere(struct net_cpu *cpu, struct sk_buff *skb, u16 dport)
+{
+	int home = port_home_find(cpu, IPPROTO_UDP, dport);
+
+	if (home < 0)
+		return no_socket(cpu, skb);
+	if (skb->ip_summed == CHECKSUM_NONE)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return steer_move(cpu, (unsigned)home, skb, moved_rcv);
+}
+
 static __cold enum drop_reason bad_length(struct net_cpu *cpu)
 {
 	STAT(cpu, UdpInErrors);
@@ -161,7 +181,7 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	}
 	u = lookup(cpu, &skb->ip, udp.sport, udp.dport, skb->dev);
 	if (unlikely(!u))
-		return no_socket(cpu, skb);
+		return rcv_elsewhere(cpu, skb, udp.dport);
 	*udp_cb(skb) = (struct udp_cb){ .sport = udp.sport, .dport = udp.dport };
 	skb_pull(skb, UDP_HLEN);
 	return queue_rcv(cpu, u, skb);

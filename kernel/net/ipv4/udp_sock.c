@@ -7,6 +7,7 @@
  * Runs in base with softirq held off, and in softirq for the stack's own.
  */
 #include "net/ipv4/udp_impl.h"
+#include "net/core/steer.h"
 #include "net/ipv4/ip_impl.h"
 #include "net/wire/ipv6.h"
 
@@ -47,6 +48,8 @@ static void udp_close(struct sock *sk)
 {
 	struct udp_sock *u = udp_sk(sk);
 
+	if (sk->sport)
+		port_home_del(sk->cpu, IPPROTO_UDP, sk->sport);
 	hlist_del(&sk->hash);
 	skb_queue_purge(sk->cpu, &u->rx, DROP_SOCKET_CLOSE);
 	sk->socket = NULL;
@@ -83,10 +86,11 @@ static void set_port(struct sock *sk, u16 port)
 {
 	sk->sport = port;
 	hlist_add(&sk->hash, udp_bucket(sk->cpu, port));
+	port_home_add(sk->cpu, IPPROTO_UDP, port);
 }
 
-/* RFC 6056 3.3.1: from a random place on, the first that is free. */
-static int autobind(struct sock *sk)
+/* RFC 6056 3.3.1: from a random place on, the first that is free; fl: and that makes the flow to dport this CPU's. */
+static int autobind(struct sock *sk, const struct flow *fl, u16 dport)
 {
 	const struct net_sysctls *sc = &sk->cpu->sysctl;
 	u32 lo = (u32)MIN(sc->local_port_lo, sc->local_port_hi),
@@ -98,6 +102,8 @@ static int autobind(struct sock *sk)
 	for (u32 i = 0; i < n; i++) {
 		u16 port = (u16)(lo + (start + i) % n);
 
+		if (fl && !steer_is_home(sk->cpu, &fl->src, &fl->dst, port, dport))
+			continue;
 		if (!port_taken(sk, port)) {
 			set_port(sk, port);
 			return 0;
@@ -120,7 +126,7 @@ static int udp_bind(struct sock *sk, const struct sockaddr_ip *a)
 		return -EADDRNOTAVAIL;
 	sk->saddr = a->addr;
 	if (!a->port)
-		err = autobind(sk);
+		err = autobind(sk, NULL, 0);
 	else if (port_taken(sk, a->port))
 		err = -EADDRINUSE;
 	else
@@ -163,7 +169,7 @@ static int udp_connect(struct sock *sk, const struct sockaddr_ip *a)
 		fl.src = any_addr(sk);
 	err = sock_family_fits(sk, &fl.src, &a->addr) ?: find_way(sk, &fl, &dst);
 	if (!err && !sk->sport)
-		err = autobind(sk);
+		err = autobind(sk, &fl, a->port);
 	if (err)
 		return err;
 	sk->af = af_of(&a->addr);
@@ -382,7 +388,7 @@ static inline int may_send(struct sock *sk)
 		return sock_error(sk);
 	if (unlikely(sk->shutdown & 2))
 		return -EPIPE;
-	return likely(sk->sport) ? 0 : autobind(sk);
+	return likely(sk->sport) ? 0 : autobind(sk, NULL, 0);
 }
 
 static int destination(const struct sock *sk, const struct msghdr *m, struct udp_way *w)

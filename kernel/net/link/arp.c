@@ -125,14 +125,12 @@ static enum drop_reason arp_learn(struct net_cpu *cpu, struct net_device *dev,
 				  const struct arp_info *a, bool for_us, bool to_us)
 {
 	struct ip_addr addr = ip_from_v4(a->spa);
-	struct neigh *n = neigh_lookup(cpu, dev, &addr);
 	unsigned how = 0;
 
 	if (for_us && a->op == ARPOP_REQUEST && own_subnet(cpu, dev, a->spa))
 		how = NEIGH_CREATE;
-	if (to_us && a->op == ARPOP_REPLY && n &&
-	    (n->state == NEIGH_INCOMPLETE || n->state == NEIGH_PROBE))
-		how = NEIGH_SOLICITED | NEIGH_OVERRIDE;
+	if (to_us && a->op == ARPOP_REPLY) /* here or on another CPU: the answer comes to CPU 0 */
+		how = NEIGH_SOLICITED | NEIGH_OVERRIDE | NEIGH_IF_ASKED;
 	return neigh_update(cpu, dev, &addr, a->sha, how) ? RX_OK : DROP_ARP_SPOOF;
 }
 

@@ -51,7 +51,7 @@ enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(!eth_addr_eq(eh->dst, skb->dev->addr))) {
 		skb->pkt_type = group_or_other(eh->dst);
 		if (skb->pkt_type == PACKET_OTHERHOST) {
-			skb->dev->rx_otherhost++;
+			skb->dev->rx[skb->queue_mapping].otherhost++;
 			return DROP_OTHERHOST;
 		}
 	}

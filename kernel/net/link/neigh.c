@@ -453,6 +453,8 @@ static bool update_local(struct net_cpu *cpu, struct net_device *dev, const stru
 		advertised(cpu, n, ha, how);
 		return true;
 	}
+	if ((how & NEIGH_IF_ASKED) && n->state != NEIGH_INCOMPLETE && n->state != NEIGH_PROBE)
+		how &= ~(unsigned)(NEIGH_SOLICITED | NEIGH_OVERRIDE);
 	known = neigh_is_valid(n);
 	changed = known && !eth_addr_eq(neigh_ha(n), ha);
 	if (changed && !(how & NEIGH_OVERRIDE) && cpu->now_ns - n->updated_ns < LOCKTIME_NS)

@@ -97,6 +97,7 @@ enum { /* how a link address was learned */
 	NEIGH_OVERRIDE = 4,  /* believe it against a known, different address */
 	NEIGH_ADVERT = 8,    /* by the rules for neighbour advertisements (RFC 4861 7.2.5); ha may be NULL */
 	NEIGH_ROUTER = 16,   /* with NEIGH_ADVERT: the neighbour is a router */
+	NEIGH_IF_ASKED = 32, /* the two above hold on CPUs whose entry waits for an answer, no others */
 };
 /* A link address was heard of; tells the other CPUs' tables. false: refused, it contradicts a fresh
  * entry. */

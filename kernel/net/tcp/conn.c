@@ -6,6 +6,7 @@
  * tcp_flush() frees it.
  */
 #include "net/tcp/tcp_impl.h"
+#include "net/core/steer.h"
 
 #define CONN_ORDER_MIN 1 /* pages: 1024 chains */
 #define CONN_MOVES     4 /* old chains emptied per insertion */
@@ -266,6 +267,16 @@ int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port)
 void tcp_unbind(struct tcb *t)
 {
 	hlist_del(&t->sk.hash);
+	if (unlikely(t->port_told))
+		port_home_del(t->sk.cpu, IPPROTO_TCP, t->sk.sport);
+	t->port_told = false;
+}
+
+void tcp_tell_port(struct tcb *t)
+{
+	if (!t->port_told)
+		port_home_add(t->sk.cpu, IPPROTO_TCP, t->sk.sport);
+	t->port_told = true;
 }
 
 static void node_enter(struct tcb *t, u32 hash)
@@ -307,13 +318,18 @@ int tcp_connect_port(struct tcb *t)
 	if (sk->sport) {
 		if (!tuple_free(t, sk->sport))
 			return -EADDRNOTAVAIL;
+		if (!steer_is_home(cpu, &sk->saddr, &sk->daddr, sk->sport, sk->dport)) {
+			cpu->softnet.strays++; /* the port was bound before: the flow's owner hands over what comes */
+			tcp_tell_port(t);
+		}
 	} else {
 		off = (u32)tuple_prf(&cpu->net->port_key, &sk->saddr, &sk->daddr, 0, sk->dport, TUPLE_PORT);
 		off += cpu->tcp->port_step;
 		for (i = 0; i < n; i++) {
 			u16 port = (u16)(lo + (off + i) % n);
 
-			if (!port_is_bound(cpu, port) && tuple_free(t, port)) {
+			if (steer_is_home(cpu, &sk->saddr, &sk->daddr, port, sk->dport) && !port_is_bound(cpu, port) &&
+			    tuple_free(t, port)) {
 				sk->sport = port;
 				break;
 			}

@@ -5,6 +5,7 @@
  * port, SYN-ACKs, TIME_WAIT). RFC 5961 for blind attacks, RFC 7323 for timestamps, RFC 6093 for urgent data (in line).
  */
 #include "net/tcp/tcp_impl.h"
+#include "net/core/steer.h"
 #include "net/wire/checksum.h"
 
 #define PAWS_OUTDATED_S (24 * 86400u) /* RFC 7323 5.5: ts_recent of an idle connection is not believed for ever */
@@ -505,8 +506,24 @@ enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in)
 	return tcp_rcv_synchronized(t, in);
 }
 
+static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	steer_end(cpu, skb, tcp_protocol.rcv(cpu, skb));
+}
+
+/* Nobody here. A socket that is on another CPU alone gets what comes for its port. */
 static enum drop_reason rcv_closed(struct net_cpu *cpu, struct tcp_in *in)
 {
+	int home = port_home_find(cpu, IPPROTO_TCP, in->seg.dport);
+
+	if (home >= 0) {
+		cpu->stats[STAT_TcpInSegs]--; /* it is counted there */
+		if (in->skb->ip_summed == CHECKSUM_NONE)
+			in->skb->ip_summed = CHECKSUM_UNNECESSARY;
+		return steer_move(cpu, (unsigned)home, in->skb, moved_rcv);
+	}
 	tcp_send_reset(cpu, in->skb, &in->seg);
 	return DROP_NO_SOCKET;
 }

@@ -118,6 +118,7 @@ static int tcp_listen(struct sock *sk, int backlog)
 		q->accept_tail = &q->accept_head;
 		t->listener = q;
 		tcp_set_state(t, TCP_LISTEN);
+		tcp_tell_port(t);
 		sk->shutdown = 0;
 	}
 	t->listener->backlog = (u32)CLAMP((s64)backlog, 0, sk->cpu->sysctl.somaxconn);

@@ -183,6 +183,7 @@ struct tcb {
 	u32 events;                 /* EPOLL* to tell at the flush */
 	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
 	bool marked : 1; /* in tcp_cpu.dirty */
+	bool port_told : 1; /* other CPUs know that the port is taken here (port_home_add) */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
 	bool addr_locked : 1; /* bind() named the address, not only the port */

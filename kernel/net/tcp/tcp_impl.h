@@ -113,6 +113,8 @@ void tcp_done(struct tcb *t);
 void tcp_done_error(struct tcb *t, int err);
 int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port); /* port 0: choose */
 void tcp_unbind(struct tcb *t);
+/* What other CPUs get for t's port, and have nobody for, is handed over to this one. */
+void tcp_tell_port(struct tcb *t);
 /* Chooses a local port for a connect whose addresses are set, and enters the table. 0 or -EADDRNOTAVAIL. */
 int tcp_connect_port(struct tcb *t);
 u32 tcp_isn(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ * steer.c - flows spread over the CPUs: the hash of RSS in software, the owner of a frame, the way to it (FEATURES RX11,
+ * RX12).
+ *
+ * Owns net->steer, which is constant once the stack is made, and cpu->ports: what ports are taken on other CPUs alone.
+ * Where frames meet this is core/dev.c, behind the link header. GRO, when it is done, is done before, on the CPU that the
+ * frame came to: what it merges is one flow, and makes one hop.
+ * The hash: Microsoft RSS, as virtio 1.2 5.1.6.4.3 has it.
+ */
+#include "net/core/steer.h"
+#include "lib/errno.h"
+#include "net/core/dev.h"
+#include "net/core/sock.h"
+#include "net/wire/ether.h"
+#include "net/wire/ipv4.h"
+
+#define DHCP_CLIENT 68 /* RFC 2131 4.1: the client is CPU 0's */
+#define IPV6_HLEN   40
+#define IPV6_HOPS   8  /* extension headers looked behind */
+
+const char *steer_mode_name(enum steer_mode m)
+{
+	static const char *const names[NR_STEER_MODES] = { "rss", "rps", "off" };
+
+	return names[m];
+}
+
+/* ---- the key ---- */
+
+static u16 rotl16(u16 v, unsigned n)
+{
+	return (u16)(v << n | v >> (16 - n) % 16);
+}
+
+/* Bit j of a word, counted from the left, adds the key from its bit j on. */
+static u16 toeplitz(u16 key, u16 word)
+{
+	u16 h = 0;
+
+	for (unsigned j = 0; j < 16; j++)
+		if (word >> (15 - j) & 1)
+			h ^= rotl16(key, j);
+	return h;
+}
+
+/* A key of even parity loses a bit of every sum: the lowest makes it odd. */
+static u16 odd_parity(u16 key)
+{
+	u16 x = key;
+
+	x ^= x >> 8;
+	x ^= x >> 4;
+	x ^= x >> 2;
+	x ^= x >> 1;
+	return x & 1 ? key : key ^ 1;
+}
+
+int steer_init(struct net *net, enum steer_mode mode, u16 random)
+{
+	struct steer *s = kzalloc(sizeof(*s));
+
+	net->steer = s;
+	if (!s)
+		return -ENOMEM;
+	s->mode = (u8)mode;
+	s->on = net->nr_cpus > 1;
+	s->nr_owners = (u8)(mode == STEER_OFF ? 1 : net->nr_cpus);
+	s->key = odd_parity(random);
+	for (unsigned i = 0; i < STEER_SLOTS; i++)
+		s->cpu[i] = (u8)(i % s->nr_owners);
+	for (unsigned i = 0; i < 256; i++) {
+		s->hash[0][i] = toeplitz(s->key, (u16)(i << 8));
+		s->hash[1][i] = toeplitz(s->key, (u16)i);
+	}
+	return 0;
+}
+
+void steer_destroy(struct net *net)
+{
+	kfree(net->steer);
+	net->steer = NULL;
+}
+
+void steer_key(const struct steer *s, u8 out[STEER_KEY_BYTES])
+{
+	for (unsigned i = 0; i < STEER_KEY_BYTES; i += 2) {
+		out[i] = (u8)(s->key >> 8);
+		out[i + 1] = (u8)s->key;
+	}
+}
+
+/* ---- a frame ---- */
+
+struct ports {
+	be16 src, dst;
+};
+
+/* Both ports of a transport header at `at`; zero where it has none, or is cut off. */
+static struct ports ports_at(const struct sk_buff *skb, unsigned at, u8 proto)
+{
+	struct ports p = { { 0 }, { 0 } };
+
+	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && at + sizeof(p) <= skb_headlen(skb))
+		memcpy(&p, skb->data + at, sizeof(p));
+	return p;
+}
+
+static unsigned owner_of(const struct net_cpu *cpu, const struct ip_addr *src, const struct ip_addr *dst, struct ports p, u8 proto)
+{
+	u16 sport = be16_get(p.src), dport = be16_get(p.dst);
+
+	if (unlikely(proto == IPPROTO_UDP && dport == DHCP_CLIENT))
+		return 0;
+	return steer_owner(cpu->net, src, dst, sport, dport);
+}
+
+static unsigned owner_v4(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	struct ip_addr src, dst;
+	struct ports p = { { 0 }, { 0 } };
+
+	if (unlikely(skb_headlen(skb) < sizeof(*h)))
+		return cpu->id;
+	src = ip_from_v4(h->saddr);
+	dst = ip_from_v4(h->daddr);
+	if (likely(!(be16_get(h->frag) & (IP_MF | IP_OFFSET))))
+		p = ports_at(skb, (h->ver_ihl & 15u) * 4, h->proto);
+	return owner_of(cpu, &src, &dst, p, h->proto);
+}
+
+/* RFC 8200 4: the transport header stands behind the extension headers; a fragment's does not count. */
+static struct ports ports_v6(const struct sk_buff *skb, u8 *proto)
+{
+	enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60 };
+	unsigned at = IPV6_HLEN, hops = 0;
+
+	*proto = skb->data[6];
+	while ((*proto == HOP_BY_HOP || *proto == ROUTING || *proto == DESTINATION) && hops++ < IPV6_HOPS &&
+	       at + 2 <= skb_headlen(skb)) {
+		*proto = skb->data[at];
+		at += (skb->data[at + 1] + 1u) * 8;
+	}
+	return ports_at(skb, at, *proto);
+}
+
+static unsigned owner_v6(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	struct ip_addr src, dst;
+	struct ports p;
+	u8 proto;
+
+	if (unlikely(skb_headlen(skb) < IPV6_HLEN))
+		return cpu->id;
+	memcpy(&src, skb->data + 8, sizeof(src));
+	memcpy(&dst, skb->data + 24, sizeof(dst));
+	p = ports_v6(skb, &proto);
+	return owner_of(cpu, &src, &dst, p, proto);
+}
+
+unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		return 0;
+	if (likely(skb->protocol == ETH_P_IP))
+		return owner_v4(cpu, skb);
+	return skb->protocol == ETH_P_IPV6 ? owner_v6(cpu, skb) : 0;
+}
+
+/* ---- the way there ---- */
+
+enum drop_reason steer_move(struct net_cpu *cpu, unsigned to, struct sk_buff *skb,
+			    void (*fn)(struct net_cpu *cpu, struct inbox_msg *msg))
+{
+	struct inbox_msg *msg = (struct inbox_msg *)skb->cb;
+
+	msg->fn = fn;
+	if (inbox_put(cpu, cpu->net->cpus[to], msg)) {
+		cpu->softnet.moved++;
+	} else {
+		cpu->softnet.dropped++;
+		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+	}
+	return SKB_CONSUMED;
+}
+
+void steer_end(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason verdict)
+{
+	if (verdict == RX_OK)
+		consume_skb(cpu, skb);
+	else if (verdict != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, verdict);
+}
+
+/* ---- ports that are taken on one CPU ---- */
+
+#define PORT_BUCKETS 64
+
+struct port_home { /* a message, then an entry of the table of the CPU that got it */
+	struct inbox_msg msg;
+	struct hlist_node hash;
+	u16 port;
+	u8 proto, cpu;
+	bool gone; /* the message says so */
+};
+
+struct port_cpu {
+	struct hlist_head buckets[PORT_BUCKETS];
+};
+
+static struct port_home *find_home(const struct net_cpu *cpu, u8 proto, u16 port, int on_cpu)
+{
+	struct port_home *h;
+
+	hlist_for_each_entry(h, &cpu->ports->buckets[port % PORT_BUCKETS], hash)
+		if (h->port == port && h->proto == proto && (on_cpu < 0 || h->cpu == on_cpu))
+			return h;
+	return NULL;
+}
+
+int port_home_find(const struct net_cpu *cpu, u8 proto, u16 port)
+{
+	const struct port_home *h = cpu->net->steer->on ? find_home(cpu, proto, port, -1) : NULL;
+
+	return h ? h->cpu : -1;
+}
+
+static void home_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct port_home *m = container_of(msg, struct port_home, msg), *old;
+
+	if (!m->gone) {
+		hlist_add(&m->hash, &cpu->ports->buckets[m->port % PORT_BUCKETS]);
+		return;
+	}
+	old = find_home(cpu, m->proto, m->port, m->cpu);
+	if (old) {
+		hlist_del(&old->hash);
+		kfree(old);
+	}
+	kfree(m);
+}
+
+static void tell(struct net_cpu *cpu, u8 proto, u16 port, bool gone)
+{
+	struct net_cpu *other;
+	unsigned i;
+
+	if (!cpu->net->steer->on)
+		return;
+	for_each_cpu(cpu->net, other, i) {
+		struct port_home *m = other == cpu ? NULL : kmalloc(sizeof(*m));
+
+		if (other == cpu)
+			continue;
+		if (m) {
+			*m = (struct port_home){ .msg.fn = home_rcv, .port = port, .proto = proto,
+						 .cpu = (u8)cpu->id, .gone = gone };
+			if (inbox_post(cpu, other, &m->msg))
+				continue;
+			kfree(m);
+		}
+		log_warn("steer: CPU %u was not told of port %u on CPU %u", i, port, cpu->id);
+	}
+}
+
+void port_home_add(struct net_cpu *cpu, u8 proto, u16 port) { tell(cpu, proto, port, false); }
+void port_home_del(struct net_cpu *cpu, u8 proto, u16 port) { tell(cpu, proto, port, true); }
+
+int steer_cpu_init(struct net_cpu *cpu)
+{
+	cpu->ports = kzalloc(sizeof(*cpu->ports));
+	return cpu->ports ? 0 : -ENOMEM;
+}
+
+void steer_cpu_destroy(struct net_cpu *cpu)
+{
+	struct port_home *h, *next;
+
+	for (unsigned i = 0; cpu->ports && i < PORT_BUCKETS; i++)
+		hlist_for_each_entry_safe(h, next, &cpu->ports->buckets[i], hash)
+			kfree(h);
+	kfree(cpu->ports);
+	cpu->ports = NULL;
+}
