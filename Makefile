@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
-NETCORE := bpf dev drop gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
+NETCORE := bpf dev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
@@ -30,7 +30,9 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
-CONSOLE += cmd_tcpdump cmd_trace frame_text
+CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
+LIB     += sha256
+STACK   += wire/dns
 # Portable: compiled into the image and, unchanged, for the host.
 PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
@@ -40,11 +42,12 @@ DRIVERS := pci/pci pci/enumerate pci/drivers \
            e1000/e1000 e1000/e1000_io
 MACHINE := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
+MACHINE += core/profile
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
+UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev gro gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += tcp_api tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
@@ -52,7 +55,7 @@ HOSTBOOT := $(DOORS) efi/elf_image
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
 SIM    := lossy congestion
 HOSTLIB += tests/host/flows tests/host/plot
-UNIT   += filter trace
+UNIT   += filter trace dns
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -77,7 +80,7 @@ KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
-.PHONY: all unit rfc sim drill replay run debug attach core test bench fuzz lint image setup clean help
+.PHONY: all unit rfc sim drill replay run debug attach core test bench fuzz flame lint image setup clean help
 all: $(IMAGE)
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -274,6 +277,9 @@ rfc: $(UNIT:%=$B/tap/unit-%.tap)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
 bench: $B/barewire.elf $B/load $B/reflect $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
+## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
+flame: $(IMAGE)
+	@B=$(abspath $B) tools/flame $(if $(URL),--url $(call quoted,$(URL))) -o $B/flame.svg
 ## lint     layering, no globals, licence lines, sizes
 lint: $(PORTABLE:%=$B/k/%.o)
 	@tools/lint --objects $B/k

@@ -23,9 +23,11 @@
 #include "core/irq_impl.h"
 #include "core/log.h"
 #include "core/panic.h"
+#include "core/profile.h"
 #include "core/random.h"
 #include "drivers/pci/pci.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "mm/page.h"
 #include "mm/slab.h"
@@ -113,6 +115,8 @@ _Noreturn void cpu_main(struct cpu *c)
 
 static void on_timer(struct cpu *c)
 {
+	if (unlikely(profile_on))
+		clock_arm(c, profile_tick(c->id, clock_ns(), c->halted_since_ns));
 	if (c->net)
 		raise_softirq(c->net, SOFTIRQ_TIMER);
 }
@@ -146,6 +150,28 @@ const struct cpu_hooks cpu_hooks = { .timer = on_timer, .kick = on_kick, .irq_ex
 
 /* ---------------------------------------------------------------- boot steps */
 
+/* Without its secrets: the log is read by everybody. */
+static void log_command_line(const char *line)
+{
+	static const char secret[] = "console.token=";
+	char shown[LOG_LINE];
+	bool quoted = false;
+	size_t n = 0;
+
+	while (*line && n + sizeof(secret) + 4 < sizeof(shown)) {
+		if (!strncmp(line, secret, sizeof(secret) - 1)) {
+			n += (size_t)scnprintf(shown + n, sizeof(shown) - n, "%s...", secret);
+			for (; *line && (quoted || *line != ' '); line++)
+				quoted ^= *line == '"';
+			continue;
+		}
+		quoted ^= *line == '"';
+		shown[n++] = *line++;
+	}
+	shown[n] = '\0';
+	log_info("command line: %s", shown);
+}
+
 static void boot_console(const struct boot_info *bi)
 {
 	char value[32];
@@ -166,7 +192,7 @@ static void boot_console(const struct boot_info *bi)
 	if (cmdline_get(bi->cmdline, "panic", value, sizeof(value)) && !panic_set_action(value))
 		log_warn("panic=%s is not exit, halt or reboot: using exit", value);
 	log_info("barewire, booted through %s", bi->door);
-	log_info("command line: %s", bi->cmdline);
+	log_command_line(bi->cmdline);
 }
 
 static void boot_cpu(const struct boot_info *bi)
@@ -271,23 +297,6 @@ static void boot_devices(const struct boot_info *bi)
 		log_warn("net: no network card that a driver knows");
 }
 
-/* Words with a dot in the key are tunables, by their Linux names. */
-static void boot_tunables(const struct boot_info *bi)
-{
-	const char *pos = bi->cmdline;
-	char key[64], value[128];
-	int err;
-
-	while (cmdline_next(&pos, key, sizeof(key), value, sizeof(value))) {
-		if (!strchr(key, '.') || !strncmp(key, "app.", 4))
-			continue;
-		err = net_sysctl_set(net, key, value);
-		if (err)
-			log_warn("%s=%s: %s; the default stays", key, value,
-				 err == -ENOENT ? "there is no such tunable" : errno_text(err));
-	}
-}
-
 /* The first module is the site archive; it stays where the door put it. Its length; 0: there is none. */
 static size_t site_archive(const struct boot_info *bi, const void **mem)
 {
@@ -300,11 +309,40 @@ static size_t site_archive(const struct boot_info *bi, const void **mem)
 }
 
 /* Before any device is up. */
+static void set_tunable(const char *where, const char *key, const char *value)
+{
+	char why[160];
+	int err = net_sysctl_set(net, key, value);
+
+	if (!err)
+		return;
+	net_sysctl_why(key, err, why, sizeof(why));
+	log_warn("%s: %s=%s: %s; the default stays", where, key, value, why);
+}
+
+/* Words with a dot in the key are tunables, by their Linux names. Those of the site come first, the command line has the
+ * last word. */
+static void boot_tunables(const struct boot_info *bi)
+{
+	const char *pos = bi->cmdline;
+	char key[64], value[128];
+	const void *archive = NULL;
+	size_t len = site_archive(bi, &archive);
+	char *text = site_text(archive, len, SITE_SYSCTL), *at = text;
+
+	while (text && net_sysctl_line(&at, key, sizeof(key), value, sizeof(value)))
+		set_tunable(SITE_SYSCTL, key, value);
+	kfree(text);
+	while (cmdline_next(&pos, key, sizeof(key), value, sizeof(value)))
+		if (strchr(key, '.') && strncmp(key, "app.", 4) && strncmp(key, "console.", 8))
+			set_tunable("command line", key, value);
+}
+
 static void boot_rules(const struct boot_info *bi)
 {
 	const void *archive = NULL;
 	size_t len = site_archive(bi, &archive);
-	char *rules = site_rules(archive, len);
+	char *rules = site_text(archive, len, SITE_RULES);
 
 	nft_boot(net, bi->cmdline, rules, SITE_RULES);
 	kfree(rules);

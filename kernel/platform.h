@@ -70,6 +70,29 @@ _Noreturn void bug_at(const char *file, int line, const char *what);
 /* Cryptographically strong bytes (RDSEED/RDRAND and jitter through one generator). */
 void random_bytes(void *buf, size_t len);
 
+/* Lines of interrupts, for `irq`: name, vector, counts by CPU. false past the last. */
+struct platform_irq {
+	const char *name;
+	unsigned vector;
+	const u64 *count;
+	u64 unhandled;
+};
+bool platform_irq(unsigned i, struct platform_irq *out);
+/* Time the CPU was halted since boot. */
+u64 platform_idle_ns(unsigned cpu);
+/* The sampling profiler: starts anew or stops. 0 or -ENOMEM. */
+int platform_profile(unsigned nr_cpus, bool on);
+struct platform_profile_totals {
+	u64 samples, idle, lost;
+};
+bool platform_profile_totals(unsigned cpu, struct platform_profile_totals *out); /* false: it never ran */
+/* The i-th stack of a CPU as "outermost;...;innermost", and how often it was seen; 0: there is none at i. */
+#define PLATFORM_PROFILE_STACKS 1024
+u32 platform_profile_stack(unsigned cpu, unsigned i, char *text, size_t size);
+/* A deliberate fault, to see its report; false: there is no such kind. The kinds, NULL past the last. */
+bool platform_crash(const char *kind);
+const char *platform_crash_kind(unsigned i);
+
 /* Was the power button pressed since the last call? Asked a few times a second. */
 bool platform_power_button(void);
 /* Ends or restarts the machine; returns only where that is impossible. */

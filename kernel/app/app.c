@@ -269,6 +269,21 @@ static bool is_on(const char *cmdline, const char *name, bool otherwise)
 	return otherwise;
 }
 
+/* A token that is cut or short would be worse than none. */
+static void take_token(struct http_server *srv, const char *cmdline)
+{
+	char value[HTTP_TOKEN_MAX + 1];
+
+	if (!cmdline_get(cmdline, "console.token", value, sizeof(value)))
+		return;
+	if (strlen(value) < 8 || strlen(value) >= HTTP_TOKEN_MAX)
+		log_warn("console.token: 8 to %u characters are allowed; changes by HTTP stay off", HTTP_TOKEN_MAX - 1);
+	else
+		str_copy(srv->token, value, sizeof(srv->token));
+	memset(value, 0, sizeof(value));
+	barrier();
+}
+
 static int start_services(struct net_cpu *cpu, const char *cmdline)
 {
 	int started = 0;
@@ -286,6 +301,8 @@ static int start_services(struct net_cpu *cpu, const char *cmdline)
 	}
 	if (cpu->app->http)
 		cpu->app->http->spin_allowed = is_on(cmdline, "spin", false);
+	if (cpu->app->http)
+		take_token(cpu->app->http, cmdline);
 	return started;
 }
 

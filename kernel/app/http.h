@@ -158,6 +158,8 @@ enum { HTTP_PREFIX_11, HTTP_PREFIX_10, HTTP_PREFIX_CLOSE, NR_HTTP_PREFIXES };
 
 struct access_log;
 
+#define HTTP_TOKEN_MAX 128 /* bytes of console.token=, terminator included */
+
 struct http_server {
 	struct net_cpu *cpu;
 	const struct site *site;
@@ -166,6 +168,7 @@ struct http_server {
 	bool draining;         /* shutting down: no new connection, none kept */
 	bool held;             /* a handler waits for other CPUs: nobody else touches a connection meanwhile */
 	bool spin_allowed;     /* GET /debug/spin */
+	char token[HTTP_TOKEN_MAX]; /* what allows changes over /debug/; "": nothing does. Never printed. */
 	/* The start of a 200 answer: status line, Server, Date, Connection; rewritten when the second changes. */
 	char prefix[NR_HTTP_PREFIXES][HTTP_PREFIX_MAX];
 	u32 prefix_len[NR_HTTP_PREFIXES];
@@ -256,6 +259,8 @@ void http_metrics(struct http_conn *c, const struct http_request *rq);
 /* ---- http_debug.c ---- */
 void http_debug(struct http_conn *c, const struct http_request *rq);
 /* The decoded value of key=value in the query, "" when it is absent. false: not text, or longer than size - 1. */
+/* Does the request carry the token that allows changes? */
+bool http_may_change(const struct http_conn *c, const struct http_request *rq);
 bool http_query_get(const struct http_request *rq, const char *key, char *out, u32 size);
 
 /* ---- http_pcap.c ---- */

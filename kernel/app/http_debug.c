@@ -2,7 +2,9 @@
  * http_debug.c - GET /debug/COMMAND?words: the operator's console by HTTP, as plain text.
  *
  * The words are the query, percent-decoded, with blanks or '+' between them: /debug/ss?-tin, /debug/nstat?-z+Tcp*.
- * A command may ask other CPUs, and then this CPU's server waits for them. Reading is open to everybody who can reach the server; commands that change something are refused here.
+ * A command may ask other CPUs, and then this CPU's server waits for them.
+ * Reading is open to everybody who can reach the server; commands that change something need the token of the command line,
+ * console.token=, in the field Authorization: Bearer TOKEN. A token that is wrong is compared in the same time as one that is right.
  */
 #include "app/http.h"
 #include "console/console.h"
@@ -67,12 +69,33 @@ static int status_of(int err)
 	return !err ? 200 : err == -ENOENT ? 404 : err == -EPERM ? 403 : 400;
 }
 
+/* The time depends on the lengths alone, which are no secret. */
+static bool same_secret(const u8 *a, size_t a_len, const char *b, size_t b_len)
+{
+	u8 differ = a_len != b_len;
+
+	for (size_t i = 0; i < a_len; i++)
+		differ |= a[i] ^ (u8)b[i < b_len ? i : 0];
+	return !differ;
+}
+
+bool http_may_change(const struct http_conn *c, const struct http_request *rq)
+{
+	static const char scheme[] = "Bearer ";
+	const size_t n = sizeof(scheme) - 1;
+	size_t len;
+	const u8 *field = http_field(rq, HTTP_F_AUTHORIZATION, &len);
+
+	return c->srv->token[0] && len > n && !mem_casecmp(field, scheme, n) &&
+	       same_secret(field + n, len - n, c->srv->token, strlen(c->srv->token));
+}
+
 void http_debug(struct http_conn *c, const struct http_request *rq)
 {
 	static const char prefix[] = "/debug/";
 	u32 name_len = rq->path_len - (u32)(sizeof(prefix) - 1);
 	struct page_out p = { .out.write = page_write };
-	struct console_call call = { .cpu = c->srv->cpu, .out = &p.out };
+	struct console_call call = { .cpu = c->srv->cpu, .out = &p.out, .may_change = http_may_change(c, rq) };
 	char line[CONSOLE_LINE_MAX];
 	int err;
 

@@ -252,7 +252,7 @@ static const struct {
 	[8] = { 2, { F(IF_MATCH), F(IF_RANGE) } },
 	[10] = { 2, { F(CONNECTION), F(USER_AGENT) } },
 	[12] = { 1, { F(CONTENT_TYPE) } },
-	[13] = { 2, { F(IF_NONE_MATCH), F(LAST_EVENT_ID) } },
+	[13] = { 3, { F(IF_NONE_MATCH), F(LAST_EVENT_ID), F(AUTHORIZATION) } },
 	[14] = { 1, { F(CONTENT_LENGTH) } },
 	[15] = { 1, { F(ACCEPT_ENCODING) } },
 	[17] = { 3, { F(TRANSFER_ENCODING), F(IF_MODIFIED_SINCE), F(SEC_WEBSOCKET_KEY) } },

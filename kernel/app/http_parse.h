@@ -38,7 +38,8 @@ enum http_method {
 	X(SEC_WEBSOCKET_VERSION, "sec-websocket-version")                                          \
 	X(REFERER, "referer")                                                                      \
 	X(USER_AGENT, "user-agent")                                                                \
-	X(LAST_EVENT_ID, "last-event-id")
+	X(LAST_EVENT_ID, "last-event-id")                                                          \
+	X(AUTHORIZATION, "authorization")
 
 enum http_field {
 #define X(name, text) HTTP_F_##name,

@@ -305,22 +305,23 @@ static int member_path(const struct archive_member *m, char *out)
 	return (int)n;
 }
 
-/* The packet filter's rules travel with the site and are nobody's business. */
-static bool is_rules(const char *path) { return !strcmp(path, SITE_RULES); }
+/* The packet filter's rules and the tunables travel with the site and are nobody's business. */
+static bool is_private(const char *path) { return !strcmp(path, SITE_RULES) || !strcmp(path, SITE_SYSCTL); }
 
-struct rules_search {
+struct text_search {
+	const char *wanted;
 	char *text;
 	char path[SITE_PATH_MAX];
 };
 
-static int find_rules(void *arg, const struct archive_member *m)
+static int find_text(void *arg, const struct archive_member *m)
 {
-	struct rules_search *r = arg;
+	struct text_search *r = arg;
 
-	if (m->kind != ARCHIVE_FILE || member_path(m, r->path) <= 0 || !is_rules(r->path))
+	if (m->kind != ARCHIVE_FILE || member_path(m, r->path) <= 0 || strcmp(r->path, r->wanted))
 		return 0;
-	if (m->size > SITE_RULES_MAX || strnlen((const char *)m->data, m->size) != m->size) {
-		log_err("%s: not a text of at most %u bytes; none of its rules is in force", SITE_RULES, SITE_RULES_MAX);
+	if (m->size > SITE_TEXT_MAX || strnlen((const char *)m->data, m->size) != m->size) {
+		log_err("%s: not a text of at most %u bytes; nothing of it is in force", r->wanted, SITE_TEXT_MAX);
 		return 1;
 	}
 	r->text = kmalloc(m->size + 1);
@@ -331,14 +332,16 @@ static int find_rules(void *arg, const struct archive_member *m)
 	return 1;
 }
 
-char *site_rules(const void *archive, size_t len)
+char *site_text(const void *archive, size_t len, const char *path)
 {
-	struct rules_search *r = kzalloc(sizeof(*r));
+	struct text_search *r = kzalloc(sizeof(*r));
 	struct archive_error err;
 	char *text = NULL;
 
-	if (r && len && archive_walk(archive, len, find_rules, r, &err) == -ENOMEM)
-		log_err("%s: no memory; none of its rules is in force", SITE_RULES);
+	if (r)
+		r->wanted = path;
+	if (r && len && archive_walk(archive, len, find_text, r, &err) == -ENOMEM)
+		log_err("%s: no memory; nothing of it is in force", path);
 	if (r)
 		text = r->text;
 	kfree(r);
@@ -388,7 +391,7 @@ static int place_member(void *arg, const struct archive_member *m)
 
 	if (m->kind == ARCHIVE_HARD_LINK || m->kind == ARCHIVE_SYMLINK)
 		return 0; /* the third walk's */
-	can_be_named = m->kind == ARCHIVE_FILE ? len > 0 && !is_rules(b->path) : m->kind == ARCHIVE_DIR && len >= 0;
+	can_be_named = m->kind == ARCHIVE_FILE ? len > 0 && !is_private(b->path) : m->kind == ARCHIVE_DIR && len >= 0;
 	s->skipped += !can_be_named;
 	if (!can_be_named && !m->inode)
 		return 0;

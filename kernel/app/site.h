@@ -60,9 +60,10 @@ struct site *site_create(const void *archive, size_t len, u32 cache_max_age);
 void site_destroy(struct site *s);
 
 #define SITE_RULES     "etc/nftables.conf" /* in the archive: rules of the packet filter, never served */
-#define SITE_RULES_MAX 65536u              /* bytes */
-/* Their text, to be freed with kfree(); NULL: there are none, or the log says what is wrong. */
-char *site_rules(const void *archive, size_t len);
+#define SITE_SYSCTL    "etc/sysctl.conf"   /* likewise: tunables, NAME = VALUE in each line */
+#define SITE_TEXT_MAX  65536u              /* bytes of such a file */
+/* The text of one of them, to be freed with kfree(); NULL: there is none, or the log says what is wrong. */
+char *site_text(const void *archive, size_t len, const char *path);
 
 struct archive_member;
 /* The built-in site (site_default.c), walked as an archive is. */

@@ -100,10 +100,8 @@ static void flush_cpu(struct net_cpu *cpu, void *arg)
 
 static int flush(struct console_call *c)
 {
-	if (!c->may_change) {
-		out_printf(c->out, "conntrack: not from this door\n");
-		return -EPERM;
-	}
+	if (!c->may_change)
+		return console_refuse(c);
 	net_on_each_cpu(c->cpu, flush_cpu, NULL);
 	out_printf(c->out, "conntrack: connection tracking table has been emptied.\n");
 	return 0;

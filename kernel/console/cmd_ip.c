@@ -144,10 +144,8 @@ static int set_link(struct console_call *c)
 
 	if (c->argc != at + 3 || strcmp(c->argv[at + 1], "txqueuelen"))
 		return console_usage(c, c->argc > at + 1 ? c->argv[at + 1] : NULL);
-	if (!c->may_change) {
-		out_printf(c->out, "ip: changing is not allowed from this door\n");
-		return -EPERM;
-	}
+	if (!c->may_change)
+		return console_refuse(c);
 	dev = dev_by_name(c->cpu->net, c->argv[at]);
 	if (!dev || str_to_u64(c->argv[at + 2], &n) || !n || n > 1000000) {
 		out_printf(c->out, "ip: '%s' is not %s\n", c->argv[dev ? at + 2 : at],
@@ -221,6 +219,7 @@ static void print_queue_stats(struct console_call *c, const char *dir, unsigned 
 		{ "errors", s->errors },         { "kicks", s->kicks },     { "interrupts", s->interrupts },
 		{ "stopped", s->stopped },       { "requeued", s->requeued }, { "no_buf", s->no_buf },
 		{ "lies", s->lies },             { "resets", s->resets },   { "csum_good", s->csum_good },
+		{ "gro_packets", s->gro_packets }, { "gro_merged", s->gro_merged },
 	};
 	unsigned k;
 

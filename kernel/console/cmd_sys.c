@@ -30,37 +30,20 @@ static void print_all(struct console_call *c)
 			print_sysctl(c, r->name);
 }
 
-static void print_range(struct console_call *c, const char *name)
-{
-	const struct net_sysctl_row *r;
-	char all[96];
-	unsigned i;
-
-	for (i = 0; (r = net_sysctl_row(i)); i++)
-		if (!strcmp(r->name, name) && !strcmp(r->unit, "algorithm") &&
-		    net_sysctl_get(c->cpu->net, "net.ipv4.tcp_available_congestion_control", all, sizeof(all)) > 0)
-			out_printf(c->out, "    one of: %s\n", all);
-		else if (!strcmp(r->name, name))
-			out_printf(c->out, "    %lld..%lld %s: %s\n", (long long)r->min, (long long)r->max, r->unit, r->help);
-}
-
 /* "name=value"; `eq` is where the '=' stands. */
 static int set_sysctl(struct console_call *c, char *word, char *eq)
 {
+	char why[160];
 	int err;
 
-	if (!c->may_change) {
-		out_printf(c->out, "sysctl: changing needs the token of the command line (console.token=)\n");
-		return -EPERM;
-	}
+	if (!c->may_change)
+		return console_refuse(c);
 	*eq = '\0';
 	err = net_sysctl_set(c->cpu->net, word, eq + 1);
 	if (!err)
 		return print_sysctl(c, word);
-	out_printf(c->out, "sysctl: '%s' is refused for %s: %s\n", eq + 1, word,
-		   err == -ENOENT ? "no such tunable" : err == -ERANGE ? "out of range" :
-		   err == -EPERM ? "read only" : "not understood");
-	print_range(c, word);
+	net_sysctl_why(word, err, why, sizeof(why));
+	out_printf(c->out, "sysctl: '%s' is refused for %s: %s\n", eq + 1, word, why);
 	return err;
 }
 
@@ -146,10 +129,8 @@ static int machine_ends(struct console_call *c, void (*end)(void))
 {
 	if (c->argc > 1)
 		return console_usage(c, c->argv[1]);
-	if (!c->may_change) {
-		out_printf(c->out, "%s: not from this door\n", c->argv[0]);
-		return -EPERM;
-	}
+	if (!c->may_change)
+		return console_refuse(c);
 	if (c->cpu->net->shutdown) {
 		c->cpu->net->shutdown(c->cpu->net, end);
 		out_printf(c->out, "%s: once what is under way is finished\n", c->argv[0]);

@@ -202,10 +202,8 @@ static int change(struct console_call *c, const char *verb, int at)
 	struct tc_words t = { .rq.options = t.options };
 	bool del = !strcmp(verb, "del");
 
-	if (!c->may_change) {
-		out_printf(c->out, "tc: changing is not allowed from this door\n");
-		return -EPERM;
-	}
+	if (!c->may_change)
+		return console_refuse(c);
 	t.rq.change = !strcmp(verb, "change");
 	at = read_place(c, at, &t);
 	if (at < 0)

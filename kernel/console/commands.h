@@ -24,6 +24,15 @@
 	X(uptime, "uptime", false, "", "time since boot")                                          \
 	X(dmesg, "dmesg", false, "", "the kernel's log")                                           \
 	X(ping, "ping", true, "[-4|-6] [-c COUNT] [-i SECONDS] [-s SIZE] ADDRESS", "echo requests")        \
+	X(traceroute, "traceroute", true, "[-m HOPS] [-q PROBES] HOST", "routers on the way to a host")  \
+	X(dig, "dig", true, "[@SERVER] NAME [A|AAAA|CNAME|MX|NS|PTR|SOA|TXT] [+short]", "ask the resolver")  \
+	X(wget, "wget", true, "[http://]HOST[:PORT][/PATH]", "fetch, and print length and SHA-256")      \
+	X(top, "top", true, "[-d SECONDS] [-n TIMES]", "what each CPU does: idle, softirq rows, base")   \
+	X(profile, "profile", false, "on | off | show", "sampling profiler: folded stacks")              \
+	X(irq, "irq", false, "", "interrupt lines and their counts by CPU")                             \
+	X(timers, "timers", false, "", "timer wheel of each CPU")                                       \
+	X(crash, "crash", false, "KIND", "a deliberate fault, to see its report")                       \
+	X(history, "history", false, "", "lines typed before")                                          \
 	X(tcpdump, "tcpdump", true, "[-c N] [-i DEV] [EXPR]", "frames as lines, of a filter")          \
 	X(trace, "trace", false, "on [EVENT...] [filter EXPR] | follow EXPR | off | show | hist [--json]",            \
 	  "tracepoints, the way of one frame, time spent in each hop")                                  \

@@ -22,6 +22,7 @@ struct console_call {
 	char **argv;
 	bool may_change; /* the door lets this caller change things (serial line, or the token was given) */
 	bool may_wait;   /* the caller is a fiber of its own, so the command may sleep */
+	const struct line_editor *line; /* where typed lines are kept; NULL: the door has none */
 	bool stop;       /* set by the door when the caller went away or pressed Ctrl-C: long commands look at it */
 };
 

@@ -42,7 +42,7 @@ static u8 next_byte(struct console_serial *s)
 
 static void run_line(struct console_serial *s)
 {
-	s->call = (struct console_call){ .cpu = s->cpu, .out = &s->out, .may_change = true, .may_wait = true };
+	s->call = (struct console_call){ .cpu = s->cpu, .out = &s->out, .may_change = true, .may_wait = true, .line = &s->line };
 	console_run(&s->call, s->line.buf);
 }
 

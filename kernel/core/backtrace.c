@@ -124,3 +124,26 @@ void backtrace_save(u32 *pcs, unsigned n)
 	while (i < n)
 		pcs[i++] = 0;
 }
+
+unsigned backtrace_interrupted(u32 *pcs, unsigned n)
+{
+	u64 fp = (u64)__builtin_frame_address(0);
+	bool inside = false; /* the interrupted code; before it are the interrupt's own frames */
+	unsigned i = 0;
+
+	for (unsigned steps = 0; i < n && fp && steps < MAX_FRAMES && frame_readable(fp); steps++) {
+		u64 *frame = (u64 *)fp, pc = frame[1];
+
+		fp = frame[0];
+		if (in_entry_code(pc)) {
+			const struct trap_frame *f = container_of((u64 *)fp, struct trap_frame, rbp);
+
+			inside = true;
+			pc = f->rip;
+			fp = f->rbp;
+		}
+		if (inside && ksym_is_text(pc))
+			pcs[i++] = (u32)pc;
+	}
+	return i;
+}

@@ -184,5 +184,10 @@ struct net;
  * 0; -ENOENT: no such name; -EINVAL: not a number, or not as many as there are; -ERANGE: outside min..max. Nothing is
  * changed on error. */
 int net_sysctl_set(struct net *net, const char *name, const char *value);
+/* Why it was refused, with the range of what is allowed, for people. Returns the length. */
+int net_sysctl_why(const char *name, int err, char *buf, size_t size);
+/* The next "name = value" of a file as sysctl.conf(5) has it, blanks, empty lines and comments left out; *at advances, false
+ * at the end. A line without '=' gives an empty value. */
+bool net_sysctl_line(char **at, char *key, size_t key_size, char *value, size_t value_size);
 /* Its value as text; the length, or -ENOENT. */
 int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t size);

@@ -203,6 +203,49 @@ void random_bytes(void *buf, size_t len)
 
 bool host_power_button;
 
+bool platform_irq(unsigned i, struct platform_irq *out)
+{
+	static const u64 count[16] = { 7 };
+
+	*out = (struct platform_irq){ "timer", 0xec, count, 0 };
+	return !i;
+}
+
+u64 platform_idle_ns(unsigned cpu)
+{
+	return host_clock / 2;
+}
+
+static unsigned profile_starts;
+
+int platform_profile(unsigned nr_cpus, bool on)
+{
+	profile_starts += on;
+	return 0;
+}
+
+bool platform_profile_totals(unsigned cpu, struct platform_profile_totals *out)
+{
+	*out = (struct platform_profile_totals){ 3, 1, 0 };
+	return profile_starts;
+}
+
+u32 platform_profile_stack(unsigned cpu, unsigned i, char *text, size_t size)
+{
+	snprintf(text, size, "main;work");
+	return i ? 0 : 2;
+}
+
+bool platform_crash(const char *kind)
+{
+	return false;
+}
+
+const char *platform_crash_kind(unsigned i)
+{
+	return i ? NULL : "null";
+}
+
 bool platform_power_button(void)
 {
 	bool pressed = host_power_button;

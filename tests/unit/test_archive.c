@@ -438,12 +438,12 @@ TEST(rules_of_the_packet_filter_are_read_and_not_served)
 	tar_file(&t, "./etc/nftables.conf", "flush ruleset\n");
 	tar_file(&t, "./etc/other", "x");
 	tar_end(&t);
-	text = site_rules(t.mem, t.len);
+	text = site_text(t.mem, t.len, SITE_RULES);
 	REQUIRE(text);
 	CHECK_STR(text, "flush ruleset\n");
 	kfree(text);
-	CHECK(!site_rules(t.mem, 512));
-	CHECK(!site_rules(NULL, 0));
+	CHECK(!site_text(t.mem, 512, SITE_RULES));
+	CHECK(!site_text(NULL, 0, SITE_RULES));
 	s = site_create(t.mem, t.len, 0);
 	CHECK(!site_lookup(s, "etc/nftables.conf", 17));
 	CHECK(site_lookup(s, "etc/other", 9));

@@ -242,3 +242,15 @@ void crash(const char *words, const struct crash_context *softirq)
 	}
 	log_warn("crash=%s: there is no such %s; the boot goes on", words, context ? "kind" : "context");
 }
+
+const char *crash_kind(unsigned i) { return i < ARRAY_SIZE(kinds) ? kinds[i].name : NULL; }
+
+bool crash_here(const char *kind)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (!strcmp(kind, kinds[i].name)) {
+			kinds[i].fault();
+			return true;
+		}
+	return false;
+}

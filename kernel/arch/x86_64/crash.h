@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "lib/types.h"
+
 /* A way to run a function in some context; crash.c has others. */
 struct crash_context {
 	const char *name;
@@ -12,3 +14,6 @@ struct crash_context {
 /* crash=KIND or crash=KIND@CONTEXT of the command line: does what the name says, at once or in that context. An unknown one is
  * logged. softirq: the stack's own. */
 void crash(const char *words, const struct crash_context *softirq);
+/* One fault by its name, here and now; false: there is no such kind. The names, NULL past the last. */
+bool crash_here(const char *kind);
+const char *crash_kind(unsigned i);

@@ -4,9 +4,11 @@
 #include "platform.h"
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/cpu.h"
+#include "arch/x86_64/crash.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/machine.h"
 #include "arch/x86_64/tsc.h"
+#include "core/irq.h"
 
 #define DEBUG_EXIT_PORT 0xf4 /* -device isa-debug-exit,iobase=0xf4,iosize=0x04 */
 
@@ -101,3 +103,23 @@ void platform_reboot(void)
 	/* What no CPU survives: an exception without a table. */
 	__asm__ volatile("lidt %0; int3" : : "m"(no_idt));
 }
+
+bool platform_irq(unsigned i, struct platform_irq *out)
+{
+	const struct irq_stat *s = irq_stat_get(i);
+
+	if (s)
+		*out = (struct platform_irq){ s->name, s->vector, s->count, s->unhandled };
+	return s;
+}
+
+u64 platform_idle_ns(unsigned cpu)
+{
+	const struct cpu *c = &cpus[cpu];
+	u64 since = READ_ONCE(c->halted_since_ns), now = clock_ns();
+
+	return READ_ONCE(c->idle_ns) + (since && now > since ? now - since : 0);
+}
+
+bool platform_crash(const char *kind) { return crash_here(kind); }
+const char *platform_crash_kind(unsigned i) { return crash_kind(i); }

@@ -250,6 +250,18 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 	netif_rx_verdict(cpu, skb, verdict);
 }
 
+void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len)
+{
+	struct dev_stats *rx = &skb->dev->rx[skb->queue_mapping];
+
+	cpu->dev->rx_frames += frames;
+	cpu->dev->rx_taken += frames;
+	rx->packets += frames;
+	rx->bytes += (u64)frames * hdr_len; /* their payload is counted with skb */
+	rx->gro_packets++;
+	rx->gro_merged += frames;
+}
+
 void netif_rx(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct dev_cpu *dc = cpu->dev;
@@ -299,10 +311,12 @@ static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
 }
 
-/* The first frame of a burst. */
+/* The first frame of a burst, or somebody looks. */
 static __noinline void first_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
-	mark_dirty(cpu, txq);
+	trace(cpu, TRACE_START_XMIT, skb);
+	if (!txq->dirty)
+		mark_dirty(cpu, txq);
 	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
 }
 
@@ -311,8 +325,7 @@ static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, stru
 	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
 	txq->stats.bytes += skb->len;
 	txq->need_flush = true;
-	trace(cpu, TRACE_START_XMIT, skb);
-	if (unlikely(!txq->dirty))
+	if (unlikely(!txq->dirty || cpu->watch))
 		first_xmit(cpu, txq, skb);
 	else
 		txq->dev->ops->start_xmit(txq->dev, txq->index, skb);

@@ -151,3 +151,54 @@ int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t si
 				 (long long)*value_of(&net->cpus[0]->sysctl, row[k]));
 	return len;
 }
+
+int net_sysctl_why(const char *name, int err, char *buf, size_t size)
+{
+	const struct net_sysctl_row *row[MAX_COMPONENTS];
+	unsigned nr = find_rows(name, row);
+	int n;
+
+	if (!nr)
+		return scnprintf(buf, size, "there is no such tunable");
+	if (nr == 1 && is_qdisc(row[0]))
+		return scnprintf(buf, size, "the name of a queueing discipline is allowed");
+	n = scnprintf(buf, size, "%s: allowed %s", err == -ERANGE ? "out of range" : "not understood", nr > 1 ? "are" : "is");
+	for (unsigned k = 0; k < nr; k++)
+		n += scnprintf(buf + n, size - (size_t)n, "%s %lld..%lld", k ? "," : "", (long long)row[k]->min,
+			       (long long)row[k]->max);
+	return n + scnprintf(buf + n, size - (size_t)n, " %s", row[0]->unit);
+}
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+/* Copies [from, to) without the blanks around it. */
+static void copy_trimmed(char *out, size_t size, const char *from, const char *to)
+{
+	size_t n;
+
+	while (from < to && is_blank(*from))
+		from++;
+	while (to > from && is_blank(to[-1]))
+		to--;
+	n = MIN((size_t)(to - from), size - 1);
+	memcpy(out, from, n);
+	out[n] = 0;
+}
+
+bool net_sysctl_line(char **at, char *key, size_t key_size, char *value, size_t value_size)
+{
+	while (**at) {
+		char *line = *at, *end = line, *eq = NULL;
+
+		for (; *end && *end != '\n'; end++)
+			if (*end == '=' && !eq)
+				eq = end;
+		*at = *end ? end + 1 : end;
+		copy_trimmed(key, key_size, line, eq ? eq : end);
+		if (!key[0] || key[0] == '#' || key[0] == ';')
+			continue;
+		copy_trimmed(value, value_size, eq ? eq + 1 : end, end);
+		return true;
+	}
+	return false;
+}

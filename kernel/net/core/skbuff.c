@@ -417,10 +417,18 @@ static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 	push_skb(cpu->skb_pool, skb);
 }
 
-void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
+static __noinline void consume_watched(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	trace(cpu, TRACE_CONSUME, skb);
 	skb_free(cpu, skb);
+}
+
+void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	if (unlikely(cpu->watch))
+		consume_watched(cpu, skb); /* the last call, so that nothing is saved across it */
+	else
+		skb_free(cpu, skb);
 }
 
 void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)

@@ -392,7 +392,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
-	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
+	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | cpu->watch)))
 		return rcv_plain(cpu, skb);
 	if (unlikely(tot_len != len)) { /* padded by the link; anything else is odd */
 		if (tot_len > len || tot_len < IPV4_HLEN || skb->data_len)
@@ -412,7 +412,6 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->len = tot_len - IPV4_HLEN;
 	skb_reset_transport_header(skb);
 	STAT(cpu, IpInDelivers);
-	trace(cpu, TRACE_DELIVER, skb);
 	return p->rcv(cpu, skb);
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
