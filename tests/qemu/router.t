@@ -151,7 +151,7 @@ def _():
 def _():
     before = router.type("nft list ruleset").split("\n", 1)[1]
     check_in("line 1, column 28", router.type("nft add rule ip nat prerouting masquerad"))
-    check_in("translating is for chains of type nat", router.type("nft add rule forward tcp dport 1 dnat to 10.0.0.1:1"))
+    check_in("column 18: 'tcp': translating is for chains of type nat", router.type("nft add rule forward tcp dport 1 dnat to 10.0.0.1:1"))
     check_eq(router.type("nft list ruleset").split("\n", 1)[1], before)
     check_in("masquerade", router.get("/debug/nft?list+ruleset")[2].decode())
     check_eq(router.get("/debug/nft?flush+ruleset")[0], 403)

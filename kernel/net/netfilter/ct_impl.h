@@ -149,6 +149,8 @@ struct nat_range {
 };
 int nat_init(struct net_cpu *cpu);
 void nat_destroy(struct net_cpu *cpu);
+/* Can a connection have this reply? It is nobody else's, and comes to this CPU. */
+bool nat_reply_fits(struct net_cpu *cpu, const struct ct_tuple *reply);
 /* Gives the connection a source, or destination, out of the range; false: there is none left. */
 bool nat_bind_src(struct net_cpu *cpu, struct nf_conn *ct, const struct nat_range *r);
 bool nat_bind_dst(struct net_cpu *cpu, struct nf_conn *ct, const struct nat_range *r);

@@ -2,8 +2,8 @@
  * nat.c - the hook function of NAT: asks the rules about a connection's first packet, rewrites every packet. Owns nothing.
  * Runs wherever a hook does.
  *
- * A source that no rule speaks of is looked at too: where the reply's tuple is another connection's already, the source
- * gets another port, so that both can be.
+ * A source that no rule speaks of is looked at too: where the reply's tuple is another connection's already, or leads to
+ * another CPU, the source gets another port.
  */
 #include "net/netfilter/ct_impl.h"
 #include "net/ipv4/ip.h"
@@ -29,7 +29,7 @@ static bool bind_source(struct net_cpu *cpu, struct nf_conn *ct, const struct na
 
 	if (asked)
 		return nat_bind_src(cpu, ct, r);
-	return likely(!ct_tuple_taken(cpu, reply)) || nat_bind_src(cpu, ct, &(struct nat_range){ .lo.raw = 0 });
+	return likely(nat_reply_fits(cpu, reply)) || nat_bind_src(cpu, ct, &(struct nat_range){ .lo.raw = 0 });
 }
 
 static enum drop_reason decide(struct net_cpu *cpu, struct sk_buff *skb, struct nf_conn *ct, enum nf_hook hook,

@@ -6,13 +6,15 @@
  * addresses keep to one outside address of several (REQ-2), ports are not overloaded (REQ-3) until none is free; then one is
  * shared between endpoints that talk to different destinations. Ports below 1024 stay below (REQ-3 b), parity is not kept.
  *
- * CPUs: a connection is in the table of the CPU that its first packet came to. The reply comes to the same one where the
- * hash that spreads flows is symmetric and nothing is translated; where something is, a port is chosen whose reply comes
- * home (is_home()), with the same search that looks for a free one.
+ * CPUs: a connection is in the table of the CPU that its first packet came to, and its replies must come there too. A
+ * port is chosen whose reply's hash leads home (net/core/steer.h), also where the destination alone is translated. So with
+ * several CPUs an endpoint may have one port per CPU, and tables need not know of each other: a reply's tuple has one home.
+ * What has no ports (echoes) cannot choose; its answers are lost where they hash to another CPU.
  */
 #include "net/netfilter/ct_impl.h"
 #include "lib/errno.h"
 #include "lib/siphash.h"
+#include "net/core/steer.h"
 
 #define TRIES 512u /* ports looked at before a range counts as full */
 
@@ -88,6 +90,14 @@ void nat_map_put(struct net_cpu *cpu, struct nat_map *m)
 }
 
 /* ---- choosing ---- */
+bool nat_reply_fits(struct net_cpu *cpu, const struct ct_tuple *reply)
+{
+	if (ct_has_ports(reply->proto) &&
+	    !steer_is_home(cpu, &reply->src, &reply->dst, be16_get(reply->sport), be16_get(reply->dport)))
+		return false;
+	return !ct_tuple_taken(cpu, reply);
+}
+
 struct search {
 	struct net_cpu *cpu;
 	struct ct_tuple reply; /* with what is tried */
@@ -133,7 +143,7 @@ static bool try_port(struct search *s, u32 port)
 	s->reply.dport = s->out.port;
 	if (s->out.proto == IPPROTO_ICMP)
 		s->reply.sport = s->out.port;
-	return (s->share || !out_is_taken(s->cpu, &s->out)) && !ct_tuple_taken(s->cpu, &s->reply);
+	return nat_reply_fits(s->cpu, &s->reply) && (s->share || !out_is_taken(s->cpu, &s->out));
 }
 
 static bool search_ports(struct search *s, const struct nat_range *r, u16 wanted)

@@ -117,16 +117,12 @@ static const char *check_verdicts(const struct nft_ruleset *rs)
 	return NULL;
 }
 
-/* Complains about the place of the command when something does not fit together any more. */
-static bool check_ruleset(struct parser *s, unsigned line, unsigned column)
+/* Complains about the place `at`, where the command began, when something does not fit together any more. */
+static bool check_ruleset(const struct parser *s, struct parser *at)
 {
 	const char *why = check_jumps(s->rs) ?: check_verdicts(s->rs);
 
-	if (!why)
-		return true;
-	s->at_line = line;
-	s->at_column = column;
-	return nft_fail(s, why);
+	return !why || nft_fail(at, why);
 }
 
 /* ---- tables ---- */
@@ -213,14 +209,14 @@ static bool put_in_chain(struct parser *s, unsigned chain, bool first)
 {
 	const struct nft_chain *c = &s->rs->chains[chain];
 	struct nft_rule r = { .chain = (u8)chain };
-	unsigned line = s->at_line, column = s->at_column;
+	struct parser at = *s;
 
 	if (s->rs->nr_rules == NFT_RULES_MAX)
 		return nft_fail(s, "there are 512 rules already");
 	if (!nft_parse_rule(s, &r))
 		return false;
 	put_rule(s->rs, &r, c->first + (first ? 0u : c->nr));
-	return (r.verdict != NFT_JUMP && !NFT_IS_NAT(r.verdict)) || check_ruleset(s, line, column);
+	return (r.verdict != NFT_JUMP && !NFT_IS_NAT(r.verdict)) || check_ruleset(s, &at);
 }
 
 static bool put_command(struct parser *s, bool first)
@@ -310,23 +306,21 @@ static unsigned filters_at(const struct nft_ruleset *rs, u8 hook)
 
 /* The place of `want`, in a chain that may be a base chain already: the same one, or an untouched one of those that are
  * always there. */
-static bool set_base(struct parser *s, unsigned chain, const struct nft_chain *want, unsigned line, unsigned column)
+static bool set_base(struct parser *s, unsigned chain, const struct nft_chain *want, struct parser *at)
 {
 	struct nft_chain *c = &s->rs->chains[chain];
 	bool same = c->base && c->nat == want->nat && c->hook == want->hook && c->priority == want->priority;
 
 	if (same)
 		return true;
-	s->at_line = line;
-	s->at_column = column;
 	if (is_permanent(chain))
-		return nft_fail(s, "this chain has its place already: type filter, the hook of its name, its priority");
+		return nft_fail(at, "this chain has its place already: type filter, the hook of its name, its priority");
 	if (c->base || c->nr)
-		return nft_fail(s, "the chain is there already, and not like this");
+		return nft_fail(at, "the chain is there already, and not like this");
 	if (want->nat && want->hook == NF_FORWARD)
-		return nft_fail(s, "a chain of type nat is not for hook forward");
+		return nft_fail(at, "a chain of type nat is not for hook forward");
 	if (!want->nat && filters_at(s->rs, want->hook) == NFT_HOOK_MAX)
-		return nft_fail(s, "the hook has 4 base chains already");
+		return nft_fail(at, "the hook has 4 base chains already");
 	*c = *want;
 	return true;
 }
@@ -335,7 +329,7 @@ static bool set_base(struct parser *s, unsigned chain, const struct nft_chain *w
 static bool parse_type(struct parser *s, unsigned chain)
 {
 	struct nft_chain want = s->rs->chains[chain];
-	unsigned line = s->at_line, column = s->at_column;
+	struct parser at = *s;
 	const struct nft_name *hook;
 
 	want.base = true;
@@ -351,7 +345,7 @@ static bool parse_type(struct parser *s, unsigned chain)
 		return nft_fail(s, "a hook is prerouting, input, forward, output or postrouting");
 	want.hook = hook->value;
 	return nft_next(s) && nft_want(s, "priority") && take_priority(s, &want, &want.priority) &&
-	       set_base(s, chain, &want, line, column);
+	       set_base(s, chain, &want, &at);
 }
 
 static bool parse_policy(struct parser *s, unsigned chain)
