@@ -233,6 +233,23 @@ TEST(the_mss_follows_the_link_and_not_the_path)
 	rig_end(r);
 }
 
+TEST(without_the_mss_option_ipv6_assumes_1220)
+{
+	REQ("9293 MUST-15/v6");
+	struct rig *r = rig_new();
+	struct sock *sk = tcp_prot.create(r->cpu, AF_INET);
+	struct tcp_in in = { .seg.wnd = 1000 };
+
+	ip_pton("2001:db8::1", &sk->daddr);
+	tcp_take_syn_options(tcb_of(sk), &in);
+	CHECK_EQ(tcb_of(sk)->mss_clamp, 1220);
+	in.opt.mss = 1300;
+	tcp_take_syn_options(tcb_of(sk), &in);
+	CHECK_EQ(tcb_of(sk)->mss_clamp, 1300);
+	tcp_prot.close(sk);
+	rig_end(r);
+}
+
 /* ---- timestamps ---- */
 
 TEST(the_echoed_timestamp_is_that_of_the_last_segment_in_order)

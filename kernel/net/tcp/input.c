@@ -423,7 +423,7 @@ void tcp_take_syn_options(struct tcb *t, const struct tcp_in *in)
 	t->snd.wscale = t->ws_ok ? o->wscale : 0;
 	if (!t->ws_ok)
 		t->rcv.wscale = 0;
-	t->mss_clamp = o->mss ? o->mss : TCP_MSS_DEFAULT;
+	t->mss_clamp = o->mss ? o->mss : tcp_mss_default(&t->sk.daddr);
 	if (t->user_mss)
 		t->mss_clamp = MIN(t->mss_clamp, t->user_mss);
 	t->tcp_hdr_len = TCP_HDR_LEN + (t->ts_ok ? TCPOLEN_TSTAMP_ALIGNED : 0);

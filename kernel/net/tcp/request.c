@@ -119,7 +119,7 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 	r->ws_ok = o->has_wscale && s->tcp_window_scaling;
 	r->ts_recent = o->has_ts ? o->tsval : 0;
 	r->ts_off = tcp_ts_offset(r->cpu, &r->laddr, &r->raddr);
-	r->mss = o->mss ? o->mss : TCP_MSS_DEFAULT;
+	r->mss = o->mss ? o->mss : tcp_mss_default(&r->raddr);
 	r->snd_wscale = r->ws_ok ? o->wscale : 0;
 	r->snd_wnd = in->seg.wnd;
 	r->ecn_ok = tcp_ecn_asked(r->cpu, in);

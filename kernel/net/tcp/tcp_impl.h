@@ -127,6 +127,8 @@ void tcp_flow(const struct tcb *t, struct flow *fl);
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
 void tcp_take_syn_options(struct tcb *t, const struct tcp_in *in);
+/* The MSS of a peer that told none. */
+static inline u16 tcp_mss_default(const struct ip_addr *peer) { return ip_is_v4(peer) ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT6; }
 void tcp_pred_update(struct tcb *t);
 /* RFC 5961 7: an ACK that lets a true peer correct itself; limited per connection, so that no counter can be probed. */
 void tcp_challenge_ack(struct tcb *t);

@@ -27,6 +27,7 @@ enum { /* tcp_hdr.flags */
 #define TCP_OPTS_MAX    40
 #define TCP_CSUM_OFFSET 16
 #define TCP_MSS_DEFAULT 536 /* without the option, IPv4: RFC 9293 MUST-15 */
+#define TCP_MSS_DEFAULT6 1220 /* the same, IPv6 */
 #define TCP_WSCALE_MAX  14  /* RFC 7323 2.3 */
 #define TCP_MAX_SACKS   4
 
