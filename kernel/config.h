@@ -19,6 +19,9 @@
 
 #define SKB_BUF_SIZE    2048 /* a data buffer, its header included: holds a full Ethernet frame and headroom */
 #define SKB_HEADROOM    128  /* virtio header 12, Ethernet 14+4, IPv6 40, TCP 60 */
+#define GRO_FLOWS       8    /* flows merged at once during one poll, as many as Linux has to a bucket; looked through one by one */
+#define GRO_MIN_FRAME   512  /* bytes: a shorter frame begins no merge, since requests and acknowledgments seldom have successors */
+#define GRO_MAX_BYTES   65535 /* of a merged packet: what the IPv4 length can say */
 #define MAX_SKB_FRAGS   (34 + SAN_FRAGS) /* 64 KiB in pieces of one data buffer each (1984 bytes) */
 
 #define NEIGH_BUCKETS   256  /* of the neighbour table: a chain of four when the table is full */

@@ -9,6 +9,7 @@
 #include "net/core/dev.h"
 #include "net/core/frag.h"
 #include "net/core/frames.h"
+#include "net/core/gro.h"
 #include "net/core/netfilter.h"
 #include "net/core/steer.h"
 #include "net/core/tap.h"
@@ -48,7 +49,8 @@ static const struct room {
 	void (*destroy)(struct net_cpu *cpu);
 } rooms[] = {
 	{ steer_cpu_init, steer_cpu_destroy },
-	{ dev_cpu_init, dev_cpu_destroy },       { nf_cpu_init, nf_cpu_destroy },
+	{ dev_cpu_init, dev_cpu_destroy },       { gro_cpu_init, gro_cpu_destroy },
+	{ nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ frames_cpu_init, frames_cpu_destroy }, { trace_cpu_init, trace_cpu_destroy },
 	{ frag_cpu_init, frag_cpu_destroy },

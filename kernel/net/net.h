@@ -60,6 +60,7 @@ struct net_cpu {
 	bool in_net_tx;           /* the net_tx row runs: what it makes dirty it also flushes */
 	u32 kicks;                /* a bit per CPU that has something new in its inbox from here and was not told yet */
 	u32 away;                 /* a bit per CPU: something of that CPU's pool waits here to go home */
+	u8 gro_held;              /* flows with segments held until the end of the poll (core/gro.c) */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
 	u32 napi_next;            /* round robin: where net_rx goes on */
@@ -71,6 +72,7 @@ struct net_cpu {
 	struct skb_pool *skb_pool;      /* core/skbuff.c */
 	struct dev_cpu *dev;            /* core/dev.c: backlog */
 	struct port_cpu *ports;         /* core/steer.c: sockets that are on other CPUs alone */
+	struct gro_cpu *gro;            /* core/gro.c */
 	struct nf_cpu *nf;              /* core/netfilter.c: NULL hooks when no rule is loaded */
 	struct ct_cpu *ct;              /* netfilter/: connections */
 	struct nft_cpu *nft;            /* netfilter/: rules */

@@ -7,6 +7,7 @@
 
 #include "host/lab_impl.h"
 #include "lib/printf.h"
+#include "net/core/gro.h"
 #include "net/core/gso.h"
 
 #define RX_RING   4096 /* frames */
@@ -191,6 +192,23 @@ static struct sk_buff *skb_of_frame(struct net_cpu *cpu, const struct lab_frame 
 	return skb;
 }
 
+/* As drivers do with a frame of one buffer. true: it was taken. */
+static bool offer_to_gro(struct net_cpu *cpu, struct lab_dev *d, const struct lab_frame *f)
+{
+	struct skb_buf *b;
+
+	if (f->len > SKB_BUF_ROOM - SKB_HEADROOM || !gro_wants(cpu, &d->dev, f->len))
+		return false;
+	b = skb_buf_alloc(cpu);
+	if (!b)
+		return false;
+	memcpy(skb_buf_room(b) + SKB_HEADROOM, f->data, f->len);
+	if (gro_receive(cpu, &d->dev, 0, b, SKB_HEADROOM, f->len, false))
+		return true;
+	skb_buf_put(cpu, b);
+	return false;
+}
+
 static int labdev_poll(struct napi_struct *napi, int budget)
 {
 	struct lab_dev *d = container_of(napi, struct lab_dev, napi);
@@ -201,10 +219,15 @@ static int labdev_poll(struct napi_struct *napi, int budget)
 	if (!d->stalled && d->tx.qlen < d->ring)
 		netif_wake_queue(cpu, &d->dev.txq[0]);
 	while (work < budget && (f = lab_queue_get(&d->rx))) {
-		struct sk_buff *skb = skb_of_frame(cpu, f);
+		struct sk_buff *skb;
 
-		free(f);
 		work++;
+		if (offer_to_gro(cpu, d, f)) {
+			free(f);
+			continue;
+		}
+		skb = skb_of_frame(cpu, f);
+		free(f);
 		if (!skb) {
 			d->dev.rx[0].no_buf++;
 			continue;

@@ -8,7 +8,7 @@ from commands import (Problem, array_text, command, device_named, flags, has_fie
 IFF = {1: "UP", 2: "BROADCAST", 8: "LOOPBACK", 0x80: "NOARP", 0x100: "PROMISC", 0x1000: "MULTICAST"}
 FEATURES = {1: "SG", 2: "HW_CSUM", 4: "RXCSUM", 8: "TSO", 16: "TSO6", 32: "LRO", 64: "LOOPBACK", 128: "GRO", 256: "RXHASH"}
 STAT_FIELDS = ["packets", "bytes", "dropped", "errors", "kicks", "interrupts", "stopped", "requeued", "no_buf", "lies",
-               "resets", "csum_good"]
+               "resets", "csum_good", "gro_packets", "gro_merged"]
 VRING_NEXT, VRING_WRITE, VRING_INDIRECT = 1, 2, 4
 RXD_DD = 1  # e1000: the device has filled it
 

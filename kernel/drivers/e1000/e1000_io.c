@@ -9,6 +9,7 @@
 #include "drivers/e1000/e1000_impl.h"
 
 #include "arch/x86_64/paging.h"
+#include "net/core/gro.h"
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
@@ -113,6 +114,7 @@ static __cold void lose(struct e1000 *e, struct skb_buf *b, enum drop_reason rea
 static void receive(struct e1000 *e, struct skb_buf *b, u16 len, u8 status, u8 errors)
 {
 	struct dev_stats *stats = &e->dev.rx[0];
+	bool summed = !(status & E1000_RXD_IXSM) && status & E1000_RXD_TCPCS && !(errors & E1000_RXE_TCPE);
 	struct sk_buff *skb;
 
 	if (unlikely(len < ETH_HEADER_BYTES || errors & E1000_RXE_FRAME)) {
@@ -120,6 +122,9 @@ static void receive(struct e1000 *e, struct skb_buf *b, u16 len, u8 status, u8 e
 		lose(e, b, DROP_DEV_HDR);
 		return;
 	}
+	stats->csum_good += summed;
+	if (gro_wants(e->cpu, &e->dev, len) && gro_receive(e->cpu, &e->dev, 0, b, E1000_RX_OFF, len, summed))
+		return;
 	skb = build_skb(e->cpu, b, E1000_RX_OFF, len);
 	if (unlikely(!skb)) {
 		lose(e, b, DROP_NOMEM);
@@ -127,10 +132,8 @@ static void receive(struct e1000 *e, struct skb_buf *b, u16 len, u8 status, u8 e
 	}
 	skb->dev = &e->dev;
 	skb->queue_mapping = 0;
-	if (!(status & E1000_RXD_IXSM) && status & E1000_RXD_TCPCS && !(errors & E1000_RXE_TCPE)) {
+	if (summed)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-		stats->csum_good++;
-	}
 	netif_receive_skb(e->cpu, skb);
 }
 

@@ -57,6 +57,7 @@ struct dev_stats {
 	u64 resets;
 	u64 csum_good;  /* rx: device vouched for the checksum */
 	u64 otherhost;  /* rx: frames for another host's address */
+	u64 gro_packets, gro_merged; /* rx: skbs made of several segments; segments that were appended to one */
 };
 
 struct qdisc;
@@ -138,6 +139,8 @@ void net_rx_action(struct net_cpu *cpu);
 /* ---- in ---- */
 /* A frame from a device: skb->data at the link header, dev and queue_mapping set. Takes the skb on every path. */
 void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
+/* The frames that were appended to skb, of whose headers hdr_len bytes each were not kept, are counted as the others are. */
+void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len);
 /* Queues a frame for this CPU's backlog NAPI (loopback, steering). Takes the skb; dropped with CPU_BACKLOG when full. */
 void netif_rx(struct net_cpu *cpu, struct sk_buff *skb);
 /* The verdict on an skb that a queue below the stack kept back (GRO, reassembly): as if its *_rcv() had returned it. */

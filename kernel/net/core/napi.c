@@ -5,7 +5,7 @@
  * less it has called napi_complete() and its interrupt is on again. The pending bit is cleared before the poll, so that
  * an interrupt during it is not lost.
  */
-#include "net/core/dev.h"
+#include "net/core/gro.h"
 
 void netif_napi_add(struct net_cpu *cpu, struct net_device *dev, struct napi_struct *napi,
 		    int (*poll)(struct napi_struct *, int), int weight)
@@ -39,6 +39,7 @@ static inline int napi_poll(struct net_cpu *cpu, struct napi_struct *napi)
 
 	__atomic_fetch_and(&cpu->napi_pending, ~bit, __ATOMIC_RELAXED);
 	work = napi->poll(napi, napi->weight ? napi->weight : (int)cpu->sysctl.dev_weight);
+	gro_flush(cpu);
 	napi->polls++;
 	napi->frames += (u64)work;
 	if (napi->scheduled)

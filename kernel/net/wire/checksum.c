@@ -2,14 +2,13 @@
  * checksum.c - sums memory in 64-bit words with one chain of carries (RFC 1071 section 2(A), (B)
  * and (C)).
  *
- * The kernel has no vector registers, so the widest addition is 8 bytes: add, then adc seven times,
- * with lea and dec between the rounds because they leave the carry alone. Unaligned loads are cheap
- * on x86_64.
+ * The kernel has no vector registers, so the widest addition is 8 bytes: adc many times, with lea
+ * and dec between the rounds because they leave the carry alone. Unaligned loads are cheap on x86_64.
  */
 #include "net/wire/checksum.h"
 #include "lib/string.h"
 
-#define ROUND 64 /* bytes summed by one turn of the loop */
+#define ROUND 256 /* bytes summed by one turn of the loop, a power of two */
 
 static inline u64 load64(const u8 *p)
 {
@@ -29,20 +28,18 @@ static inline u64 add64(u64 sum, u64 v)
 static inline u64 sum_rounds(const u8 *p, size_t rounds, u64 sum)
 {
 	__asm__("clc\n"
-		"1:\tadcq (%[p]), %[sum]\n\t"
-		"adcq 8(%[p]), %[sum]\n\t"
-		"adcq 16(%[p]), %[sum]\n\t"
-		"adcq 24(%[p]), %[sum]\n\t"
-		"adcq 32(%[p]), %[sum]\n\t"
-		"adcq 40(%[p]), %[sum]\n\t"
-		"adcq 48(%[p]), %[sum]\n\t"
-		"adcq 56(%[p]), %[sum]\n\t"
-		"leaq 64(%[p]), %[p]\n\t"
+		"1:\n\t"
+		".set at, 0\n\t"
+		".rept %c[words]\n\t"
+		"adcq at(%[p]), %[sum]\n\t"
+		".set at, at + 8\n\t"
+		".endr\n\t"
+		"leaq %c[round](%[p]), %[p]\n\t"
 		"decq %[n]\n\t"
 		"jnz 1b\n\t"
 		"adcq $0, %[sum]"
 		: [sum] "+r"(sum), [p] "+r"(p), [n] "+r"(rounds)
-		:
+		: [words] "i"(ROUND / 8), [round] "i"(ROUND)
 		: "cc", "memory");
 	return sum;
 }
@@ -69,6 +66,22 @@ static inline u64 load_short(const u8 *p, size_t len)
 	return v;
 }
 
+/* Sums bytes at p, and steps over them, as many as a constant says. */
+#define SUM_PIECE(p, sum, bytes)                                                                   \
+	do {                                                                                       \
+		__asm__("addq (%[at]), %[s]\n\t"                                                   \
+			".set at, 8\n\t"                                                           \
+			".rept %c[words]\n\t"                                                      \
+			"adcq at(%[at]), %[s]\n\t"                                                 \
+			".set at, at + 8\n\t"                                                      \
+			".endr\n\t"                                                                \
+			"adcq $0, %[s]"                                                            \
+			: [s] "+r"(sum)                                                            \
+			: [at] "r"(p), [words] "i"((bytes) / 8 - 1)                                \
+			: "cc", "memory");                                                         \
+		(p) += (bytes);                                                                    \
+	} while (0)
+
 u32 csum_partial(const void *buf, size_t len, u32 start)
 {
 	const u8 *p = buf, *end = p + len;
@@ -80,6 +93,12 @@ u32 csum_partial(const void *buf, size_t len, u32 start)
 		sum = sum_rounds(p, len / ROUND, sum);
 		p += len & ~(size_t)(ROUND - 1);
 	}
+	if (len & 128)
+		SUM_PIECE(p, sum, 128);
+	if (len & 64)
+		SUM_PIECE(p, sum, 64);
+	if (len & 32)
+		SUM_PIECE(p, sum, 32);
 	for (; end - p >= 8; p += 8)
 		sum = add64(sum, load64(p));
 	if (p < end) /* the last 8 bytes without those already in the sum */
