@@ -49,7 +49,7 @@ DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev gro gso netlab pci virtqueue virtio_net virtio_lies e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += tcp_api tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle
-HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/tcprig
+HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
@@ -150,6 +150,11 @@ test-sim: $(SIM:%=$B/sim/%)
 plots: $(SIM:%=$B/sim/%)
 	$(Q)mkdir -p $B/plots/data && PLOTS=$B/plots/data LONG=1 prove --exec '' $^
 	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
+# The same tests of TCP, and the two stacks, over IPv6.
+OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
+.PHONY: over6
+over6: $(OVER6)
+	$(Q)LAB_FAMILY=6 prove --exec '' $^
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
 DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
             tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)
@@ -234,7 +239,7 @@ $B/wire $B/load $B/reflect $B/insncount.so:
 
 # Fuzz targets: with clang and libFuzzer (make fuzz), and over the kept inputs without either (make replay).
 FUZZ     := frames http
-FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev fuzz/checks))
+FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev host/family fuzz/checks))
 $B/fuzz/o/%.o: %.c
 	$(say) FUZZ $<
 	@mkdir -p $(@D)
@@ -260,7 +265,7 @@ BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
 SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
-test: lint unit sim replay $(BOOTABLE)
+test: lint unit sim over6 replay $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 	@tools/rfc --short $(RFCTAP)
 ## test-san the booted tests on the image of make SAN=1

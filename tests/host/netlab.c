@@ -5,7 +5,9 @@
 
 #include "host/lab_impl.h"
 #include "lib/printf.h"
+#include "host/family.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/ip6.h"
 
 #define ROUND_NS     1000 /* a round of work takes a microsecond */
 #define QUEUE_FRAMES 1000
@@ -330,6 +332,16 @@ struct fiber *lab_spawn(struct lab_host *h, const char *name, void (*fn)(void *)
 
 /* ---- addresses ---- */
 
+/* In use at once, and no router is looked for. */
+static void addr6(struct net_device *dev, struct ip_addr addr, unsigned plen)
+{
+	struct net_sysctls *sc = &dev->net->cpus[0]->sysctl;
+
+	sc->ip6_accept_ra = sc->ip6_dad_transmits = 0;
+	REQUIRE(!ip6_dev_up(dev->net, dev));
+	REQUIRE(!ip6_addr_add(dev->net, dev, &addr, plen));
+}
+
 void lab_addr(struct net_device *dev, const char *addr_plen)
 {
 	char text[IP_NTOP_MAX + 4], *slash;
@@ -341,6 +353,10 @@ void lab_addr(struct net_device *dev, const char *addr_plen)
 	REQUIRE(slash);
 	*slash = 0;
 	REQUIRE(!ip_pton(text, &a) && !str_to_u64(slash + 1, &plen));
+	if (lab_ipv6()) {
+		addr6(dev, lab_ip(ip_v4(&a)), (unsigned)plen + 96);
+		return;
+	}
 	REQUIRE(!ip_addr_add(dev->net, dev, ip_v4(&a), (unsigned)plen));
 }
 
@@ -349,6 +365,12 @@ void lab_default_route(struct net_device *dev, const char *gateway)
 	struct ip_addr gw;
 
 	REQUIRE(!ip_pton(gateway, &gw));
+	if (lab_ipv6()) {
+		struct ip6_route r = { .gateway = lab_ip(ip_v4(&gw)), .dev = dev };
+
+		REQUIRE(!ip6_route_add(dev->net, &r));
+		return;
+	}
 	REQUIRE(!ip_route_add(dev->net, be32_of(0), 0, ip_v4(&gw), dev, 0));
 }
 

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include "host/family.h"
 #include "host/tcprig.h"
 #include "net/ipv4/ip.h"
 #include "net/wire/checksum.h"
@@ -29,8 +30,14 @@ struct rig *rig_new(void)
 	r->peer_mss = RIG_MSS;
 	r->peer_wnd = 65535;
 	r->ts_val = 5000;
-	r->peer = (struct sockaddr_ip){ .family = AF_INET, .port = RIG_PEER_PORT };
-	ip_pton(PEER_ADDR, &r->peer.addr);
+	r->peer = (struct sockaddr_ip){ .family = lab_family(), .port = RIG_PEER_PORT };
+	r->peer.addr = lab_ip_of(PEER_ADDR);
+	if (lab_ipv6()) {
+		r->dev->mtu += 20; /* the same MSS */
+		rig_run_ms(r, 3000); /* reports of groups are out */
+		while (lab_sent(r->dev, r->last_frame, sizeof(r->last_frame)))
+			;
+	}
 	rig_run_us(r, 10);
 	return r;
 }
@@ -119,6 +126,17 @@ static void put_ip(struct rig *r, u8 *p, unsigned len, u8 proto)
 	memcpy(p + 10, &c, 2);
 }
 
+/* Hands the device an IPv4 packet, or what it is over IPv6. */
+static void give(struct rig *r, const u8 *f, unsigned len)
+{
+	static u8 six[70000];
+
+	if (lab_ipv6())
+		lab_inject(r->dev, six, family_to6(six, f, len));
+	else
+		lab_inject(r->dev, f, len);
+}
+
 /* What is unusual about the IP header of a segment: addresses, TOS, options. */
 static void change_ip(u8 *p, const struct rig_seg *s)
 {
@@ -171,7 +189,7 @@ void rig_inject(struct rig *r, const struct rig_seg *s)
 	memcpy(p + 16, &c, 2);
 	if (s->bad_csum)
 		p[17] ^= 1;
-	lab_inject(r->dev, f, (unsigned)(p - f) + hlen + s->len);
+	give(r, f, (unsigned)(p - f) + hlen + s->len);
 	rig_run_us(r, 10);
 }
 
@@ -197,7 +215,7 @@ void rig_icmp(struct rig *r, u8 type, u8 code, u16 info, s64 seq)
 	c = csum_fold(csum_partial(f + 20, 36, 0));
 	memcpy(f + 22, &c, 2);
 	put_ip(r, f, 56, 1);
-	lab_inject(r->dev, f, 56);
+	give(r, f, 56);
 	rig_run_us(r, 10);
 }
 
@@ -215,11 +233,24 @@ static bool frame_ok(struct rig *r)
 	       CHECK(csum_ok(csum_partial(f + ihl, len - ihl, csum_tcpudp_nofold(src, dst, len - ihl, 6))));
 }
 
+/* The next packet that was sent, as IPv4, into last_frame; its length. Over IPv6 reports of groups are passed over. */
+static unsigned receive(struct rig *r)
+{
+	static u8 six[70000];
+	unsigned len, n = 0;
+
+	if (!lab_ipv6())
+		return lab_sent(r->dev, r->last_frame, sizeof(r->last_frame));
+	while (!n && (len = lab_sent(r->dev, six, sizeof(six))))
+		n = family_to4(r->last_frame, six, len);
+	return n;
+}
+
 bool rig_take(struct rig *r)
 {
 	u32 old = r->opt.tsval;
 
-	r->last_len = lab_sent(r->dev, r->last_frame, sizeof(r->last_frame));
+	r->last_len = receive(r);
 	if (!r->last_len)
 		return false;
 	if (!frame_ok(r))
@@ -323,9 +354,9 @@ void rig_setsockopt(struct rig *r, int level, int opt, int v)
 
 static void listen_on(struct rig *r)
 {
-	struct sockaddr_ip sa = { .family = AF_INET, .port = RIG_PORT, .addr = ip_from_v4(be32_of(0)) };
+	struct sockaddr_ip sa = { .family = lab_family(), .port = RIG_PORT, .addr = lab_ip(be32_of(0)) };
 
-	r->listener = tcp_prot.create(r->cpu, AF_INET);
+	r->listener = tcp_prot.create(r->cpu, lab_family());
 	CHECK_EQ(tcp_prot.bind(r->listener, &sa), 0);
 	CHECK_EQ(tcp_prot.listen(r->listener, 8), 0);
 }
@@ -346,7 +377,7 @@ static void passive_open(struct rig *r)
 static void active_open(struct rig *r)
 {
 	r->active = true;
-	r->sk = tcp_prot.create(r->cpu, AF_INET);
+	r->sk = tcp_prot.create(r->cpu, lab_family());
 	r->t = tcb_of(r->sk);
 	CHECK_EQ(tcp_prot.connect(r->sk, &r->peer), -EINPROGRESS);
 	rig_run_us(r, 10);

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "host/family.h"
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/string.h"

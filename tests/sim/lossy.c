@@ -4,6 +4,7 @@
  * Time is virtual, a seed makes a run repeatable. The bytes of a direction follow from its seed and their position, so the
  * receiver checks each one itself; sizes of reads and writes are random.
  */
+#include "host/family.h"
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/printf.h"
@@ -78,19 +79,19 @@ static void reader(void *arg)
 
 static struct sockaddr_ip address_of_b(void)
 {
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT };
+	struct sockaddr_ip sa = { .family = lab_family(), .port = PORT };
 
-	ip_pton("10.0.0.2", &sa.addr);
+	sa.addr = lab_ip_of("10.0.0.2");
 	return sa;
 }
 
 static void server(void *arg)
 {
 	struct run *r = arg;
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT, .addr = ip_from_v4(be32_of(0)) };
+	struct sockaddr_ip sa = { .family = lab_family(), .port = PORT, .addr = lab_ip(be32_of(0)) };
 	int fd;
 
-	r->listen_fd = sys_socket(r->b->cpu, AF_INET, SOCK_STREAM, 0);
+	r->listen_fd = sys_socket(r->b->cpu, lab_family(), SOCK_STREAM, 0);
 	sys_bind(r->b->cpu, r->listen_fd, &sa);
 	sys_listen(r->b->cpu, r->listen_fd, 16);
 	fd = sys_accept4(r->b->cpu, r->listen_fd, NULL, 0);
@@ -103,7 +104,7 @@ static void client(void *arg)
 {
 	struct run *r = arg;
 	struct sockaddr_ip sa = address_of_b();
-	int fd = sys_socket(r->a->cpu, AF_INET, SOCK_STREAM, 0);
+	int fd = sys_socket(r->a->cpu, lab_family(), SOCK_STREAM, 0);
 	int err = sys_connect(r->a->cpu, fd, &sa);
 
 	if (err) {
@@ -232,8 +233,8 @@ static void churn_server(void *arg)
 {
 	struct churn *c = arg;
 	struct net_cpu *cpu = c->r.b->cpu;
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT, .addr = ip_from_v4(be32_of(0)) };
-	int l = sys_socket(cpu, AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_ip sa = { .family = lab_family(), .port = PORT, .addr = lab_ip(be32_of(0)) };
+	int l = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
 	u8 buf[64];
 
 	c->r.listen_fd = l;
@@ -258,7 +259,7 @@ static void churn_client(void *arg)
 	char buf[16];
 
 	for (unsigned i = 0; i < c->wanted; i++) {
-		int fd = sys_socket(cpu, AF_INET, SOCK_STREAM, 0);
+		int fd = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
 
 		if (!CHECK_EQ(sys_connect(cpu, fd, &sa), 0))
 			break;
@@ -327,9 +328,9 @@ static void starving_reader(void *arg)
 static void starving_server(void *arg)
 {
 	struct starving *s = arg;
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT, .addr = ip_from_v4(be32_of(0)) };
+	struct sockaddr_ip sa = { .family = lab_family(), .port = PORT, .addr = lab_ip(be32_of(0)) };
 
-	s->listen_fd = sys_socket(s->b->cpu, AF_INET, SOCK_STREAM, 0);
+	s->listen_fd = sys_socket(s->b->cpu, lab_family(), SOCK_STREAM, 0);
 	sys_bind(s->b->cpu, s->listen_fd, &sa);
 	sys_listen(s->b->cpu, s->listen_fd, STARVING);
 	for (unsigned i = 0; i < STARVING; i++) {
@@ -346,7 +347,7 @@ static void starving_client(void *arg)
 {
 	struct starving *s = arg;
 	struct sockaddr_ip sa = address_of_b();
-	int fd = sys_socket(s->a->cpu, AF_INET, SOCK_STREAM, 0);
+	int fd = sys_socket(s->a->cpu, lab_family(), SOCK_STREAM, 0);
 	u8 buf[4096];
 
 	if (sys_connect(s->a->cpu, fd, &sa))

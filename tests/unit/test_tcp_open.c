@@ -182,8 +182,8 @@ TEST(a_full_accept_queue_ignores_the_ack_and_the_next_syn)
 TEST(two_listeners_on_one_port_need_different_addresses) /* MUST-42 */
 {
 	struct rig *r = tcb_in(TCP_LISTEN);
-	struct sockaddr_ip sa = { .family = AF_INET, .port = RIG_PORT, .addr = ip_from_v4(be32_of(0)) };
-	struct sock *sk = tcp_prot.create(r->cpu, AF_INET);
+	struct sockaddr_ip sa = { .family = lab_family(), .port = RIG_PORT, .addr = lab_ip(be32_of(0)) };
+	struct sock *sk = tcp_prot.create(r->cpu, lab_family());
 
 	CHECK_EQ(tcp_prot.bind(sk, &sa), -EADDRINUSE);
 	sa.port = RIG_PORT + 1;
@@ -315,7 +315,7 @@ TEST(two_connections_to_one_peer_get_different_ports_and_isns)
 {
 	REQ("6056 3.5");
 	struct rig *r = rig_new();
-	struct sock *a = tcp_prot.create(r->cpu, AF_INET), *b = tcp_prot.create(r->cpu, AF_INET);
+	struct sock *a = tcp_prot.create(r->cpu, lab_family()), *b = tcp_prot.create(r->cpu, lab_family());
 
 	CHECK_EQ(tcp_prot.connect(a, &r->peer), -EINPROGRESS);
 	CHECK_EQ(tcp_prot.connect(b, &r->peer), -EINPROGRESS);
@@ -367,6 +367,27 @@ TEST(a_full_syn_queue_answers_with_cookies_that_remember_the_options)
 	rig_write(r, 10, 0);
 	CHECK(rig_drain(r) >= 1);
 	rig_end(r);
+}
+
+TEST(a_cookie_is_good_in_the_second_in_which_it_was_sent)
+{
+	for (unsigned s = 0; s < 4; s++) {
+		struct rig *r = rig_new();
+
+		rig_run_ms(r, 1000 * s);
+		rig_state(r, TCP_LISTEN);
+		r->cpu->sysctl.tcp_syncookies = 1;
+		r->cpu->sysctl.tcp_max_syn_backlog = 1;
+		inject(r, .flags = TCP_SYN);
+		CHECK(rig_take(r));
+		r->peer.port++;
+		inject(r, .flags = TCP_SYN);
+		CHECK(rig_take(r));
+		inject(r, .flags = TCP_ACK);
+		CHECK_EQ(stat(r, TcpExtSyncookiesRecv), 1);
+		rig_drain(r);
+		rig_end(r);
+	}
 }
 
 TEST(a_cookie_without_timestamps_keeps_the_mss_only)

@@ -377,11 +377,11 @@ TEST(packet_too_big_shrinks_the_segments_and_resends_at_once) /* 1191 6.1 */
 
 	rig_write(r, 5000, 0);
 	rig_drain(r);
-	rig_icmp(r, 3, 4, 1000, 0);
-	CHECK_EQ(r->t->mss, 960);
+	rig_icmp(r, 3, 4, 1300, 0);
+	CHECK_EQ(r->t->mss, 1260);
 	CHECK(rig_take(r));
 	CHECK_EQ(r->last.seq.v, r->iss + 1);
-	CHECK_EQ(r->last.len, 960);
+	CHECK_EQ(r->last.len, 1260);
 	rig_end(r);
 }
 

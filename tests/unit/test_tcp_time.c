@@ -162,7 +162,7 @@ TEST(after_r1_ip_is_asked_for_another_way)
 		CHECK(dst_valid(r->cpu, &r->t->sk.dst));
 	}
 	lab_default_route(r->dev, "192.168.0.3"); /* the old way stays valid for what uses it ... */
-	r->t->sk.dst.next_hop = ip_from_v4(be32_of(1));
+	r->t->sk.dst.next_hop = lab_ip(be32_of(1));
 	while (!lab_sent_count(r->dev))
 		rig_run_ms(r, 5);
 	CHECK(r->t->sk.dst.next_hop.w[3].raw != be32_of(1).raw); /* ... until the fourth timeout asked again */

@@ -225,7 +225,7 @@ TEST(the_mss_follows_the_link_and_not_the_path)
 	REQ("9293 SHLD-6", "9293 MUST-67", "6691 2/sent");
 	struct rig *r = rig_new();
 
-	r->dev->mtu = 1280;
+	r->dev->mtu = lab_ipv6() ? 1300 : 1280;
 	rig_state(r, TCP_LISTEN);
 	inject(r, .flags = TCP_SYN);
 	CHECK(rig_take(r));
@@ -325,7 +325,7 @@ TEST(the_timestamp_clock_ticks_in_milliseconds_from_a_start_of_its_own)
 	rig_run_ms(r, 1010);
 	CHECK(rig_take(r));
 	CHECK(r->opt.tsval - first >= 999 && r->opt.tsval - first <= 1011);
-	r->peer.addr = ip_from_v4(be32_of(0xc0000202)); /* another host, another start */
+	r->peer.addr = lab_ip(be32_of(0xc0000202)); /* another host, another start */
 	inject(r, .flags = TCP_SYN);
 	CHECK(rig_take(r));
 	other = r->opt.tsval - first;
@@ -343,9 +343,11 @@ TEST(a_syn_to_or_from_an_address_that_cannot_be_is_dropped_silently)
 	struct rig *r = tcb_in(TCP_LISTEN);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(to); i++)
-		inject(r, .flags = TCP_SYN, .dst = to[i]);
+		if (!lab_ipv6() || to[i] >> 28 == 14) /* IPv6 has no broadcasts */
+			inject(r, .flags = TCP_SYN, .dst = to[i]);
 	for (unsigned i = 0; i < ARRAY_SIZE(from); i++)
-		inject(r, .flags = TCP_SYN, .src = from[i]);
+		if (!lab_ipv6() || from[i] >> 28 == 14)
+			inject(r, .flags = TCP_SYN, .src = from[i]);
 	inject(r, .flags = TCP_SYN, .src = 0xc0a80001); /* from ourselves */
 	expect_nothing(r);
 	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
@@ -366,15 +368,15 @@ TEST(ip_options_do_not_disturb_tcp)
 TEST(one_port_is_listened_on_at_two_addresses_and_beside_its_connections)
 {
 	REQ("9293 MUST-41", "9293 MUST-42", "9293 3.10.7.2/rst");
-	struct sockaddr_ip sa = { .family = AF_INET, .port = 99 };
+	struct sockaddr_ip sa = { .family = lab_family(), .port = 99 };
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
-	struct sock *a = tcp_prot.create(r->cpu, AF_INET), *b = tcp_prot.create(r->cpu, AF_INET);
+	struct sock *a = tcp_prot.create(r->cpu, lab_family()), *b = tcp_prot.create(r->cpu, lab_family());
 
 	lab_addr(r->dev, "192.168.7.7/16");
-	ip_pton("192.168.7.7", &sa.addr);
+	sa.addr = lab_ip_of("192.168.7.7");
 	CHECK_EQ(tcp_prot.bind(a, &sa), 0);
 	CHECK_EQ(tcp_prot.listen(a, 1), 0);
-	ip_pton("192.168.0.1", &sa.addr);
+	sa.addr = lab_ip_of("192.168.0.1");
 	CHECK_EQ(tcp_prot.bind(b, &sa), 0);
 	CHECK_EQ(tcp_prot.listen(b, 1), 0);
 	CHECK(tcp_find_listener(r->cpu, &sa.addr, 99, 0) == tcb_of(b));
@@ -420,7 +422,7 @@ TEST(initial_numbers_are_a_clock_and_a_keyed_hash)
 	u32 a, b, apart = 0;
 	u64 now = r->cpu->now_ns;
 
-	ip_pton("192.168.0.1", &us);
+	us = lab_ip_of("192.168.0.1");
 	a = tcp_isn(r->cpu, &us, &peer, 80, 5555);
 	r->cpu->now_ns = now + NSEC_PER_SEC;
 	CHECK_EQ(tcp_isn(r->cpu, &us, &peer, 80, 5555) - a, 250000);
@@ -439,7 +441,7 @@ TEST(initial_numbers_are_a_clock_and_a_keyed_hash)
 
 static u16 port_of_connection(struct rig *r, const struct sockaddr_ip *to, struct sock **sk)
 {
-	*sk = tcp_prot.create(r->cpu, AF_INET);
+	*sk = tcp_prot.create(r->cpu, lab_family());
 	CHECK_EQ(tcp_prot.connect(*sk, to), -EINPROGRESS);
 	return (*sk)->sport;
 }
@@ -562,6 +564,10 @@ TEST(what_icmp_said_is_the_error_of_a_connection_that_times_out)
 	for (unsigned i = 0; i < ARRAY_SIZE(c); i++) {
 		struct rig *r = tcb_in(TCP_SYN_SENT);
 
+		if (lab_ipv6() && c[i].code == 5) { /* no source route that could fail */
+			rig_end(r);
+			continue;
+		}
 		rig_icmp(r, 3, c[i].code, 0, -1);
 		CHECK_EQ(r->t->sk.state, TCP_SYN_SENT);
 		rig_run_ms(r, 200000);
@@ -601,7 +607,7 @@ TEST(a_receiver_that_is_full_sends_no_source_quench)
 		u8 f[2048];
 
 		lab_sent(r->dev, f, sizeof(f));
-		CHECK_EQ(f[9], 6);
+		CHECK_EQ(f[lab_ipv6() ? 6 : 9], 6);
 	}
 	rig_end(r);
 }

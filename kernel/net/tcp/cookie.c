@@ -70,7 +70,7 @@ static bool in_season(const struct tcb *l)
 	const struct net_sysctls *s = &l->sk.cpu->sysctl;
 	u32 last = l->listener->cookie_s;
 
-	return s->tcp_syncookies == 2 || (s->tcp_syncookies && last && cpu_s(l->sk.cpu) - last <= COOKIE_PERIODS * COOKIE_PERIOD_S);
+	return s->tcp_syncookies == 2 || (s->tcp_syncookies && last && cpu_s(l->sk.cpu) + 1 - last <= COOKIE_PERIODS * COOKIE_PERIOD_S);
 }
 
 static bool cookie_right(const struct tcp_request *r, u32 *mss_index)
