@@ -11,7 +11,7 @@
 
 struct ss_options {
 	struct console_call *c;
-	bool four, six, tcp, udp, listening, all, info;
+	bool four, six, tcp, udp, listening, all, info, numeric;
 };
 
 static int ss_parse(struct ss_options *o)
@@ -32,7 +32,7 @@ static int ss_parse(struct ss_options *o)
 			case 'l': o->listening = true; break;
 			case 'a': o->all = true; break;
 			case 'i': o->info = true; break;
-			case 'n': /* numbers are all we have */
+			case 'n': o->numeric = true; break; /* rates; addresses and ports always are */
 			case 'p': break;
 			default: return console_usage(c, c->argv[i]);
 			}
@@ -86,6 +86,69 @@ static const char *ss_state(u8 state)
 	return state < ARRAY_SIZE(names) ? names[state] : names[0];
 }
 
+/* Three digits and a unit, or with -n all of them. */
+static void print_rate(struct ss_options *o, const char *name, u64 bps)
+{
+	static const char units[] = " KMGT";
+	unsigned unit = 0;
+	u64 v = bps * 100;
+
+	if (o->numeric || bps < 1000) {
+		out_printf(o->c->out, "%s%llubps", name, (unsigned long long)bps);
+		return;
+	}
+	for (; v >= 1000 * 100 && units[unit + 1]; unit++)
+		v /= 1000;
+	if (v < 1000)
+		out_printf(o->c->out, "%s%u.%02u%cbps", name, (unsigned)v / 100, (unsigned)v % 100, units[unit]);
+	else if (v < 10000)
+		out_printf(o->c->out, "%s%u.%u%cbps", name, (unsigned)v / 100, (unsigned)v / 10 % 10, units[unit]);
+	else
+		out_printf(o->c->out, "%s%llu%cbps", name, (unsigned long long)v / 100, units[unit]);
+}
+
+static void print_limited(struct ss_options *o, const char *name, u64 us, u64 busy_us)
+{
+	u64 tenths = us * 1000 / busy_us;
+
+	if (us)
+		out_printf(o->c->out, " %s:%llums(%llu.%llu%%)", name, (unsigned long long)us / 1000,
+			   (unsigned long long)tenths / 10, (unsigned long long)tenths % 10);
+}
+
+/* How fast it goes: the algorithm's own words, then rates. */
+static void print_rates(struct ss_options *o, const struct tcb *t, const struct tcp_info *i)
+{
+	char text[160] = "";
+
+	if (t->ca->info && t->ca->info(t, text, sizeof(text)))
+		out_printf(o->c->out, " %s", text);
+	if (i->tcpi_rtt)
+		print_rate(o, " send ", (u64)i->tcpi_snd_mss * i->tcpi_snd_cwnd * 8 * 1000000 / i->tcpi_rtt);
+	if (i->tcpi_pacing_rate != UINT64_MAX)
+		print_rate(o, " pacing_rate ", i->tcpi_pacing_rate * 8);
+	if (i->tcpi_max_pacing_rate != UINT64_MAX)
+		print_rate(o, i->tcpi_pacing_rate != UINT64_MAX ? "/" : " max_pacing_rate ", i->tcpi_max_pacing_rate * 8);
+	if (i->tcpi_delivery_rate)
+		print_rate(o, " delivery_rate ", i->tcpi_delivery_rate * 8);
+}
+
+/* What of that arrived, and what the sender waits for. */
+static void print_delivery(struct ss_options *o, const struct tcp_info *i)
+{
+	if (i->tcpi_delivered)
+		out_printf(o->c->out, " delivered:%u", i->tcpi_delivered);
+	if (i->tcpi_delivered_ce)
+		out_printf(o->c->out, " delivered_ce:%u", i->tcpi_delivered_ce);
+	if (i->tcpi_delivery_rate_app_limited)
+		out_printf(o->c->out, " app_limited");
+	if (!i->tcpi_busy_time)
+		return;
+	out_printf(o->c->out, " busy:%llums", (unsigned long long)i->tcpi_busy_time / 1000);
+	print_limited(o, "rwnd_limited", i->tcpi_rwnd_limited, i->tcpi_busy_time);
+	print_limited(o, "sndbuf_limited", i->tcpi_sndbuf_limited, i->tcpi_busy_time);
+}
+
 /* The second line of `ss -i`: what the connection is doing. */
 static void print_info(struct ss_options *o, struct tcb *t)
 {
@@ -106,12 +169,16 @@ static void print_info(struct ss_options *o, struct tcb *t)
 	out_printf(o->c->out, " bytes_acked:%llu bytes_received:%llu segs_out:%u segs_in:%u data_segs_out:%u data_segs_in:%u",
 		   (unsigned long long)i.tcpi_bytes_acked, (unsigned long long)i.tcpi_bytes_received, i.tcpi_segs_out,
 		   i.tcpi_segs_in, i.tcpi_data_segs_out, i.tcpi_data_segs_in);
+	print_rates(o, t, &i);
+	print_delivery(o, &i);
 	if (i.tcpi_unacked)
 		out_printf(o->c->out, " unacked:%u", i.tcpi_unacked);
 	if (i.tcpi_total_retrans)
 		out_printf(o->c->out, " retrans:%u/%u", i.tcpi_retrans, i.tcpi_total_retrans);
 	if (i.tcpi_lost)
 		out_printf(o->c->out, " lost:%u", i.tcpi_lost);
+	if (i.tcpi_reord_seen)
+		out_printf(o->c->out, " reordering:%u reord_seen:%u", i.tcpi_reordering, i.tcpi_reord_seen);
 	out_printf(o->c->out, " rcv_space:%u rcv_ssthresh:%u", i.tcpi_rcv_space, i.tcpi_rcv_ssthresh);
 	if (i.tcpi_min_rtt != UINT32_MAX)
 		out_printf(o->c->out, " minrtt:%u.%03u", i.tcpi_min_rtt / 1000, i.tcpi_min_rtt % 1000);

@@ -4,11 +4,14 @@
  * Who paces: an algorithm that sets tcb.pacing_rate, an application (SO_MAX_PACING_RATE), or a device whose discipline holds
  * skbs until their time (fq): then every connection through it. The rate of an algorithm that does not set one is its window
  * per round trip and a little more (tcp_pacing_ss_ratio, tcp_pacing_ca_ratio).
- * Where fq is, it gets each skb with the time to leave, a little before that; elsewhere the PACE timer holds the flush back.
+ * Where fq is, it gets each skb with the time to leave, a little before that; elsewhere the PACE timer holds the flush back,
+ * and each time lets a burst go: what the rate sends in a millisecond, or two segments, so that timers do not cost too much.
  */
 #include "net/tcp/tcp_impl.h"
 
 #define AHEAD_NS    NSEC_PER_MSEC /* fq gets an skb that much before its time: more would only fill its queue */
+#define BURST_NS    NSEC_PER_MSEC
+#define PAIR_RATE   150000u       /* bytes/s from which on two segments are no burst to speak of */
 #define CATCH_UP_NS NSEC_PER_MSEC /* the timer's granule and a busy CPU are late: that much is made up for */
 
 /* cwnd per round trip, with some air: the window stays what limits. */
@@ -36,11 +39,18 @@ void tcp_pacing_update(struct tcb *t)
 	t->pacing = t->ca->paces || t->max_pacing_rate;
 }
 
+static u64 burst_ns(const struct tcb *t)
+{
+	u32 rate = tcp_pacing_rate(t);
+
+	return rate < PAIR_RATE ? 0 : MAX(BURST_NS, t->mss * NSEC_PER_SEC / rate);
+}
+
 bool tcp_pace_wait(struct tcb *t)
 {
-	u64 ahead = t->fq ? AHEAD_NS : 0;
+	u64 now = tcp_now(t), ahead = t->fq ? AHEAD_NS : 0;
 
-	if (t->pace_ns <= tcp_now(t) + ahead)
+	if (t->pace_ns <= now + ahead || (!t->fq && t->last_send_ns == now && t->pace_ns <= now + burst_ns(t)))
 		return false;
 	tcp_timer_set(t, TCPT_PACE, t->pace_ns - ahead);
 	return true;
