@@ -81,7 +81,7 @@ KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 
-.PHONY: all unit rfc sim drill replay run debug attach core test bench fuzz flame lint image setup clean help
+.PHONY: all unit rfc sim drill kept run debug record replay attach core test bench fuzz flame lint image setup clean help
 all: $(IMAGE)
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -217,6 +217,12 @@ run: $(IMAGE) $(MEDIA)
 ## debug    boots halted and opens gdb with the project's commands; CORE=file: opens that core instead
 debug: $(IMAGE) $(MEDIA)
 	@$(RUN) $(if $(CORE),--core $(call quoted,$(CORE)),--debug)
+## record   as run, and keeps all that happens in build/barewire.rr (RR=file: another); one CPU, BOOT=pvh, NET=user
+record: $(IMAGE)
+	@$(RUN) --record $(call quoted,$(or $(RR),$(RUNB)/barewire.rr))
+## replay   opens gdb on the recorded run: the same once more, and backwards (reverse-continue, reverse-stepi)
+replay: $(IMAGE)
+	@$(RUN) --replay $(call quoted,$(or $(RR),$(RUNB)/barewire.rr)) --debug
 ## attach   opens gdb on the guest that `make run` started last
 attach:
 	@$(RUN) --attach
@@ -238,7 +244,7 @@ $B/wire $B/load $B/reflect $B/insncount.so:
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
 
-# Fuzz targets: with clang and libFuzzer (make fuzz), and over the kept inputs without either (make replay).
+# Fuzz targets: with clang and libFuzzer (make fuzz), and over the kept inputs without either (make kept).
 FUZZ     := frames http
 FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev host/family fuzz/checks))
 $B/fuzz/o/%.o: %.c
@@ -256,7 +262,7 @@ fuzz: $(FUZZ:%=$B/fuzz/%)
 	@for t in $(FUZZ); do mkdir -p $B/fuzz/corpus/$$t && echo "fuzz: $$t" && \
 		$B/fuzz/$$t -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=4096 -print_final_stats=1 \
 			-artifact_prefix=$B/fuzz/$$t- $B/fuzz/corpus/$$t tests/fuzz/corpus/$$t || exit 1; done
-replay: $(FUZZ:%=$B/replay/%)
+kept: $(FUZZ:%=$B/replay/%)
 	$(Q)prove --exec '' $^ :: tests/fuzz/corpus
 
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
@@ -266,7 +272,7 @@ BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
 SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
-test: lint unit sim over6 replay $(BOOTABLE)
+test: lint unit sim over6 kept $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 	@tools/rfc --short $(RFCTAP)
 ## test-san the booted tests on the image of make SAN=1
