@@ -6,7 +6,9 @@
  */
 #include "arch/x86_64/cpu.h"
 #include "core/panic.h"
+#include "net/core/frames.h"
 #include "net/core/skbuff.h"
+#include "net/core/trace.h"
 #include "net/net.h"
 
 static u64 summed(size_t offset)
@@ -62,8 +64,59 @@ static void show_cpus(say_fn say)
 	}
 }
 
+#define LAST_EVENTS 16 /* of a CPU */
+#define LAST_FRAMES 8
+#define FRAME_BYTES 40 /* shown of a frame: link and network header */
+
+static void show_trace(say_fn say)
+{
+	unsigned i;
+	u64 n;
+
+	for (i = 0; i < nr_cpus; i++) {
+		const struct trace_cpu *t = cpus[i].net ? cpus[i].net->trace : NULL;
+
+		for (n = t && t->head > LAST_EVENTS ? t->head - LAST_EVENTS : 0; t && n < t->head; n++) {
+			const struct trace_record *r = &t->ring[n % TRACE_RING];
+
+			say("  cpu%u %llu.%09llu %s %p len %u%s%s\n", i, (unsigned long long)(r->time_ns / NSEC_PER_SEC),
+			    (unsigned long long)(r->time_ns % NSEC_PER_SEC), trace_event_name(r->event),
+			    (const void *)r->skb, r->len, r->event == TRACE_DROP ? " " : "",
+			    r->event == TRACE_DROP ? drop_name(r->reason) : "");
+		}
+	}
+}
+
+static void show_frame(say_fn say, unsigned cpu, const struct frame_slot *f)
+{
+	unsigned i;
+
+	say("  cpu%u %llu.%09llu %s dev %u len %u%s%s:", cpu, (unsigned long long)(f->time_ns / NSEC_PER_SEC),
+	    (unsigned long long)(f->time_ns % NSEC_PER_SEC), f->out ? "out" : "in", f->ifindex, f->len,
+	    f->reason ? " " : "", f->reason ? drop_name(f->reason) : "");
+	for (i = 0; i < MIN((unsigned)f->caplen, (unsigned)FRAME_BYTES); i++)
+		say(i % 2 ? "%02x" : " %02x", f->data[i]);
+	say("\n");
+}
+
+static void show_frames(say_fn say)
+{
+	unsigned i;
+	u64 n;
+
+	for (i = 0; i < nr_cpus; i++) {
+		const struct frame_ring *r = cpus[i].net ? cpus[i].net->frames : NULL;
+		u64 kept = r && r->slot ? MIN(MIN(r->head, (u64)r->size), (u64)LAST_FRAMES) : 0;
+
+		for (n = kept; n; n--)
+			show_frame(say, i, &r->slot[(r->head - n) % r->size]);
+	}
+}
+
 const struct panic_section panic_sections[PANIC_SECTIONS_MAX + 1] = {
 	{ "CPUs", show_cpus },
 	{ "counters", show_counters },
 	{ "drops", show_drops },
+	{ "last trace events", show_trace },
+	{ "last frames", show_frames },
 };

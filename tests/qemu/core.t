@@ -18,7 +18,7 @@ COMMANDS = [  # every one, with words that a guest under load has an answer for
     "help", "cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "dev eth0", "napi", "ring eth0", "ring eth0 -v",
     "pci", "ss", "ss -i", "nstat", "nstat Tcp", "drops", "balance", "pools", "neigh",
     "ss -ti", "listeners", "route", "frags", "nf", "http", "tcb $sk(7)", "skbs", "skbs -v", "mem", "slab", "pt &cpus", "pt 0",
-    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "trace", "pcap", "panic"]
+    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "trace", "pcap /dev/null", "panic"]
 EMPTY = {"drops"}  # may have nothing to tell
 BAD = ["Python Exception", "memory ends here", "this image has no", "broken:", "No such command", "Traceback", "Error"]
 
@@ -27,7 +27,7 @@ class Loaded(Guest):
     """A guest that serves wrk, and holds connections of ours."""
 
     def __init__(self, nic):
-        super().__init__(nic=nic, gdb=True)
+        super().__init__(nic=nic, gdb=True, cmdline='net.core.frame_ring=64 nft="add rule input ct state established accept"')
 
     def __enter__(self):
         super().__enter__()
@@ -83,6 +83,25 @@ for nic in NICS:
             check_all(gdb(g, *marked(COMMANDS)))
             check_all(gdb_core(make_core(g), *marked(COMMANDS)))
             check_eq(g.get("/")[0], 200, "the guest after gdb and after the core")
+
+
+@case("k pcap writes the kept frames as a capture that tshark reads, and k conntrack has the console's connections")
+def _():
+    with Loaded("virtio-net") as g:
+        g.quiet()
+        asked = g.get("/debug/conntrack")[2].decode()
+        path = os.path.join(g.dir, "kept.pcapng")
+        said = parts(gdb_core(make_core(g), *marked(["pcap " + path, "conntrack"])))
+        count = int(re.match(r"(\d+) frames in", said["pcap " + path]).group(1))
+        shown = subprocess.run(["tshark", "-r", path, "-T", "fields", "-e", "frame.protocols"], capture_output=True, text=True)
+        lines = shown.stdout.strip().split("\n")
+        check_eq((shown.returncode, len(lines), count), (0, 64, 64), "frames: " + shown.stderr)
+        check(any("http" in line for line in lines), "no HTTP in " + shown.stdout)
+        for s in g.held:
+            port = s.getsockname()[1]
+            check_in("sport=%d dport=7" % port, asked)
+            line = next((l for l in said["conntrack"].split("\n") if "sport=%d dport=7" % port in l), "")
+            check_in("ESTABLISHED src=%s dst=%s" % (HOST_IP, g.ip), line, "k conntrack")
 
 
 def table(text):

@@ -4,7 +4,8 @@
 They read memory only and call nothing in the guest, so they work wherever it is stopped, and on a core alike.
 One file per topic: machine.py (CPUs, back traces, log), memory.py (pages, slabs, page tables), device.py (devices, rings,
 qdiscs), stack.py (counters, one skb), sockets.py (ss, TCBs, HTTP), routes.py (neighbours, routes, fragments), skbs.py (who has
-which skb), check.py (invariants), stops.py (break-...), printers.py (how values look, functions as $sk).
+which skb), traces.py (trace events, kept frames, tracked connections), check.py (invariants), stops.py (break-...), printers.py
+(how values look, functions as $sk).
 """
 import os
 import sys
@@ -22,10 +23,9 @@ import sockets  # noqa: E402,F401
 import routes  # noqa: E402,F401
 import memory  # noqa: E402,F401
 import skbs  # noqa: E402,F401
+import traces  # noqa: E402,F401
 import check  # noqa: E402,F401
 import stops  # noqa: E402,F401
 import printers  # noqa: E402,F401
 
-for name, room in ("conntrack", "connection tracking"), ("trace", "trace ring"), ("pcap", "capture ring; GET /debug/pcap streams"):
-    commands.absent(name, room)
 commands.finish()

@@ -66,11 +66,6 @@ def help_lines(_words):
 Prefix()  # before the first command is made
 
 
-def absent(name, room):
-    """A command for a room that this kernel does not have yet."""
-    command(name, "", "(this kernel has no %s)" % room)(lambda _words: ["this kernel has no %s" % room])
-
-
 def finish():
     command("help", "", "These lines.")(help_lines)
 
