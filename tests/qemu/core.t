@@ -95,7 +95,7 @@ def _():
         count = int(re.match(r"(\d+) frames in", said["pcap " + path]).group(1))
         shown = subprocess.run(["tshark", "-r", path, "-T", "fields", "-e", "frame.protocols"], capture_output=True, text=True)
         lines = shown.stdout.strip().split("\n")
-        check_eq((shown.returncode, len(lines), count), (0, 64, 64), "frames: " + shown.stderr)
+        check_eq((shown.returncode, len(lines)), (0, count), "frames: " + shown.stderr)
         check(any("http" in line for line in lines), "no HTTP in " + shown.stdout)
         for s in g.held:
             port = s.getsockname()[1]

@@ -118,7 +118,7 @@ def check_rooms(c, cpu):
     for n in all_neighbours(cpu):
         c.queue("neighbour 0x%x: parked" % int(n), n["parked"])
     queues = list(frag_queues(cpu))
-    c.equal(name + "fragments: memory", int(cpu["ip"]["frags"]["mem"]), sum(int(q["mem"]) for q in queues))
+    c.equal(name + "fragments: memory", int(cpu["frags"]["mem"]), sum(int(q["mem"]) for q in queues))
     for q in queues:
         c.queue("fragments 0x%x" % int(q), q["pieces"])
         c.equal("fragments 0x%x: pieces" % int(q), int(q["nr"]), int(q["pieces"]["qlen"]))

@@ -63,7 +63,7 @@ def frag_queues(cpu):
 @command("frags", "", "Datagrams in reassembly: what came of each, and when it is given up.")
 def k_frags(_words):
     def lines(cpu):
-        frags, now = cpu["ip"]["frags"], int(cpu["now_ns"])
+        frags, now = cpu["frags"], int(cpu["now_ns"])
         yield "memory %d" % int(frags["mem"])
         for q in frag_queues(cpu):
             pieces = []

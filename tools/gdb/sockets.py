@@ -81,7 +81,7 @@ def seq_diff(a, b):
 # ---------------------------------------------------------------- ss
 def endpoint(addr, port):
     address = ip_text(addr)
-    return "%s:%s" % ("0.0.0.0" if address.strip("0:") == "" else address, int(port) or "*")
+    return "%s:%s" % ("*" if address.strip("0:") == "" else address, int(port) or "*")
 
 
 def row(netid, state, receive, send, laddr, lport, raddr, rport):
