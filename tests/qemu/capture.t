@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Captures and counters against the host's: filters in words, drop reasons as comments, the same connection from both ends."""
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import HOST_IP, make_tap, need_private_network
+from tap import case, check, check_eq, run
+
+
+def text(g, path):
+    status, _, body = g.get("/debug/" + path)
+    return status, body.decode()
+
+
+def wait_for(condition, limit=60):
+    end = time.monotonic() + limit
+    while not condition():
+        check(time.monotonic() < end, "what was waited for did not come")
+        time.sleep(0.05)
+
+
+def tshark(path, *options):
+    p = subprocess.run(["tshark", "-r", path, *options], capture_output=True, text=True)
+    return [line for line in p.stdout.split("\n") if line]
+
+
+need_private_network()
+make_tap()
+
+
+@case("a filter in words captures what it says; a frame that died says why in its comment; none is malformed")
+def _():
+    with Guest() as g, tempfile.NamedTemporaryFile(suffix=".pcapng") as f:
+        curl = subprocess.Popen(["curl", "-sN", "-o", f.name, g.url("/debug/pcap?filter=udp+and+(port+5555+or+port+7)")])
+        try:
+            wait_for(lambda: os.path.getsize(f.name) > 0)
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.settimeout(30)
+                s.sendto(b"to nobody", (g.ip, 5555))
+                s.sendto(b"to echo", (g.ip, 7))
+                check_eq(s.recv(100), b"to echo", "the echo")
+            wait_for(lambda: open(f.name, "rb").read().count(b"to echo") == 2)
+        finally:
+            curl.terminate()
+            curl.wait()
+        rows = [r.split("\t") for r in tshark(f.name, "-T", "fields", "-e", "udp.dstport", "-e", "frame.comment")]
+        check(any(r[0] == "5555" and "dropped: NO_SOCKET" in r[-1] for r in rows), "no drop reason in %r" % rows)
+        check(all("dropped" not in r[-1] for r in rows if r[0] != "5555"), "a reason at a frame that lives: %r" % rows)
+        check_eq(tshark(f.name, "-Y", "_ws.malformed || !udp"), [], "malformed frames, or frames the filter refuses")
+
+
+@case("a wrong filter is refused with the column and the word")
+def _():
+    with Guest() as g:
+        status, page = text(g, "pcap?filter=tcp+prot+80")
+        check_eq(status, 400, "the status")
+        check("column 5" in page and "'prot'" in page, page)
+
+
+@case("both ends of a connection count the same: ss on the host and on the guest, tcpdump and nstat")
+def _():
+    with Guest() as g, socket.create_connection((g.ip, g.echo_port)) as s:
+        dump = subprocess.Popen(["tcpdump", "-ni", "tap0", "-w", "/dev/null", "udp and dst port 9"], stderr=subprocess.PIPE, text=True)
+        dump.stderr.readline()
+        for _ in range(20):
+            s.sendall(b"x" * 1000)
+            got = 0
+            while got < 1000:
+                got += len(s.recv(1000))
+        port = s.getsockname()[1]
+        before = int(re.search(r"UdpInDatagrams +(\d+)", text(g, "nstat?-z+UdpInDatagrams")[1]).group(1))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as u:
+            for _ in range(25):
+                u.sendto(b"counted", (g.ip, 9))
+        counted = lambda: int(re.search(r"UdpInDatagrams +(\d+)", text(g, "nstat?-z+UdpInDatagrams")[1]).group(1)) - before
+        wait_for(lambda: counted() >= 25)
+        check_eq(counted(), 25, "datagrams by nstat")
+        time.sleep(1)  # tcpdump reads its ring
+        dump.terminate()
+        check("25 packets captured" in dump.communicate()[1], "tcpdump counts other than nstat")
+        ours = re.search(r":%d\b.*\n(.*)" % port, text(g, "ss?-tin")[1]).group(1)
+        theirs = subprocess.run(["ss", "-tin", "sport = :%d" % port], capture_output=True, text=True).stdout
+        value = lambda name, page: int(re.search(r"\b%s:(\d+)" % name, page).group(1))
+        check_eq(value("bytes_received", ours), value("bytes_sent", theirs), "bytes up")
+        check_eq(value("bytes_received", theirs), 20000, "bytes down, by the host")
+        check_eq(value("data_segs_in", ours), value("data_segs_out", theirs), "segments with data up")
+        check_eq(value("data_segs_out", ours), value("data_segs_in", theirs), "segments with data down")
+
+
+run()
