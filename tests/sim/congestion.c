@@ -103,10 +103,13 @@ static bool near(double a, double b, double share, double absolute)
 static void compare(const struct row *golden, const struct figures *v)
 {
 	const struct figures *g = &golden->v;
+	bool ok = CHECK(near(v->utilisation, g->utilisation, 0.02, 2));
 
-	if (!CHECK(near(v->utilisation, g->utilisation, 0.02, 2)) | !CHECK(near(v->jain, g->jain, 0, 0.05)) |
-	    !CHECK(near(v->queue_mean, g->queue_mean, 0.2, 2)) | !CHECK(near(v->queue_max, g->queue_max, 0.2, 3)) |
-	    !CHECK(near(v->lost, g->lost, 0.25, 15)))
+	ok &= CHECK(near(v->jain, g->jain, 0, 0.05));
+	ok &= CHECK(near(v->queue_mean, g->queue_mean, 0.2, 2));
+	ok &= CHECK(near(v->queue_max, g->queue_max, 0.2, 3));
+	ok &= CHECK(near(v->lost, g->lost, 0.25, 15));
+	if (!ok)
 		test_note("%s %s: %.1f %% jain %.3f queue %.1f max %u lost %u; the table has %.1f %% %.3f %.1f %u %u",
 			  golden->scenario, golden->algorithm, v->utilisation, v->jain, v->queue_mean, v->queue_max, v->lost,
 			  g->utilisation, g->jain, g->queue_mean, g->queue_max, g->lost);
