@@ -73,6 +73,8 @@ TEST(the_default_is_cubic_and_every_name_in_the_list_can_be_chosen)
 	}
 	CHECK_EQ(net_sysctl_set(r->host->net, name, "tahoe"), -EINVAL);
 	CHECK_EQ(net_sysctl_set(r->host->net, name, "0"), -EINVAL);
+	net_sysctl_why(name, -EINVAL, all, sizeof(all));
+	CHECK_STR(all, "not known: allowed is one of cubic reno bbr vegas westwood bic");
 	CHECK_EQ(net_sysctl_set(r->host->net, "net.ipv4.tcp_available_congestion_control", "reno"), -EPERM);
 	CHECK(net_sysctl_get(r->host->net, name, one, sizeof(one)) > 0 && !strcmp(one, "bic"));
 	rig_end(r);

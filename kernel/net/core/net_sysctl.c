@@ -162,6 +162,12 @@ int net_sysctl_why(const char *name, int err, char *buf, size_t size)
 		return scnprintf(buf, size, "there is no such tunable");
 	if (nr == 1 && is_qdisc(row[0]))
 		return scnprintf(buf, size, "the name of a queueing discipline is allowed");
+	if (is_algorithms(row[0]))
+		return scnprintf(buf, size, "read only");
+	if (is_algorithm(row[0])) {
+		n = scnprintf(buf, size, "not known: allowed is one of ");
+		return n + algorithms(buf + n, size - (size_t)n);
+	}
 	n = scnprintf(buf, size, "%s: allowed %s", err == -ERANGE ? "out of range" : "not understood", nr > 1 ? "are" : "is");
 	for (unsigned k = 0; k < nr; k++)
 		n += scnprintf(buf + n, size - (size_t)n, "%s %lld..%lld", k ? "," : "", (long long)row[k]->min,
