@@ -78,7 +78,7 @@ def _():
 def _():
     status, out = setup("--for", "test", present=without("wrk", "gdb"))
     check_eq(status, 1)
-    check_in("    gdb qemu-utils wrk ", out)
+    check_in("    gdb python3-drgn qemu-utils wrk ", out)
 
 
 @case("an apt-get that fails is not taken for success")

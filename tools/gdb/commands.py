@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """How a `k` command is made, and how guest memory is read: shared by the topics."""
+import ipaddress
 import re
 
 import gdb
@@ -225,4 +226,4 @@ def ip_text(addr):
     b = [int(addr["b"][i]) for i in range(16)]
     if b[:12] == [0] * 10 + [0xff, 0xff]:
         return ".".join(map(str, b[12:]))
-    return ":".join("%x" % (b[i] << 8 | b[i + 1]) for i in range(0, 16, 2))
+    return ipaddress.IPv6Address(bytes(b)).compressed

@@ -81,7 +81,9 @@ def seq_diff(a, b):
 # ---------------------------------------------------------------- ss
 def endpoint(addr, port):
     address = ip_text(addr)
-    return "%s:%s" % ("*" if address.strip("0:") == "" else address, int(port) or "*")
+    if address in ("::", "0.0.0.0"):
+        address = "*"
+    return "%s:%s" % ("[%s]" % address if ":" in address else address, int(port) or "*")
 
 
 def row(netid, state, receive, send, laddr, lport, raddr, rport):
