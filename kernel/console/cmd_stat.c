@@ -148,12 +148,36 @@ int cmd_drops(struct console_call *c)
 	return 0;
 }
 
+static void softnet_json(struct console_call *c)
+{
+	struct net_cpu *cpu;
+	unsigned i, r;
+
+	out_printf(c->out, "[");
+	for_each_cpu(c->cpu->net, cpu, i) {
+		const struct softnet_stats *s = &cpu->softnet;
+
+		out_printf(c->out, "%s{\"cpu\":%u,\"polls\":%llu,\"restarts\":%llu,\"processed\":%llu,\"dropped\":%llu,\"time_squeeze\":%llu,"
+			   "\"received_rps\":%llu,\"runs\":[", i ? "," : "", i, (unsigned long long)s->polls,
+			   (unsigned long long)s->restarts, (unsigned long long)s->processed, (unsigned long long)s->dropped,
+			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps);
+		for (r = 0; r < NR_SOFTIRQS; r++)
+			out_printf(c->out, "%s%llu", r ? "," : "", (unsigned long long)s->runs[r]);
+		out_printf(c->out, "]}");
+	}
+	out_printf(c->out, "]\n");
+}
+
 int cmd_softnet(struct console_call *c)
 {
 	static const char *const rows[NR_SOFTIRQS] = { "INBOX", "TIMER", "NET_RX", "NET_TX" };
 	struct net_cpu *cpu;
 	unsigned i, r;
 
+	if (c->argc == 2 && !strcmp(c->argv[1], "--json")) {
+		softnet_json(c);
+		return 0;
+	}
 	if (c->argc > 1)
 		return console_usage(c, c->argv[1]);
 	for_each_cpu(c->cpu->net, cpu, i) {

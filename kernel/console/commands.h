@@ -10,8 +10,8 @@
 	X(help, "help", false, "[COMMAND]", "list the commands, or say how one is used")           \
 	X(nstat, "nstat", false, "[-z] [--json] [PATTERN...]", "SNMP counters since boot (-z: zeros too)") \
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
-	X(softnet, "softnet", false, "", "softirq rows and NAPI work of each CPU")                 \
-	X(balance, "balance", false, "", "frames in = delivered + queued + dropped, per stage")    \
+	X(softnet, "softnet", false, "[--json]", "softirq rows and NAPI work of each CPU")                 \
+	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
 	X(ip, "ip", false, "[-4|-6] addr|link|route|neigh | link set DEV txqueuelen N",                    \
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
