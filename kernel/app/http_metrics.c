@@ -8,6 +8,7 @@
 #include "app/http.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/trace.h"
 
 static void metric(struct http_page *p, const char *name, const char *type, const char *help, u64 value)
 {
@@ -68,6 +69,43 @@ static void softnet(struct http_page *p, struct net *net)
 		for_each_cpu(net, cpu, i)
 			http_page_printf(p, "barewire_%s_total{cpu=\"%u\"} %llu\n", rows[r].name, i,
 					 (unsigned long long)*(const u64 *)((const u8 *)&cpu->softnet + rows[r].offset));
+	}
+}
+
+static u64 hop_count(struct net *net, unsigned event, unsigned bin)
+{
+	struct net_cpu *cpu;
+	unsigned i;
+	u64 sum = 0;
+
+	for_each_cpu(net, cpu, i)
+		if (cpu->trace)
+			sum += READ_ONCE(cpu->trace->hops[event][bin]);
+	return sum;
+}
+
+/* How long frames stay in each hop: there is something once tracing was on. */
+static void hops(struct http_page *p, struct net *net)
+{
+	http_page_printf(p, "# HELP barewire_hop_ns time from a tracepoint to the frame's next one\n"
+			    "# TYPE barewire_hop_ns histogram\n");
+	for (unsigned e = 0; e < NR_TRACE_EVENTS; e++) {
+		const char *from = trace_event_name(e);
+		u64 all = 0, ns = 0;
+
+		for (unsigned b = 0; b < TRACE_BINS; b++) {
+			u64 n = hop_count(net, e, b);
+
+			all += n;
+			ns += n * (b ? 3ull << b >> 1 : 1); /* the middle of the bin: what the sum is known to */
+			if (n)
+				http_page_printf(p, "barewire_hop_ns_bucket{from=\"%s\",le=\"%llu\"} %llu\n", from,
+						 (unsigned long long)((2ull << b) - 1), (unsigned long long)all);
+		}
+		if (all)
+			http_page_printf(p, "barewire_hop_ns_bucket{from=\"%s\",le=\"+Inf\"} %llu\n"
+					    "barewire_hop_ns_sum{from=\"%s\"} %llu\nbarewire_hop_ns_count{from=\"%s\"} %llu\n",
+					 from, (unsigned long long)all, from, (unsigned long long)ns, from, (unsigned long long)all);
 	}
 }
 
@@ -173,5 +211,6 @@ void http_metrics(struct http_conn *c, const struct http_request *rq)
 	softnet(&page, net);
 	stack_counters(&page, net);
 	drop_counters(&page, net);
+	hops(&page, net);
 	http_reply_page(c, rq, 200, "text/plain; version=0.0.4; charset=utf-8", &page);
 }

@@ -91,6 +91,8 @@ def _():
         check_eq(rows, ["netif_receive_skb", "ip_local_deliver", "skb_queue", "dev_queue_xmit", "start_xmit", "consume_skb"],
                  "the stages of one datagram")
         check("from ip_local_deliver to the next event: 1 frames" in ask(g, "trace?hist")[1], "no histogram")
+        metrics = g.get("/metrics")[2].decode()
+        check('barewire_hop_ns_count{from="ip_local_deliver"} 1\n' in metrics, "/metrics has no histogram of hops")
         status, page = ask(g, "trace?on+nosuch", TOKEN)
         check(status == 400 and "'nosuch'" in page and "netif_receive_skb" in page, page)
         ask(g, "trace?off", TOKEN)
