@@ -466,9 +466,11 @@ static void drain_inboxes(struct net *net)
 	struct net_cpu *cpu;
 	unsigned i;
 
-	for_each_cpu(net, cpu, i) {
-		skb_pool_send_home(cpu);
-		run_inbox(cpu);
+	for (int turn = 0; turn < 2; turn++) { /* what came home may send on what was lent */
+		for_each_cpu(net, cpu, i)
+			skb_pool_send_home(cpu);
+		for_each_cpu(net, cpu, i)
+			run_inbox(cpu);
 	}
 }
 
@@ -485,8 +487,10 @@ void net_destroy(struct net *net)
 			neigh_flush(cpu, net->devs[i]); /* what is parked there belongs to socks */
 	}
 	drain_inboxes(net);
+	net->steer->on = false; /* what ends from here on is told to nobody */
 	loopback_destroy(net);
 	leave_rooms(net, ARRAY_SIZE(rooms), 0);
+	drain_inboxes(net); /* skbs that lay in a room go home */
 	net_free(net);
 }
 

@@ -72,6 +72,10 @@ extern u64 host_alloc_budget;
 extern bool host_power_button;
 /* Bytes that mem_totals() reports free; CPUs that cpu_kick() was called for, as bits. */
 extern u64 host_mem_free, host_kicked;
+/* Isolation of CPUs: between host_run_as(cpu) and host_run_as(NULL) an object that a kmem_cache gave out while another CPU ran
+ * may not be touched: the sanitizer stops who does. For objects given out from host_isolate(true) to host_isolate(false). */
+void host_isolate(bool on);
+void host_run_as(const void *cpu);
 /* Lines that were logged with LOG_ERR. */
 extern unsigned host_log_errors;
 /* Runs fn(arg); true when it ended in panic() or BUG_ON(), whose text is in host_panic_text. */

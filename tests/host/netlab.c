@@ -280,9 +280,13 @@ static void deliver_due(struct lab *lab)
 static bool run_cpu(struct lab_host *h, struct net_cpu *cpu, u64 *next)
 {
 	struct fiber_sched *s = &h->fibers[cpu->id];
-	u64 deadline = net_poll(cpu, h->lab->now);
-	unsigned ran = fiber_run_ready(s);
+	u64 deadline;
+	unsigned ran;
 
+	host_run_as(cpu);
+	deadline = net_poll(cpu, h->lab->now);
+	ran = fiber_run_ready(s);
+	host_run_as(NULL);
 	if (ran || fiber_any_ready(s) || softirq_pending(cpu) || deadline <= h->lab->now)
 		return true;
 	*next = MIN(*next, MIN(deadline, timer_wheel_next(&cpu->wheel)));
@@ -324,7 +328,12 @@ void lab_run(struct lab *lab, u64 duration_ns)
 
 struct fiber *lab_spawn(struct lab_host *h, const char *name, void (*fn)(void *), void *arg)
 {
-	struct fiber *f = fiber_spawn(&h->fibers[0], name, fn, arg);
+	return lab_spawn_on(h, 0, name, fn, arg);
+}
+
+struct fiber *lab_spawn_on(struct lab_host *h, unsigned cpu, const char *name, void (*fn)(void *), void *arg)
+{
+	struct fiber *f = fiber_spawn(&h->fibers[cpu], name, fn, arg);
 
 	REQUIRE(f);
 	return f;

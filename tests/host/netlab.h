@@ -90,6 +90,7 @@ void lab_run(struct lab *lab, u64 duration_ns);
 		_ok || (cond);                                                                     \
 	})
 struct fiber *lab_spawn(struct lab_host *h, const char *name, void (*fn)(void *), void *arg);
+struct fiber *lab_spawn_on(struct lab_host *h, unsigned cpu, const char *name, void (*fn)(void *), void *arg);
 
 /* ---- one stack, byte by byte ---- */
 /* Hands the device a frame; it is taken in at the next step. */

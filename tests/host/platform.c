@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "host/harness.h"
+#include "lib/poison.h"
 #include "lib/string.h"
 #include "platform.h"
 
@@ -73,6 +74,67 @@ struct kmem_cache {
 	size_t size, align, in_use;
 };
 
+/* ---- isolation: whose is an object? ---- */
+
+struct owned {
+	struct owned *next;
+	void *p;
+	size_t size;
+	const void *cpu;
+};
+static struct owned *owned;
+static const void *running;
+static bool isolating;
+
+void host_isolate(bool on)
+{
+	host_run_as(NULL);
+	isolating = on;
+	while (!on && owned) {
+		struct owned *o = owned;
+
+		owned = o->next;
+		free(o);
+	}
+}
+
+void host_run_as(const void *cpu)
+{
+	if (!isolating)
+		return;
+	running = cpu;
+	for (struct owned *o = owned; o; o = o->next)
+		if (!cpu || !o->cpu || o->cpu == cpu)
+			mem_unpoison(o->p, o->size);
+		else
+			mem_poison(o->p, o->size);
+}
+
+static void own(void *p, size_t size)
+{
+	struct owned *o = isolating && p ? malloc(sizeof(*o)) : NULL;
+
+	if (!o)
+		return;
+	*o = (struct owned){ owned, p, size, running };
+	owned = o;
+}
+
+static void disown(void *p)
+{
+	struct owned **at = &owned, *o;
+
+	while (*at && (*at)->p != p)
+		at = &(*at)->next;
+	o = *at;
+	if (!o)
+		return;
+	CHECK(!running || !o->cpu || o->cpu == running);
+	*at = o->next;
+	mem_unpoison(o->p, o->size);
+	free(o);
+}
+
 struct kmem_cache *kmem_cache_create(const char *name, size_t size, size_t align)
 {
 	struct kmem_cache *c = kzalloc(sizeof(*c));
@@ -97,12 +159,14 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 	void *p = may_alloc() ? aligned_alloc(c->align, c->size) : NULL;
 
 	c->in_use += !!p;
+	own(p, c->size);
 	return p;
 }
 
 void kmem_cache_free(struct kmem_cache *c, void *p)
 {
 	c->in_use--;
+	disown(p);
 	free(p);
 }
 

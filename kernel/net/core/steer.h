@@ -25,7 +25,7 @@ const char *steer_mode_name(enum steer_mode m); /* "rss" */
 struct steer {
 	u8 mode;             /* enum steer_mode */
 	bool on;             /* there are several CPUs */
-	u16 key;             /* repeated, it is the whole key; its parity is odd: no two sums of words hash alike */
+	u16 key;             /* repeated, it is the whole key; chosen so that neighbouring ports and addresses spread evenly */
 	u8 nr_owners;        /* CPUs that own flows: all, or the first alone */
 	u8 cpu[STEER_SLOTS]; /* by the low bits of the hash */
 	u16 hash[2][256];    /* of the first and of the second byte of the sum of words */
