@@ -100,7 +100,9 @@ def tracked():
         ct = cpu["ct"]
         if not int(ct) or not int(ct["buckets"]):
             continue
-        for i in range(int(ct["mask"]) + 1):
+        size = int(ct["mask"]) + 1
+        heads = struct.unpack("<%dQ" % size, memory(ct["buckets"], 8 * size))  # at once: nearly all are empty
+        for i in (i for i, head in enumerate(heads) if head):
             for end in walk_chain(ct["buckets"][i], "struct ct_end", "node"):
                 if not int(end["dir"]):
                     yield cpu, container(gdb.Value(int(end)), "struct nf_conn", "end")
