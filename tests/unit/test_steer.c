@@ -11,6 +11,7 @@
 #include "net/core/steer.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv4/udp.h"
+#include "net/ipv6/ip6.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
 
@@ -119,6 +120,7 @@ struct pair {
 	struct lab_host *a, *b;
 	struct net_device *da;
 	unsigned done, wrong;
+	bool v6; /* the clients' family */
 };
 
 static struct pair pair(u64 seed)
@@ -169,12 +171,34 @@ static u64 sum(struct lab_host *h, size_t offset)
 }
 #define SUM(h, field) sum(h, offsetof(struct softnet_stats, field))
 
+/* Echo on a. */
+static struct sockaddr_ip server(const struct pair *p)
+{
+	struct sockaddr_ip to = peer(0x0a000001, 7);
+
+	if (p->v6) {
+		to.family = AF_INET6;
+		ip_pton("fd00::1", &to.addr);
+	}
+	return to;
+}
+
+/* In use at once. */
+static void add_v6(struct net_device *dev, const char *text)
+{
+	struct net_sysctls *sc = &dev->net->cpus[0]->sysctl;
+	struct ip_addr a;
+
+	sc->ip6_accept_ra = sc->ip6_dad_transmits = 0;
+	REQUIRE(!ip_pton(text, &a) && !ip6_dev_up(dev->net, dev) && !ip6_addr_add(dev->net, dev, &a, 64));
+}
+
 static void echo_client(void *arg)
 {
 	struct pair *p = arg;
 	struct net_cpu *cpu = p->b->cpu;
-	struct sockaddr_ip to = peer(0x0a000001, 7);
-	int fd = sys_socket(cpu, AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_ip to = server(p);
+	int fd = sys_socket(cpu, to.family, SOCK_STREAM, 0);
 	u8 out[5000], in[5000];
 	size_t got = 0;
 	long n;
@@ -194,8 +218,8 @@ static void udp_client(void *arg)
 {
 	struct pair *p = arg;
 	struct net_cpu *cpu = p->b->cpu;
-	struct sockaddr_ip to = peer(0x0a000001, 7);
-	int fd = sys_socket(cpu, AF_INET, SOCK_DGRAM, 0);
+	struct sockaddr_ip to = server(p);
+	int fd = sys_socket(cpu, to.family, SOCK_DGRAM, 0);
 	u8 out[4000], in[4000]; /* three fragments */
 
 	memset(out, fd, sizeof(out));
@@ -243,6 +267,33 @@ TEST(a_datagram_in_fragments_reaches_the_owner_of_the_whole)
 	CHECK_EQ(p.wrong, 0);
 	CHECK_EQ(lab_stat(p.a, STAT_IpReasmOKs), DATAGRAMS);
 	CHECK(SUM(p.a, moved) > DATAGRAMS / 2); /* three of four flows are another CPU's than their fragments */
+	expect_balanced(p.a);
+	host_isolate(false);
+	stop(p.lab, p.a);
+	lab_destroy(p.lab);
+}
+
+TEST(the_same_holds_for_ipv6)
+{
+	struct pair p = pair(10);
+
+	add_v6(p.da, "fd00::1");
+	add_v6(p.b->net->devs[1], "fd00::2");
+	p.v6 = true;
+	host_isolate(true);
+	REQUIRE(!app_start(p.a->net, &(struct app_params){ .cmdline = "" }));
+	lab_run(p.lab, NSEC_PER_MSEC); /* all CPUs know of the addresses */
+	for (int i = 0; i < DATAGRAMS; i++) {
+		lab_spawn(p.b, "client", echo_client, &p);
+		lab_spawn(p.b, "client", udp_client, &p);
+	}
+	CHECK(LAB_UNTIL(p.lab, p.done == 2 * DATAGRAMS, 20 * NSEC_PER_SEC));
+	lab_run(p.lab, NSEC_PER_SEC);
+	CHECK_EQ(p.wrong, 0);
+	CHECK_EQ(lab_stat(p.a, STAT_TcpPassiveOpens), DATAGRAMS);
+	CHECK(SUM(p.a, received_rps) > DATAGRAMS);
+	CHECK(SUM(p.a, moved) > DATAGRAMS / 2);
+	CHECK_EQ(SUM(p.a, strays), 0);
 	expect_balanced(p.a);
 	host_isolate(false);
 	stop(p.lab, p.a);

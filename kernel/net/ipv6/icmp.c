@@ -5,6 +5,7 @@
  * inet_protocol), so errors are translated on their way up. Runs in net_rx and timer.
  */
 #include "net/ipv6/ip6_impl.h"
+#include "net/core/steer.h"
 #include "net/wire/icmp.h"
 
 #define PEER_BURST 6 /* errors to one destination before its rate holds */
@@ -96,9 +97,25 @@ static enum drop_reason rcv_echo(struct net_cpu *cpu, struct sk_buff *skb)
 	return answer_echo(cpu, skb);
 }
 
+static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb, const struct icmpv6_info *m);
+static enum drop_reason rcv_echo_reply(struct net_cpu *cpu, struct sk_buff *skb, const struct icmpv6_info *m);
+
+/* What was moved is a reply or an error, counted and summed where it came in. */
+static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+	enum drop_reason r = DROP_ICMP_HDR;
+	struct icmpv6_info m;
+
+	if (icmpv6_parse(skb->data, skb_headlen(skb), &m))
+		r = m.type == ICMPV6_ECHO_REPLY ? rcv_echo_reply(cpu, skb, &m) : rcv_error(cpu, skb, &m);
+	steer_end(cpu, skb, r);
+}
+
 static enum drop_reason rcv_echo_reply(struct net_cpu *cpu, struct sk_buff *skb, const struct icmpv6_info *m)
 {
 	struct icmp6_ping *p, *next;
+	int home;
 
 	list_for_each_entry_safe(p, next, &cpu->ip6->pings, link) {
 		if (p->id != m->id)
@@ -107,7 +124,8 @@ static enum drop_reason rcv_echo_reply(struct net_cpu *cpu, struct sk_buff *skb,
 		p->reply(p, cpu, skb, m->seq);
 		return RX_OK;
 	}
-	return DROP_NO_SOCKET;
+	home = port_home_find(cpu, IPPROTO_ICMPV6, m->id);
+	return home < 0 ? DROP_NO_SOCKET : steer_move(cpu, (unsigned)home, skb, moved_rcv);
 }
 
 /* ---- errors received ---- */
@@ -179,11 +197,41 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, 
 	return RX_OK;
 }
 
+/* Whose business is an error? That of the owner of the flow it is about. skb->data is at the quoted header. */
+static unsigned error_owner(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	unsigned off = IPV6_HLEN, fragment;
+	struct ipv6_info ip;
+	struct {
+		be16 sport, dport, id;
+	} q;
+	int home;
+
+	if (!cpu->net->steer->on)
+		return cpu->id;
+	skb_may_pull(cpu, skb, MIN(skb->len, (u32)IPV6_HLEN + IPV6_EXT_BYTES_MAX));
+	if (!ipv6_parse_quoted(skb->data, skb_headlen(skb), &ip) ||
+	    !ipv6_skip_ext(skb->data, skb_headlen(skb), &ip.nexthdr, &off, &fragment) || skb_headlen(skb) < off + sizeof(q))
+		return cpu->id;
+	memcpy(&q, skb->data + off, sizeof(q));
+	if (ip.nexthdr == IPPROTO_TCP || ip.nexthdr == IPPROTO_UDP)
+		return steer_owner(cpu->net, &ip.saddr, &ip.daddr, be16_get(q.sport), be16_get(q.dport));
+	home = ip.nexthdr == IPPROTO_ICMPV6 ? port_home_find(cpu, IPPROTO_ICMPV6, be16_get(q.id)) : -1;
+	return home < 0 ? cpu->id : (unsigned)home;
+}
+
 static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb, const struct icmpv6_info *m)
 {
+	unsigned owner;
+
 	if (m->type == ICMPV6_PKT_TOOBIG && m->word < IPV6_MTU_MIN)
 		return DROP_ICMP_QUOTE; /* RFC 8201 4: less than every link carries (RFC 8021: answering it was a mistake) */
 	skb_pull(skb, ICMPV6_HLEN);
+	owner = error_owner(cpu, skb);
+	if (unlikely(owner != cpu->id)) {
+		skb_push(skb, ICMPV6_HLEN);
+		return steer_move(cpu, owner, skb, moved_rcv);
+	}
 	return deliver_error(cpu, skb, m);
 }
 
@@ -373,12 +421,15 @@ void icmp6_ping_open(struct net_cpu *cpu, struct icmp6_ping *p)
 	p->id = (u16)siphash_2u64(cpu->now_ns, (uintptr_t)p, &cpu->net->port_key);
 	while (ping_id_taken(cpu, p->id))
 		p->id++;
+	p->cpu = cpu;
 	list_add_tail(&p->link, &cpu->ip6->pings);
+	port_home_add(cpu, IPPROTO_ICMPV6, p->id);
 }
 
 void icmp6_ping_close(struct icmp6_ping *p)
 {
 	list_del(&p->link);
+	port_home_del(p->cpu, IPPROTO_ICMPV6, p->id);
 }
 
 int icmp6_ping_send(struct net_cpu *cpu, const struct icmp6_ping *p, struct flow *fl, u16 seq, unsigned len)

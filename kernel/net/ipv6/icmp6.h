@@ -15,6 +15,7 @@ void icmp6_report(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u3
 /* ---- echo client ---- */
 struct icmp6_ping { /* registered while it waits for replies; its memory is the caller's */
 	struct list_head link;
+	struct net_cpu *cpu;
 	u16 id;
 	/* A reply with our id: skb->data is behind the ICMPv6 header, skb->ip says who; must not keep skb. */
 	void (*reply)(struct icmp6_ping *p, struct net_cpu *cpu, struct sk_buff *skb, u16 seq);

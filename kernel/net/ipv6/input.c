@@ -9,6 +9,7 @@
  */
 #include "net/ipv6/ip6_impl.h"
 #include "net/core/netfilter.h"
+#include "net/core/steer.h"
 #include "net/wire/ipv4.h"
 
 void ip6_fill_cb(struct sk_buff *skb, const struct ipv6_info *ip)
@@ -152,6 +153,15 @@ static bool chain_is_whole(struct net_cpu *cpu, struct sk_buff *skb, unsigned at
 	return skb->len >= off + need;
 }
 
+static enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, enum addr_type type);
+
+static void whole_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	steer_end(cpu, skb, local_in(cpu, skb, (enum addr_type)skb->ip.addr_type));
+}
+
 /* A fragment header. RX_OK: go on behind it in *skb, which may be another skb now (then *whole). */
 static enum drop_reason rcv_fragment(struct net_cpu *cpu, struct sk_buff **skb, struct walk *w, bool *whole)
 {
@@ -171,6 +181,12 @@ static enum drop_reason rcv_fragment(struct net_cpu *cpu, struct sk_buff **skb, 
 	r = ip6_defrag(cpu, skb, w->off);
 	if (r)
 		return r;
+	if (unlikely(cpu->net->steer->on)) { /* pieces were steered by their addresses: the whole may be another CPU's */
+		unsigned owner = steer_frame(cpu, *skb);
+
+		if (owner != cpu->id)
+			return steer_move(cpu, owner, *skb, whole_rcv);
+	}
 	*whole = true;
 	*w = (struct walk){ .off = IPV6_HLEN, .named = 6, .nexthdr = (*skb)->data[6] };
 	return RX_OK;
