@@ -111,11 +111,12 @@ static void read_tunables(void)
 	const char *name;
 
 	for (unsigned i = 0; (name = stack_sysctl_name(i)); i++)
-		if (!strncmp(name, "net.ipv4.tcp_", 13))
+		if (!strncmp(name, "net.ipv4.tcp_", 13) && strcmp(name, "net.ipv4.tcp_congestion_control"))
 			read_tunable(name);
 }
 
-/* The kernel below may lack the algorithm that a script asks for: it is read from the command itself. */
+/* The kernel below may lack the algorithm that a script asks for, and its own default is its own: it is read from the command
+ * itself. */
 static void note_congestion(const char *command)
 {
 	const char *p = strstr(command, "tcp_congestion_control=");
