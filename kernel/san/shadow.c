@@ -2,7 +2,8 @@
  * shadow.c - the shadow memory: who writes it, and the check of each access that the compiler calls for.
  *
  * Owns the shadow of the image (static), and the list of what else has one: the direct map and stacks, whose shadow
- * paging.c maps. Device registers and address errors have none: they are not checked, and the latter fault by themselves. Not sanitized itself.
+ * paging.c maps. Device registers and address errors have none: they are not checked, and the latter fault by
+ * themselves. Not sanitized itself.
  */
 #include "san/san_impl.h"
 #include "arch/x86_64/cpu.h"
