@@ -35,17 +35,22 @@ TEST(options_the_peer_did_not_offer_are_not_answered)
 	rig_end(r);
 }
 
-TEST(without_the_mss_option_536_is_assumed)
+TEST(without_the_mss_option_536_is_assumed_and_over_ipv6_1220)
 {
-	REQ("9293 MUST-15/v4");
+	u16 mss = lab_ipv6() ? 1220 : 536;
 	struct rig *r = rig_new();
+
+	if (lab_ipv6())
+		REQ("9293 MUST-15/v6");
+	else
+		REQ("9293 MUST-15/v4");
 
 	r->no_ts = r->no_sack = r->no_ws = true;
 	r->peer_mss = 0;
 	rig_state(r, TCP_ESTABLISHED);
-	CHECK_EQ(r->t->mss, 536);
-	rig_write(r, 1000, 0);
-	expect(r, .len = 536);
+	CHECK_EQ(r->t->mss, mss);
+	rig_write(r, 2000, 0);
+	expect(r, .len = mss);
 	rig_end(r);
 }
 
