@@ -29,6 +29,7 @@
 #define ARP_OWN_MAX     32   /* IPv4 addresses of this host, all devices together */
 #define IP_DST_CACHE    64   /* resolved destinations kept per CPU: one line of memory each */
 #define IP_PAIRS        64   /* pairs of addresses known to be good on the way in, per CPU */
+#define IP_MC_MAX       64   /* groups that a CPU belongs to, all devices together */
 #define IP_PMTU_SLOTS   256  /* destinations whose path MTU is known to be small, per CPU */
 #define IP_ID_SLOTS     2048 /* counters of the identification field, picked by keyed hash (RFC 6864, RFC 7739 5.3) */
 #define IP6_ADDRS_MAX   32   /* IPv6 addresses of this host, all devices together */

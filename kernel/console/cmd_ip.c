@@ -2,6 +2,7 @@
  * cmd_ip.c - `ip addr|link|route|neigh` and `ethtool`, printed as iproute2 and ethtool print them.
  */
 #include "console/commands.h"
+#include "console/route.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/dev.h"
@@ -175,6 +176,12 @@ int cmd_ip(struct console_call *c)
 
 	if (words == 1 && c->argc > 2 && is_prefix(what, "link") && !strcmp(c->argv[2], "set"))
 		return set_link(c);
+	if (words == 1 && is_prefix(what, "maddr"))
+		return ip_maddr_cmd(c);
+	if (words == 1 && c->argc > 2 && is_prefix(what, "route"))
+		return ip_route_cmd(c);
+	if (words == 1 && c->argc > 2 && addr)
+		return ip_addr_cmd(c);
 	if (c->argc > words + 1)
 		return console_usage(c, c->argv[words + 1]);
 	if (addr || is_prefix(what, "link")) {

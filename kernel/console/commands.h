@@ -12,7 +12,7 @@
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
 	X(softnet, "softnet", false, "[--json]", "softirq rows and NAPI work of each CPU")                 \
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
-	X(ip, "ip", false, "[-4|-6] addr|link|route|neigh | link set DEV txqueuelen N",                    \
+	X(ip, "ip", false, "[-4|-6] addr|link|route|neigh|maddr | addr|route|maddr add|del ... | route get ADDRESS | link set DEV txqueuelen N", \
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
 	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \

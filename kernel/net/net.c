@@ -17,6 +17,7 @@
 #include "net/ipv4/dhcp.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv4/multicast.h"
 #include "net/ipv4/udp.h"
 #include "net/ipv6/ip6.h"
 #include "net/link/arp.h"
@@ -39,6 +40,7 @@ const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
 
 const struct inet_protocol *const net_inet_protocols[256] = {
 	[IPPROTO_ICMP] = &icmp_protocol,
+	[IPPROTO_IGMP] = &igmp_protocol,
 	[IPPROTO_TCP] = &tcp_protocol,
 	[IPPROTO_UDP] = &udp_protocol,
 };

@@ -45,6 +45,8 @@
 	X(icmp_echo_ignore_all, "net.ipv4.icmp_echo_ignore_all", 0, 0, 0, 1, "bool", "answer no ping") \
 	X(icmp_echo_ignore_broadcasts, "net.ipv4.icmp_echo_ignore_broadcasts", 0, 1, 0, 1, "bool", \
 	  "answer no broadcast ping")                                                              \
+	X(force_igmp_version, "net.ipv4.conf.all.force_igmp_version", 0, 0, 0, 3, "version", "spoken to routers; 0: theirs") \
+	X(igmp_max_memberships, "net.ipv4.igmp_max_memberships", 0, 20, 1, 64, "groups", "of one socket") \
 	X(rp_filter, "net.ipv4.conf.all.rp_filter", 0, 0, 0, 2, "mode", "reverse path filter: 0 off 1 strict 2 loose") \
 	X(local_port_lo, "net.ipv4.ip_local_port_range", 0, 32768, 1, 65535, "port", "first ephemeral") \
 	X(local_port_hi, "net.ipv4.ip_local_port_range", 1, 60999, 1, 65535, "port", "last ephemeral") \

@@ -45,6 +45,7 @@ static const struct neigh *entry(struct kit *k, const char *a)
 
 TEST(a_request_for_us_is_answered_to_its_sender) /* 826 */
 {
+	REQ("826 reply", "826 create", "5227 2.5", "1122 2.3.3/arp");
 	struct kit k = kit_open(LAB_ETHER);
 	struct arp_info a;
 	u8 to[6];
@@ -62,6 +63,7 @@ TEST(a_request_for_us_is_answered_to_its_sender) /* 826 */
 
 TEST(a_unicast_poll_is_answered_too) /* 1122§2.3.2.1: unicast poll */
 {
+	REQ("1122 2.3.2.1/unicast");
 	struct kit k = kit_open(LAB_ETHER);
 	struct arp_info a;
 	u8 to[6];
@@ -73,6 +75,7 @@ TEST(a_unicast_poll_is_answered_too) /* 1122§2.3.2.1: unicast poll */
 
 TEST(requests_for_others_are_not_answered_and_teach_nothing) /* 826: never reply for someone else */
 {
+	REQ("826 others", "826 create");
 	struct kit k = kit_open(LAB_ETHER);
 
 	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.3");
@@ -86,6 +89,7 @@ TEST(requests_for_others_are_not_answered_and_teach_nothing) /* 826: never reply
 
 TEST(a_known_sender_is_refreshed_by_whatever_it_says) /* 826: merge before looking at the opcode */
 {
+	REQ("826 merge");
 	struct kit k = kit_open(LAB_ETHER);
 
 	inject_arp(&k, BCAST_MAC, ARPOP_REQUEST, PEER_MAC, "10.0.0.2", NO_MAC, "10.0.0.1");
@@ -106,6 +110,7 @@ TEST(a_known_sender_is_refreshed_by_whatever_it_says) /* 826: merge before looki
 
 TEST(a_probe_is_answered_but_not_learned_from) /* 5227§2.1.1 */
 {
+	REQ("5227 2.1.1/answer");
 	struct kit k = kit_open(LAB_ETHER);
 	struct arp_info a;
 	struct ip_addr zero = ip_from_v4(be32_of(0));
@@ -149,6 +154,7 @@ TEST(a_stranger_to_the_subnet_is_answered_but_takes_no_entry)
 
 TEST(an_address_is_probed_for_and_announced) /* 5227§2.1, §2.3 */
 {
+	REQ("5227 2.1.1/probe", "5227 2.3");
 	struct kit k = kit_bare(LAB_ETHER);
 	struct arp_info a;
 	u8 to[6];
@@ -172,6 +178,7 @@ TEST(an_address_is_probed_for_and_announced) /* 5227§2.1, §2.3 */
 
 TEST(a_conflict_is_defended_at_most_every_ten_seconds) /* 5227§2.4 (b) */
 {
+	REQ("5227 2.4/defend", "5227 2.4/interval");
 	struct kit k = kit_open(LAB_ETHER);
 	struct arp_info a;
 	u8 to[6];
@@ -217,6 +224,7 @@ TEST(an_address_is_answered_for_on_its_own_device_only)
 
 TEST(truncated_and_foreign_packets_are_dropped_by_name)
 {
+	REQ("826 ignore");
 	struct kit k = kit_open(LAB_ETHER);
 	struct arp_info a = { .op = ARPOP_REQUEST, .spa = v4("10.0.0.2"), .tpa = v4("10.0.0.1") };
 	u8 f[42];

@@ -39,6 +39,7 @@ static bool got_hello(struct sock *sk)
 
 TEST(plain_ethernet_is_taken_in) /* 1122§2.3.3: RFC 894 */
 {
+	REQ("1122 2.3.3/ethernet");
 	struct kit k = kit_open(LAB_ETHER);
 	struct sock *sk = kit_sock(&k, 7);
 
@@ -50,6 +51,7 @@ TEST(plain_ethernet_is_taken_in) /* 1122§2.3.3: RFC 894 */
 
 TEST(ieee_802_3_with_snap_is_taken_in) /* 1122§2.3.3: SHOULD receive RFC 1042 */
 {
+	REQ("1122 2.3.3/1042");
 	struct kit k = kit_open(LAB_ETHER);
 	struct sock *sk = kit_sock(&k, 7);
 
@@ -79,6 +81,7 @@ TEST(a_priority_tag_is_taken_off_another_vlan_is_not_ours)
 
 TEST(frames_for_others_and_from_groups_are_dropped)
 {
+	REQ("1122 2.4/broadcast");
 	static const u8 other[6] = { 2, 9, 9, 9, 9, 9 }, group[6] = { 1, 0, 0x5e, 0, 0, 1 };
 	struct kit k = kit_open(LAB_ETHER);
 	u8 body[60] = { 8, 0 };
@@ -149,6 +152,7 @@ TEST(an_802_3_length_is_believed_only_if_it_fits)
 
 TEST(the_header_sent_names_both_ends_and_the_type)
 {
+	REQ("1122 2.3.3/ethernet", "1122 2.3.3/default", "1122 2.3.3/k1", "1122 2.3.1/trailers");
 	struct kit k = kit_open(LAB_ETHER);
 	struct sock *sk = kit_sock(&k, 7);
 	const struct eth_hdr *eh;
@@ -170,6 +174,7 @@ TEST(the_header_sent_names_both_ends_and_the_type)
 
 TEST(arp_packets_are_parsed_strictly) /* 826: ignore wrong hardware or protocol type or length */
 {
+	REQ("826 ignore");
 	struct arp_info a = { .op = ARPOP_REQUEST, .spa = v4("1.2.3.4"), .tpa = v4("5.6.7.8") }, b;
 	u8 p[28];
 

@@ -131,6 +131,7 @@ static void play(const struct frag_case *c)
 
 TEST(orders_duplicates_and_overlaps) /* 791/1122§3.3.2, 5722 */
 {
+	REQ("791 2.3/fragments", "1122 3.2.1.4", "1122 3.3.2/reassemble");
 	for (unsigned i = 0; i < ARRAY_SIZE(cases); i++)
 		play(&cases[i]);
 }
@@ -213,6 +214,7 @@ TEST(a_datagram_too_long_for_its_first_header_dies)
 
 TEST(datagrams_that_differ_in_one_part_of_the_key_stay_apart)
 {
+	REQ("791 2.3/fragments");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 
@@ -231,6 +233,7 @@ TEST(datagrams_that_differ_in_one_part_of_the_key_stay_apart)
 
 TEST(time_exceeded_is_sent_when_the_first_fragment_is_there) /* 1122§3.3.2 */
 {
+	REQ("1122 3.3.2/timeout", "792 time-exceeded");
 	struct kit k = kit_open(LAB_RAW);
 
 	make(56);
@@ -251,6 +254,7 @@ TEST(time_exceeded_is_sent_when_the_first_fragment_is_there) /* 1122§3.3.2 */
 /* 1122§3.3.2: fixed reassembly timeout */
 TEST(time_runs_from_the_first_arrival_and_is_not_extended)
 {
+	REQ("1122 3.3.2/fixed");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 
@@ -268,6 +272,7 @@ TEST(time_runs_from_the_first_arrival_and_is_not_extended)
 
 TEST(a_ping_of_the_largest_size_is_answered) /* 1122§3.2.2.6: any size up to the reassembly limit */
 {
+	REQ("1122 3.3.2/576", "1122 3.3.2/emtu", "1122 3.2.2.6/data", "1122 3.3.2/mms");
 	struct kit k = kit_open(LAB_RAW);
 	static u8 msg[65515], back[66000];
 	static struct pkt p;

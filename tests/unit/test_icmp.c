@@ -28,6 +28,8 @@ static unsigned quote(u8 *buf, const char *src, const char *dst, u8 proto, const
 
 TEST(an_echo_is_answered_with_the_same_data_from_the_same_address) /* 1122§3.2.2.6 */
 {
+	REQ("1122 3.2.2.6/server", "1122 3.2.2.6/data", "1122 3.2.2.6/source",
+	    "1122 3.3.4.2/reply", "792 echo");
 	struct kit k = kit_open(LAB_RAW);
 	u8 data[300];
 	struct ipv4_info ip;
@@ -86,6 +88,7 @@ TEST(an_echo_with_options_is_answered_without)
 
 TEST(echo_can_be_switched_off_and_is_off_for_broadcasts) /* 1122§3.2.2.6: MAY discard broadcast */
 {
+	REQ("1122 3.2.2.6/broadcast");
 	struct kit k = kit_open(LAB_RAW);
 	unsigned n = icmp_build(msg, ICMP_ECHO, 0, 1, "abc", 3);
 	struct ipv4_info ip;
@@ -107,6 +110,7 @@ TEST(echo_can_be_switched_off_and_is_off_for_broadcasts) /* 1122§3.2.2.6: MAY d
 
 TEST(short_and_mis_summed_messages_are_dropped)
 {
+	REQ("792 checksum");
 	struct kit k = kit_open(LAB_RAW);
 	unsigned n = icmp_build(msg, ICMP_ECHO, 0, 1, "abcdef", 6);
 
@@ -128,6 +132,7 @@ TEST(short_and_mis_summed_messages_are_dropped)
 
 TEST(unknown_types_are_dropped_silently) /* 1122§3.2.2 */
 {
+	REQ("1122 3.2.2/unknown", "1122 3.2.2.7", "1122 3.2.2.9/reply");
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned type = 0; type < 256; type++)
@@ -141,6 +146,7 @@ TEST(unknown_types_are_dropped_silently) /* 1122§3.2.2 */
 
 TEST(redirects_and_quench_change_nothing) /* 6633: MUST ignore source quench */
 {
+	REQ("6633 4", "6633 3", "1122 3.2.2.2/illegal", "1122 3.2.2.2/send");
 	struct kit k = kit_open(LAB_RAW);
 	u8 q[64], udp[16];
 	unsigned n = quote(q, "10.0.0.1", "10.0.0.2", 17, udp, 16);
@@ -155,6 +161,8 @@ TEST(redirects_and_quench_change_nothing) /* 6633: MUST ignore source quench */
 
 TEST(a_timestamp_request_is_answered) /* 1122§3.2.2.8 */
 {
+	REQ("1122 3.2.2.8/server", "1122 3.2.2.8/delay", "1122 3.2.2.8/source",
+	    "1122 3.2.2.8/standard", "792 timestamp");
 	struct kit k = kit_open(LAB_RAW);
 	struct icmp_timestamp t = { .h = { .type = ICMP_TIMESTAMP }, .originate = be32_of(1234) };
 	const struct icmp_timestamp *back;
@@ -177,6 +185,7 @@ TEST(a_timestamp_request_is_answered) /* 1122§3.2.2.8 */
 /* ---- errors sent ---- */
 TEST(an_error_quotes_the_packet_as_it_came) /* 792, 1122§3.2.2: octets same as received */
 {
+	REQ("1122 3.2.2/quote", "1122 3.2.2/tos", "792 quote", "1812 4.3.2.3", "1122 3.3.8");
 	struct kit k = kit_open(LAB_RAW);
 	const struct icmp_hdr *h;
 	struct pkt p, sent;
@@ -199,6 +208,8 @@ TEST(an_error_quotes_the_packet_as_it_came) /* 792, 1122§3.2.2: octets same as 
 
 TEST(never_an_error_about) /* 1122§3.2.2: MUST NOT */
 {
+	REQ("1122 3.2.2/error", "1122 3.2.2/broadcast", "1122 3.2.2/fragment", "1122 3.2.2/source",
+	    "1812 4.3.2.7");
 	struct kit k = kit_open(LAB_RAW);
 	u8 q[64];
 	unsigned n = quote(q, "10.0.0.1", "10.0.0.2", 17, "12345678", 8);
@@ -230,6 +241,7 @@ TEST(never_an_error_about) /* 1122§3.2.2: MUST NOT */
 
 TEST(never_an_error_about_a_link_broadcast) /* 1122§3.2.2: MUST NOT */
 {
+	REQ("1122 3.2.2/link-broadcast", "1122 2.4/broadcast");
 	struct kit k = kit_open(LAB_ETHER);
 	struct pkt p;
 
@@ -241,6 +253,7 @@ TEST(never_an_error_about_a_link_broadcast) /* 1122§3.2.2: MUST NOT */
 
 TEST(errors_have_a_rate_per_destination_and_in_all) /* 1812§4.3.2.8 */
 {
+	REQ("1812 4.3.2.8");
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned i = 0; i < 20; i++)
@@ -285,6 +298,8 @@ static void inject_error_about(struct kit *k, u8 type, u8 code, u32 word, const 
 
 TEST(port_unreachable_is_an_error_of_the_connected_sock) /* 1122§4.1.3.3 */
 {
+	REQ("1122 4.1.3.3", "1122 3.2.2.1/pass", "1122 3.2.2.1/act", "8085 5.2/icmp",
+	    "1122 3.2.2/demux");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = connected(&k, 50, "10.0.0.2", 60),
 		    *other = connected(&k, 51, "10.0.0.2", 60);
@@ -307,6 +322,7 @@ TEST(port_unreachable_is_an_error_of_the_connected_sock) /* 1122§4.1.3.3 */
 
 TEST(each_kind_of_error_has_its_number)
 {
+	REQ("1122 4.1.3.3", "1122 3.2.2.4", "1122 3.2.2.5/pass", "1122 3.2.2.1/hint");
 	static const struct {
 		u8 type, code;
 		int err, soft;
@@ -375,6 +391,7 @@ TEST(every_truncation_of_a_quote_is_harmless)
 /* 1191, 8201§4: validate against a live flow */
 TEST(fragmentation_needed_lowers_the_path_mtu_of_a_live_flow_only)
 {
+	REQ("1191 3", "8085 5.2/icmp");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = connected(&k, 50, "8.8.8.8", 60);
 	struct flow fl = { .dst = addr("8.8.8.8") };
@@ -394,6 +411,7 @@ TEST(fragmentation_needed_lowers_the_path_mtu_of_a_live_flow_only)
 
 TEST(a_router_that_tells_no_mtu_is_met_with_a_plateau) /* 1191§5 */
 {
+	REQ("1191 5/plateau");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = connected(&k, 50, "8.8.8.8", 60);
 	struct flow fl = { .dst = addr("8.8.8.8") };
@@ -440,6 +458,7 @@ static void on_error(struct icmp_ping *p, struct net_cpu *cpu, const struct ip_a
 
 TEST(an_echo_client_gets_its_replies_and_errors) /* 1122§3.2.2.6: pass Echo Reply to higher layer */
 {
+	REQ("1122 3.2.2.6/client", "1122 3.2.2.6/pass");
 	struct kit k = kit_open(LAB_RAW);
 	struct ping_log log = { .ping = { .reply = on_reply, .error = on_error } };
 	struct flow fl = { .dst = addr("8.8.8.8") };

@@ -13,6 +13,7 @@
 
 TEST(a_good_datagram_reaches_its_socket)
 {
+	REQ("1122 3.1/ip", "1122 3.1/local-multihoming");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	struct sockaddr_ip from;
@@ -31,6 +32,7 @@ TEST(a_good_datagram_reaches_its_socket)
 
 TEST(every_truncation_is_dropped_by_name)
 {
+	REQ("791 3.1/version");
 	struct kit k = kit_open(LAB_RAW);
 	struct pkt p;
 
@@ -63,6 +65,7 @@ TEST(truncation_inside_the_options_is_dropped)
 
 TEST(another_version_is_dropped_silently) /* 1122§3.2.1.1 */
 {
+	REQ("1122 3.2.1.1", "791 3.1/version");
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned v = 0; v < 16; v++)
@@ -75,6 +78,7 @@ TEST(another_version_is_dropped_silently) /* 1122§3.2.1.1 */
 
 TEST(an_ihl_below_five_is_dropped) /* 791: IHL */
 {
+	REQ("791 3.1/ihl");
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned ihl = 0; ihl < 5; ihl++)
@@ -86,6 +90,7 @@ TEST(an_ihl_below_five_is_dropped) /* 791: IHL */
 
 TEST(a_wrong_checksum_is_dropped_silently) /* 1122§3.2.1.2 */
 {
+	REQ("1122 3.2.1.2");
 	struct kit k = kit_open(LAB_RAW);
 
 	for (unsigned bit = 0; bit < 16; bit++)
@@ -98,6 +103,7 @@ TEST(a_wrong_checksum_is_dropped_silently) /* 1122§3.2.1.2 */
 
 TEST(a_total_length_below_the_header_or_beyond_the_frame_is_dropped)
 {
+	REQ("791 3.1/version");
 	struct kit k = kit_open(LAB_RAW);
 
 	INJECT(&k, .len = 20, .tot_delta = -21); /* 19 */
@@ -110,6 +116,7 @@ TEST(a_total_length_below_the_header_or_beyond_the_frame_is_dropped)
 
 TEST(padding_of_the_link_is_cut_off) /* 791: ignore trailing link padding */
 {
+	REQ("791 3.1/padding");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	u8 dgram[64];
@@ -128,6 +135,7 @@ TEST(padding_of_the_link_is_cut_off) /* 791: ignore trailing link padding */
 
 TEST(martian_sources_are_dropped_silently) /* 1122§3.2.1.3: bad source address */
 {
+	REQ("1122 3.2.1.3/source", "1122 4.1.3.6/receive");
 	static const char *const bad[] = {
 		"224.0.0.1",
 		"239.255.255.255",
@@ -153,6 +161,7 @@ TEST(martian_sources_are_dropped_silently) /* 1122§3.2.1.3: bad source address 
 
 TEST(martian_destinations_are_dropped_silently) /* 1122§3.2.1.3: bad destination address */
 {
+	REQ("1122 3.2.1.3/dest");
 	struct kit k = kit_open(LAB_RAW);
 
 	INJECT(&k, .dst = "127.0.0.1", .len = 20);
@@ -170,6 +179,7 @@ TEST(martian_destinations_are_dropped_silently) /* 1122§3.2.1.3: bad destinatio
 
 TEST(all_forms_of_broadcast_are_taken_in) /* 1122§3.3.6: recognize all formats, 0 or -1 */
 {
+	REQ("1122 3.3.6/all", "1122 3.3.6/receive");
 	static const char *const forms[] = { "255.255.255.255", "10.0.0.255", "10.0.0.0",
 					     "0.0.0.0" };
 	struct kit k = kit_open(LAB_RAW);
@@ -202,6 +212,7 @@ TEST(zero_source_may_only_shout) /* 1122§3.2.1.3 (a) */
 /* 1122§3.3.6: silently discard link-layer-only broadcast */
 TEST(a_unicast_address_in_a_link_broadcast_is_dropped)
 {
+	REQ("1122 3.3.6/link-only", "1122 2.4/broadcast");
 	struct kit k = kit_open(LAB_ETHER);
 	struct pkt p;
 
@@ -213,6 +224,7 @@ TEST(a_unicast_address_in_a_link_broadcast_is_dropped)
 
 TEST(an_unknown_protocol_is_answered_with_protocol_unreachable) /* 1122§3.2.2.1: code 2 */
 {
+	REQ("1122 3.2.2.1/generate", "792 unreachable", "1122 3.3.8");
 	struct kit k = kit_open(LAB_RAW);
 
 	INJECT(&k, .proto = 200, .len = 20);
@@ -227,6 +239,7 @@ TEST(an_unknown_protocol_is_answered_with_protocol_unreachable) /* 1122§3.2.2.1
 
 TEST(ttl_of_one_is_good_enough_for_us) /* 1122§3.2.1.7: MUST NOT discard TTL < 2 */
 {
+	REQ("1122 3.2.1.7/receive", "1812 5.3.1/host");
 	struct kit k = kit_open(LAB_RAW);
 
 	INJECT(&k, .proto = 200, .ttl = 1, .len = 20);
@@ -236,6 +249,7 @@ TEST(ttl_of_one_is_good_enough_for_us) /* 1122§3.2.1.7: MUST NOT discard TTL < 
 
 TEST(unknown_and_harmless_options_are_ignored) /* 1122§3.2.1.8 */
 {
+	REQ("1122 3.2.1.8/unknown", "1122 3.2.1.8b/receive");
 	static const u8 opts[12] = {
 		IPOPT_NOOP, 0x99, 3, 1, IPOPT_SID, 4, 0, 9, IPOPT_RA, 4, 0, 0
 	};
@@ -256,6 +270,7 @@ TEST(unknown_and_harmless_options_are_ignored) /* 1122§3.2.1.8 */
 
 TEST(source_routes_are_refused) /* 1122§3.3.5: non-local source routing defaults to off */
 {
+	REQ("1122 3.3.5/off");
 	static const u8 lsrr[8] = { IPOPT_LSRR, 7, 4, 10, 0, 0, 9, 0 },
 			ssrr[8] = { IPOPT_SSRR, 7, 8, 10, 0, 0, 9, 0 };
 	struct kit k = kit_open(LAB_RAW);
@@ -269,6 +284,7 @@ TEST(source_routes_are_refused) /* 1122§3.3.5: non-local source routing default
 
 TEST(malformed_options_are_reported_with_a_pointer) /* 1122§3.2.2.5 */
 {
+	REQ("1122 3.2.2.5/send", "792 parameter");
 	static const struct {
 		u8 opts[8];
 		u8 pointer;
@@ -298,6 +314,7 @@ TEST(malformed_options_are_reported_with_a_pointer) /* 1122§3.2.2.5 */
 
 TEST(random_option_bytes_never_lead_beyond_the_header)
 {
+	REQ("791 3.1/options");
 	struct kit k = kit_open(LAB_RAW);
 	struct test_rng r = { 11 };
 	u8 opts[40];
@@ -317,6 +334,7 @@ TEST(random_option_bytes_never_lead_beyond_the_header)
 
 TEST(random_packets_never_do_harm)
 {
+	REQ("1122 3.1/log", "1122 3.1/count");
 	struct kit k = kit_open(LAB_RAW);
 	struct test_rng r = { 12 };
 	u8 b[200];

@@ -17,6 +17,8 @@ static void send_len(struct kit *k, struct sock *sk, unsigned len)
 /* MUST: TTL and TOS of the transport, 1122§3.2.1.6, §3.2.1.7 */
 TEST(the_header_says_what_the_sender_wants)
 {
+	REQ("1122 3.2.1.6/set", "1122 3.2.1.7/set", "1122 3.2.1.7/default", "1122 4.1.4/interface",
+	    "6864 4.1");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
 	struct ipv4_info ip;
@@ -70,6 +72,7 @@ static unsigned collect(struct kit *k, u8 *whole, unsigned *total)
 
 TEST(what_is_larger_than_the_mtu_leaves_in_fragments) /* 791, 1122§3.3.3 */
 {
+	REQ("1122 3.3.3/fragment", "791 3.2/cut", "1122 3.3.3/limit");
 	static const unsigned sizes[] = { 1473, 1480, 2952, 2953, 9000, 65507 };
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
@@ -93,6 +96,7 @@ TEST(what_is_larger_than_the_mtu_leaves_in_fragments) /* 791, 1122§3.3.3 */
 
 TEST(a_datagram_that_just_fits_is_not_cut)
 {
+	REQ("1122 3.3.3/limit");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
 
@@ -104,6 +108,7 @@ TEST(a_datagram_that_just_fits_is_not_cut)
 
 TEST(small_mtus_and_no_gathering_work_too)
 {
+	REQ("791 3.2/68");
 	struct kit k = kit_bare(LAB_RAW);
 	static u8 whole[66000];
 	unsigned total;
@@ -122,6 +127,7 @@ TEST(small_mtus_and_no_gathering_work_too)
 
 TEST(identification_does_not_repeat_within_a_destination) /* 6864§4.3 */
 {
+	REQ("6864 4.3");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
 	static u8 seen[65536];
@@ -144,6 +150,7 @@ TEST(identification_does_not_repeat_within_a_destination) /* 6864§4.3 */
 
 TEST(df_set_by_the_application_means_an_error_and_no_packet)
 {
+	REQ("791 3.2/df", "6864 4.2", "1122 3.3.3/limit");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 9);
 
@@ -257,6 +264,7 @@ static bool forwarded(struct router *r, struct pkt *p, struct ipv4_info *ip)
 
 TEST(a_router_passes_on_with_one_hop_less) /* 1812§5.3.1 */
 {
+	REQ("1812 5.3.1", "791 3.1/ttl", "1122 3.1/gateway", "1122 3.1/switch");
 	struct router r = router_open();
 	struct ipv4_info ip;
 	struct pkt p;
@@ -275,19 +283,25 @@ TEST(a_router_passes_on_with_one_hop_less) /* 1812§5.3.1 */
 
 TEST(ttl_one_dies_here_and_the_sender_hears_of_it) /* 1812§5.3.1, 792 */
 {
+	REQ("1812 5.3.1", "792 time-exceeded", "1122 3.2.1.7/zero", "1812 4.3.2.4");
 	struct router r = router_open();
 	const struct icmp_hdr *h;
 
 	INJECT(&r.k, .dst = "10.9.0.5", .ttl = 1, .len = 100);
 	CHECK_EQ(drops(&r.k, DROP_IP_TTL), 1);
 	CHECK_EQ(lab_sent_count(r.out), 0);
-	if (expect_icmp(&r.k, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, &h))
+	if (expect_icmp(&r.k, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, &h)) {
+		const struct ipv4_hdr *outer = (const struct ipv4_hdr *)((const u8 *)h - IPV4_HLEN);
+
 		CHECK_EQ(((const struct ipv4_hdr *)(h + 1))->ttl, 1); /* quoted as it came */
+		CHECK(be32_eq(outer->saddr, v4("10.0.0.1"))); /* from the link that it came by */
+	}
 	kit_close(&r.k);
 }
 
 TEST(too_big_with_df_tells_the_mtu_without_df_is_cut) /* 1191§4, 791 */
 {
+	REQ("1191 4", "1812 4.2.2.7", "791 3.2/df", "6864 4.2");
 	struct router r = router_open();
 	const struct icmp_hdr *h;
 	static u8 whole[2000];
@@ -326,6 +340,7 @@ TEST(a_fragment_can_be_cut_again_and_keeps_its_place)
 
 TEST(only_copied_options_go_into_later_fragments) /* 791 3.1 */
 {
+	REQ("791 3.1/copied");
 	static const u8 opts[12] = { IPOPT_RR, 7, 4, 0, 0, 0, 0, IPOPT_RA, 4, 0, 0, IPOPT_NOOP };
 	struct router r = router_open();
 	struct ipv4_info ip;
@@ -346,6 +361,7 @@ TEST(only_copied_options_go_into_later_fragments) /* 791 3.1 */
 
 TEST(no_route_and_refusals_are_told) /* 1812§5.2.7.1 */
 {
+	REQ("1812 5.2.7.1");
 	struct router r = router_open();
 
 	REQUIRE(!ip_route_del(r.k.h->net, be32_of(0), 0, v4("10.0.0.2"), r.k.dev));
@@ -366,6 +382,7 @@ TEST(no_route_and_refusals_are_told) /* 1812§5.2.7.1 */
 
 TEST(what_must_not_be_forwarded_is_not) /* 1812§5.3.5, 2644, 3927§7 */
 {
+	REQ("1812 5.3.7", "1812 5.3.5", "3927 2.7");
 	struct router r = router_open();
 
 	/* multicast: nobody here */

@@ -82,6 +82,7 @@ static void say(struct nk *n, const char *to, const char *what)
 /* 1122§2.3.2.2, 1122§2.4: no entry is no reason to give up */
 TEST(a_first_packet_asks_and_waits_for_the_answer)
 {
+	REQ("1122 2.3.2.2", "1122 2.4/unreachable");
 	struct nk n = nk_open();
 
 	say(&n, "10.0.0.5", "hello");
@@ -99,6 +100,7 @@ TEST(a_first_packet_asks_and_waits_for_the_answer)
 
 TEST(requests_are_at_most_one_a_second_whatever_is_sent) /* 1122§2.3.2.1: MUST prevent ARP floods */
 {
+	REQ("1122 2.3.2.1/flood");
 	struct nk n = nk_open();
 	unsigned asked = 0;
 
@@ -130,6 +132,7 @@ TEST(silence_fails_the_entry_and_drops_what_waited)
 
 TEST(silence_is_told_to_the_sock_that_spoke)
 {
+	REQ("1122 3.3.1.4/detect");
 	struct nk n = nk_open();
 	struct sockaddr_ip a = { .family = AF_INET, .port = 9, .addr = addr("10.0.0.5") };
 
@@ -143,6 +146,7 @@ TEST(silence_is_told_to_the_sock_that_spoke)
 /* 1122§2.3.2.2: save at least the latest */
 TEST(parked_packets_are_bounded_and_the_oldest_goes_first)
 {
+	REQ("1122 2.3.2.2");
 	struct nk n = nk_open();
 	char text[8];
 
@@ -161,6 +165,8 @@ TEST(parked_packets_are_bounded_and_the_oldest_goes_first)
 
 TEST(an_unconfirmed_entry_grows_stale_is_used_delayed_probed_and_fails) /* 4861§7.3.3 */
 {
+	REQ("1122 2.3.2.1/unicast", "1122 3.3.1.4/detect", "1122 3.3.1.4/forever",
+	    "1122 3.3.1.4/traffic");
 	struct nk n = nk_open();
 
 	say(&n, "10.0.0.5", "x");
@@ -201,6 +207,7 @@ TEST(a_probe_that_is_answered_makes_it_reachable_again)
 /* 4861§7.3.1, 1122§2.3.2.1: higher-layer advice */
 TEST(progress_of_a_transport_keeps_it_reachable_without_probes)
 {
+	REQ("1122 3.3.1.4/indication", "1122 3.3.1.4/advice", "1122 3.3.1.4/ping");
 	struct nk n = nk_open();
 
 	say(&n, "10.0.0.5", "x");
@@ -224,6 +231,7 @@ TEST(progress_of_a_transport_keeps_it_reachable_without_probes)
 
 TEST(an_entry_unused_for_a_minute_goes)
 {
+	REQ("1122 2.3.2.1/flush");
 	struct nk n = nk_open();
 	u32 gen;
 
@@ -238,6 +246,7 @@ TEST(an_entry_unused_for_a_minute_goes)
 
 TEST(reachable_time_differs_from_one_to_the_next) /* 4861§6.3.2: 0.5 to 1.5 */
 {
+	REQ("1122 2.3.2.1/timeout");
 	struct nk n = nk_open();
 	char text[20];
 	unsigned early = 0, late = 0;

@@ -42,9 +42,11 @@ static bool gateway_is(struct two *t, const char *gw)
 
 TEST(without_a_word_every_device_uses_dhcp_and_lo_is_up)
 {
+	REQ("1122 3.1/switch-off", "1122 3.1/no-guess");
 	struct two t = boot("quiet loglevel=3");
 
 	CHECK(has_dhcp(t.eth0) && has_dhcp(t.eth1));
+	CHECK_EQ(t.k.cpu->sysctl.ip_forward, 0); /* two links make no router */
 	CHECK(loopback_dev(t.k.h->net)->flags & IFF_UP);
 	CHECK(be32_eq(ip_dev_addr(t.k.cpu, loopback_dev(t.k.h->net), NULL), v4("127.0.0.1")));
 	kit_close(&t.k);
@@ -62,6 +64,7 @@ TEST(an_address_without_a_device_is_the_first_devices)
 
 TEST(each_device_can_have_its_word)
 {
+	REQ("1122 3.2.2.9/static", "1122 3.3.1.6", "1122 3.2.2.9/source");
 	struct two t = boot("ip=eth1:10.9.0.2/16 ip=eth0:none");
 
 	CHECK(is_at(&t, t.eth1, "10.9.0.2", 16) && !has_dhcp(t.eth1));

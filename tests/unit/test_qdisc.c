@@ -129,6 +129,7 @@ TEST(pfifo_keeps_order_and_refuses_beyond_its_limit)
 
 TEST(pfifo_fast_serves_interactive_then_normal_then_bulk)
 {
+	REQ("1122 2.4/tos");
 	struct bench b;
 
 	bench_make(&b, 1);

@@ -39,6 +39,7 @@ static int add(struct kit *k, const char *dst, unsigned plen, const char *gw,
 
 TEST(connected_and_default_routes_come_with_address_and_gateway) /* 1122§3.3.1.1 */
 {
+	REQ("1122 3.3.1.1/mask", "1122 3.3.1.2/default", "1122 3.2.1.3/subnet");
 	struct kit k = kit_open(LAB_RAW);
 
 	leads(&k, "10.0.0.77", k.dev, "10.0.0.77", "10.0.0.1");
@@ -48,6 +49,7 @@ TEST(connected_and_default_routes_come_with_address_and_gateway) /* 1122§3.3.1.
 
 TEST(without_a_gateway_the_own_net_works) /* 1122§3.3.1.1: operate with no gateways */
 {
+	REQ("1122 3.3.1.1/no-gateway");
 	struct kit k = kit_bare(LAB_RAW);
 
 	lab_addr(k.dev, "10.0.0.1/24");
@@ -58,6 +60,7 @@ TEST(without_a_gateway_the_own_net_works) /* 1122§3.3.1.1: operate with no gate
 
 TEST(the_longest_prefix_wins)
 {
+	REQ("1812 5.2.4.3", "1122 3.3.1.2/static");
 	struct kit k = kit_open(LAB_RAW);
 
 	REQUIRE(!add(&k, "20.0.0.0", 8, "10.0.0.8", k.dev, 0));
@@ -147,6 +150,7 @@ TEST(nonsense_is_not_made_a_route)
 
 TEST(nonsense_is_not_made_an_address)
 {
+	REQ("1122 3.2.2.9/check");
 	static const struct {
 		const char *addr;
 		unsigned plen;
@@ -203,6 +207,7 @@ TEST(an_address_takes_its_routes_along)
 
 TEST(the_source_is_of_the_subnet_of_the_next_hop) /* 1122§3.3.4.3 */
 {
+	REQ("1122 3.3.4.3");
 	struct kit k = kit_open(LAB_RAW);
 
 	lab_addr(k.dev, "10.5.0.1/16");
@@ -214,6 +219,7 @@ TEST(the_source_is_of_the_subnet_of_the_next_hop) /* 1122§3.3.4.3 */
 
 TEST(a_source_that_is_not_ours_is_refused) /* 1122§3.2.1.3: source must be the host's own */
 {
+	REQ("1122 3.2.1.3/own-source", "1122 4.1.3.6/send", "1122 3.2.1.3/bcast-source");
 	struct kit k = kit_open(LAB_RAW);
 	struct flow fl = { .src = addr("10.0.0.9"), .dst = addr("10.0.0.2") };
 	struct dst d;
@@ -244,6 +250,7 @@ TEST(own_addresses_lead_to_lo)
 
 TEST(broadcast_and_multicast_find_a_device)
 {
+	REQ("1122 3.3.6/limited");
 	struct kit k = kit_open(LAB_RAW);
 	struct net_device *other = lab_dev(k.h, LAB_RAW);
 	struct flow fl;
@@ -265,6 +272,7 @@ TEST(broadcast_and_multicast_find_a_device)
 
 TEST(a_gateway_that_does_not_answer_is_passed_over) /* 1122§3.3.1.5 */
 {
+	REQ("1122 3.3.1.5", "1122 3.3.1.2/several", "1122 3.3.1.4/detect");
 	struct kit k = kit_open(LAB_ETHER);
 	struct sock *sk = kit_sock(&k, 9);
 
@@ -293,6 +301,7 @@ TEST(a_device_that_is_down_has_no_routes)
 
 TEST(the_path_mtu_only_shrinks_and_expires) /* 1191§6.3, 5927§7 */
 {
+	REQ("1191 6.3/grow", "1191 6.3/age", "1191 5.2/cache", "1122 3.3.1.2/cache", "1191 3/floor");
 	struct kit k = kit_open(LAB_RAW);
 	struct flow fl;
 	struct dst d;
@@ -310,6 +319,7 @@ TEST(the_path_mtu_only_shrinks_and_expires) /* 1191§6.3, 5927§7 */
 	CHECK(!dst_valid(k.cpu, &d));
 	REQUIRE(!way(&k, "8.8.8.8", &d, &fl));
 	CHECK_EQ(d.mtu, 552);
+	CHECK(d.no_df); /* or a link, below which routers are to cut */
 	kit_run(&k, 601 * NSEC_PER_SEC);
 	k.cpu->now_ns = lab_now(k.lab);
 	k.cpu->dst_gen++;

@@ -373,6 +373,7 @@ TEST(without_memory_for_skbs_a_write_waits_and_goes_on)
 
 TEST(packet_too_big_shrinks_the_segments_and_resends_at_once) /* 1191 6.1 */
 {
+	REQ("1191 6.4", "1191 3", "1191 3/df");
 	struct rig *r = without_timestamps();
 
 	rig_write(r, 5000, 0);

@@ -22,6 +22,8 @@ static int connect_to(struct sock *sk, const char *a, u16 port)
 
 TEST(a_datagram_sent_is_right_in_every_field)
 {
+	REQ("768 checksum/pseudo", "1122 4.1.3.4/able", "1122 4.1.3.4/default",
+	    "8085 3.4/checksum");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 50);
 	struct udp_info udp;
@@ -42,6 +44,7 @@ TEST(a_datagram_sent_is_right_in_every_field)
 
 TEST(a_sum_of_zero_is_sent_as_ffff) /* 768 */
 {
+	REQ("768 checksum/ffff");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 50);
 	struct pkt p;
@@ -62,6 +65,7 @@ TEST(a_sum_of_zero_is_sent_as_ffff) /* 768 */
 
 TEST(no_checksum_is_taken_a_wrong_one_is_not) /* 768, 1122§4.1.3.4: silently discard bad checksum */
 {
+	REQ("768 checksum/none", "1122 4.1.3.4/discard", "1122 4.1.3.4/able");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	u8 d[16];
@@ -86,6 +90,7 @@ TEST(no_checksum_is_taken_a_wrong_one_is_not) /* 768, 1122§4.1.3.4: silently di
 
 TEST(impossible_lengths_are_dropped) /* 768 */
 {
+	REQ("768 length");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	struct udp_hdr h = { be16_of(9), be16_of(7), { 0 }, { 0 } };
@@ -109,6 +114,7 @@ TEST(impossible_lengths_are_dropped) /* 768 */
 
 TEST(the_most_specific_sock_gets_it)
 {
+	REQ("1122 4.1.3.5/specify", "1122 4.1.3.5/wild", "1122 3.3.4.2/choose");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *any = udp_sock_create(k.cpu), *here = udp_sock_create(k.cpu),
 		    *pair = udp_sock_create(k.cpu);
@@ -208,6 +214,7 @@ TEST(a_broadcast_reaches_every_sock_that_wants_it)
 
 TEST(sending_a_broadcast_needs_permission)
 {
+	REQ("1122 3.3.6/send");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 
@@ -224,6 +231,7 @@ TEST(sending_a_broadcast_needs_permission)
 
 TEST(names_are_checked)
 {
+	REQ("1122 4.1.3.5/specify", "1122 4.1.3.6/send");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = udp_sock_create(k.cpu), *other = udp_sock_create(k.cpu);
 
@@ -245,6 +253,7 @@ TEST(names_are_checked)
 
 TEST(an_unbound_sock_gets_a_port_when_it_first_sends) /* 6056 */
 {
+	REQ("8085 5.1/ports");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk[40];
 	unsigned steps = 0;
@@ -274,6 +283,7 @@ TEST(an_unbound_sock_gets_a_port_when_it_first_sends) /* 6056 */
 
 TEST(the_receive_buffer_is_bounded_and_counts)
 {
+	REQ("8085 3.1/drops");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	unsigned taken = 0;
@@ -357,6 +367,7 @@ TEST(peek_and_trunc_work_as_in_posix)
 
 TEST(a_received_skb_goes_back_to_its_sender_without_a_copy)
 {
+	REQ("1122 3.3.4.2/reply");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	struct udp_info udp;
@@ -460,6 +471,7 @@ TEST(shutdown_ends_both_ways)
 
 TEST(options_and_ioctls_say_what_was_set)
 {
+	REQ("1122 4.1.4/specify", "1122 3.3.3/mms", "8085 3.2/pmtu", "1122 3.2.1.7/zero");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 	unsigned len = sizeof(int);
@@ -483,6 +495,125 @@ TEST(options_and_ioctls_say_what_was_set)
 	CHECK_EQ(udp_prot.ioctl(sk, SIOCINQ, &v), 0);
 	CHECK_EQ(v, 5);
 	CHECK_EQ(udp_prot.ioctl(sk, 1, &v), -EINVAL);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
+static long recv_info(struct sock *sk, void *buf, size_t size, struct ip_pktinfo *info)
+{
+	struct iovec iov = { buf, size };
+
+	return udp_prot.recvmsg(sk, &(struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1, .msg_pktinfo = info }, 0);
+}
+
+TEST(a_receiver_learns_which_address_tos_ttl_and_options_a_datagram_had)
+{
+	REQ("1122 4.1.3.2/pass", "1122 3.2.1.8/pass", "1122 4.1.3.5/spec-dest", "1122 4.1.4/tos", "1122 3.2.1.6/pass");
+	static const u8 opts[8] = { 7, 7, 4, 0, 0, 0, 0, 0 };
+	struct kit k = kit_open(LAB_RAW);
+	struct sock *sk = kit_sock(&k, 7000);
+	struct ip_pktinfo info;
+	u8 dgram[64], buf[16];
+	unsigned n = udp_build(dgram, "10.0.0.2", "10.0.0.1", 9, 7000, "hello", 5);
+
+	INJECT(&k, .data = dgram, .len = n, .tos = 0x48, .ttl = 9, .opts = opts, .optlen = 8);
+	CHECK_EQ(recv_info(sk, buf, sizeof(buf), &info), 5);
+	CHECK(be32_eq(ip_v4(&info.addr), v4("10.0.0.1")));
+	CHECK(info.tos == 0x48 && info.ttl == 9 && info.ifindex == k.dev->ifindex);
+	CHECK_EQ(info.optlen, 8);
+	CHECK_MEM(info.opts, opts, 8);
+	n = udp_build(dgram, "10.0.0.2", "10.0.0.255", 9, 7000, "all", 3);
+	INJECT(&k, .dst = "10.0.0.255", .data = dgram, .len = n);
+	CHECK_EQ(recv_info(sk, buf, sizeof(buf), &info), 3);
+	CHECK(be32_eq(ip_v4(&info.addr), v4("10.0.0.255")));
+	CHECK_EQ(info.optlen, 0);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
+TEST(a_sender_chooses_address_ttl_tos_and_options)
+{
+	REQ("1122 4.1.3.2/specify", "1122 4.1.3.2/down", "1122 3.2.1.8/send", "1122 4.1.4/specify", "1122 4.1.3.5/specify",
+	    "1122 3.2.1.8b/send", "1122 3.2.1.8c/one");
+	static const u8 rr[7] = { 7, 7, 4 }, lsrr[8] = { 131, 7, 4, 10, 0, 0, 9, 0 }, broken[4] = { 7, 9, 4, 0 };
+	struct kit k = kit_open(LAB_RAW);
+	struct sock *sk = kit_sock(&k, 7000);
+	struct ip_pktinfo info = { .addr = addr("10.0.0.7") };
+	struct sockaddr_ip to = { .family = AF_INET, .port = 9, .addr = addr("10.0.0.2") };
+	struct iovec iov = { (void *)(uintptr_t) "x", 1 };
+	struct msghdr m = { .msg_name = &to, .msg_iov = &iov, .msg_iovlen = 1, .msg_pktinfo = &info };
+	static struct pkt p;
+	struct ipv4_info ip;
+	u8 got[40];
+	unsigned len = sizeof(got);
+	int ttl = 3, tos = 0x28;
+
+	lab_addr(k.dev, "10.0.0.7/24");
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_TTL, &ttl, sizeof(ttl)), 0);
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_TOS, &tos, sizeof(tos)), 0);
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_OPTIONS, rr, sizeof(rr)), 0);
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_OPTIONS, lsrr, 8), -EINVAL); /* no source routes from here */
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_OPTIONS, broken, 4), -EINVAL);
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_OPTIONS, got, 41), -EINVAL);
+	CHECK_EQ(udp_prot.getsockopt(sk, SOL_IP, IP_OPTIONS, got, &len), 0);
+	CHECK_EQ(len, 8);
+	CHECK_EQ(udp_prot.sendmsg(sk, &m, 0), 1);
+	kit_settle(&k);
+	while (kit_sent(&k, &p) && p.b[0] == 0x45)
+		;
+	REQUIRE(ip_read(&p, &ip));
+	CHECK(be32_eq(ip.saddr, v4("10.0.0.7")));
+	CHECK(ip.ttl == 3 && ip.tos == 0x28);
+	CHECK_EQ(ip.hdr_len, 28);
+	CHECK_MEM(p.b + 20, rr, 7);
+	CHECK_EQ(p.b[27], 0);
+	info.addr = addr("10.0.0.8"); /* not ours */
+	CHECK_EQ(udp_prot.sendmsg(sk, &m, 0), -EINVAL);
+	CHECK_EQ(udp_prot.setsockopt(sk, SOL_IP, IP_OPTIONS, NULL, 0), 0);
+	info.addr = addr("10.0.0.7");
+	CHECK_EQ(udp_prot.sendmsg(sk, &m, 0), 1);
+	kit_settle(&k);
+	REQUIRE(kit_sent(&k, &p) && ip_read(&p, &ip));
+	CHECK_EQ(ip.hdr_len, 20);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
+TEST(a_connected_sock_is_told_the_address_it_speaks_from)
+{
+	REQ("1122 4.1.3.5/notified");
+	struct kit k = kit_open(LAB_RAW);
+	struct sock *sk = kit_sock(&k, 7000);
+	struct sockaddr_ip to = { .family = AF_INET, .port = 9, .addr = addr("10.0.0.2") };
+
+	CHECK_EQ(udp_prot.connect(sk, &to), 0);
+	CHECK(be32_eq(ip_v4(&sk->saddr), v4("10.0.0.1")));
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
+TEST(broadcasts_and_groups_go_to_the_links_addresses_of_them)
+{
+	REQ("1122 3.3.6/link", "1112 6.4");
+	static const struct {
+		const char *to;
+		u8 mac[6];
+	} rows[] = {
+		{ "255.255.255.255", { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "10.0.0.255", { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } },
+		{ "224.0.0.9", { 1, 0, 0x5e, 0, 0, 9 } },
+		{ "239.129.2.3", { 1, 0, 0x5e, 1, 2, 3 } },
+	};
+	struct kit k = kit_open(LAB_ETHER);
+	struct sock *sk = kit_sock(&k, 7000);
+	static struct pkt p;
+
+	sk->broadcast = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		CHECK_EQ(kit_send(&k, sk, rows[i].to, 9, "x", 1), 1);
+		REQUIRE(kit_sent(&k, &p));
+		CHECK_MEM(p.b, rows[i].mac, 6);
+	}
 	udp_prot.close(sk);
 	kit_close(&k);
 }

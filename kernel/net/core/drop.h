@@ -38,6 +38,7 @@
 	X(IP_SOURCE_ROUTE, "source route refused")                                                 \
 	X(IP_INVALID_SOURCE, "martian source address")                                             \
 	X(IP_INVALID_DEST, "martian destination address")                                          \
+	X(IP_NO_MEMBER, "multicast for a group that nobody joined")                                \
 	X(UNICAST_IN_L2_MULTICAST, "unicast address in a link broadcast (RFC 1122 3.3.6)")         \
 	X(IP_RPFILTER, "reverse path filter")                                                      \
 	X(IP_INNOROUTES, "no route to forward")                                                    \
@@ -73,6 +74,8 @@
 	X(ICMP_IGNORED, "echo ignored by sysctl or broadcast")                                     \
 	X(ICMP_RATELIMIT, "our ICMP error over its rate")                                          \
 	X(IGMP_HDR, "IGMP malformed")                                                              \
+	X(IGMP_CSUM, "IGMP checksum wrong")                                                        \
+	X(IGMP_IGNORED, "IGMP for routers, or from afar")                                          \
 	X(UDP_HDR, "UDP length impossible")                                                        \
 	X(UDP_CSUM, "UDP checksum wrong")                                                          \
 	X(NO_SOCKET, "nobody listens there")                                                       \

@@ -29,6 +29,7 @@ struct dst {
 	u32 gen;                 /* valid while equal to cpu->dst_gen, see dst_valid() */
 	u8 type;                 /* enum addr_type of the destination */
 	bool loopback;
+	bool no_df;              /* links of the path are smaller than mtu: routers cut */
 };
 
 static inline bool dst_valid(const struct net_cpu *cpu, const struct dst *dst) { return dst->gen == cpu->dst_gen; }

@@ -36,6 +36,7 @@ struct msghdr {
 	struct iovec *msg_iov;
 	size_t msg_iovlen;
 	int msg_flags;
+	struct ip_pktinfo *msg_pktinfo; /* in or out, may be NULL */
 };
 
 /* States of RFC 9293 3.3.2 with Linux's numbers; X(name, number, what `ss` prints). */
@@ -162,4 +163,23 @@ enum {
 };
 enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE };
-enum { IP_TOS = 1, IP_TTL = 2, IP_MTU_DISCOVER = 10, IP_RECVERR = 11, IP_RECVTTL = 12, IP_RECVTOS = 13, IP_MTU = 14 };
+enum {
+	IP_TOS = 1, IP_TTL = 2, IP_OPTIONS = 4, IP_MTU_DISCOVER = 10, IP_RECVERR = 11, IP_RECVTTL = 12, IP_RECVTOS = 13,
+	IP_MTU = 14, IP_MULTICAST_IF = 32, IP_MULTICAST_TTL = 33, IP_MULTICAST_LOOP = 34, IP_ADD_MEMBERSHIP = 35,
+	IP_DROP_MEMBERSHIP = 36,
+};
+/* Of IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP and IP_MULTICAST_IF. The first two members alone are struct ip_mreq. */
+struct ip_mreqn {
+	be32 imr_multiaddr;
+	be32 imr_address; /* of the device; 0.0.0.0: the route decides */
+	int imr_ifindex;  /* 0: by address */
+};
+#define IP_OPTIONS_MAX 40 /* bytes */
+/* How a datagram came, or how it is to go: what Linux has in control messages (IP_PKTINFO, IP_TOS, IP_TTL, IP_RECVOPTS). */
+struct ip_pktinfo {
+	struct ip_addr addr; /* it was sent to; out: its source, unspecified: as usual */
+	unsigned ifindex;    /* in only */
+	u8 tos, ttl;         /* in only */
+	u8 optlen;           /* in only */
+	u8 opts[IP_OPTIONS_MAX];
+};

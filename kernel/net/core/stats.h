@@ -47,6 +47,9 @@
 	X(IcmpOutEchos, "echo requests sent")                                                      \
 	X(IcmpOutEchoReps, "echo replies sent")                                                    \
 	X(IcmpOutTimestampReps, "timestamp replies sent")                                          \
+	X(IgmpInMsgs, "IGMP messages received")                                                    \
+	X(IgmpInErrors, "of those malformed")                                                      \
+	X(IgmpOutMsgs, "IGMP messages sent")                                                       \
 	X(TcpActiveOpens, "connections opened from here")                                          \
 	X(TcpPassiveOpens, "connections accepted")                                                 \
 	X(TcpAttemptFails, "attempts that failed")                                                 \

@@ -65,6 +65,8 @@ int ip_cpu_init(struct net_cpu *cpu)
 		return -ENOMEM;
 	cpu->ip = ip;
 	icmp_cpu_init(cpu);
+	list_init(&ip->igmp.links);
+	list_init(&ip->igmp.groups);
 	neigh_on_error(cpu, ETH_P_IP, host_unreachable);
 	return 0;
 }
@@ -73,6 +75,7 @@ void ip_cpu_destroy(struct net_cpu *cpu)
 {
 	if (!cpu->ip)
 		return;
+	igmp_destroy(cpu);
 	ip_fib_destroy(cpu);
 	kfree(cpu->ip);
 	cpu->ip = NULL;

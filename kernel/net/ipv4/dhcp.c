@@ -16,12 +16,14 @@
  */
 #include "net/ipv4/dhcp.h"
 #include "net/ipv4/ip_impl.h"
+#include "net/ipv4/linklocal.h"
 #include "net/ipv4/udp.h"
 #include "net/wire/dhcp.h"
 
 #define RETRANS_FIRST_S   1
 #define RETRANS_MAX_S     64
 #define REQUEST_TRIES     4
+#define LINKLOCAL_TRIES   4   /* unanswered DISCOVERs, some seven seconds: a server that boots too has its chance */
 #define DECLINE_WAIT_S    10  /* RFC 2131 3.1 (5) */
 #define RENEW_RETRY_MIN_S 60  /* RFC 2131 4.4.5 */
 #define LEASE_MIN_S       10  /* a shorter one would be nothing but renewing */
@@ -47,6 +49,7 @@ struct dhcp {
 	unsigned tries;
 	u64 started_ns;    /* of this attempt: the secs field */
 	u64 t1_ns, t2_ns, end_ns; /* of the lease; TIME_NEVER: it lasts for ever */
+	struct linklocal *own; /* an address meanwhile; NULL: none */
 	struct dhcp_lease lease; /* offered (REQUESTING) or in force (BOUND and later) */
 	dhcp_fn fn;
 	void *arg;
@@ -125,6 +128,8 @@ static void arm_half_way(struct dhcp *d, u64 until_ns)
 static void discover(struct dhcp *d)
 {
 	broadcast(d, &(struct dhcp_msg){ .type = DHCPDISCOVER });
+	if (d->tries == LINKLOCAL_TRIES && !d->own)
+		d->own = linklocal_start(d->dev);
 	arm_retransmission(d);
 }
 
@@ -229,6 +234,8 @@ static int configure(struct dhcp *d)
 
 	if (l->mtu)
 		d->dev->mtu = l->mtu;
+	linklocal_stop(d->own); /* RFC 3927 1.9 */
+	d->own = NULL;
 	err = ip_addr_add(net, d->dev, l->addr, l->prefix_len);
 	if (err)
 		return err;
@@ -400,6 +407,7 @@ static void on_timer(struct timer *t, u64 now_ns)
 static void dhcp_free(struct dhcp *d)
 {
 	timer_cancel(&d->cpu->wheel, &d->timer);
+	linklocal_free(d->own);
 	list_del(&d->link);
 	d->cpu->ip->dhcp_devs &= ~(1u << d->dev->ifindex);
 	if (d->sk)
@@ -460,6 +468,8 @@ void dhcp_stop(struct net_device *dev, bool release)
 			     d->lease.server);
 		unconfigure(d);
 	}
+	linklocal_stop(d->own);
+	d->own = NULL;
 	dhcp_free(d);
 }
 

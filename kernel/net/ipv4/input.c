@@ -213,6 +213,8 @@ static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb,
 		STAT(cpu, IpExtInMcastPkts);
 	else
 		STAT(cpu, IpExtInBcastPkts);
+	if (type == ADDR_MULTICAST && !ip_mc_is_member(cpu, skb->dev, ip->daddr))
+		return DROP_IP_NO_MEMBER; /* RFC 1112 7.2 */
 	if (skb->pkt_type == PACKET_HOST)
 		skb->pkt_type = type == ADDR_MULTICAST ? PACKET_MULTICAST : PACKET_BROADCAST;
 	/* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */

@@ -16,6 +16,9 @@ int ip_route_add(struct net *net, be32 dst, unsigned prefix_len, be32 gateway,
 		 struct net_device *dev, u32 metric);
 int ip_route_del(struct net *net, be32 dst, unsigned prefix_len, be32 gateway,
 		 struct net_device *dev);
+struct ip_route;
+/* Removes exactly this route. 0, -ENOENT. */
+int ip_route_remove(struct net *net, const struct ip_route *r);
 enum ip_route_type { ROUTE_UNICAST, ROUTE_UNREACHABLE, ROUTE_PROHIBIT, ROUTE_BLACKHOLE };
 /* A route that refuses: ICMP host unreachable, ICMP prohibited, or silence. */
 int ip_route_add_reject(struct net *net, be32 dst, unsigned prefix_len, enum ip_route_type type,
@@ -40,7 +43,8 @@ void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, st
 void ip_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df);
 int ip_route_output(struct net_cpu *cpu, struct flow *fl, struct dst *dst);
 /* A checked ICMP "fragmentation needed" about daddr: its path takes `mtu` bytes for the next ten
- * minutes (RFC 1191 6.3). Never raises what is known, never goes below 552; cached dsts are asked
+ * minutes (RFC 1191 6.3). Never raises what is known, never goes below 552 (there
+ * nothing is sent with DF any more, and routers cut it); cached dsts are asked
  * again. */
 void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu);
 

@@ -7,7 +7,9 @@
 #include "net/ipv4/ip.h"
 #include "net/ipv4/icmp.h"
 #include "net/core/frag.h"
+#include "net/ipv4/multicast.h"
 #include "net/link/arp.h"
+#include "net/wire/igmp.h"
 #include "lib/errno.h"
 #include "lib/token.h"
 
@@ -40,6 +42,7 @@ struct ip_pair {
 struct ip_pmtu {
 	be32 daddr;
 	u32 mtu;              /* 0: empty */
+	bool no_df;           /* it takes less than mtu, which is the floor */
 	u64 expires_ns;
 };
 
@@ -57,6 +60,11 @@ struct icmp_cpu {
 	struct list_head pings;
 };
 
+struct igmp_cpu {         /* igmp.c; of CPU 0 */
+	struct list_head links, groups;
+	unsigned nr;          /* groups */
+};
+
 struct ip_cpu {
 	/* ---- hot ---- */
 	struct ip_local local[IP_LOCAL_SLOTS];
@@ -71,6 +79,9 @@ struct ip_cpu {
 	struct ip_pmtu *pmtu; /* IP_PMTU_SLOTS of them, made when the first is learned */
 	u16 ids[IP_ID_SLOTS];
 	struct icmp_cpu icmp;
+	struct ip_mc mc[IP_MC_MAX];
+	unsigned nr_mc;
+	struct igmp_cpu igmp;
 	struct list_head dhcp; /* clients; CPU 0 alone has some */
 };
 
@@ -168,6 +179,9 @@ static inline u8 ip_out_tos(struct ip_out o) { return (u8)(o.what >> 16); }
 static inline bool ip_out_df(struct ip_out o) { return o.what >> 24; }
 /* ip_xmit() for those who have no struct flow at hand. Consumes. */
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst);
+/* The same with options behind the header: at most 40 bytes, a multiple of four. */
+void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, const u8 *opts,
+		     unsigned len);
 /* An skb with its finished IP header at skb->data: POST_ROUTING, fragments where it must be,
  * neighbour. Consumes. */
 void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
@@ -177,6 +191,11 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 /* Takes a fragment, skb->data at its IP header, skb->ip filled. RX_OK: *skb is the whole datagram
  * now, in the same shape, and the caller's; else the verdict on the fragment. */
 enum drop_reason ip_defrag(struct net_cpu *cpu, struct sk_buff **skb, const struct ipv4_info *ip);
+
+/* ---- igmp.c, CPU 0 only ---- */
+/* A CPU has its first member of a group, or lost its last one. 0, -ENOBUFS. */
+int igmp_group_users(struct net_cpu *cpu, struct net_device *dev, be32 group, bool joined);
+void igmp_destroy(struct net_cpu *cpu);
 
 /* ---- icmp.c ---- */
 void icmp_cpu_init(struct net_cpu *cpu);

@@ -78,7 +78,7 @@ static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb
 		.tos = ip_out_tos(o),
 		.ttl = (u8)o.what,
 		.addr_type = dst->type,
-		.hdr_len = IPV4_HLEN,
+		.hdr_len = (u16)ipv4_hdr_bytes(skb->data),
 	};
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
@@ -106,6 +106,19 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 		kfree_skb_reason(cpu, skb, r);
 }
 
+/* The header stands: hooks and the way down. */
+static inline __attribute__((always_inline)) void go(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
+						     struct dst *dst)
+{
+	skb->protocol = ETH_P_IP;
+	STAT(cpu, IpOutRequests);
+	STAT_ADD(cpu, IpExtOutOctets, skb->len);
+	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
+		send_hooked(cpu, skb, o, dst);
+	else
+		output_routed(cpu, skb, dst);
+}
+
 static inline __attribute__((always_inline)) void
 send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, u16 id)
 {
@@ -117,13 +130,7 @@ send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct d
 		return;
 	}
 	push_header(skb, o, id);
-	skb->protocol = ETH_P_IP;
-	STAT(cpu, IpOutRequests);
-	STAT_ADD(cpu, IpExtOutOctets, len);
-	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
-		send_hooked(cpu, skb, o, dst);
-	else
-		output_routed(cpu, skb, dst);
+	go(cpu, skb, o, dst);
 }
 
 /* Broadcasts and multicasts come here too: they are never sent with DF. */
@@ -135,6 +142,25 @@ static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb,
 	else if (dst->type == ADDR_BROADCAST)
 		STAT(cpu, IpExtOutBcastPkts);
 	send_with_id(cpu, skb, o, dst, next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
+}
+
+void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, const u8 *opts,
+		     unsigned len)
+{
+	struct ipv4_hdr *h;
+
+	if (skb->len + IPV4_HLEN + len > IPV4_LEN_MAX) {
+		STAT(cpu, IpOutDiscards);
+		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		return;
+	}
+	memcpy(skb_push(skb, len), opts, len);
+	push_header(skb, o, ip_out_df(o) ? 0 : next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
+	h = (struct ipv4_hdr *)skb->data;
+	h->ver_ihl = (u8)(0x45 + len / 4);
+	h->check.raw = 0;
+	h->check = csum_fold(csum_ip_header(h, (IPV4_HLEN + len) / 4));
+	go(cpu, skb, o, dst);
 }
 
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
@@ -156,7 +182,7 @@ void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, st
 void ip_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 {
 	ip_send(sk->cpu, skb, ip_out_of(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->protocol,
-					sk->tos, sk->ttl, df), &sk->dst);
+					sk->tos, sk->ttl, df && !sk->dst.no_df), &sk->dst);
 }
 
 /* ---- fragments (RFC 791 3.2) ---- */

@@ -182,6 +182,30 @@ int ip_route_del(struct net *net, be32 dst, unsigned prefix_len, be32 gateway,
 						       .plen = (u8)prefix_len });
 }
 
+static bool route_is(const struct ip_route *r, const void *arg)
+{
+	const struct ip_change *c = arg;
+
+	return be32_eq(r->dst, c->addr) && r->plen == c->plen && be32_eq(r->gateway, c->gateway) && r->dev == c->dev &&
+	       r->metric == c->metric && r->type == c->type;
+}
+
+static int apply_route_remove(struct net_cpu *cpu, const struct ip_change *c)
+{
+	return ip_fib_remove(cpu, route_is, c) ? 0 : -ENOENT;
+}
+
+int ip_route_remove(struct net *net, const struct ip_route *r)
+{
+	return ip_change_all(net, &(struct ip_change){ .apply = apply_route_remove,
+						       .dev = r->dev,
+						       .addr = r->dst,
+						       .gateway = r->gateway,
+						       .metric = r->metric,
+						       .plen = r->plen,
+						       .type = r->type });
+}
+
 /* ---- lookup ---- */
 static bool usable(const struct ip_route *r, const struct net_device *dev)
 {
@@ -263,24 +287,30 @@ static struct ip_pmtu *pmtu_slot(struct net_cpu *cpu, be32 daddr)
 	return &cpu->ip->pmtu[hsiphash_3u32(daddr.raw, 0, 0, &cpu->net->hash_key) % IP_PMTU_SLOTS];
 }
 
-static u32 path_mtu(struct net_cpu *cpu, be32 daddr, u32 dev_mtu)
+static void path_mtu(struct net_cpu *cpu, be32 daddr, struct dst *dst)
 {
 	const struct ip_pmtu *p;
 
+	dst->mtu = dst->dev->mtu;
 	if (likely(!cpu->ip->pmtu))
-		return dev_mtu;
+		return;
 	p = pmtu_slot(cpu, daddr);
-	return be32_eq(p->daddr, daddr) && cpu->now_ns < p->expires_ns ? MIN(p->mtu, dev_mtu)
-								       : dev_mtu;
+	if (!be32_eq(p->daddr, daddr) || cpu->now_ns >= p->expires_ns)
+		return;
+	dst->mtu = MIN(p->mtu, dst->mtu);
+	dst->no_df = p->no_df;
 }
 
 void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu)
 {
 	struct flow fl = { .dst = ip_from_v4(daddr) };
+	bool no_df = mtu < PMTU_FLOOR;
 	struct dst dst;
 
 	mtu = MAX(mtu, (u32)PMTU_FLOOR);
-	if (ip_route_output(cpu, &fl, &dst) || dst.type != ADDR_UNICAST || mtu >= dst.mtu)
+	if (ip_route_output(cpu, &fl, &dst) || dst.type != ADDR_UNICAST || mtu > dst.mtu)
+		return;
+	if (mtu == dst.mtu && no_df == dst.no_df)
 		return;
 	if (!cpu->ip->pmtu)
 		cpu->ip->pmtu = kzalloc(IP_PMTU_SLOTS * sizeof(struct ip_pmtu));
@@ -289,6 +319,7 @@ void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu)
 	*pmtu_slot(cpu, daddr) = (struct ip_pmtu){
 		.daddr = daddr,
 		.mtu = mtu,
+		.no_df = no_df,
 		.expires_ns = cpu->now_ns + PMTU_EXPIRES_NS,
 	};
 	cpu->dst_gen++;
@@ -330,12 +361,18 @@ static struct net_device *group_dev(struct net_cpu *cpu, const struct flow *fl)
 	return NULL;
 }
 
+static bool is_dhcp_search(const struct net_cpu *cpu, const struct net_device *dev, be32 daddr)
+{
+	return (cpu->ip->dhcp_devs >> dev->ifindex & 1) && be32_get(daddr) == 0xffffffff;
+}
+
 static int route_group(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 {
 	dst->dev = group_dev(cpu, fl);
 	if (!dst->dev || !(dst->dev->flags & IFF_UP))
 		return -ENETUNREACH;
-	if (!ip_v4(&fl->src).raw)
+	/* RFC 2131 4.1: a client that searches shouts from nobody, whatever address it has meanwhile (RFC 3927). */
+	if (!ip_v4(&fl->src).raw && !is_dhcp_search(cpu, dst->dev, ip_v4(&fl->dst)))
 		fl->src = ip_from_v4(ip_select_src(cpu, dst->dev, ip_v4(&fl->dst)));
 	dst->next_hop = fl->dst;
 	dst->mtu = dst->dev->mtu;
@@ -359,7 +396,7 @@ static int route_unicast(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 		return -EINVAL; /* RFC 1122 3.2.1.3 (g) */
 	dst->dev = r->dev;
 	dst->next_hop = ip_from_v4(hop);
-	dst->mtu = path_mtu(cpu, ip_v4(&fl->dst), r->dev->mtu);
+	path_mtu(cpu, ip_v4(&fl->dst), dst);
 	if (r->dev->link->addr_len)
 		dst->neigh = neigh_get(cpu, r->dev, &dst->next_hop);
 	return 0;

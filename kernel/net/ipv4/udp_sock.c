@@ -10,6 +10,7 @@
 #include "net/core/steer.h"
 #include "net/ipv4/ip_impl.h"
 #include "net/wire/ipv6.h"
+#include "net/link/loopback.h"
 
 #define UDP_MAX_PAYLOAD (IPV4_LEN_MAX - IPV4_HLEN - UDP_HLEN)
 #define UDP6_MAX_PAYLOAD (65535 - UDP_HLEN)
@@ -33,6 +34,12 @@ static struct sock *udp_create(struct net_cpu *cpu, u16 family)
 	u->sk.saddr = u->sk.daddr = any_addr(&u->sk);
 	u->has_saddr = u->connected = u->closed = false;
 	u->pmtudisc = IP_PMTUDISC_WANT;
+	u->mc_loop = true;
+	u->mc_ttl = 1;
+	u->optlen = 0;
+	u->opts = NULL;
+	u->mc_dev = NULL;
+	u->groups = NULL;
 	skb_queue_init(&u->rx);
 	cpu->udp->nr++;
 	return &u->sk;
@@ -52,6 +59,7 @@ static void udp_close(struct sock *sk)
 		port_home_del(sk->cpu, IPPROTO_UDP, sk->sport);
 	hlist_del(&sk->hash);
 	skb_queue_purge(sk->cpu, &u->rx, DROP_SOCKET_CLOSE);
+	udp_options_drop(u);
 	sk->socket = NULL;
 	sk->event = NULL;
 	u->closed = true;
@@ -235,7 +243,11 @@ static __noinline int way_slow(struct sock *sk, be32 saddr, be32 daddr, struct d
 			   .proto = IPPROTO_UDP,
 			   .mark = sk->mark,
 			   .dev = sk->bound_dev };
-	int err = find_way(sk, &fl, dst);
+	int err;
+
+	if (!fl.dev && v4_is_multicast(daddr))
+		fl.dev = udp_sk(sk)->mc_dev;
+	err = find_way(sk, &fl, dst);
 
 	udp_sk(sk)->way_src = ip_v4(&fl.src);
 	if (err)
@@ -254,7 +266,7 @@ static inline int way_find(struct sock *sk, struct udp_way *w)
 			return 0;
 	} else {
 		slot = ip_dst_cached(sk->cpu, w->saddr, w->daddr);
-		if (likely(slot && !sk->bound_dev && slot->dst.type != ADDR_BROADCAST)) {
+		if (likely(slot && !sk->bound_dev && slot->dst.type < ADDR_BROADCAST)) {
 			w->dst = &slot->dst;
 			w->saddr = slot->src;
 			return 0;
@@ -270,15 +282,49 @@ static inline int way_find(struct sock *sk, struct udp_way *w)
  * it. */
 static inline int choose_df(const struct sock *sk, struct udp_way *w, u32 payload)
 {
-	bool fits = payload + UDP_HLEN + IPV4_HLEN <= w->dst->mtu;
+	bool fits = payload + UDP_HLEN + IPV4_HLEN + udp_csk(sk)->optlen <= w->dst->mtu;
 	u8 mode = udp_csk(sk)->pmtudisc;
 
-	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type <= ADDR_LOCAL;
+	w->df = fits && mode != IP_PMTUDISC_DONT && w->dst->type <= ADDR_LOCAL && !w->dst->no_df;
 	return unlikely(mode == IP_PMTUDISC_DO && !fits) ? -EMSGSIZE : 0;
 }
 _Static_assert(ADDR_UNICAST < ADDR_LOCAL && ADDR_LOCAL < ADDR_BROADCAST &&
 		       ADDR_BROADCAST < ADDR_MULTICAST,
 	       "as choose_df() needs it");
+
+/* RFC 1112 6.1: members here hear it too, over lo. */
+static void loop_back(struct sock *sk, const struct sk_buff *skb, struct ip_out o, const struct dst *way)
+{
+	struct dst lo = *way;
+	struct sk_buff *copy;
+
+	lo.dev = loopback_dev(sk->cpu->net);
+	if (!lo.dev || !(lo.dev->flags & IFF_UP) || (way->dev->flags & IFF_LOOPBACK) ||
+	    !ip_mc_is_member(sk->cpu, way->dev, o.daddr))
+		return;
+	lo.mtu = lo.dev->mtu;
+	copy = skb_copy(sk->cpu, skb);
+	if (copy)
+		ip_send(sk->cpu, copy, o, &lo);
+}
+
+/* To a group, or with options of IP. */
+static __noinline void transmit_odd(struct sock *sk, struct sk_buff *skb, struct udp_way w)
+{
+	struct udp_sock *u = udp_sk(sk);
+	bool group = w.dst->type == ADDR_MULTICAST;
+	struct ip_out o = ip_out_of(sk->cpu, w.saddr, w.daddr, IPPROTO_UDP, sk->tos,
+				    group ? MAX(u->mc_ttl, (u8)1) : sk->ttl, w.df);
+
+	if (group && u->mc_loop)
+		loop_back(sk, skb, o, w.dst);
+	if (group && !u->mc_ttl) /* it stays in this host */
+		consume_skb(sk->cpu, skb);
+	else if (u->opts)
+		ip_send_options(sk->cpu, skb, o, w.dst, u->opts, u->optlen);
+	else
+		ip_send(sk->cpu, skb, o, w.dst);
+}
 
 /* Header in front of the payload at skb->data, and off it goes. */
 static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct udp_way *w)
@@ -299,6 +345,10 @@ static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct u
 	h->len = be16_of((u16)len);
 	h->check = csum_fold16(csum_tcpudp_nofold(w->saddr, w->daddr, len, IPPROTO_UDP));
 	STAT(sk->cpu, UdpOutDatagrams);
+	if (unlikely(udp_sk(sk)->opts || w->dst->type == ADDR_MULTICAST)) {
+		transmit_odd(sk, skb, *w);
+		return;
+	}
 	ip_send(sk->cpu, skb,
 		ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df),
 		w->dst);
@@ -396,6 +446,8 @@ static int destination(const struct sock *sk, const struct msghdr *m, struct udp
 	const struct sockaddr_ip *to = m->msg_name;
 
 	w->saddr = ip_v4(&sk->saddr);
+	if (unlikely(m->msg_pktinfo) && ip_v4(&m->msg_pktinfo->addr).raw)
+		w->saddr = ip_v4(&m->msg_pktinfo->addr);
 	if (!to) {
 		if (!udp_csk(sk)->connected)
 			return -EDESTADDRREQ;
@@ -602,6 +654,18 @@ static size_t copy_payload(const struct sk_buff *skb, struct msghdr *m)
 	return at;
 }
 
+/* RFC 1122 4.1.3.2, 4.1.3.5, 4.1.4: address it was sent to, options, TOS. */
+static void tell_pktinfo(const struct sk_buff *skb, struct ip_pktinfo *info)
+{
+	*info = (struct ip_pktinfo){
+		.addr = skb->ip.dst, .ifindex = skb->dev->ifindex, .tos = skb->ip.tos, .ttl = skb->ip.ttl,
+	};
+	if (!ip_is_v4(&skb->ip.src))
+		return;
+	info->optlen = (u8)(skb->ip.hdr_len - IPV4_HLEN);
+	memcpy(info->opts, skb_network_header(skb) + IPV4_HLEN, info->optlen);
+}
+
 static long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 {
 	struct sk_buff *skb;
@@ -622,6 +686,8 @@ static long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 			.port = udp_cb(skb)->sport,
 			.addr = skb->ip.src,
 		};
+	if (m->msg_pktinfo)
+		tell_pktinfo(skb, m->msg_pktinfo);
 	if (!(flags & MSG_PEEK))
 		consume_skb(sk->cpu, take(sk));
 	return (long)(flags & MSG_TRUNC ? len : copied);
@@ -660,60 +726,6 @@ static u32 udp_poll(struct sock *sk)
 	if (unlikely(sk->shutdown == 3))
 		events |= EPOLLHUP;
 	return events;
-}
-
-static int udp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len)
-{
-	int v;
-
-	if (level != SOL_IP)
-		return -ENOPROTOOPT;
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
-	if (opt == IP_TOS && v >= 0 && v <= 255)
-		sk->tos = (u8)v;
-	else if (opt == IP_TTL && v >= -1 && v <= 255 && v)
-		sk->ttl = v < 0 ? 0 : (u8)v;
-	else if (opt == IP_MTU_DISCOVER && v >= IP_PMTUDISC_DONT && v <= IP_PMTUDISC_DO)
-		udp_sk(sk)->pmtudisc = (u8)v;
-	else
-		return opt == IP_TOS || opt == IP_TTL || opt == IP_MTU_DISCOVER ? -EINVAL
-										: -ENOPROTOOPT;
-	return 0;
-}
-
-static int get_ip_option(struct sock *sk, int opt, int *v)
-{
-	switch (opt) {
-	case IP_TOS:
-		*v = sk->tos;
-		return 0;
-	case IP_TTL:
-		*v = sk->ttl ? sk->ttl : (int)sk->cpu->sysctl.ip_default_ttl;
-		return 0;
-	case IP_MTU_DISCOVER:
-		*v = udp_sk(sk)->pmtudisc;
-		return 0;
-	case IP_MTU:
-		*v = (int)sk->dst.mtu;
-		return udp_sk(sk)->connected ? 0 : -ENOTCONN;
-	default:
-		return -ENOPROTOOPT;
-	}
-}
-
-static int udp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len)
-{
-	int v, err = level == SOL_IP ? get_ip_option(sk, opt, &v) : -ENOPROTOOPT;
-
-	if (err)
-		return err;
-	if (*len < sizeof(v))
-		return -EINVAL;
-	memcpy(val, &v, sizeof(v));
-	*len = sizeof(v);
-	return 0;
 }
 
 static int udp_ioctl(struct sock *sk, int cmd, int *val)

@@ -85,9 +85,19 @@ const struct neigh_ops arp_neigh_ops = {
 	.solicit = arp_solicit,
 };
 
+void arp_probe(struct net_cpu *cpu, struct net_device *dev, be32 addr)
+{
+	arp_request(cpu, dev, (be32){ 0 }, addr, dev->broadcast);
+}
+
+void arp_announce(struct net_cpu *cpu, struct net_device *dev, be32 addr)
+{
+	arp_request(cpu, dev, addr, addr, dev->broadcast);
+}
+
 static void announce(struct arp_own *o)
 {
-	arp_request(o->cpu, o->dev, o->addr, o->addr, o->dev->broadcast);
+	arp_announce(o->cpu, o->dev, o->addr);
 }
 
 /* ---- in ---- */
@@ -161,7 +171,13 @@ enum drop_reason arp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		arp_conflict(cpu, o, a.sha);
 		return DROP_ARP_SPOOF;
 	}
-	for_us = own_find(cpu, dev, a.tpa) != NULL;
+	o = own_find(cpu, dev, a.tpa);
+	if (unlikely(o && o->tentative)) {
+		if (!a.spa.raw) /* somebody else is about to take it */
+			arp_conflict(cpu, o, a.sha);
+		o = NULL;
+	}
+	for_us = o != NULL;
 	if (a.spa.raw) { /* 0.0.0.0: a probe, which is answered but not learned from */
 		r = arp_learn(cpu, dev, &a, for_us, skb->pkt_type == PACKET_HOST);
 		if (r)
@@ -201,10 +217,23 @@ int arp_own_add(struct net_cpu *cpu, struct net_device *dev, be32 addr, be32 mas
 	list_add_tail(&o->link, &cpu->neigh->own);
 	cpu->neigh->nr_own++;
 	if (with_announce) {
-		arp_request(cpu, dev, (be32){ 0 }, addr, dev->broadcast);
+		arp_probe(cpu, dev, addr);
 		timer_arm(&cpu->wheel, &o->timer, cpu->now_ns + ANNOUNCE_WAIT_NS);
 	}
 	return 0;
+}
+
+int arp_own_tentative(struct net_cpu *cpu, struct net_device *dev, be32 addr, arp_conflict_fn fn, void *arg)
+{
+	int err = arp_own_add(cpu, dev, addr, be32_of(0xffffffff), false);
+	struct arp_own *o = err ? NULL : own_find(cpu, dev, addr);
+
+	if (o) {
+		o->tentative = true;
+		o->conflict = fn;
+		o->arg = arg;
+	}
+	return err;
 }
 
 static void own_free(struct arp_own *o)

@@ -13,6 +13,7 @@ struct arp_own { /* an address that we answer for */
 	struct net_cpu *cpu;
 	struct timer timer;  /* armed: probes or announcements are left to send */
 	u8 sent;
+	bool tentative;      /* probed for, not answered for */
 	u64 defended_ns;     /* 0: never */
 	arp_conflict_fn conflict;
 	void *arg;

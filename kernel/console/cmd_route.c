@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_route.c - what `ip` changes: addresses, routes and groups of IPv4, in iproute2's words; and `ip route get`, `ip maddr`.
+ */
+#include "console/route.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "net/core/dev.h"
+#include "net/ipv4/ip.h"
+#include "net/ipv4/multicast.h"
+#include "net/wire/igmp.h"
+
+/* What the words after the verb say. */
+struct spec {
+	be32 dst, via;
+	unsigned plen;
+	struct net_device *dev;
+	u32 metric;
+	u8 type; /* enum ip_route_type */
+	bool has_via, has_metric;
+};
+
+static const char *const type_names[] = {
+	[ROUTE_UNICAST] = "unicast", [ROUTE_UNREACHABLE] = "unreachable",
+	[ROUTE_PROHIBIT] = "prohibit", [ROUTE_BLACKHOLE] = "blackhole",
+};
+
+static int wrong(struct console_call *c, const char *word, const char *what)
+{
+	out_printf(c->out, "ip: '%s' is not %s\n", word, what);
+	return -EINVAL;
+}
+
+static bool parse_addr(const char *word, be32 *out)
+{
+	struct ip_addr a;
+
+	if (ip_pton(word, &a) || !ip_is_v4(&a))
+		return false;
+	*out = ip_v4(&a);
+	return true;
+}
+
+/* "10.0.0.0/8", "10.0.0.1" or "default". */
+static bool parse_prefix(char *word, struct spec *s)
+{
+	char *slash = strchr(word, '/');
+	u64 plen = 32;
+	bool good;
+
+	if (!strcmp(word, "default"))
+		return true; /* all zero */
+	if (slash) {
+		*slash = 0;
+		good = !str_to_u64(slash + 1, &plen) && plen <= 32;
+		good = parse_addr(word, &s->dst) && good;
+		*slash = '/';
+	} else {
+		good = parse_addr(word, &s->dst);
+	}
+	s->plen = (unsigned)plen;
+	return good;
+}
+
+static int parse_option(struct console_call *c, int i, struct spec *s)
+{
+	const char *name = c->argv[i], *value = i + 1 < c->argc ? c->argv[i + 1] : "";
+	u64 n;
+
+	if (!strcmp(name, "via")) {
+		s->has_via = true;
+		return parse_addr(value, &s->via) ? 0 : wrong(c, value, "an IPv4 address");
+	}
+	if (!strcmp(name, "dev")) {
+		s->dev = dev_by_name(c->cpu->net, value);
+		return s->dev ? 0 : wrong(c, value, "a device; `ip link` lists them");
+	}
+	if (!strcmp(name, "metric")) {
+		s->has_metric = true;
+		if (str_to_u64(value, &n) || n > UINT32_MAX)
+			return wrong(c, value, "a metric, 0 to 4294967295");
+		s->metric = (u32)n;
+		return 0;
+	}
+	return console_usage(c, name);
+}
+
+/* [TYPE] PREFIX [via ADDRESS] [dev DEV] [metric N], from argv[at] on. */
+static int parse(struct console_call *c, int at, struct spec *s)
+{
+	int err = 0;
+
+	*s = (struct spec){ .type = ROUTE_UNICAST };
+	for (u8 t = ROUTE_UNICAST; at < c->argc && t < ARRAY_SIZE(type_names); t++)
+		if (!strcmp(c->argv[at], type_names[t])) {
+			s->type = t;
+			at++;
+			break;
+		}
+	if (at >= c->argc)
+		return console_usage(c, NULL);
+	if (!parse_prefix(c->argv[at], s))
+		return wrong(c, c->argv[at], "ADDRESS[/0..32] or 'default'");
+	for (at++; !err && at < c->argc; at += 2)
+		err = parse_option(c, at, s);
+	return err;
+}
+
+static int refuse(struct console_call *c, int err)
+{
+	if (err)
+		out_printf(c->out, "ip: %s\n", errno_text(err));
+	return err;
+}
+
+/* Tables are changed on CPU 0, which tells the others. */
+static int may_change(struct console_call *c)
+{
+	if (!c->may_change)
+		out_printf(c->out, "ip: changing is not allowed from this door\n");
+	else if (c->cpu->id)
+		out_printf(c->out, "ip: this door is on CPU %u, and CPU 0 makes changes: ask again, or on the serial line\n",
+			   c->cpu->id);
+	return !c->may_change ? -EPERM : c->cpu->id ? -EAGAIN : 0;
+}
+
+/* ---- ip route ---- */
+/* The device of a gateway is the one whose net it is in. */
+static struct net_device *dev_towards(struct console_call *c, be32 gateway)
+{
+	struct flow fl = { .dst = ip_from_v4(gateway) };
+	struct dst dst;
+
+	return ip_route_output(c->cpu, &fl, &dst) ? NULL : dst.dev;
+}
+
+static int route_add(struct console_call *c, const struct spec *s)
+{
+	struct net *net = c->cpu->net;
+	struct net_device *dev = s->dev;
+
+	if (s->type != ROUTE_UNICAST)
+		return ip_route_add_reject(net, s->dst, s->plen, s->type, s->metric);
+	if (!dev && s->has_via)
+		dev = dev_towards(c, s->via);
+	if (!dev) {
+		out_printf(c->out, "ip: 'via ADDRESS' or 'dev DEV' is missing, or that address is on no link\n");
+		return -ENETUNREACH;
+	}
+	return ip_route_add(net, s->dst, s->plen, s->via, dev, s->metric);
+}
+
+/* As iproute2: the first route that has all that was said. */
+static int route_del(struct console_call *c, const struct spec *s)
+{
+	const struct ip_route *r;
+
+	for (unsigned i = 0; (r = ip_route_get(c->cpu, i)); i++)
+		if (be32_eq(r->dst, s->dst) && r->plen == s->plen && (s->type == ROUTE_UNICAST || r->type == s->type) &&
+		    (!s->has_via || be32_eq(r->gateway, s->via)) && (!s->dev || r->dev == s->dev) &&
+		    (!s->has_metric || r->metric == s->metric))
+			return ip_route_remove(c->cpu->net, r);
+	return -ENOENT;
+}
+
+static int route_get(struct console_call *c)
+{
+	char text[IP_NTOP_MAX];
+	struct flow fl = { .ttl = 0 };
+	struct dst dst;
+	be32 to;
+	int err;
+
+	if (c->argc != 4)
+		return console_usage(c, c->argc > 4 ? c->argv[4] : NULL);
+	if (!parse_addr(c->argv[3], &to))
+		return wrong(c, c->argv[3], "an IPv4 address");
+	fl.dst = ip_from_v4(to);
+	err = ip_route_output(c->cpu, &fl, &dst);
+	if (err)
+		return refuse(c, err);
+	out_printf(c->out, "%s%s", dst.loopback ? "local " : "", ip_ntop(&fl.dst, text));
+	if (!ip_eq(&dst.next_hop, &fl.dst))
+		out_printf(c->out, " via %s", ip_ntop(&dst.next_hop, text));
+	out_printf(c->out, " dev %s src %s mtu %u\n", dst.dev->name, ip_ntop(&fl.src, text), dst.mtu);
+	return 0;
+}
+
+int ip_route_cmd(struct console_call *c)
+{
+	const char *verb = c->argv[2];
+	bool add = !strcmp(verb, "add");
+	struct spec s;
+	int err;
+
+	if (!strcmp(verb, "get"))
+		return route_get(c);
+	if (!add && strcmp(verb, "del") && strcmp(verb, "delete"))
+		return console_usage(c, verb);
+	err = may_change(c) ?: parse(c, 3, &s);
+	if (err)
+		return err;
+	bh_disable(c->cpu);
+	err = add ? route_add(c, &s) : route_del(c, &s);
+	bh_enable(c->cpu);
+	return refuse(c, err);
+}
+
+/* ---- ip addr ---- */
+int ip_addr_cmd(struct console_call *c)
+{
+	const char *verb = c->argv[2];
+	bool add = !strcmp(verb, "add");
+	struct spec s;
+	int err;
+
+	if (!add && strcmp(verb, "del") && strcmp(verb, "delete"))
+		return console_usage(c, verb);
+	err = may_change(c) ?: parse(c, 3, &s);
+	if (err)
+		return err;
+	if (!s.dev || s.has_via || s.has_metric)
+		return console_usage(c, NULL);
+	bh_disable(c->cpu);
+	err = add ? ip_addr_add(c->cpu->net, s.dev, s.dst, s.plen) : ip_addr_del(c->cpu->net, s.dev, s.dst);
+	bh_enable(c->cpu);
+	return refuse(c, err);
+}
+
+/* ---- ip maddr ---- */
+static void show_groups(struct console_call *c, const struct net_device *dev)
+{
+	struct ip_addr all = ip_from_v4(IGMP_ALL_SYSTEMS);
+	char text[IP_NTOP_MAX];
+	const struct ip_mc *m;
+
+	out_printf(c->out, "%u:\t%s\n", dev->ifindex, dev->name);
+	for (unsigned i = 0; (m = ip_mc_get(c->cpu, i)); i++) {
+		struct ip_addr group = ip_from_v4(m->group);
+
+		if (m->dev == dev)
+			out_printf(c->out, "\tinet  %s users %u\n", ip_ntop(&group, text), m->users);
+	}
+	out_printf(c->out, "\tinet  %s\n", ip_ntop(&all, text));
+}
+
+int ip_maddr_cmd(struct console_call *c)
+{
+	bool add = c->argc > 2 && !strcmp(c->argv[2], "add");
+	struct spec s;
+	int err;
+
+	if (c->argc == 2 || (c->argc == 3 && !strcmp(c->argv[2], "show"))) {
+		for (unsigned i = 0; i < c->cpu->net->nr_devs; i++)
+			if (c->cpu->net->devs[i])
+				show_groups(c, c->cpu->net->devs[i]);
+		return 0;
+	}
+	if (!add && strcmp(c->argv[2], "del"))
+		return console_usage(c, c->argv[2]);
+	if (!c->may_change)
+		return may_change(c);
+	err = parse(c, 3, &s);
+	if (err)
+		return err;
+	bh_disable(c->cpu);
+	err = add ? ip_mc_join(c->cpu, &s.dev, s.dst) : ip_mc_leave(c->cpu, s.dev, s.dst);
+	bh_enable(c->cpu);
+	return refuse(c, err);
+}
