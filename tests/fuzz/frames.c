@@ -7,6 +7,7 @@
 #include "fuzz/fuzz.h"
 #include "host/harness.h"
 #include "host/netlab.h"
+#include "net/ipv6/ip6.h"
 #include "lib/byteorder.h"
 #include "net/wire/checksum.h"
 #include "net/wire/ipv4.h"
@@ -132,6 +133,28 @@ static void raw_frame(struct world *w, struct input *in)
 	lab_inject(w->dev, p, (unsigned)n);
 }
 
+/* An IPv6 packet: its lengths are as they came, the checksum of a transport right behind the header is put right. */
+static void ip6_packet(struct world *w, const u8 *p, size_t n)
+{
+	static const u8 group[2] = { 0x33, 0x33 };
+	u8 *ip = w->frame + L2, *l4 = ip + 40;
+	size_t len = MIN(n - 40, (size_t)get16(p + 4));
+	unsigned place = p[6] == 58 ? 2 : csum_place(p[6]);
+
+	ethernet(w);
+	put16(w->frame + 12, 0x86dd);
+	memcpy(ip, p, n);
+	if (ip[24] == 0xff) {
+		memcpy(w->frame, group, 2);
+		memcpy(w->frame + 2, ip + 36, 4);
+	}
+	if (place && len >= place + 2u) {
+		put16(l4 + place, 0);
+		put16(l4 + place, folded(sum16(l4, len, sum16(ip + 8, 32, ip[6] + (u32)len))));
+	}
+	lab_inject(w->dev, w->frame, (unsigned)(L2 + n));
+}
+
 static void ip_packet(struct world *w, struct input *in)
 {
 	size_t n;
@@ -139,6 +162,10 @@ static void ip_packet(struct world *w, struct input *in)
 
 	if (n < L3)
 		return;
+	if (n >= 40 && p[0] >> 4 == 6) {
+		ip6_packet(w, p, n);
+		return;
+	}
 	ethernet(w);
 	memcpy(w->frame + L2, p, n);
 	fix_checksums(w, n);
@@ -209,6 +236,18 @@ static void introduce(struct world *w)
 	settle(w, NSEC_PER_MSEC);
 }
 
+/* 2001:db8::1, in use at once, and a link-local address that is probed for while the input plays. */
+static void add_ipv6(struct net_device *dev)
+{
+	struct net_sysctls *sc = &dev->net->cpus[0]->sysctl;
+	struct ip_addr us = { .b = { 0x20, 1, 0x0d, 0xb8, [15] = 1 } };
+
+	CHECK(ip6_dev_up(dev->net, dev) == 0);
+	sc->ip6_dad_transmits = 0;
+	CHECK(ip6_addr_add(dev->net, dev, &us, 64) == 0);
+	sc->ip6_dad_transmits = 1;
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct input in = { data, data + size };
@@ -221,6 +260,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	host = lab_host_cpus(w.lab, "guest", 1, 256 << 10);
 	w.dev = lab_dev(host, LAB_ETHER);
 	lab_addr(w.dev, "10.0.0.1/24");
+	add_ipv6(w.dev);
 	CHECK(app_start(host->net, &app) == 0);
 	introduce(&w);
 	for (unsigned i = 0; i < STEPS_MAX && input_left(&in); i++)

@@ -154,7 +154,7 @@ static inline int sock_error(struct sock *sk)
 }
 
 /* Socket options, Linux's numbers. */
-enum { SOL_IP = 0, SOL_SOCKET = 1, SOL_TCP = 6, SOL_UDP = 17 };
+enum { SOL_IP = 0, SOL_SOCKET = 1, SOL_TCP = 6, SOL_UDP = 17, SOL_IPV6 = 41 };
 enum {
 	SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE,
 	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
@@ -183,3 +183,4 @@ struct ip_pktinfo {
 	u8 optlen;           /* in only */
 	u8 opts[IP_OPTIONS_MAX];
 };
+enum { IPV6_UNICAST_HOPS = 16, IPV6_MTU_DISCOVER = 23, IPV6_MTU = 24, IPV6_V6ONLY = 26, IPV6_TCLASS = 67 };

@@ -5,6 +5,9 @@
  * that end before what they look at.
  */
 #include "net/netfilter/nft_impl.h"
+#include "net/wire/ether.h"
+#include "net/wire/icmpv6.h"
+#include "net/wire/ipv6.h"
 #include "net/wire/tcp.h"
 #include "net/wire/udp.h"
 
@@ -22,7 +25,7 @@ struct packet {
 	be32 saddr, daddr;
 	u16 sport, dport;
 	u8 proto, flags, icmp_type;
-	bool later_fragment;
+	bool later_fragment, six;
 	u32 l4; /* of NFT_L4: what the packet has */
 };
 
@@ -50,10 +53,23 @@ static void read_transport(struct packet *p, unsigned hdr_len)
 	p->l4 |= NFT_TCP_FLAGS;
 }
 
+/* Over IPv6 the way in has found the transport behind the extension headers already. */
+static bool read_packet6(struct packet *p)
+{
+	p->six = true;
+	p->proto = p->skb->ip.proto;
+	p->later_fragment = p->proto == NEXTHDR_FRAGMENT;
+	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+		read_transport(p, p->skb->ip.hdr_len);
+	return true;
+}
+
 static bool read_packet(struct packet *p)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)p->skb->data;
 
+	if (p->skb->protocol == ETH_P_IPV6)
+		return read_packet6(p);
 	if (!skb_may_pull(p->cpu, p->skb, IPV4_HLEN))
 		return false;
 	h = (const struct ipv4_hdr *)p->skb->data;
@@ -120,6 +136,8 @@ static bool matches(struct packet *p, const struct nft_rule *r)
 	u32 l4 = r->has & NFT_L4;
 
 	p->odd |= (r->has & NFT_OF_PACKET) != 0;
+	if (p->six && r->has & (NFT_SADDR | NFT_DADDR | NFT_CT)) /* about IPv4's addresses and connections */
+		return false;
 
 	if ((l4 & p->l4) != l4)
 		return false;
@@ -200,6 +218,15 @@ static enum nft_verdict run_chain(struct packet *p, unsigned chain)
 	return NFT_CONTINUE;
 }
 
+/* Without its neighbours and its router a host has no IPv6 at all, so a policy alone never stops these (RFC 4890 4.4.1). */
+static bool is_link_upkeep(const struct packet *p)
+{
+	u8 type;
+
+	return p->six && p->proto == IPPROTO_ICMPV6 && !skb_copy_bits(p->skb, p->skb->ip.hdr_len, &type, 1) &&
+	       type >= ICMPV6_MLD_QUERY && type <= ICMPV6_MLD2_REPORT;
+}
+
 enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
 			  struct net_device *out, void *priv)
 {
@@ -213,7 +240,7 @@ enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 	if (p.odd)
 		ct_not_cacheable(cpu);
 	if (v == NFT_CONTINUE)
-		v = p.rs->chains[chain].drop ? NFT_DROP : NFT_ACCEPT;
+		v = p.rs->chains[chain].drop && !is_link_upkeep(&p) ? NFT_DROP : NFT_ACCEPT;
 	if (v == NFT_ACCEPT)
 		return RX_OK;
 	if (v == NFT_REJECT)

@@ -4,6 +4,7 @@
 #include "net/netfilter/nft_impl.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/icmp6.h"
 #include "net/wire/tcp.h"
 
 /* The header of the reset that answers `seg`; its sum is complete. */
@@ -20,7 +21,7 @@ static void fill_reset(struct tcp_hdr *h, const struct tcp_seg *seg, const struc
 		.flags = acked ? TCP_RST : TCP_RST | TCP_ACK,
 	};
 	h->csum = csum_fold(csum_partial(h, TCP_HDR_LEN,
-					 csum_tcpudp_nofold(ip_v4(&fl->src), ip_v4(&fl->dst), TCP_HDR_LEN, IPPROTO_TCP)));
+					 af_of(&fl->dst)->pseudo_sum(&fl->src, &fl->dst, IPPROTO_TCP, TCP_HDR_LEN)));
 }
 
 /* The other end of the flow says it, whether that is us or not. */
@@ -34,14 +35,25 @@ static void send_reset(struct net_cpu *cpu, struct sk_buff *about)
 
 	if (!skb_may_pull(cpu, about, hdr_len + TCP_HDR_LEN) ||
 	    !tcp_parse(about->data + hdr_len, skb_headlen(about) - hdr_len, about->len - hdr_len, &seg) ||
-	    (seg.flags & TCP_RST) || ip_route_output(cpu, &fl, &dst))
+	    (seg.flags & TCP_RST) || af_of(&fl.dst)->route(cpu, &fl, &dst))
 		return;
 	skb = alloc_skb(cpu, SKB_HEADROOM);
 	if (!skb)
 		return;
 	fl.src = about->ip.dst;
 	fill_reset((struct tcp_hdr *)skb_put(skb, TCP_HDR_LEN), &seg, &fl);
-	ip_xmit(cpu, skb, &fl, &dst);
+	af_of(&fl.dst)->xmit(cpu, skb, &fl, &dst);
+}
+
+/* By the code of IPv4 that the rule names: a port, or by an administrator's will. */
+static void reject6(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, u8 v4_code)
+{
+	u8 code = v4_code == ICMP_PORT_UNREACH ? ICMPV6_PORT_UNREACH : ICMPV6_ADM_PROHIBITED;
+
+	if (hook == NF_LOCAL_OUT)
+		icmp6_report(cpu, skb, ICMPV6_DEST_UNREACH, code, 0);
+	else if (hook == NF_LOCAL_IN || hook == NF_FORWARD)
+		icmp6_send(cpu, skb, ICMPV6_DEST_UNREACH, code, 0);
 }
 
 void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, const struct nft_rule *r)
@@ -50,6 +62,8 @@ void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, con
 
 	if (r->reject_rst)
 		send_reset(cpu, skb);
+	else if (!ip_is_v4(&skb->ip.dst))
+		reject6(cpu, skb, hook, r->reject_code);
 	else if (hook == NF_LOCAL_OUT)
 		icmp_report(cpu, skb, ICMP_DEST_UNREACH, r->reject_code, 0);
 	else if (hook == NF_LOCAL_IN || hook == NF_FORWARD)

@@ -98,11 +98,47 @@ static int set_number(struct sock *sk, int opt, int v)
 	return -ENOPROTOOPT;
 }
 
+/* The protocols know these by IPv4's names; -1: there is no such option. */
+static int ip_name_of(int opt)
+{
+	switch (opt) {
+	case IPV6_TCLASS:
+		return IP_TOS;
+	case IPV6_UNICAST_HOPS:
+		return IP_TTL;
+	case IPV6_MTU_DISCOVER:
+		return IP_MTU_DISCOVER;
+	case IPV6_MTU:
+		return IP_MTU;
+	}
+	return -1;
+}
+
+/* RFC 3493 5.3: decided before the sock has a name. */
+static int set_v6only(struct sock *sk, const void *val, unsigned len)
+{
+	int v;
+
+	if (len < sizeof(v) || sk->sport)
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	sk->v6only = v != 0;
+	return 0;
+}
+
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, unsigned len)
 {
 	struct sock *sk = s->sk;
 	int v = 0, err = -ENOPROTOOPT, below;
 
+	if (level == SOL_IPV6) {
+		if (sk->family != AF_INET6)
+			return -ENOPROTOOPT;
+		if (opt == IPV6_V6ONLY)
+			return set_v6only(sk, val, len);
+		opt = ip_name_of(opt);
+		level = SOL_IP;
+	}
 	if (level == SOL_SOCKET) {
 		if (opt == SO_RCVTIMEO || opt == SO_SNDTIMEO)
 			return set_timeout(opt == SO_RCVTIMEO ? &s->rcvtimeo_ns : &s->sndtimeo_ns, val, len);
@@ -168,7 +204,13 @@ int socket_getsockopt(struct socket *s, int level, int opt, void *val, unsigned 
 
 	if (level == SOL_SOCKET && (opt == SO_RCVTIMEO || opt == SO_SNDTIMEO))
 		return get_timeout(opt == SO_RCVTIMEO ? s->rcvtimeo_ns : s->sndtimeo_ns, val, len);
-	if (level == SOL_SOCKET && !get_number(sk, opt, &v)) {
+	if (level == SOL_IPV6 && opt != IPV6_V6ONLY) {
+		opt = ip_name_of(opt);
+		level = SOL_IP;
+	}
+	if (level == SOL_IPV6)
+		v = sk->v6only;
+	if (level == SOL_IPV6 || (level == SOL_SOCKET && !get_number(sk, opt, &v))) {
 		if (*len < sizeof(v))
 			return -EINVAL;
 		memcpy(val, &v, sizeof(v));
