@@ -38,7 +38,11 @@ struct service {
 	bool (*take)(struct slot *s, const uint8_t *p, size_t n); /* true: the answer is whole */
 };
 
-static struct sockaddr_in server = { .sin_family = AF_INET };
+static union {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+} server;
 static const struct service *service;
 static struct slot *slots;
 static int epoll_fd;
@@ -166,8 +170,8 @@ static void slot_connect(struct slot *s)
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = s };
 	int one = 1;
 
-	s->fd = socket(AF_INET, service->type, 0);
-	if (s->fd < 0 || connect(s->fd, (void *)&server, sizeof server) < 0)
+	s->fd = socket(server.any.sa_family, service->type, 0);
+	if (s->fd < 0 || connect(s->fd, &server.any, sizeof server) < 0)
 		fail("connect");
 	if (service->type == SOCK_STREAM)
 		setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -273,9 +277,9 @@ static void run_discard(uint64_t left)
 {
 	static char block[1 << 16];
 	struct timeval patience = { 30, 0 };
-	struct slot s = { .fd = socket(AF_INET, SOCK_STREAM, 0) };
+	struct slot s = { .fd = socket(server.any.sa_family, SOCK_STREAM, 0) };
 
-	if (connect(s.fd, (void *)&server, sizeof server) < 0)
+	if (connect(s.fd, &server.any, sizeof server) < 0)
 		fail("connect");
 	setsockopt(s.fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
@@ -339,6 +343,16 @@ static void prepare(double seconds)
 	deadline_ns = now_ns() + (uint64_t)(seconds * 1e9);
 }
 
+static bool parse_server(const char *address, const char *port)
+{
+	server.in6.sin6_port = htons((uint16_t)atoi(port)); /* at the same place in both */
+	if (inet_pton(AF_INET, address, &server.in.sin_addr) == 1)
+		server.any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, address, &server.in6.sin6_addr) == 1)
+		server.any.sa_family = AF_INET6;
+	return server.any.sa_family != 0;
+}
+
 int main(int argc, char **argv)
 {
 	double seconds = 0, took;
@@ -354,9 +368,8 @@ int main(int argc, char **argv)
 		case 'd': seconds = atof(optarg); break;
 		default: usage();
 		}
-	if (argc - optind != 3 || !nr_slots || size < 8 || inet_pton(AF_INET, argv[optind + 1], &server.sin_addr) != 1)
+	if (argc - optind != 3 || !nr_slots || size < 8 || !parse_server(argv[optind + 1], argv[optind + 2]))
 		usage();
-	server.sin_port = htons((uint16_t)atoi(argv[optind + 2]));
 	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++)
 		if (!strcmp(services[i].name, argv[optind]))
 			service = &services[i];
