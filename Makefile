@@ -150,9 +150,10 @@ sim: $(SIM:%=$B/sim/%)
 .PHONY: test-sim plots
 test-sim: $(SIM:%=$B/sim/%)
 	$(Q)LONG=1 prove --timer --exec '' $^
-## plots    draws what the simulations measure: build/plots/index.html; PLOT='NAME ...' draws those alone
-plots: $(SIM:%=$B/sim/%)
-	$(Q)mkdir -p $B/plots/data && PLOTS=$B/plots/data LONG=1 prove --exec '' $^
+## plots    draws what simulations and a booted guest measure: build/plots/index.html; PLOT='NAME ...' draws those alone
+plots: $(SIM:%=$B/sim/%) $B/barewire.elf
+	$(Q)mkdir -p $B/plots/data && PLOTS=$B/plots/data LONG=1 prove --exec '' $(SIM:%=$B/sim/%)
+	$(Q)B=$(abspath $B) tools/bench/qdisc --out $B/plots/data
 	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
 # The same tests of TCP, and the two stacks, over IPv6.
 OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
@@ -281,8 +282,12 @@ test: lint unit sim over6 kept $(BOOTABLE)
 ## test-san the booted tests on the image of make SAN=1
 test-san: $(BOOTABLE) $(SANTOOLS)
 	@B=$(abspath $B)/san prove --directives --timer tests/qemu/*.t
+IPCASES   = frag arp pmtu
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t
+## test-ipcases-peer  the cases of fragments, ARP and path MTU against Linux instead of the guest
+test-ipcases-peer:
+	@PEER=linux prove --directives $(IPCASES:%=tests/qemu/%.t)
 ## rfc      which requirement of the RFCs is shown by which test: units, and the booted tests as they ran last
 RFCTAP    = $(UNIT:%=$B/tap/unit-%.tap) $(wildcard $(patsubst tests/qemu/%.t,$B/tap/qemu-%.tap,$(wildcard tests/qemu/*.t)))
 $B/tap/unit-%.tap: $B/unit/%

@@ -38,7 +38,7 @@ SYSCTLS = {"net.ipv4.ipfrag_time": 2, "net.ipv4.icmp_ratelimit": 0}
 
 
 class Far:
-    def __init__(self, nic="virtio-net", sysctls=None, cmdline=""):
+    def __init__(self, nic="virtio-net", sysctls=None, cmdline="", kind=Guest, keep=False):
         self.owned = {HOST_IP: FAR_MAC, OTHER: OTHER_MAC}
         self.arp, self.guest, self.heard = True, None, []
         self.sysctls = {**SYSCTLS, **(sysctls or {})}
@@ -53,8 +53,9 @@ class Far:
             words = " ".join("%s=%s" % i for i in self.sysctls.items())
             # Frames as large as the link's MTU at most, however the device could do it.
             whole = ("-global", "virtio-net-pci.host_tso4=off", "-global", "virtio-net-pci.host_tso6=off")
-            self.guest = Guest(nic=nic, cmdline=words + " " + cmdline, qemu=whole).__enter__()
-        self.drain()
+            self.guest = kind(nic=nic, cmdline=words + " " + cmdline, qemu=whole).__enter__()
+        if not keep: # what was said during the boot
+            self.drain()
 
     def _open_linux(self):
         self.tun = os.open("/dev/net/tun", os.O_RDWR)

@@ -44,9 +44,9 @@ class Flow:
         return now.wait(lambda p: self.is_mine(p) and wanted(p[TCP]), limit)
 
     def say(self, size):
-        """Sends `size` bytes, in segments that any path takes."""
-        for at in range(0, size, 500):
-            part = bytes(min(500, size - at))
+        """Sends `size` bytes, in segments of the full size."""
+        for at in range(0, size, 1460):
+            part = bytes(min(1460, size - at))
             self.tell("PA", part)
             self.seq += len(part)
 
@@ -127,8 +127,8 @@ def path():
 
 # A message that is not believed: (what, how it is made from the segment p that is in flight).
 FORGED = [
-    ("one that quotes a sequence number never sent", lambda p: too_big(p, 600, seq=p[TCP].seq + 0x40000000)),
-    ("one that quotes a sequence number long acknowledged", lambda p: too_big(p, 600, seq=p[TCP].seq - 0x100000)),
+    ("one that quotes a sequence number never sent", lambda p: too_big(p, 600, seq=(p[TCP].seq + 0x40000000) & 0xffffffff)),
+    ("one that quotes a sequence number long acknowledged", lambda p: too_big(p, 600, seq=(p[TCP].seq - 0x100000) & 0xffffffff)),
     ("one about another connection", lambda p: too_big(p, 600, dport=p[TCP].dport ^ 1)),
     ("one about a packet of another host", lambda p: too_big(p, 600, src=HOST_IP, dst=OTHER)),
     ("one about a packet that was not ours", lambda p: quoted_src(p)),

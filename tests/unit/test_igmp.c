@@ -116,7 +116,7 @@ static unsigned said_within(struct kit *k, u64 ns, struct said *last)
 
 TEST(a_join_is_reported_at_once_and_again_and_a_leave_too)
 {
-	REQ("1112 7.1", "3376 4", "3376 5.1", "3376 4.2.14");
+	REQ("1112 7.1", "3376 4", "3376 5.1", "3376 4.2.14", "1122 3.3.7/igmp");
 	struct kit k = kit_open(LAB_RAW);
 	struct said s;
 

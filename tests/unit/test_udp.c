@@ -441,6 +441,7 @@ TEST(large_datagrams_arrive_whole_over_lo)
 
 TEST(a_closed_port_of_our_own_refuses_over_lo)
 {
+	REQ("1122 4.1.3.1");
 	struct kit k = kit_open(LAB_RAW);
 	struct sock *sk = kit_sock(&k, 7);
 
