@@ -183,7 +183,7 @@ def _():
         console = g.console()
     for word in BAD_VALUES:
         key, value = word.split("=")
-        lines = [line for line in console.split("\n") if key in line and value in line and "command line" not in line.lower()]
+        lines = [line for line in console.split("\n") if key in line and value in line and " ".join(BAD_VALUES) not in line]
         check(lines, "nothing on the console about %s:\n%s" % (word, console))
         note(lines[0])
 

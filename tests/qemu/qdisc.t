@@ -126,6 +126,6 @@ def _():
         check_in("memory_limit", tc(g, "qdisc help")[1])
         status, text = tc(g, "qdisc replace dev eth0 root fq")
         check_eq(status, 403)
-        check_in("not allowed", text)
+        check_in("changing is allowed", text)
 
 run()
