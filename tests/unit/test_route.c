@@ -288,6 +288,35 @@ TEST(a_gateway_that_does_not_answer_is_passed_over) /* 1122§3.3.1.5 */
 	kit_close(&k);
 }
 
+TEST(a_connected_sock_follows_each_change_of_routes)
+{
+	REQ("1122 3.3.1.2/cache");
+	struct kit k = kit_open(LAB_RAW);
+	struct net_device *second = lab_dev(k.h, LAB_RAW);
+	struct sock *sk = kit_sock(&k, 7000);
+	struct sockaddr_ip to = { .family = AF_INET, .port = 9, .addr = addr("8.8.8.8") };
+	const struct ip_route *r;
+
+	lab_addr(second, "10.9.0.1/24");
+	CHECK_EQ(udp_prot.connect(sk, &to), 0);
+	CHECK_EQ(kit_send(&k, sk, NULL, 0, "a", 1), 1);
+	CHECK(lab_sent_count(k.dev) == 1 && lab_sent_count(second) == 0);
+	CHECK_EQ(ip_route_add(k.h->net, v4("8.8.8.0"), 24, v4("10.9.0.2"), second, 0), 0);
+	CHECK_EQ(kit_send(&k, sk, NULL, 0, "b", 1), 1);
+	CHECK(lab_sent_count(k.dev) == 1 && lab_sent_count(second) == 1);
+	CHECK_EQ(ip_route_add_reject(k.h->net, v4("8.8.8.8"), 32, ROUTE_PROHIBIT, 5), 0);
+	CHECK_EQ(kit_send(&k, sk, NULL, 0, "c", 1), -EACCES);
+	r = ip_route_get(k.cpu, 0);
+	CHECK_EQ(r->type, ROUTE_PROHIBIT);
+	CHECK_EQ(ip_route_remove(k.h->net, &(struct ip_route){ .dst = v4("8.8.8.8"), .plen = 32, .type = ROUTE_PROHIBIT }), -ENOENT);
+	CHECK_EQ(ip_route_remove(k.h->net, r), 0);
+	CHECK_EQ(ip_route_del(k.h->net, v4("8.8.8.0"), 24, v4("10.9.0.2"), second), 0);
+	CHECK_EQ(kit_send(&k, sk, NULL, 0, "d", 1), 1);
+	CHECK(lab_sent_count(k.dev) == 2 && lab_sent_count(second) == 1);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
 TEST(a_device_that_is_down_has_no_routes)
 {
 	struct kit k = kit_open(LAB_RAW);

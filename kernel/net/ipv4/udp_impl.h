@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * udp_impl.h - what udp.c (the way in) and udp_sock.c (the endpoint's calls) share.
+ * udp_impl.h - what udp.c (the way in), udp_sock.c, udp_recv.c and udp_opt.c (the endpoint's calls) share.
  */
 #pragma once
 
@@ -47,6 +47,10 @@ static inline struct hlist_head *udp_bucket(const struct net_cpu *cpu, u16 port)
 {
 	return &cpu->udp->buckets[port % UDP_BUCKETS];
 }
+
+/* ---- udp_recv.c: rows of udp_prot ---- */
+long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags);
+struct sk_buff *udp_recv_skb(struct sock *sk, int *err);
 
 /* ---- udp_opt.c ---- */
 int udp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len);
