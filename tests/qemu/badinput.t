@@ -42,6 +42,16 @@ def with_options(octets):
     return bytes(eth(type=0x0800)) + bytes(head) + payload
 
 
+def igmp(message):
+    """The message with its checksum, which its first bytes leave room for."""
+    return message[:2] + checksum(message[:2] + b"\0\0" + message[4:]).to_bytes(2, "big") + message[4:]
+
+
+def group(message, ttl=1):
+    """An IGMP message to all systems."""
+    return eth(dst="01:00:5e:00:00:01") / IP(src=PEER, dst="224.0.0.1", proto=2, ttl=ttl) / Raw(message)
+
+
 def bytes_changed(frame, at, octets):
     """The frame with bytes overwritten, checksums left as they were."""
     b = bytearray(bytes(frame))
@@ -78,6 +88,14 @@ CASES = [
     ("an ICMP header cut short", ip(proto=1) / Raw(b"\x08\x00\xf7\xff"), "ICMP_HDR"),
     ("a wrong ICMP checksum", ip() / ICMP(chksum=0x1234) / b"hello", "ICMP_CSUM"),
     ("an ICMP type that does not exist", ip() / ICMP(type=200) / b"hello", "ICMP_TYPE"),
+    ("an IGMP query cut short", group(b"\x11\x0a\xee\xf5"), "IGMP_HDR"),
+    ("an IGMP query of nine bytes, between the versions", group(igmp(b"\x11\x0a" + bytes(7))), "IGMP_HDR"),
+    ("an IGMP query about what is no group", group(igmp(b"\x11\x0a\0\0\x0a\0\0\1")), "IGMP_HDR"),
+    ("an IGMP query that promises sources it has not", group(igmp(b"\x11\x0a" + bytes(6) + b"\2\x7d\0\5")), "IGMP_HDR"),
+    ("a wrong IGMP checksum", group(b"\x11\x0a\x12\x34\0\0\0\0"), "IGMP_CSUM"),
+    ("an IGMP query from beyond the link", group(igmp(b"\x11\x0a" + bytes(6)), ttl=64), "IGMP_IGNORED"),
+    ("a datagram to a group that nobody joined", eth(dst="01:00:5e:01:02:03") /
+     IP(src=PEER, dst="239.1.2.3") / UDP(dport=7) / b"x", "IP_NO_MEMBER"),
     ("a UDP length shorter than its header", ip() / UDP(dport=7, len=4) / b"hello", "UDP_HDR"),
     ("a UDP length longer than the packet", ip() / UDP(dport=7, len=1000) / b"hello", "UDP_HDR"),
     ("a wrong UDP checksum", ip() / UDP(dport=7, chksum=0x1234) / b"hello", "UDP_CSUM"),
