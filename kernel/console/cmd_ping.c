@@ -166,7 +166,8 @@ static void send_one(struct ping *p, const char *to)
 	int err;
 
 	bh_disable(cpu);
-	p->sent_ns[seq % PING_SLOTS] = cpu->now_ns = MAX(cpu->now_ns, clock_ns());
+	net_set_now(cpu, MAX(cpu->now_ns, clock_ns()));
+	p->sent_ns[seq % PING_SLOTS] = cpu->now_ns;
 	err = ip_is_v4(&p->to) ? icmp_ping_send(cpu, &p->icmp, &fl, seq, (unsigned)p->size)
 			       : icmp6_ping_send(cpu, &p->icmp6, &fl, seq, (unsigned)p->size);
 	bh_enable(cpu);

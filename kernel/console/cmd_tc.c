@@ -189,7 +189,7 @@ static int apply(struct console_call *c, struct tc_words *t)
 	int err;
 
 	bh_disable(c->cpu);
-	c->cpu->now_ns = MAX(c->cpu->now_ns, clock_ns());
+	net_set_now(c->cpu, MAX(c->cpu->now_ns, clock_ns()));
 	err = qdisc_replace(c->cpu, t->dev, &t->rq, &e);
 	bh_enable(c->cpu);
 	if (err)

@@ -81,7 +81,8 @@ static void probe(struct route_trace *t, u8 ttl)
 	bh_disable(cpu);
 	t->seq++;
 	t->answered_ns = 0;
-	t->sent_ns = cpu->now_ns = MAX(cpu->now_ns, clock_ns());
+	net_set_now(cpu, MAX(cpu->now_ns, clock_ns()));
+	t->sent_ns = cpu->now_ns;
 	err = icmp_ping_send(cpu, &t->icmp, &fl, t->seq, PROBE_SIZE);
 	bh_enable(cpu);
 	if (err) {

@@ -61,6 +61,7 @@ typedef struct { u32 v; } seq_t;
 #define __must_check    __attribute__((warn_unused_result))
 #define __unused        __attribute__((unused))
 #define __noinline      __attribute__((noinline))
+#define __force_inline  inline __attribute__((always_inline))
 #define __cold          __attribute__((cold))
 
 #ifndef static_assert

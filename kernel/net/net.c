@@ -139,7 +139,7 @@ static inline bool time_is_over(struct net_cpu *cpu, u64 until)
 	u64 now = clock_ns();
 
 	if (now > cpu->now_ns)
-		cpu->now_ns = now;
+		net_set_now(cpu, now);
 	return now >= until;
 }
 
@@ -176,7 +176,7 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 	cpu->in_softirq = true;
 	cpu->softnet.polls++;
 	if (now_ns > cpu->now_ns)
-		cpu->now_ns = now_ns;
+		net_set_now(cpu, now_ns);
 	until = cpu->now_ns + POLL_TIME_NS;
 	if (timer_wheel_next(&cpu->wheel) <= cpu->now_ns)
 		raise_softirq(cpu, SOFTIRQ_TIMER);
@@ -363,7 +363,7 @@ static struct net_cpu *cpu_create(struct net *net, unsigned id, const struct net
 	net->cpus[id] = cpu;
 	cpu->net = net;
 	cpu->id = id;
-	cpu->now_ns = p->now_ns;
+	net_set_now(cpu, p->now_ns);
 	cpu->dst_gen = 1;
 	cpu->fibers = p->fibers[id];
 	if (cpu->fibers)

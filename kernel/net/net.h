@@ -50,7 +50,8 @@ struct inbox_msg {
 struct net_cpu {
 	/* ---- hot ---- */
 	struct net *net;
-	u64 now_ns;               /* time of the running poll or system call */
+	u64 now_ns;               /* time of the running poll or system call; net_set_now() */
+	u32 now_us, now_ms, now_s; /* the same, modulo 2^32, so that no segment divides */
 	u32 id;
 	u32 pending;              /* bits of enum softirq; also set from hard IRQ, hence atomic */
 	u32 watch;                /* who looks at frames: taps, kept frames, tracepoints (core/trace.h) */
@@ -120,6 +121,15 @@ struct net {
 	/* Set by the application: finishes what is under way and then calls end(), once. NULL: nothing is served. */
 	void (*shutdown)(struct net *net, void (*end)(void));
 };
+
+/* The CPU's clock. Whoever works outside a poll sets it before stamping anything. */
+static inline void net_set_now(struct net_cpu *cpu, u64 now_ns)
+{
+	cpu->now_ns = now_ns;
+	cpu->now_us = (u32)(now_ns / NSEC_PER_USEC);
+	cpu->now_ms = (u32)(now_ns / NSEC_PER_MSEC);
+	cpu->now_s = (u32)(now_ns / NSEC_PER_SEC);
+}
 
 #define for_each_cpu(net_, cpu_, i_)                                                               \
 	for ((i_) = 0; (i_) < (net_)->nr_cpus && ((cpu_) = (net_)->cpus[i_]); (i_)++)

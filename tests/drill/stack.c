@@ -170,7 +170,7 @@ void stack_input(const void *packet, unsigned len)
 	}
 	skb->dev = &st.dev;
 	bh_disable(st.cpu);
-	st.cpu->now_ns = st.now;
+	net_set_now(st.cpu, st.now);
 	netif_receive_skb(st.cpu, skb);
 	bh_enable(st.cpu);
 	settle();
@@ -204,7 +204,7 @@ static long done(long r)
 
 static struct net_cpu *enter(void)
 {
-	st.cpu->now_ns = st.now;
+	net_set_now(st.cpu, st.now);
 	return st.cpu;
 }
 

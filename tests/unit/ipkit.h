@@ -248,7 +248,7 @@ static inline long kit_send(struct kit *k, struct sock *sk, const char *to, u16 
 	if (to)
 		a.addr = addr(to);
 	bh_disable(k->cpu);
-	k->cpu->now_ns = lab_now(k->lab); /* as a system call does */
+	net_set_now(k->cpu, lab_now(k->lab)); /* as a system call does */
 	n = udp_prot.sendmsg(sk, &m, 0);
 	bh_enable(k->cpu);
 	kit_settle(k);

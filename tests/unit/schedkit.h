@@ -45,7 +45,7 @@ static inline void kit_make(struct kit *k, u64 seed)
 
 static inline int kit_request(struct kit *k, const struct qdisc_request *rq)
 {
-	k->h->cpu->now_ns = MAX(k->h->cpu->now_ns, lab_now(k->lab));
+	net_set_now(k->h->cpu, MAX(k->h->cpu->now_ns, lab_now(k->lab)));
 	return qdisc_replace(k->h->cpu, k->dev, rq, &k->e);
 }
 
@@ -62,7 +62,7 @@ static inline void kit_send_at(struct kit *k, u32 flow, u32 len, u8 tos, u64 whe
 	u8 *p;
 
 	REQUIRE(skb);
-	k->h->cpu->now_ns = MAX(k->h->cpu->now_ns, lab_now(k->lab));
+	net_set_now(k->h->cpu, MAX(k->h->cpu->now_ns, lab_now(k->lab)));
 	p = skb_put(skb, len);
 	memset(p, 0, len);
 	p[12] = 8;

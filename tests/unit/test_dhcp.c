@@ -167,7 +167,7 @@ static void server_arp(struct kit *k)
 {
 	struct ip_addr server = addr("10.7.0.1");
 
-	k->cpu->now_ns = lab_now(k->lab);
+	net_set_now(k->cpu, lab_now(k->lab));
 	neigh_update(k->cpu, k->dev, &server, SERVER_MAC,
 		     NEIGH_CREATE | NEIGH_SOLICITED | NEIGH_OVERRIDE);
 }
@@ -191,7 +191,7 @@ static struct kit client(struct told *t)
 	struct kit k = kit_bare(LAB_ETHER);
 
 	*t = (struct told){ 0 };
-	k.cpu->now_ns = lab_now(k.lab);
+	net_set_now(k.cpu, lab_now(k.lab));
 	REQUIRE(!dhcp_start(k.dev, on_lease, t));
 	kit_settle(&k);
 	return k;

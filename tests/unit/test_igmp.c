@@ -16,7 +16,7 @@ static int join(struct kit *k, const char *group)
 	int err;
 
 	bh_disable(k->cpu);
-	k->cpu->now_ns = lab_now(k->lab);
+	net_set_now(k->cpu, lab_now(k->lab));
 	err = ip_mc_join(k->cpu, &dev, v4(group));
 	bh_enable(k->cpu);
 	kit_settle(k);
@@ -28,7 +28,7 @@ static int leave(struct kit *k, const char *group)
 	int err;
 
 	bh_disable(k->cpu);
-	k->cpu->now_ns = lab_now(k->lab);
+	net_set_now(k->cpu, lab_now(k->lab));
 	err = ip_mc_leave(k->cpu, k->dev, v4(group));
 	bh_enable(k->cpu);
 	kit_settle(k);
@@ -356,7 +356,7 @@ static int setopt(struct kit *k, struct sock *sk, int opt, const void *val, unsi
 	int err;
 
 	bh_disable(k->cpu);
-	k->cpu->now_ns = lab_now(k->lab);
+	net_set_now(k->cpu, lab_now(k->lab));
 	err = udp_prot.setsockopt(sk, SOL_IP, opt, val, len);
 	bh_enable(k->cpu);
 	kit_settle(k);

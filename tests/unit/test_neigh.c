@@ -215,7 +215,7 @@ TEST(progress_of_a_transport_keeps_it_reachable_without_probes)
 	drain(&n.k);
 	for (unsigned i = 0; i < 200; i++) {
 		kit_run(&n.k, NSEC_PER_SEC);
-		n.k.cpu->now_ns = lab_now(n.k.lab);
+		net_set_now(n.k.cpu, lab_now(n.k.lab));
 		neigh_confirm(n.k.cpu, entry(&n.k, "10.0.0.5"));
 		say(&n, "10.0.0.5", "x");
 		CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);

@@ -108,7 +108,7 @@ TEST(the_budget_of_time_squeezes_net_rx)
 	source_add(&s, cpu, 1000, 10);
 	s.cost_ns = 6000; /* ten of them: 60 us */
 	napi_schedule(&s.napi);
-	cpu->now_ns = host_clock;
+	net_set_now(cpu, host_clock);
 	net_rx_action(cpu);
 	CHECK_EQ(s.calls, 2);
 	CHECK_EQ(cpu->softnet.time_squeeze, 1);

@@ -350,7 +350,7 @@ TEST(the_path_mtu_only_shrinks_and_expires) /* 1191§6.3, 5927§7 */
 	CHECK_EQ(d.mtu, 552);
 	CHECK(d.no_df); /* or a link, below which routers are to cut */
 	kit_run(&k, 601 * NSEC_PER_SEC);
-	k.cpu->now_ns = lab_now(k.lab);
+	net_set_now(k.cpu, lab_now(k.lab));
 	k.cpu->dst_gen++;
 	REQUIRE(!way(&k, "8.8.8.8", &d, &fl));
 	CHECK_EQ(d.mtu, 1500);

@@ -465,13 +465,13 @@ static u32 cubic_rounds(struct rig *r, u32 rounds, u32 *most_percent)
 
 	*most_percent = 0;
 	for (u32 i = 0; i < rounds; i++) {
-		r->cpu->now_ns += 100 * NSEC_PER_MSEC;
+		net_set_now(r->cpu, r->cpu->now_ns + 100 * NSEC_PER_MSEC);
 		for (u32 a = 0; a < cwnd; a++)
 			r->t->ca->cong_avoid(r->t, 1);
 		*most_percent = MAX(*most_percent, (r->t->cwnd - cwnd) * 100 / cwnd);
 		cwnd = r->t->cwnd;
 	}
-	r->cpu->now_ns = now;
+	net_set_now(r->cpu, now);
 	return cwnd;
 }
 
@@ -570,7 +570,7 @@ TEST(idle_time_and_time_before_a_timeout_do_not_count_for_cubic)
 	r = cubic_lost_at(400, 0); /* 5 s of an epoch, a timeout, and no jump to where that epoch would be */
 	cubic_rounds(r, 1, &growth);
 	r->t->ca->set_state(r->t, TCP_CA_LOSS);
-	r->cpu->now_ns += 5 * NSEC_PER_SEC;
+	net_set_now(r->cpu, r->cpu->now_ns + 5 * NSEC_PER_SEC);
 	r->t->cwnd = r->t->ssthresh = before = 100;
 	CHECK(cubic_rounds(r, 2, &growth) <= before + 15);
 	r->cpu->now_ns -= 5 * NSEC_PER_SEC;

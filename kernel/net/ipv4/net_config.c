@@ -191,7 +191,7 @@ int net_configure(struct net *net, const char *cmdline)
 	int err;
 
 	bh_disable(cpu);
-	cpu->now_ns = MAX(cpu->now_ns, clock_ns());
+	net_set_now(cpu, MAX(cpu->now_ns, clock_ns()));
 	err = configure_lo(net);
 	for (unsigned i = 0; i < MAX_NETDEVS; i++) {
 		struct net_device *dev = net->devs[i];

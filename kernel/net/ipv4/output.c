@@ -45,23 +45,24 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 		kfree_skb_reason(cpu, skb, r);
 }
 
-/* 20 bytes in front of skb->data, checksum made from the words while they are at hand. */
-static inline void push_header(struct sk_buff *skb, struct ip_out o, u16 id)
+/* 20 bytes in front of skb->data, checksum made from the words while they are at hand. `what`: as in struct ip_out,
+ * whose fields go down one by one because gcc keeps a struct of them in memory. */
+static __force_inline void push_header(struct sk_buff *skb, be32 saddr, be32 daddr, u32 what, u16 id)
 {
 	struct __packed words {
 		u32 w[5];
 	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
-	u32 w0 = 0x45 | (o.what >> 8 & 0xff00) | (u32)be16_of((u16)skb->len).raw << 16;
-	u32 w1 = be16_of(id).raw | (ip_out_df(o) ? (u32)BE16_C(IP_DF).raw << 16 : 0);
-	u32 w2 = o.what & 0xffff;
-	u64 sum = (u64)w0 + w1 + w2 + o.saddr.raw + o.daddr.raw;
+	u32 w0 = 0x45 | (what >> 8 & 0xff00) | (u32)be16_of((u16)skb->len).raw << 16;
+	u32 w1 = be16_of(id).raw | (what >> 24 ? (u32)BE16_C(IP_DF).raw << 16 : 0);
+	u32 w2 = what & 0xffff;
+	u64 sum = (u64)w0 + w1 + w2 + saddr.raw + daddr.raw;
 
 	skb_reset_network_header(skb);
 	h->w[0] = w0;
 	h->w[1] = w1;
 	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
-	h->w[3] = o.saddr.raw;
-	h->w[4] = o.daddr.raw;
+	h->w[3] = saddr.raw;
+	h->w[4] = daddr.raw;
 }
 
 /* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is
@@ -107,20 +108,20 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 }
 
 /* The header stands: hooks and the way down. */
-static inline __attribute__((always_inline)) void go(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
-						     struct dst *dst)
+static __force_inline void go(struct net_cpu *cpu, struct sk_buff *skb, be32 saddr, be32 daddr, u32 what,
+			       struct dst *dst)
 {
 	skb->protocol = ETH_P_IP;
 	STAT(cpu, IpOutRequests);
 	STAT_ADD(cpu, IpExtOutOctets, skb->len);
 	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
-		send_hooked(cpu, skb, o, dst);
+		send_hooked(cpu, skb, (struct ip_out){ saddr, daddr, what }, dst);
 	else
 		output_routed(cpu, skb, dst);
 }
 
-static inline __attribute__((always_inline)) void
-send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, u16 id)
+static __force_inline void send_with_id(struct net_cpu *cpu, struct sk_buff *skb, be32 saddr, be32 daddr, u32 what,
+					 struct dst *dst, u16 id)
 {
 	u32 len = skb->len + IPV4_HLEN;
 
@@ -129,8 +130,8 @@ send_with_id(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct d
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
-	push_header(skb, o, id);
-	go(cpu, skb, o, dst);
+	push_header(skb, saddr, daddr, what, id);
+	go(cpu, skb, saddr, daddr, what, dst);
 }
 
 /* Broadcasts and multicasts come here too: they are never sent with DF. */
@@ -141,7 +142,7 @@ static __noinline void send_not_atomic(struct net_cpu *cpu, struct sk_buff *skb,
 		STAT(cpu, IpExtOutMcastPkts);
 	else if (dst->type == ADDR_BROADCAST)
 		STAT(cpu, IpExtOutBcastPkts);
-	send_with_id(cpu, skb, o, dst, next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
+	send_with_id(cpu, skb, o.saddr, o.daddr, o.what, dst, next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
 }
 
 void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, const u8 *opts,
@@ -155,18 +156,18 @@ void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, 
 		return;
 	}
 	memcpy(skb_push(skb, len), opts, len);
-	push_header(skb, o, ip_out_df(o) ? 0 : next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
+	push_header(skb, o.saddr, o.daddr, o.what, ip_out_df(o) ? 0 : next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
 	h = (struct ipv4_hdr *)skb->data;
 	h->ver_ihl = (u8)(0x45 + len / 4);
 	h->check.raw = 0;
 	h->check = csum_fold(csum_ip_header(h, (IPV4_HLEN + len) / 4));
-	go(cpu, skb, o, dst);
+	go(cpu, skb, o.saddr, o.daddr, o.what, dst);
 }
 
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
 {
 	if (likely(ip_out_df(o)))
-		send_with_id(cpu, skb, o, dst, 0);
+		send_with_id(cpu, skb, o.saddr, o.daddr, o.what, dst, 0);
 	else
 		send_not_atomic(cpu, skb, o, dst);
 }
@@ -181,8 +182,12 @@ void ip_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, st
 
 void ip_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 {
-	ip_send(sk->cpu, skb, ip_out_of(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->protocol,
-					sk->tos, sk->ttl, df && !sk->dst.no_df), &sk->dst);
+	struct ip_out o = ip_out_of(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->protocol, sk->tos, sk->ttl, true);
+
+	if (likely(df && !sk->dst.no_df))
+		send_with_id(sk->cpu, skb, o.saddr, o.daddr, o.what, &sk->dst, 0);
+	else
+		send_not_atomic(sk->cpu, skb, (struct ip_out){ o.saddr, o.daddr, o.what & 0xffffff }, &sk->dst);
 }
 
 /* ---- fragments (RFC 791 3.2) ---- */

@@ -136,7 +136,7 @@ void ip6_configure(struct net *net, const char *cmdline)
 	if (!read_words(net, cmdline))
 		return;
 	bh_disable(cpu);
-	cpu->now_ns = MAX(cpu->now_ns, clock_ns());
+	net_set_now(cpu, MAX(cpu->now_ns, clock_ns()));
 	for (unsigned i = 0; i < MAX_NETDEVS; i++) {
 		struct net_device *dev = net->devs[i];
 		struct ip6_choice c;

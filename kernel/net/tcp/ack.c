@@ -228,7 +228,7 @@ struct plain_ack {
 	u32 segs;
 	seq_t end;               /* of the last skb */
 	u64 first_tx_ns, tx_ns;  /* when the first and the last left */
-	u32 sample_first_us, sample_us, sample_delivered; /* the last one's note for rate.c */
+	u32 sample_first_us, sample_us, sample_delivered; /* the last one's note for rate.c; sample_us 0: it had none */
 	bool app_limited;
 	bool retransmitted;      /* one of them was: no sample (Karn) */
 };
@@ -240,11 +240,13 @@ static inline void plain_take(struct plain_ack *a, const struct tcp_skb_cb *cb, 
 	a->segs += segs;
 	a->end = cb->end_seq;
 	a->tx_ns = cb->tx_ns;
-	a->sample_first_us = cb->first_tx_us;
+	a->retransmitted |= cb->sacked != 0;
 	a->sample_us = cb->delivered_us;
+	if (!a->sample_us)
+		return;
+	a->sample_first_us = cb->first_tx_us;
 	a->sample_delivered = cb->delivered;
 	a->app_limited = cb->app_limited;
-	a->retransmitted |= cb->sacked != 0;
 }
 
 static __noinline void plain_part(struct tcb *t, struct sk_buff *skb, struct plain_ack *a)
@@ -287,7 +289,10 @@ static inline void plain_times(struct tcb *t, const struct plain_ack *a)
 		t->rack.end_seq = a->end;
 	}
 	tcp_min_rtt_update(t, MAX(rtt_us, 1u));
-	tcp_rtt_sample(t, likely(a->first_tx_ns == a->tx_ns) ? rtt_us : (s64)((now - a->first_tx_ns) / NSEC_PER_USEC));
+	if (likely(a->first_tx_ns == a->tx_ns))
+		tcp_rtt_take(t, CLAMP(rtt_us, 1u, TCP_RTO_MAX_US));
+	else
+		tcp_rtt_sample(t, (s64)((now - a->first_tx_ns) / NSEC_PER_USEC));
 	t->backoff = 0;
 	if (t->ca->pkts_acked)
 		t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = a->segs, .rtt_us = rtt_us,
@@ -295,27 +300,29 @@ static inline void plain_times(struct tcb *t, const struct plain_ack *a)
 }
 
 /* Segments left in the order of their numbers, so the last one's note makes the sample. */
-static inline void plain_rate(struct tcb *t, const struct plain_ack *a, struct rate_sample *rs)
+static __noinline void plain_rate(struct tcb *t, const struct plain_ack *a)
 {
 	u32 tx_us = (u32)(a->tx_ns / NSEC_PER_USEC);
-
-	*rs = (struct rate_sample){ .prior_us = a->sample_us, .prior_delivered = a->sample_delivered,
+	struct rate_sample rs = { .prior_us = a->sample_us, .prior_delivered = a->sample_delivered,
 				    .send_us = tx_us - a->sample_first_us, .app_limited = a->app_limited,
 				    .prior_in_flight = t->packets_out + a->segs,
 				    .rtt_us = a->retransmitted ? -1 : (s32)((tcp_now(t) - a->tx_ns) / NSEC_PER_USEC) };
 	t->first_tx_us = tx_us;
-	tcp_rate_gen(t, rs, a->segs, 0);
+	tcp_rate_gen(t, &rs, a->segs, 0);
+	if (unlikely(t->ca->cong_control != NULL))
+		t->ca->cong_control(t, &rs);
 }
 
 static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 {
-	struct plain_ack a = { 0 };
-	struct rate_sample rs;
+	struct plain_ack a;
 
 	t->snd.wl1 = seg->seq;
 	t->retransmits = t->probes = 0;
 	update_una(t, seg->ack);
 	t->last_ack_rcv_ms = cpu_ms(t->sk.cpu);
+	a.segs = 0;
+	a.retransmitted = false;
 	plain_clean(t, &a);
 	if (likely(a.segs)) {
 		t->packets_out -= a.segs;
@@ -323,7 +330,6 @@ static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a.segs);
 		if (likely(!a.retransmitted))
 			plain_times(t, &a);
-		plain_rate(t, &a, &rs);
 		if (likely(!t->packets_out)) {
 			tcp_rtx_clear(t);
 			if (likely(!tcp_send_head(t)))
@@ -331,9 +337,11 @@ static void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		} else if (!tcp_schedule_tlp(t, true)) {
 			tcp_rearm_rto(t);
 		}
-		if (unlikely(t->ca->cong_control != NULL))
-			t->ca->cong_control(t, &rs);
-		else if (tcp_is_cwnd_limited(t))
+		if (a.sample_us)
+			plain_rate(t, &a);
+		else
+			t->delivered_us = cpu_us(t->sk.cpu) ?: 1;
+		if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
 			t->ca->cong_avoid(t, a.segs);
 		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
 		tcp_new_space(t);

@@ -93,6 +93,13 @@ static u16 window_field(struct tcb *t, u8 flags)
 	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
 }
 
+static inline u32 pseudo_sum(const struct sock *sk, u32 len)
+{
+	if (likely(sk->af == &ipv4_af)) /* spares the call */
+		return csum_tcpudp_nofold(ip_v4(&sk->saddr), ip_v4(&sk->daddr), len, IPPROTO_TCP);
+	return sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, len);
+}
+
 /* Pushes the header; its options are already counted in opt_len, and put by the caller. */
 static inline struct tcp_hdr *push_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, unsigned opt_len)
 {
@@ -108,7 +115,7 @@ static inline struct tcp_hdr *push_header(struct tcb *t, struct sk_buff *skb, se
 	h->flags = flags;
 	h->wnd = be16_of(window_field(t, flags));
 	h->urg = be16_of(0);
-	h->csum = csum_fold16(sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, skb->len));
+	h->csum = csum_fold16(pseudo_sum(sk, skb->len));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = TCP_CSUM_OFFSET;
@@ -337,7 +344,7 @@ static void data_was_sent(struct tcb *t, struct sk_buff *skb)
 }
 
 /* Sends skb (the head of sendq) up to `limit`. false: memory is out. */
-static bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
+static inline bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 

@@ -119,8 +119,8 @@ bool tcp_schedule_tlp(struct tcb *t, bool rto_restarts)
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
 	u64 now = tcp_now(t), pto_us = TCP_RTO_INIT_US;
 
-	if (!s->tcp_early_retrans || !t->packets_out || !t->sack_ok || t->sacked_out || t->tlp_out ||
-	    (t->ca_state != TCP_CA_OPEN && t->ca_state != TCP_CA_CWR))
+	if (unlikely(!s->tcp_early_retrans || !t->packets_out || !t->sack_ok || t->sacked_out | t->tlp_out) ||
+	    unlikely(t->ca_state != TCP_CA_OPEN && t->ca_state != TCP_CA_CWR))
 		return false;
 	if (t->srtt_us)
 		pto_us = (t->srtt_us >> 2) + (t->packets_out == 1 ? (u32)s->tcp_rto_min_us : 2000u);

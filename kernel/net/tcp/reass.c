@@ -388,6 +388,16 @@ u32 tcp_rcv_space(const struct tcb *t)
 	return t->sk.rcvbuf > t->sk.rmem_alloc ? tcp_win_from_space(t->sk.rcvbuf - t->sk.rmem_alloc) : 0;
 }
 
+/* The answer while nobody is behind with reading and memory is at ease, as almost always: what ssthresh allows. 0: not so. */
+static inline u32 window_at_ease(const struct tcb *t)
+{
+	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->rcv.wscale))
+		return 0;
+	if (unlikely(t->rcv.ssthresh > t->rcv.clamp || t->rcv.ssthresh > tcp_win_from_space(t->sk.rcvbuf)))
+		return 0;
+	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
+}
+
 /* What a window of so many bytes may become: whole scale units, nothing silly (RFC 9293 3.8.6.2.2). */
 u32 tcp_next_window(const struct tcb *t)
 {
@@ -407,7 +417,7 @@ u32 tcp_next_window(const struct tcb *t)
 /* Never takes back what was offered (SHLD-14). */
 u32 tcp_select_window(struct tcb *t)
 {
-	u32 old = tcp_receive_window(t), wnd = tcp_next_window(t);
+	u32 old = tcp_receive_window(t), wnd = window_at_ease(t) ?: tcp_next_window(t);
 
 	if (wnd < old) {
 		if (!wnd)

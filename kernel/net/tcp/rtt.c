@@ -6,8 +6,6 @@
  */
 #include "net/tcp/tcp_impl.h"
 
-#define MIN_RTT_WINDOW_MS 300000 /* a minimum is believed for five minutes */
-
 static void first_sample(struct tcb *t, u32 rtt_us)
 {
 	t->srtt_us = rtt_us << 3;
@@ -46,10 +44,8 @@ void tcp_rto_update(struct tcb *t)
 	t->rto_us = CLAMP(rto, (u32)t->sk.cpu->sysctl.tcp_rto_min_us, TCP_RTO_MAX_US);
 }
 
-void tcp_rtt_sample(struct tcb *t, s64 rtt_us)
+void tcp_rtt_take(struct tcb *t, u32 rtt)
 {
-	u32 rtt = (u32)CLAMP(rtt_us, 1, (s64)TCP_RTO_MAX_US);
-
 	if (!t->srtt_us) {
 		first_sample(t, rtt);
 	} else {
@@ -59,14 +55,4 @@ void tcp_rtt_sample(struct tcb *t, s64 rtt_us)
 		deviation(t, err);
 	}
 	tcp_rto_update(t);
-}
-
-void tcp_min_rtt_update(struct tcb *t, u32 rtt_us)
-{
-	u32 now = cpu_ms(t->sk.cpu);
-
-	if (rtt_us <= t->min_rtt_us || now - t->min_rtt_ms > MIN_RTT_WINDOW_MS) {
-		t->min_rtt_us = MAX(rtt_us, 1u);
-		t->min_rtt_ms = now;
-	}
 }

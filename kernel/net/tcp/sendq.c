@@ -352,12 +352,7 @@ bool tcp_queue_fin(struct tcb *t)
 
 /* ---- the retransmit queue ---- */
 
-void tcp_set_segs(struct sk_buff *skb, u32 mss)
-{
-	tcp_cb(skb)->segs = skb->len <= mss ? 1 : (u16)DIV_ROUND_UP(skb->len, mss);
-}
-
-static void tree_insert(struct tcb *t, struct sk_buff *skb)
+void tcp_tree_insert(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	struct rb_node *parent = NULL, **link = &t->rtx_tree.node;
@@ -369,19 +364,12 @@ static void tree_insert(struct tcb *t, struct sk_buff *skb)
 	rb_insert(&t->rtx_tree, &cb->rb, parent, link);
 }
 
-/* The tree is empty until somebody looks for something in it, which only SACK does. */
-void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
-{
-	if (t->rtx_tree.node)
-		tree_insert(t, skb);
-}
-
 static void tree_build(struct tcb *t)
 {
 	struct sk_buff *skb;
 
 	skb_queue_walk(&t->rtxq, skb)
-		tree_insert(t, skb);
+		tcp_tree_insert(t, skb);
 }
 
 void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb)

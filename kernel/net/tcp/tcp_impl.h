@@ -68,9 +68,9 @@ static inline struct tcp_timewait *node_timewait(struct conn_node *n) { return c
 
 /* ---- time ---- */
 static inline u64 tcp_now(const struct tcb *t) { return t->sk.cpu->now_ns; }
-static inline u32 cpu_ms(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_MSEC); }
-static inline u32 cpu_s(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_SEC); }
-static inline u32 cpu_us(const struct net_cpu *cpu) { return (u32)(cpu->now_ns / NSEC_PER_USEC); }
+static inline u32 cpu_ms(const struct net_cpu *cpu) { return cpu->now_ms; }
+static inline u32 cpu_s(const struct net_cpu *cpu) { return cpu->now_s; }
+static inline u32 cpu_us(const struct net_cpu *cpu) { return cpu->now_us; }
 static inline u32 tcp_ts_now(const struct tcb *t) { return cpu_ms(t->sk.cpu) + t->ts_off; }
 
 /* ---- marks and events ---- */
@@ -194,8 +194,17 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags);
 bool tcp_queue_fin(struct tcb *t); /* false: no memory, fin_wanted stays */
 /* Cuts skb after len bytes; the rest follows it in its queue. false: no memory. */
 bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
-void tcp_set_segs(struct sk_buff *skb, u32 mss);
-void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb);
+static inline void tcp_set_segs(struct sk_buff *skb, u32 mss)
+{
+	tcp_cb(skb)->segs = likely(skb->len <= mss) ? 1 : (u16)DIV_ROUND_UP(skb->len, mss);
+}
+void tcp_tree_insert(struct tcb *t, struct sk_buff *skb);
+/* The tree is empty until somebody looks for something in it, which only SACK does. */
+static inline void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
+{
+	if (unlikely(t->rtx_tree.node != NULL))
+		tcp_tree_insert(t, skb);
+}
 void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb);
 /* The first skb of the retransmit queue that ends after seq; NULL: none. O(log n). */
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq);
@@ -281,9 +290,19 @@ void tcp_rearm_rto(struct tcb *t);
 u64 tcp_rto_at(const struct tcb *t); /* when the RTO of the oldest segment in flight is over */
 
 /* ---- rtt.c ---- */
-void tcp_rtt_sample(struct tcb *t, s64 rtt_us);
+void tcp_rtt_take(struct tcb *t, u32 rtt_us); /* 1 to TCP_RTO_MAX_US */
+static inline void tcp_rtt_sample(struct tcb *t, s64 rtt_us) { tcp_rtt_take(t, (u32)CLAMP(rtt_us, 1, (s64)TCP_RTO_MAX_US)); }
 void tcp_rto_update(struct tcb *t); /* from srtt and rttvar */
-void tcp_min_rtt_update(struct tcb *t, u32 rtt_us);
+#define MIN_RTT_WINDOW_MS 300000 /* a minimum is believed for five minutes */
+static inline void tcp_min_rtt_update(struct tcb *t, u32 rtt_us)
+{
+	u32 now = cpu_ms(t->sk.cpu);
+
+	if (unlikely(rtt_us <= t->min_rtt_us || now - t->min_rtt_ms > MIN_RTT_WINDOW_MS)) {
+		t->min_rtt_us = MAX(rtt_us, 1u);
+		t->min_rtt_ms = now;
+	}
+}
 
 /* ---- ack.c, sack.c, rack.c, recovery.c: acknowledgments ---- */
 enum { /* what one ACK did */
@@ -393,11 +412,17 @@ void tcp_rate_delivered(struct tcb *t, const struct tcp_skb_cb *cb, struct rate_
 /* The ACK is read: rs becomes a sample, or says that there is none. */
 void tcp_rate_gen(struct tcb *t, struct rate_sample *rs, u32 delivered, u32 lost);
 u64 tcp_delivery_rate(const struct tcb *t); /* bytes/s; 0: not known */
-/* Before cb's segment counts as sent; its tx_ns is set. */
+/* Before cb's segment counts as sent, now. A single one into an empty pipe tells of a round trip, not of a rate: it has no
+ * note, and its ACK makes no sample, unless the algorithm lives on samples. */
 static inline void tcp_rate_sent(struct tcb *t, struct tcp_skb_cb *cb)
 {
-	if (!t->packets_out)
-		t->first_tx_us = t->delivered_us = (u32)(cb->tx_ns / NSEC_PER_USEC) ?: 1;
+	if (!t->packets_out) {
+		t->first_tx_us = t->delivered_us = cpu_us(t->sk.cpu) ?: 1;
+		if (cb->segs == 1 && !t->ca->cong_control) {
+			cb->delivered_us = 0;
+			return;
+		}
+	}
 	cb->first_tx_us = t->first_tx_us;
 	cb->delivered_us = t->delivered_us;
 	cb->delivered = t->delivered;
