@@ -117,3 +117,50 @@ static inline const u8 *expect_icmp6(struct kit *k, u8 type, u8 code, struct ipv
 	return CHECK_EQ(p[0], type) && CHECK_EQ(p[1], code) ? p : NULL;
 }
 static inline u32 word_at(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]; }
+
+/* An echo request of 8 + 8 bytes behind n bytes of headers, its checksum right for the kit's two hosts. */
+static inline unsigned echo_behind(u8 *out, const u8 *headers, unsigned n)
+{
+	struct ip_addr src = ip6(PEER6), dst = ip6(HOST6);
+	u8 *p = out + n;
+	be16 c;
+
+	if (n)
+		memcpy(out, headers, n);
+	memcpy(p, (u8[16]){ 128, 0, 0, 0, 0x12, 0x34, 0, 1, 'e', 'c', 'h', 'o', 'e', 'c', 'h', 'o' }, 16);
+	c = csum_fold(csum_partial(p, 16, ip6_pseudo_sum(&src, &dst, IPPROTO_ICMPV6, 16)));
+	memcpy(p + 2, &c, 2);
+	return n + 16;
+}
+
+static inline void send_chain(struct kit *k, u8 first, const u8 *headers, unsigned n)
+{
+	u8 buf[4096];
+	unsigned len = echo_behind(buf, headers, n);
+
+	INJECT6(k, .proto = first, .data = buf, .len = len);
+}
+#define CHAIN(k, first, ...) send_chain(k, first, (u8[]){ __VA_ARGS__ }, sizeof((u8[]){ __VA_ARGS__ }))
+
+/* An echo request, and pieces of it. */
+static u8 whole[3000] __unused;
+
+static inline void fragment(struct kit *k, u32 id, unsigned off, unsigned len, bool more)
+{
+	u8 f[2000] = { 58, 0, (u8)(off >> 8), (u8)(off | more), (u8)(id >> 24), (u8)(id >> 16), (u8)(id >> 8), (u8)id };
+
+	memcpy(f + 8, whole + off, len);
+	INJECT6(k, .proto = 44, .data = f, .len = 8 + len);
+}
+
+static inline void make_echo(unsigned len)
+{
+	struct ip_addr src = ip6(PEER6), dst = ip6(HOST6);
+	be16 c;
+
+	for (unsigned i = 0; i < len; i++)
+		whole[i] = (u8)(i * 7);
+	memcpy(whole, (u8[8]){ 128, 0, 0, 0, 1, 2, 3, 4 }, 8);
+	c = csum_fold(csum_partial(whole, len, ip6_pseudo_sum(&src, &dst, IPPROTO_ICMPV6, len)));
+	memcpy(whole + 2, &c, 2);
+}

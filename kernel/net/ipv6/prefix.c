@@ -214,6 +214,8 @@ static void take_dns(struct autoconf *ac, const struct ip_addr *addr, u32 second
 {
 	struct ip6_dns *free = NULL;
 
+	if (ip6_is_multicast(addr) || ip6_is_unspecified(addr) || ip6_is_loopback(addr) || ip_is_v4(addr))
+		return;
 	for (unsigned i = 0; i < IP6_DNS_MAX; i++) {
 		struct ip6_dns *d = &ac->dns[i];
 

@@ -16,6 +16,8 @@ bool mld_query_parse(const u8 *p, unsigned len, struct mld_query *out)
 
 	if (len != MLD1_LEN && len < MLD2_QUERY_LEN)
 		return false;
+	if (len != MLD1_LEN && len < MLD2_QUERY_LEN + 16u * (unsigned)(p[26] << 8 | p[27]))
+		return false;
 	code = (u16)(p[4] << 8 | p[5]);
 	out->v1 = len == MLD1_LEN;
 	out->max_delay_ms = out->v1 ? code : response_delay(code);

@@ -74,8 +74,11 @@ static void take_prefix(struct nd_router *r, const u8 *o)
 	x->prefix = ip_prefix_of(&x->prefix, x->plen);
 }
 
+/* RFC 8106 5.1: 8 bytes and 16 for each address; of any other length it holds none. */
 static void take_dns(struct nd_router *r, const u8 *o, unsigned len)
 {
+	if (len % 16 != 8)
+		return;
 	for (unsigned at = 8; at + 16 <= len && r->nr_dns < ND_RDNSS_MAX; at += 16) {
 		memcpy(&r->dns[r->nr_dns], o + at, 16);
 		r->dns_s[r->nr_dns++] = get32(o + 4);
