@@ -79,25 +79,7 @@ int sys_socket(struct net_cpu *cpu, int family, int type, int protocol)
 	return fd;
 }
 
-/* ---- waiting ---- */
-int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline)
-{
-	struct file *f = s->file;
-	struct net_cpu *cpu = f->cpu;
-	int err;
-
-	if (!socket_may_wait(s, flags))
-		return -EAGAIN;
-	if (!*deadline)
-		*deadline = timeo_ns == TIME_NEVER ? TIME_NEVER : deadline_after(cpu, timeo_ns);
-	file_hold(f);
-	err = wait_event_until(cpu, &s->wait, events | EPOLLERR | EPOLLHUP, *deadline, f->ops->name);
-	if (!s->sk)
-		err = -EBADF;
-	file_put(f);
-	return err == -ETIMEDOUT ? -EAGAIN : err;
-}
-
+/* ---- a blocking transfer ---- */
 static size_t iov_total(const struct iovec *iov, size_t n)
 {
 	size_t sum = 0;

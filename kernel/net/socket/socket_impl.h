@@ -106,7 +106,7 @@ static inline bool socket_may_wait(const struct socket *s, int flags)
 {
 	return !s->file->nonblock && !(flags & MSG_DONTWAIT);
 }
-/* A proto said -EAGAIN: waits for `events` unless the file or flags forbid it, at most until *deadline (0: not set yet).
+/* In wait.c. A proto said -EAGAIN: waits for `events` unless the file or flags forbid it, at most until *deadline (0: not set yet).
  * 0: try again; -EAGAIN; -EBADF: closed meanwhile. Softirq is held off at call and return. */
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline);
 /* Takes one connection off a listener's queue: its descriptor; -EAGAIN, -EMFILE (it stays queued), -ENOMEM. */

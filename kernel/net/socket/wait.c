@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * wait.c - how a fiber sleeps on wait queues and deadlines, and the calls that only sleep: nanosleep and yield.
+ * wait.c - how a fiber sleeps on wait queues, sockets and deadlines, and the calls that only sleep: nanosleep and yield.
  *
  * Softirq is held off from the check of a condition until the fiber is off the CPU (core/fiber.h), so no wake is lost.
  * A deadline is a timer of the CPU's wheel; its callback wakes the fiber as an event does.
@@ -45,15 +45,10 @@ __noinline void waiter_add(struct waiter *w, struct wait_on *on, struct wait_que
 	list_add_tail(&on->entry.link, &q->entries);
 }
 
-bool waiter_sleep(struct waiter *w, u64 deadline_ns, const char *why)
+static __noinline bool sleep_until(struct waiter *w, u64 deadline_ns, const char *why)
 {
 	struct fiber_sched *s = w->cpu->fibers;
 
-	if (deadline_ns == TIME_NEVER) {
-		while (!w->woken)
-			fiber_block(s, why);
-		return true;
-	}
 	timer_init(&w->timer, waiter_expire);
 	timer_arm(&w->cpu->wheel, &w->timer, deadline_ns);
 	while (!w->woken && !w->expired)
@@ -62,7 +57,21 @@ bool waiter_sleep(struct waiter *w, u64 deadline_ns, const char *why)
 	return w->woken;
 }
 
-int wait_event_until(struct net_cpu *cpu, struct wait_queue *q, u32 events, u64 deadline_ns, const char *why)
+static __force_inline bool do_sleep(struct waiter *w, u64 deadline_ns, const char *why)
+{
+	if (unlikely(deadline_ns != TIME_NEVER))
+		return sleep_until(w, deadline_ns, why);
+	while (!w->woken)
+		fiber_block(w->cpu->fibers, why);
+	return true;
+}
+
+bool waiter_sleep(struct waiter *w, u64 deadline_ns, const char *why)
+{
+	return do_sleep(w, deadline_ns, why);
+}
+
+static __force_inline int wait_event(struct net_cpu *cpu, struct wait_queue *q, u32 events, u64 deadline_ns, const char *why)
 {
 	struct waiter w;
 	struct wait_on on;
@@ -73,9 +82,32 @@ int wait_event_until(struct net_cpu *cpu, struct wait_queue *q, u32 events, u64 
 		return -ETIMEDOUT;
 	waiter_init(&w, cpu);
 	waiter_add(&w, &on, q, events);
-	waiter_sleep(&w, deadline_ns, why);
+	do_sleep(&w, deadline_ns, why);
 	waiter_del(&on);
 	return w.woken ? 0 : -ETIMEDOUT;
+}
+
+int wait_event_until(struct net_cpu *cpu, struct wait_queue *q, u32 events, u64 deadline_ns, const char *why)
+{
+	return wait_event(cpu, q, events, deadline_ns, why);
+}
+
+int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline)
+{
+	struct file *f = s->file;
+	struct net_cpu *cpu = f->cpu;
+	int err;
+
+	if (!socket_may_wait(s, flags))
+		return -EAGAIN;
+	if (!*deadline)
+		*deadline = timeo_ns == TIME_NEVER ? TIME_NEVER : deadline_after(cpu, timeo_ns);
+	file_hold(f);
+	err = wait_event(cpu, &s->wait, events | EPOLLERR | EPOLLHUP, *deadline, f->ops->name);
+	if (!s->sk)
+		err = -EBADF;
+	file_put(f);
+	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
 void sys_yield(struct net_cpu *cpu)

@@ -32,7 +32,7 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 	return done ? (long)done : err;
 }
 
-static __noinline struct sk_buff *recv_skb_wait(struct socket *s, int flags, int *err)
+static inline struct sk_buff *recv_skb_wait(struct socket *s, int flags, int *err)
 {
 	struct sk_buff *skb = NULL;
 	u64 deadline = 0;

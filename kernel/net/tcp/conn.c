@@ -531,17 +531,6 @@ void tcb_free(struct tcb *t)
 	kmem_cache_free(cpu->tcp->tcbs, t);
 }
 
-void tcp_mark_slow(struct tcb *t)
-{
-	struct net_cpu *cpu = t->sk.cpu;
-
-	t->marked = true;
-	t->dirty_next = NULL;
-	*cpu->tcp->dirty_tail = t;
-	cpu->tcp->dirty_tail = &t->dirty_next;
-	raise_softirq(cpu, SOFTIRQ_NET_TX);
-}
-
 #define S(name) (1u << TCP_##name)
 /* The map of tcp.h: from a state, the states it may go to. CLOSE is always allowed. */
 static const u16 tcp_arrows[NR_TCP_STATES] = {

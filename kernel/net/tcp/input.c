@@ -496,14 +496,24 @@ static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 
 /* ---- the door ---- */
 
-enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in)
+static __noinline enum drop_reason rcv_not_predicted(struct tcb *t, struct tcp_in *in)
+{
+	if (t->sk.state == TCP_SYN_SENT)
+		return tcp_rcv_syn_sent(t, in);
+	return tcp_rcv_synchronized(t, in);
+}
+
+static __force_inline enum drop_reason rcv_tcb(struct tcb *t, struct tcp_in *in)
 {
 	t->segs_in++;
 	if (likely(is_predicted(t, &in->seg)) && likely(fast_timestamp(t, in)))
 		return rcv_predicted(t, in);
-	if (t->sk.state == TCP_SYN_SENT)
-		return tcp_rcv_syn_sent(t, in);
-	return tcp_rcv_synchronized(t, in);
+	return rcv_not_predicted(t, in);
+}
+
+enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in)
+{
+	return rcv_tcb(t, in);
 }
 
 static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
@@ -591,7 +601,7 @@ static enum drop_reason tcp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(!n))
 		return rcv_listener(cpu, &in);
 	if (likely(n->kind == CONN_TCB))
-		return tcp_rcv_tcb(node_tcb(n), &in);
+		return rcv_tcb(node_tcb(n), &in);
 	return n->kind == CONN_REQUEST ? tcp_request_rcv(node_request(n), &in) : rcv_timewait(cpu, node_timewait(n), &in);
 }
 

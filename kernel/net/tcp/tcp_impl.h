@@ -74,11 +74,17 @@ static inline u32 cpu_us(const struct net_cpu *cpu) { return cpu->now_us; }
 static inline u32 tcp_ts_now(const struct tcb *t) { return cpu_ms(t->sk.cpu) + t->ts_off; }
 
 /* ---- marks and events ---- */
-void tcp_mark_slow(struct tcb *t);
 static inline void tcp_mark(struct tcb *t)
 {
-	if (!t->marked)
-		tcp_mark_slow(t);
+	struct tcp_cpu *tc = t->sk.cpu->tcp;
+
+	if (t->marked)
+		return;
+	t->marked = true;
+	t->dirty_next = NULL;
+	*tc->dirty_tail = t;
+	tc->dirty_tail = &t->dirty_next;
+	raise_softirq(t->sk.cpu, SOFTIRQ_NET_TX);
 }
 static inline void tcp_event(struct tcb *t, u32 events)
 {
