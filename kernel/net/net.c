@@ -440,6 +440,8 @@ struct net *net_create(const struct net_params *p)
 	net->port_key = derive_key(p->seed, 3);
 	net->cookie_key = derive_key(p->seed, 4);
 	net->hash6_key = derive_key(p->seed, 5);
+	net->fastopen_key[0] = derive_key(p->seed, 7);
+	net->nr_fastopen_keys = 1;
 	if (steer_init(net, (enum steer_mode)p->steer, (u16)derive_key(p->seed, 6).k[0])) {
 		net_free(net);
 		return NULL;

@@ -116,6 +116,8 @@ struct net {
 	struct siphash_key isn_key;   /* RFC 6528 */
 	struct siphash_key port_key;  /* RFC 6056 */
 	struct siphash_key cookie_key;
+	struct siphash_key fastopen_key[2]; /* RFC 7413: in force, and the one before; net.ipv4.tcp_fastopen_key */
+	u8 nr_fastopen_keys;
 	struct steer *steer;          /* core/steer.c: which CPU owns a flow */
 	u64 boot_ns;
 	/* Set by the application: finishes what is under way and then calls end(), once. NULL: nothing is served. */

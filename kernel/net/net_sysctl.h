@@ -117,7 +117,12 @@
 	X(tcp_rfc1337, "net.ipv4.tcp_rfc1337", 0, 1, 0, 1, "bool", "ignore RST in TIME_WAIT")      \
 	X(tcp_max_syn_backlog, "net.ipv4.tcp_max_syn_backlog", 0, 1024, 4, 65536, "requests", "per listener") \
 	X(tcp_syncookies, "net.ipv4.tcp_syncookies", 0, 1, 0, 2, "mode", "RFC 4987: 1 under pressure, 2 always") \
-	X(tcp_fastopen, "net.ipv4.tcp_fastopen", 0, 1, 0, 3, "bits", "RFC 7413: 1 client, 2 server") \
+	X(tcp_fastopen, "net.ipv4.tcp_fastopen", 0, 1, 0, 0x7ffff, "bits", "RFC 7413: 1 client, 2 server, " \
+	  "4 and 0x200 those without cookies, 0x400 every listener")                               \
+	X(tcp_fastopen_key, "net.ipv4.tcp_fastopen_key", 0, 0, 0, 0, "key", "of cookies, random at first: eight hex digits, " \
+	  "four times with dashes, a comma and the former key")                                    \
+	X(tcp_fastopen_blackhole, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0, 3600, 0, 86400, "s", \
+	  "without fast opens after two in a row were lost; 0: go on")                             \
 	X(tcp_abort_on_overflow, "net.ipv4.tcp_abort_on_overflow", 0, 0, 0, 1, "bool", "RST when the accept queue is full") \
 	X(tcp_challenge_ack_limit, "net.ipv4.tcp_challenge_ack_limit", 0, 10, 1, 1000, "per second", \
 	  "per connection, RFC 5961 7")                                                            \

@@ -130,7 +130,7 @@ static void start(void)
 {
 	if (d.ready)
 		return;
-	stack_init(inet_addr("192.168.0.1"), 16, inet_addr("192.168.0.2"));
+	stack_init(inet_addr(getenv("DRILL_LOCAL_IP") ?: "192.168.0.1"), 16, inet_addr("192.168.0.254"));
 	d.ready = true;
 }
 
@@ -334,8 +334,9 @@ static size_t iov_total(const struct iovec *iov, int n)
 }
 
 /* A blocking write ends when all is taken. */
-static long send_all(int fd, const struct iovec *iov, int n, int flags, size_t *sent)
+static long send_all(int fd, const struct iovec *iov, int n, int flags, const struct sockaddr *to, size_t *sent)
 {
+	struct stack_addr a = { 0 };
 	size_t total = iov_total(iov, n), skip = *sent;
 	struct iovec rest[64] = { 0 };
 	int i, m = 0;
@@ -349,18 +350,49 @@ static long send_all(int fd, const struct iovec *iov, int n, int flags, size_t *
 	}
 	if (*sent && !(stack_poll(fd_of(fd)) & EPOLLOUT))
 		return -EAGAIN; /* a sleeping writer is woken when a third of the buffer is free */
-	r = stack_send(fd_of(fd), (const struct stack_iov *)rest, (unsigned)m, flags);
+	if (to && to->sa_family != AF_INET)
+		return -EOPNOTSUPP;
+	if (to)
+		a = addr_of(to);
+	r = stack_send(fd_of(fd), (const struct stack_iov *)rest, (unsigned)m, flags, to ? &a : NULL);
 	if (r < 0)
 		return *sent && r != -EAGAIN ? (long)*sent : r;
 	*sent += (size_t)r;
 	return *sent < total && !d.nonblock[fd] && !(flags & MSG_DONTWAIT) ? -EAGAIN : (long)*sent;
 }
 
-static ssize_t send_iov(int fd, const struct iovec *iov, int n, int flags)
+/* In SYN_SENT: the first byte of TCP_INFO. */
+static bool is_opening(int fd)
+{
+	unsigned char info[280] = { 0 };
+	unsigned len = sizeof(info);
+
+	return !stack_getsockopt(fd_of(fd), IPPROTO_TCP, 11, info, &len) && info[0] == 2;
+}
+
+/* A Fast Open names its peer once; a blocking caller then waits for the handshake, and goes on. */
+static long send_to(int fd, const struct iovec *iov, int n, int *flags, const struct sockaddr *to, size_t *sent)
+{
+	bool waits = !d.nonblock[fd] && !(*flags & MSG_DONTWAIT);
+	bool opening = waits && *sent;
+	long r;
+
+	if (opening && is_opening(fd))
+		return -EAGAIN;
+	if (opening && (r = connected(fd)) < 0 && r != -EAGAIN)
+		return r;
+	r = send_all(fd, iov, n, *flags, *flags & MSG_FASTOPEN ? to : NULL, sent);
+	if (!waits || (r < 0 && r != -EINPROGRESS) || (r > 0 && !is_opening(fd)))
+		return r;
+	*flags &= ~MSG_FASTOPEN;
+	return -EAGAIN;
+}
+
+static ssize_t send_iov(int fd, const struct iovec *iov, int n, int flags, const struct sockaddr *to)
 {
 	size_t sent = 0;
 
-	return BLOCKING(fd, flags, send_all(fd, iov, n, flags, &sent));
+	return BLOCKING(fd, flags, send_to(fd, iov, n, &flags, to, &sent));
 }
 
 static ssize_t shim_read(void *u, int fd, void *buf, size_t len)
@@ -392,27 +424,27 @@ static ssize_t shim_recvmsg(void *u, int fd, struct msghdr *m, int flags)
 
 static ssize_t shim_write(void *u, int fd, const void *buf, size_t len)
 {
-	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, 0);
+	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, 0, NULL);
 }
 
 static ssize_t shim_writev(void *u, int fd, const struct iovec *iov, int n)
 {
-	return send_iov(fd, iov, n, 0);
+	return send_iov(fd, iov, n, 0, NULL);
 }
 
 static ssize_t shim_send(void *u, int fd, const void *buf, size_t len, int flags)
 {
-	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, flags);
+	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, flags, NULL);
 }
 
 static ssize_t shim_sendto(void *u, int fd, const void *buf, size_t len, int flags, const struct sockaddr *sa, socklen_t salen)
 {
-	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, flags);
+	return send_iov(fd, &(struct iovec){ (void *)buf, len }, 1, flags, sa);
 }
 
 static ssize_t shim_sendmsg(void *u, int fd, const struct msghdr *m, int flags)
 {
-	return send_iov(fd, m->msg_iov, (int)m->msg_iovlen, flags);
+	return send_iov(fd, m->msg_iov, (int)m->msg_iovlen, flags, m->msg_name);
 }
 
 static int shim_fcntl(void *u, int fd, int cmd, ...)
@@ -669,7 +701,7 @@ __attribute__((visibility("default"))) ssize_t sendfile(int out, int in, off_t *
 		return real(out, in, off, count);
 	buf = malloc(count);
 	n = off ? pread(in, buf, count, *off) : read(in, buf, count);
-	sent = n > 0 ? send_iov(out, &(struct iovec){ buf, (size_t)n }, 1, 0) : n;
+	sent = n > 0 ? send_iov(out, &(struct iovec){ buf, (size_t)n }, 1, 0, NULL) : n;
 	if (off && sent > 0)
 		*off += sent;
 	free(buf);

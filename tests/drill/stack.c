@@ -247,9 +247,15 @@ int stack_connect(int fd, struct stack_addr a)
 	return (int)done(sys_connect(enter(), fd, &sa));
 }
 
-long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags)
+long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags, const struct stack_addr *to)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
+	struct sockaddr_ip sa;
+
+	if (to) {
+		sa = addr_of(*to);
+		m.msg_name = &sa;
+	}
 
 	return done(sys_sendmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
 }

@@ -39,7 +39,8 @@ int stack_bind(int fd, struct stack_addr a);
 int stack_listen(int fd, int backlog);
 int stack_accept(int fd, struct stack_addr *peer);
 int stack_connect(int fd, struct stack_addr a);
-long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags);
+/* `to`: NULL, or where a Fast Open connects. */
+long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags, const struct stack_addr *to);
 long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags);
 int stack_shutdown(int fd, int how);
 int stack_close(int fd);

@@ -153,7 +153,7 @@ TEST(lost_segments_are_counted_once_each_time_they_are_lost)
 	rig_run_ms(r, RTT_MS);
 	inject(r, .ack = 0, .sacks = { { { mss }, { 5 * mss } } }, .nr_sacks = 1);
 	CHECK_EQ(t->lost, 1);
-	CHECK_EQ(t->delivered, 4);
+	CHECK_EQ(t->delivered, 5); /* the SYN is one, as Linux counts */
 	rig_run_ms(r, 3000); /* the retransmission is lost, too */
 	CHECK(t->lost >= 2);
 	rig_end(r);

@@ -69,6 +69,52 @@ static int algorithm_number(const char *name, s64 *out)
 static bool is_algorithm(const struct net_sysctl_row *r) { return !strcmp(r->unit, "algorithm"); }
 static bool is_algorithms(const struct net_sysctl_row *r) { return !strcmp(r->unit, "algorithms"); }
 static bool is_qdisc(const struct net_sysctl_row *r) { return !strcmp(r->unit, "qdisc"); }
+static bool is_key(const struct net_sysctl_row *r) { return !strcmp(r->unit, "key"); }
+
+/* Eight hex digits: false, when they are not. */
+static bool take_hex32(const char **s, u32 *out)
+{
+	*out = 0;
+	for (int i = 0; i < 8; i++, (*s)++) {
+		char c = **s | 0x20;
+		u32 v = c >= '0' && c <= '9' ? (u32)(c - '0') : c >= 'a' && c <= 'f' ? (u32)(c - 'a') + 10 : 16;
+
+		if (v > 15)
+			return false;
+		*out = *out << 4 | v;
+	}
+	return true;
+}
+
+/* "x-x-x-x" as Linux reads it: four words, the first the low half of the first half. */
+static bool take_key(const char **s, struct siphash_key *key)
+{
+	u32 w[4];
+
+	for (int i = 0; i < 4; i++) {
+		if ((i && *(*s)++ != '-') || !take_hex32(s, &w[i]))
+			return false;
+	}
+	*key = (struct siphash_key){ { (u64)w[1] << 32 | w[0], (u64)w[3] << 32 | w[2] } };
+	return true;
+}
+
+/* A key alone makes the one in force the former one, so that cookies stay good over one rotation. */
+static int set_keys(struct net *net, const char *s)
+{
+	struct siphash_key k[2] = { { { 0 } }, net->fastopen_key[0] };
+
+	if (!take_key(&s, &k[0]) || (*s == ',' && (s++, !take_key(&s, &k[1]))))
+		return -EINVAL;
+	while (*s == ' ' || *s == '\n')
+		s++;
+	if (*s)
+		return -EINVAL;
+	net->fastopen_key[0] = k[0];
+	net->fastopen_key[1] = k[1];
+	net->nr_fastopen_keys = 2;
+	return 0;
+}
 
 /* Takes one blank-separated value off *s: 0, -EINVAL, -ERANGE. */
 static int take_value(const struct net_sysctl_row *r, const char **s, s64 *out)
@@ -108,6 +154,8 @@ int net_sysctl_set(struct net *net, const char *name, const char *value)
 		return -ENOENT;
 	if (is_algorithms(row[0]))
 		return -EPERM;
+	if (is_key(row[0]))
+		return set_keys(net, value);
 	for (unsigned k = 0; k < nr; k++) {
 		err = take_value(row[k], &value, &v[k]);
 		if (err)
@@ -146,6 +194,8 @@ int net_sysctl_get(const struct net *net, const char *name, char *buf, size_t si
 		return scnprintf(buf, size, "%s", tcp_cong_names[net->cpus[0]->sysctl.tcp_congestion]);
 	if (is_algorithms(row[0]))
 		return algorithms(buf, size);
+	if (is_key(row[0]))
+		return scnprintf(buf, size, "(not shown)");
 	for (unsigned k = 0; k < nr; k++)
 		len += scnprintf(buf + len, size - (size_t)len, "%s%lld", k ? " " : "",
 				 (long long)*value_of(&net->cpus[0]->sysctl, row[k]));
@@ -164,6 +214,8 @@ int net_sysctl_why(const char *name, int err, char *buf, size_t size)
 		return scnprintf(buf, size, "the name of a queueing discipline is allowed");
 	if (is_algorithms(row[0]))
 		return scnprintf(buf, size, "read only");
+	if (is_key(row[0]))
+		return scnprintf(buf, size, "not understood: allowed is a key as 01234567-89abcdef-01234567-89abcdef, or two with a comma");
 	if (is_algorithm(row[0])) {
 		n = scnprintf(buf, size, "not known: allowed is one of ");
 		return n + algorithms(buf + n, size - (size_t)n);

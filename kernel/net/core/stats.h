@@ -148,7 +148,10 @@
 	X(TcpExtTCPFastOpenActiveFail, "fast opens from here that failed")                         \
 	X(TcpExtTCPFastOpenPassive, "fast opens accepted")                                         \
 	X(TcpExtTCPFastOpenPassiveFail, "fast opens refused")                                      \
+	X(TcpExtTCPFastOpenListenOverflow, "fast opens beyond TCP_FASTOPEN of the listener")       \
 	X(TcpExtTCPFastOpenCookieReqd, "fast open cookies asked for")                              \
+	X(TcpExtTCPFastOpenBlackhole, "fast opens not tried or given up: a black hole")            \
+	X(TcpExtTCPFastOpenPassiveAltKey, "fast opens accepted by the former key")                 \
 	X(TcpExtTCPReqQFullDoCookies, "SYN queue full: cookies")                                   \
 	X(TcpExtTCPReqQFullDrop, "SYN queue full: dropped")                                        \
 	X(IpExtInOctets, "IPv4 bytes received")                                                    \

@@ -139,6 +139,9 @@ static inline long socket_sendmsg(struct socket *s, const struct msghdr *m, int 
 	/* One piece, all taken: the usual case needs no sum over the vector. */
 	if (likely(n >= 0) && !socket_may_wait(s, flags))
 		return n;
+	if (unlikely(n == -EINPROGRESS)) /* MSG_FASTOPEN without a cookie: what was to be sent goes when the handshake is over */
+		n = socket_may_wait(s, flags) ? -EAGAIN : n;
+	flags &= ~MSG_FASTOPEN; /* once */
 	if (n < 0 ? n != -EAGAIN : (size_t)n >= iov_total(m->msg_iov, m->msg_iovlen))
 		return n;
 	return sendmsg_slow(s, m, flags, n);

@@ -504,6 +504,7 @@ void tcb_renew(struct tcb *t)
 	t->dirty_next = old.dirty_next;
 	t->events = old.events;
 	t->addr_locked = old.addr_locked;
+	t->fo = old.fo;
 	tcp_inherit(t, &old);
 	t->rcv.clamp = 0;
 	tcb_start(t);
@@ -524,6 +525,7 @@ void tcb_free(struct tcb *t)
 	tcp_sendq_purge(t);
 	skb_queue_purge(cpu, &t->rcvq, RX_OK);
 	tcp_ofo_purge(t, RX_OK);
+	kfree(t->fo);
 	cpu->tcp->mem_bytes -= t->sk.rmem_alloc;
 	cpu->tcp->nr_tcbs--;
 	if (t->orphan)
@@ -570,6 +572,8 @@ void tcp_done(struct tcb *t)
 	if (old == TCP_SYN_SENT || old == TCP_SYN_RECEIVED)
 		STAT(cpu, TcpAttemptFails);
 	tcp_set_state(t, TCP_CLOSE);
+	if (unlikely(t->fo != NULL))
+		tcp_fastopen_end(t, false);
 	tcp_timers_stop(t);
 	conn_remove(cpu, &t->node);
 	if (t->orphan || !t->sk.bound_by_user) /* what bind() gave it, it keeps until it is closed */
@@ -688,6 +692,7 @@ void tcp_cpu_destroy(struct net_cpu *cpu)
 	chains_free(tc->conns.chains, tc->conns.mask + 1);
 	if (tc->conns.old)
 		chains_free(tc->conns.old, tc->conns.old_mask + 1);
+	kfree(tc->fo_cache);
 	kmem_cache_destroy(tc->tcbs);
 	kmem_cache_destroy(tc->requests);
 	kmem_cache_destroy(tc->timewaits);

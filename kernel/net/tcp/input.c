@@ -48,6 +48,8 @@ static void reset_by_peer(struct tcb *t)
 {
 	u8 state = t->sk.state;
 
+	if (unlikely(t->fo != NULL))
+		tcp_fastopen_end(t, true);
 	if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT)
 		STAT(t->sk.cpu, TcpEstabResets);
 	tcp_done_error(t, state == TCP_SYN_SENT ? ECONNREFUSED : state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET);
@@ -278,7 +280,7 @@ static enum drop_reason check_ack(struct tcb *t, struct tcp_in *in)
 
 	if (!(seg->flags & TCP_ACK))
 		return DROP_TCP_FLAGS;
-	if (unlikely(t->sk.state == TCP_SYN_RECEIVED)) {
+	if (unlikely(t->sk.state == TCP_SYN_RECEIVED || tcp_is_fastopen_child(t))) {
 		if (seq_le(seg->ack, t->snd.iss) || seq_gt(seg->ack, t->snd.nxt)) {
 			tcp_send_reset(t->sk.cpu, in->skb, seg);
 			return DROP_TCP_FLAGS;
@@ -286,7 +288,10 @@ static enum drop_reason check_ack(struct tcb *t, struct tcp_in *in)
 		t->snd.wl1 = seg->seq;
 		t->snd.wnd = seg->wnd << t->snd.wscale;
 		t->snd.una = seq_add(t->snd.iss, 1);
-		tcp_established(t);
+		if (tcp_is_fastopen_child(t))
+			tcp_fastopen_confirmed(t);
+		else
+			tcp_established(t);
 	}
 	r = tcp_ack_rcv(t, in, 0);
 	return r ?: ack_of_our_fin(t);
@@ -375,6 +380,8 @@ static enum drop_reason tcp_rcv_synchronized(struct tcb *t, struct tcp_in *in)
 	enum drop_reason r;
 
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
+	if (unlikely(tcp_is_fastopen_child(t)) && tcp_fastopen_syn_again(t, &in->seg))
+		return RX_OK;
 	r = check_timestamp(t, in)      /* RFC 7323 5.3 */
 		?: check_sequence(t, in)  /* first: in the window? trims what is not */
 		?: check_rst(t, in)       /* second: RFC 5961 3.2 decides which RST is real */
@@ -388,6 +395,14 @@ static enum drop_reason tcp_rcv_synchronized(struct tcb *t, struct tcp_in *in)
 
 /* ---- opening ---- */
 
+void tcp_ready(struct tcb *t)
+{
+	tcp_sync_mss(t);
+	tcp_rcv_window_init(t);
+	tcp_cong_init(t);
+	tcp_sndbuf_expand(t);
+}
+
 void tcp_established(struct tcb *t)
 {
 	struct net_cpu *cpu = t->sk.cpu;
@@ -397,18 +412,31 @@ void tcp_established(struct tcb *t)
 	t->snd.small = t->snd.una;
 	t->last_ack_rcv_ms = cpu_ms(cpu);
 	t->last_rcv_ns = t->last_send_ns = cpu->now_ns;
+	t->delivered++; /* the SYN */
 	t->retrans_stamp_ms = 0;
 	t->high_seq = t->snd.nxt;
 	tcp_rtx_clear(t);
-	tcp_sync_mss(t);
-	tcp_rcv_window_init(t);
+	tcp_ready(t);
 	if (!t->srtt_us && t->syn_retries)
 		t->rto_us = TCP_RTO_SYN_US; /* RFC 6298 5.7 */
-	tcp_cong_init(t);
-	tcp_sndbuf_expand(t);
 	tcp_keepalive_start(t);
 	tcp_pred_update(t);
 	tcp_event(t, EPOLLOUT);
+}
+
+/* The text of a SYN, whose number is behind the SYN's. */
+enum drop_reason tcp_fastopen_text(struct tcb *t, struct tcp_in *in)
+{
+	u32 ssthresh = t->rcv.ssthresh;
+	enum drop_reason r;
+
+	in->seg.flags &= (u8)~TCP_SYN;
+	in->seg.seq = seq_add(in->seg.seq, 1);
+	t->syn_data = true;
+	r = take_text_and_fin(t, in);
+	t->rcv.ssthresh = ssthresh; /* it says nothing of how the peer will send, ... */
+	t->ack.ato_us = 0;          /* ... nor how soon we answer */
+	return r;
 }
 
 /* What the peer's SYN says of its abilities, where we offered the same. */
@@ -449,6 +477,8 @@ static enum drop_reason syn_ack_rcv(struct tcb *t, struct tcp_in *in)
 	else if (t->ts_ok && in->opt.tsecr)
 		tcp_rtt_sample(t, (s64)(tcp_ts_now(t) - in->opt.tsecr) * USEC_PER_MSEC);
 	tcp_established(t);
+	if (unlikely(t->fo != NULL))
+		tcp_fastopen_synack(t, in);
 	tcp_ack_now(t);
 	if (!in->seg.len && !fin)
 		return RX_OK;

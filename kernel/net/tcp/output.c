@@ -29,18 +29,27 @@ u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr)
 	return TCPOLEN_TSTAMP_ALIGNED;
 }
 
+/* Of the first SYN of a client, and of the first SYN-ACK of a server that has one to give. */
+static const struct tfo_cookie *fastopen_cookie(const struct tcb *t)
+{
+	if (likely(!t->fo) || !t->fo->has_option || t->syn_retries || (t->sk.state != TCP_SYN_SENT && !t->passive))
+		return NULL;
+	return &t->fo->cookie;
+}
+
 /* Options of a SYN in Linux's order: mss, sackOK with TS (or padded), nop wscale. */
 static unsigned put_syn_options(struct tcb *t, u8 *p)
 {
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	bool answer = t->sk.state == TCP_SYN_RECEIVED;
+	bool answer = t->sk.state != TCP_SYN_SENT;
 	bool ts = answer ? t->ts_ok : s->tcp_timestamps != 0;
 	bool sack = answer ? t->sack_ok : s->tcp_sack != 0;
 	bool ws = answer ? t->ws_ok : s->tcp_window_scaling != 0;
 
 	return tcp_put_syn_options(p, &(struct tcp_syn_options){
 		.mss = t->advmss, .ts = ts, .sack = sack, .ws = ws, .wscale = t->rcv.wscale,
-		.tsval = tcp_ts_now(t), .tsecr = t->ts_recent });
+		.tsval = tcp_ts_now(t), .tsecr = t->ts_recent,
+		.cookie = fastopen_cookie(t) });
 }
 
 unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o)
@@ -64,6 +73,8 @@ unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o)
 		put32(p, TCPOPT_NOP << 24 | TCPOPT_WSCALE << 16 | 3 << 8 | o->wscale);
 		p += 4;
 	}
+	if (unlikely(o->cookie != NULL) && p - start + 4 + o->cookie->len <= TCP_OPTS_MAX)
+		p += tcp_put_fastopen(p, o->cookie);
 	return (unsigned)(p - start);
 }
 
@@ -197,14 +208,19 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 
 /* ---- sizes ---- */
 
+u32 tcp_path_mss(const struct tcb *t)
+{
+	u32 mtu = dst_valid(t->sk.cpu, &t->sk.dst) ? t->sk.dst.mtu : 576;
+
+	return mtu - t->sk.af->hdr_len - TCP_HDR_LEN;
+}
+
 /* RFC 9293 3.7.1: what fits the path, the peer's MSS and half of the largest window it ever offered. */
 void tcp_sync_mss(struct tcb *t)
 {
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	u32 mtu = dst_valid(t->sk.cpu, &t->sk.dst) ? t->sk.dst.mtu : 576;
-	u32 mss = mtu - t->sk.af->hdr_len - TCP_HDR_LEN, half;
+	u32 mss = MIN(tcp_path_mss(t), (u32)t->mss_clamp), half;
 
-	mss = MIN(mss, (u32)t->mss_clamp);
 	mss = MAX(mss, (u32)s->tcp_min_snd_mss) - (t->tcp_hdr_len - TCP_HDR_LEN);
 	half = t->snd.max_wnd > TCP_MSS_DEFAULT ? t->snd.max_wnd / 2 : t->snd.max_wnd;
 	if (half && mss > half)
@@ -362,6 +378,8 @@ static inline bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 m
 /* The timer behind data that was sent while `prior` segments were in flight: the RTO, unless a probe comes first. */
 static void arm_for_data(struct tcb *t, u32 prior)
 {
+	if (tcp_is_fastopen_child(t))
+		return; /* the timer is the SYN-ACK's */
 	if (!tcp_schedule_tlp(t, !prior && !t->backoff) && (!prior || tcp_timer_armed(t, TCPT_TLP)))
 		tcp_rearm_rto(t);
 }
@@ -526,9 +544,16 @@ bool tcp_send_ack(struct tcb *t)
 bool tcp_send_syn(struct tcb *t)
 {
 	u8 flags = (t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK) | tcp_ecn_syn_flags(t);
+	bool first = t->sk.state == TCP_SYN_SENT && seq_eq(t->snd.nxt, t->snd.iss);
+	struct sk_buff *skb = first ? tcp_send_head(t) : NULL; /* RFC 7413: nothing else puts data before the handshake */
 
-	if (!transmit(t, t->snd.iss, NULL, t->mss, flags))
+	if (!transmit(t, t->snd.iss, skb, TCP_MAX_GSO, flags))
 		return false;
+	if (skb) {
+		tcp_cb(skb)->segs = 1;
+		data_was_sent(t, skb);
+	}
+	t->rcv.wup = t->rcv.nxt; /* the window of a SYN counts from there */
 	t->snd.nxt = seq_max(t->snd.nxt, seq_add(t->snd.iss, 1));
 	t->last_send_ns = tcp_now(t);
 	return true;
@@ -599,12 +624,18 @@ void tcp_output(struct tcb *t)
 	case TCP_LISTEN:
 		return;
 	case TCP_SYN_SENT:
-		if (seq_eq(t->snd.nxt, t->snd.iss))
+		if (seq_eq(t->snd.nxt, t->snd.iss) && !(t->fo && t->fo->deferred))
 			tcp_send_syn(t);
 		return;
 	case TCP_SYN_RECEIVED:
+		if (tcp_is_fastopen_child(t))
+			break;
 		if (t->ack.now && !t->passive)
 			tcp_send_syn(t);
+		return;
+	}
+	if (tcp_is_fastopen_child(t) && seq_eq(t->snd.nxt, t->snd.iss) && !tcp_send_syn(t)) {
+		retry_later(t);
 		return;
 	}
 	if (unlikely(t->fin_wanted && !t->fin_queued) && !tcp_queue_fin(t))

@@ -45,14 +45,16 @@ static void start_numbers(struct tcb *t)
 	t->last_ack_rcv_ms = cpu_ms(cpu);
 }
 
-static int connect_state(const struct sock *sk)
+static int connect_state(struct sock *sk)
 {
+	const struct tcp_fastopen *fo = tcb_of(sk)->fo;
+
 	switch (sk->state) {
 	case TCP_CLOSE:
 		return 0;
 	case TCP_SYN_SENT:
 	case TCP_SYN_RECEIVED:
-		return -EALREADY;
+		return fo && fo->deferred ? -EISCONN : -EALREADY;
 	}
 	return -EISCONN;
 }
@@ -94,6 +96,8 @@ static int tcp_connect(struct sock *sk, const struct sockaddr_ip *a)
 	STAT(sk->cpu, TcpActiveOpens);
 	tcp_rtx_arm(t, TCPT_RTO, sk->cpu->now_ns + t->rto_us * NSEC_PER_USEC);
 	tcp_mark(t);
+	if (unlikely(t->fo_connect))
+		return tcp_fastopen_connect(t);
 	return -EINPROGRESS;
 }
 
@@ -122,6 +126,7 @@ static int tcp_listen(struct sock *sk, int backlog)
 		sk->shutdown = 0;
 	}
 	t->listener->backlog = (u32)CLAMP((s64)backlog, 0, sk->cpu->sysctl.somaxconn);
+	tcp_fastopen_listen(t);
 	return 0;
 }
 
@@ -177,8 +182,9 @@ static long send_state(struct sock *sk, int flags)
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT:
 		return 0;
-	case TCP_SYN_SENT:
 	case TCP_SYN_RECEIVED:
+		return tcp_is_fastopen_child(tcb_of(sk)) ? 0 : -EAGAIN;
+	case TCP_SYN_SENT:
 		return -EAGAIN;
 	}
 	return -EPIPE;
@@ -186,9 +192,13 @@ static long send_state(struct sock *sk, int flags)
 
 static long tcp_sendmsg(struct sock *sk, const struct msghdr *m, int flags)
 {
-	long err = send_state(sk, flags);
+	struct tcb *t = tcb_of(sk);
+	long err;
 
-	return err ? err : tcp_queue_bytes(tcb_of(sk), m, flags);
+	if (unlikely(flags & MSG_FASTOPEN) || unlikely(t->fo && t->fo->deferred))
+		return sk->err ? sock_error(sk) : tcp_fastopen_sendmsg(sk, m, flags);
+	err = send_state(sk, flags);
+	return err ? err : tcp_queue_bytes(t, m, flags);
 }
 
 static long tcp_send_static(struct sock *sk, const void *mem, size_t len, int flags)
@@ -426,6 +436,7 @@ static void tcp_stop_listening(struct tcb *t)
 	struct tcb *child;
 
 	tcp_requests_drop(t);
+	tcp_fastopen_unlisten(t);
 	while ((child = accept_take(q))) {
 		become_orphan(child);
 		tcp_abort(child); /* its text was never taken: the peer must know */
@@ -511,8 +522,10 @@ static u32 tcp_poll(struct sock *sk)
 		mask |= EPOLLHUP;
 	if (sk->shutdown & 1)
 		mask |= EPOLLIN | EPOLLRDHUP;
-	if (sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECEIVED)
+	if ((sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECEIVED) || tcp_is_fastopen_child(t))
 		mask |= poll_connected(t);
+	else if (t->fo && t->fo->deferred)
+		mask |= EPOLLOUT; /* the first write sends the SYN */
 	return mask;
 }
 

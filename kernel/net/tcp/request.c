@@ -15,12 +15,12 @@ static u16 advertised_mss(const struct tcb *l, const struct af_ops *af, const st
 	return (u16)MIN(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss, 65495u);
 }
 
-static bool send_synack(struct tcp_request *r)
+static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
 {
 	struct net_cpu *cpu = r->cpu;
 	struct tcp_syn_options o = {
 		.mss = r->advmss, .ts = r->ts_ok, .sack = r->sack_ok, .ws = r->ws_ok, .wscale = r->rcv_wscale,
-		.tsval = cpu_ms(cpu) + r->ts_off, .tsecr = r->ts_recent,
+		.tsval = cpu_ms(cpu) + r->ts_off, .tsecr = r->ts_recent, .cookie = cookie,
 	};
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
@@ -79,7 +79,7 @@ static void synack_timeout(struct timer *timer, u64 now_ns)
 		STAT(cpu, TcpExtTCPTimeouts);
 		STAT(cpu, TcpExtTCPSynRetrans);
 		STAT(cpu, TcpRetransSegs);
-		send_synack(r);
+		send_synack(r, NULL);
 	}
 	arm(r);
 }
@@ -172,7 +172,7 @@ static enum drop_reason answer_by_cookie(struct tcp_request *r)
 	if (r->cpu->sysctl.tcp_syncookies != 2)
 		STAT(r->cpu, TcpExtTCPReqQFullDoCookies);
 	tcp_cookie_make(r);
-	send_synack(r);
+	send_synack(r, NULL);
 	kmem_cache_free(r->cpu->tcp->requests, r);
 	return RX_OK;
 }
@@ -190,12 +190,107 @@ static enum drop_reason ack_to_listener(struct tcb *l, struct tcp_in *in)
 	return tcp_request_rcv(r, in);
 }
 
+/* ---- from request to TCB ---- */
+
+static void child_numbers(struct tcb *t, const struct tcp_request *r)
+{
+	t->snd.iss = seq_of(r->iss);
+	t->snd.una = t->snd.nxt = t->snd.write = t->snd.small = seq_of(r->iss + 1);
+	t->rcv.irs = seq_of(r->irs);
+	t->rcv.nxt = t->rcv.wup = t->rcv.copied = seq_of(r->irs + 1);
+	t->rcv.wnd = r->rcv_wnd;
+	t->rcv.wscale = r->ws_ok ? r->rcv_wscale : 0;
+	t->snd.wscale = r->snd_wscale;
+	t->snd.wl1 = t->rcv.irs;
+	t->snd.wnd = t->snd.max_wnd = r->snd_wnd;
+	t->ts_ok = r->ts_ok;
+	t->sack_ok = r->sack_ok;
+	t->ws_ok = r->ws_ok;
+	t->ecn_ok = r->ecn_ok;
+	t->ts_recent = r->ts_recent;
+	t->ts_recent_s = cpu_s(r->cpu);
+	t->ts_off = r->ts_off;
+	t->advmss = r->advmss;
+	t->mss_clamp = t->user_mss ? MIN(r->mss, t->user_mss) : r->mss;
+	t->tcp_hdr_len = TCP_HDR_LEN + (r->ts_ok ? TCPOLEN_TSTAMP_ALIGNED : 0);
+}
+
+/* A TCB in SYN_RECEIVED takes r's place in the table. NULL: no memory, or no way back. */
+static struct tcb *child_of(struct tcp_request *r)
+{
+	struct net_cpu *cpu = r->cpu;
+	struct tcb *l = r->listener, *t = tcb_alloc(cpu, l->sk.family);
+
+	if (!t)
+		return NULL;
+	tcp_inherit(t, l);
+	t->passive = true;
+	t->sk.af = af_of(&r->raddr);
+	t->sk.saddr = r->laddr;
+	t->sk.daddr = r->raddr;
+	t->sk.sport = r->node.lport;
+	t->sk.dport = r->node.rport;
+	t->node.hash = r->node.hash;
+	t->node.lport = r->node.lport;
+	t->node.rport = r->node.rport;
+	child_numbers(t, r);
+	t->syn_retries = r->retries;
+	if (tcp_route(t)) {
+		tcb_free(t);
+		return NULL;
+	}
+	conn_replace(cpu, &r->node, &t->node);
+	tcp_set_state(t, TCP_SYN_RECEIVED);
+	STAT(cpu, TcpPassiveOpens);
+	return t;
+}
+
+static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
+{
+	struct net_cpu *cpu = r->cpu;
+	struct tcb *l = r->listener, *t = child_of(r);
+
+	if (!t)
+		return NULL;
+	if (r->retries)
+		t->cwnd = 1; /* RFC 5681 3.1 */
+	else
+		tcp_rtt_sample(t, (s64)((cpu->now_ns - r->synack_ns) / NSEC_PER_USEC));
+	tcp_established(t);
+	tcp_request_free(r);
+	tcp_accept_add(l, t);
+	return t;
+}
+
+/* RFC 7413: the connection begins now, and its SYN-ACK leaves with the flush. NULL: no memory, r stays as it is. */
+static struct tcb *begin_child(struct tcp_request *r, const struct tfo_cookie *give)
+{
+	struct tcb *l = r->listener, *t = child_of(r);
+
+	if (!t)
+		return NULL;
+	if (!tcp_fastopen_child(l, t, give)) {
+		conn_replace(r->cpu, &t->node, &r->node);
+		tcb_free(t);
+		return NULL;
+	}
+	t->snd.una = t->snd.nxt = t->snd.iss;
+	tcp_fastopen_begun(t);
+	tcp_request_free(r);
+	tcp_accept_add(l, t);
+	return t;
+}
+
+
 /* RFC 9293 3.10.7.2. */
 enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 {
 	struct net_cpu *cpu = l->sk.cpu;
 	struct tcp_listener *q = l->listener;
+	struct tfo_cookie cookie;
+	enum tfo_verdict fo;
 	struct tcp_request *r;
+	struct tcb *t;
 
 	if (in->seg.flags & TCP_RST)
 		return DROP_TCP_FLAGS;
@@ -223,71 +318,15 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 		return answer_by_cookie(r);
 	request_keep(r);
 	r->synack_ns = cpu->now_ns;
-	send_synack(r);
+	fo = tcp_fastopen_syn(l, r, in, &cookie);
+	if (unlikely(fo >= TFO_OPEN) && (t = begin_child(r, fo == TFO_OPEN_GIVE ? &cookie : NULL)))
+		return in->seg.len ? tcp_fastopen_text(t, in) : RX_OK;
+	send_synack(r, fo == TFO_GIVE ? &cookie : NULL);
 	arm(r);
 	return RX_OK;
 }
 
 /* ---- the handshake's end ---- */
-
-static void child_numbers(struct tcb *t, const struct tcp_request *r)
-{
-	t->snd.iss = seq_of(r->iss);
-	t->snd.una = t->snd.nxt = t->snd.write = t->snd.small = seq_of(r->iss + 1);
-	t->rcv.irs = seq_of(r->irs);
-	t->rcv.nxt = t->rcv.wup = t->rcv.copied = seq_of(r->irs + 1);
-	t->rcv.wnd = r->rcv_wnd;
-	t->rcv.wscale = r->ws_ok ? r->rcv_wscale : 0;
-	t->snd.wscale = r->snd_wscale;
-	t->snd.wl1 = t->rcv.irs;
-	t->snd.wnd = t->snd.max_wnd = r->snd_wnd;
-	t->ts_ok = r->ts_ok;
-	t->sack_ok = r->sack_ok;
-	t->ws_ok = r->ws_ok;
-	t->ecn_ok = r->ecn_ok;
-	t->ts_recent = r->ts_recent;
-	t->ts_recent_s = cpu_s(r->cpu);
-	t->ts_off = r->ts_off;
-	t->advmss = r->advmss;
-	t->mss_clamp = t->user_mss ? MIN(r->mss, t->user_mss) : r->mss;
-	t->tcp_hdr_len = TCP_HDR_LEN + (r->ts_ok ? TCPOLEN_TSTAMP_ALIGNED : 0);
-}
-
-static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
-{
-	struct net_cpu *cpu = r->cpu;
-	struct tcb *l = r->listener, *t = tcb_alloc(cpu, l->sk.family);
-
-	if (!t)
-		return NULL;
-	tcp_inherit(t, l);
-	t->passive = true;
-	t->sk.af = af_of(&r->raddr);
-	t->sk.saddr = r->laddr;
-	t->sk.daddr = r->raddr;
-	t->sk.sport = r->node.lport;
-	t->sk.dport = r->node.rport;
-	t->node.hash = r->node.hash;
-	t->node.lport = r->node.lport;
-	t->node.rport = r->node.rport;
-	child_numbers(t, r);
-	t->syn_retries = r->retries;
-	if (tcp_route(t)) {
-		tcb_free(t);
-		return NULL;
-	}
-	conn_replace(cpu, &r->node, &t->node);
-	tcp_set_state(t, TCP_SYN_RECEIVED);
-	if (r->retries)
-		t->cwnd = 1; /* RFC 5681 3.1 */
-	else
-		tcp_rtt_sample(t, (s64)((cpu->now_ns - r->synack_ns) / NSEC_PER_USEC));
-	tcp_established(t);
-	STAT(cpu, TcpPassiveOpens);
-	tcp_request_free(r);
-	tcp_accept_add(l, t);
-	return t;
-}
 
 /* The SYN again: the SYN-ACK was lost. */
 static enum drop_reason syn_again(struct tcp_request *r)
@@ -296,7 +335,7 @@ static enum drop_reason syn_again(struct tcp_request *r)
 		STAT(r->cpu, TcpExtTCPSynRetrans);
 		STAT(r->cpu, TcpRetransSegs);
 		r->retries += !r->retries; /* no sample, and a careful window */
-		send_synack(r);
+		send_synack(r, NULL);
 	} else {
 		STAT(r->cpu, TcpExtTCPACKSkippedSynRecv);
 	}

@@ -134,6 +134,10 @@ static int set_number(struct tcb *t, int opt, int v)
 			return -EINVAL;
 		t->user_timeout_ms = (u32)v;
 		return 0;
+	case TCP_FASTOPEN_OPT:
+	case TCP_FASTOPEN_CONNECT:
+	case TCP_FASTOPEN_NO_COOKIE:
+		return tcp_fastopen_set(t, opt, v);
 	case TCP_NOTSENT_LOWAT:
 		t->notsent_lowat = (u32)v;
 		tcp_event(t, tcp_may_write(t) ? EPOLLOUT : 0);
@@ -223,6 +227,8 @@ int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigne
 
 	if (level == SOL_TCP && opt == TCP_CONGESTION)
 		return set_congestion(t, val, len);
+	if (level == SOL_TCP && opt == TCP_FASTOPEN_KEY)
+		return tcp_fastopen_set_key(t, val, len);
 	if (level == SOL_SOCKET)
 		return set_socket_level(t, opt, val, len);
 	if (level != SOL_TCP && level != SOL_IP)
@@ -319,7 +325,7 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_ca_state = t->ca_state;
 	i->tcpi_options = (t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
 			  (t->ws_ok ? TCPI_OPT_WSCALE : 0) | (t->ecn_ok ? TCPI_OPT_ECN : 0) |
-			  (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0);
+			  (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) | (t->syn_data ? TCPI_OPT_SYN_DATA : 0);
 	i->tcpi_snd_wscale = t->snd.wscale;
 	i->tcpi_rcv_wscale = t->rcv.wscale;
 	info_timing(t, i);
@@ -383,6 +389,15 @@ static int get_number(const struct tcb *t, int opt, int *v)
 		return 0;
 	case TCP_USER_TIMEOUT:
 		*v = (int)t->user_timeout_ms;
+		return 0;
+	case TCP_FASTOPEN_OPT:
+		*v = t->fo ? (int)t->fo->max : 0;
+		return 0;
+	case TCP_FASTOPEN_CONNECT:
+		*v = t->fo_connect;
+		return 0;
+	case TCP_FASTOPEN_NO_COOKIE:
+		*v = t->fo_no_cookie;
 		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*v = (int)t->notsent_lowat;

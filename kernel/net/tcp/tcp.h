@@ -34,6 +34,7 @@
 
 #include "core/timer.h"
 #include "lib/rbtree.h"
+#include "lib/siphash.h"
 #include "net/core/sock.h"
 #include "net/wire/tcp.h"
 
@@ -51,6 +52,7 @@ enum {
 	TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2,
 	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
 	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26,
+	TCP_FASTOPEN_CONNECT = 30, TCP_FASTOPEN_KEY = 33, TCP_FASTOPEN_NO_COOKIE = 34,
 };
 
 enum { SO_MEMINFO = 55 };
@@ -161,6 +163,29 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name);
 /* ---- what the sender waits for (tcp_info's busy time and its parts); a later one counts when two hold ---- */
 enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, NR_TCP_CHRONOS };
 
+/* ---- Fast Open (fastopen.c) ---- */
+struct tfo_cookie {
+	u8 len;         /* 0: a request for one */
+	bool exp;       /* in the experimental option (RFC 6994) that came before RFC 7413's */
+	u8 val[16];
+};
+struct tcp_fastopen { /* of a listener, or of a connection until its handshake is over */
+	/* a listener's, or of a socket that may become one */
+	u32 max;              /* TCP_FASTOPEN: children with data whose handshake is not over; 0: off */
+	u32 pending;          /* of them there are */
+	u32 resets;           /* and so many were reset lately: they count, too, ... */
+	u32 resets_until_s;   /* ... until then */
+	struct siphash_key key;
+	bool own_key;         /* TCP_FASTOPEN_KEY */
+	/* a child's */
+	struct tcb *listener; /* whose `pending` counts it; NULL: it closed, or this is no child */
+	/* both ends */
+	bool has_option;      /* the first SYN or SYN-ACK has `cookie` */
+	bool deferred;        /* TCP_FASTOPEN_CONNECT: the SYN waits for the first write */
+	struct tfo_cookie cookie;
+	u16 mss;              /* the peer's, of last time: bounds the SYN */
+};
+
 /* ---- the transmission control block ---- */
 struct tcp_listener;
 
@@ -173,6 +198,7 @@ struct tcb {
 		struct tcp_listener *listener; /* LISTEN: its own */
 	};
 	const struct tcp_congestion_ops *ca;
+	struct tcp_fastopen *fo;    /* NULL: nothing of Fast Open goes on here */
 
 	/* ---- both ways ---- */
 	u32 pred;                   /* header prediction: the fourth word of the expected header; 0: off */
@@ -191,6 +217,9 @@ struct tcb {
 	bool rate_app_limited : 1;  /* the sample of rate_delivered was */
 	bool pacing : 1;            /* asked for by the algorithm or the application */
 	bool fq : 1;                /* the device's discipline holds to departure times */
+	bool syn_data : 1;          /* data in the SYN was taken: ours by the peer, or the peer's by us */
+	bool fo_connect : 1;        /* TCP_FASTOPEN_CONNECT */
+	bool fo_no_cookie : 1;      /* TCP_FASTOPEN_NO_COOKIE */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -224,8 +253,8 @@ struct tcb {
 	struct sk_buff_head rcvq;   /* in order, for the application */
 	struct rb_root ofo;         /* out of order, by sequence number */
 	u32 ofo_segs;
-	u64 last_rcv_ns;            /* of data */
 	u32 last_ack_rcv_ms;        /* of anything */
+	u64 last_rcv_ns;            /* of data */
 	struct tcp_sack_block sacks[TCP_MAX_SACKS]; /* to send; the newest first */
 	struct tcp_sack_block dsack;
 	u8 nr_sacks;
@@ -258,6 +287,7 @@ struct tcb {
 	u8 ca_state;
 	u8 reordering;
 	u8 challenge_acks;          /* in the running second */
+	bool undo_on;               /* undo_marker is set */
 	u32 cwnd, ssthresh, cwnd_cnt, prior_cwnd, prior_ssthresh;
 	u32 packets_out, sacked_out, lost_out, retrans_out;
 	u32 max_packets_out;
@@ -266,7 +296,6 @@ struct tcb {
 	seq_t high_seq;             /* snd.nxt when the recovery began */
 	seq_t undo_marker;          /* undo_on: start of what this recovery retransmitted */
 	s32 undo_retrans;           /* retransmissions not yet known to be duplicates */
-	bool undo_on;
 	u32 prr_delivered, prr_out;
 	u32 delivered;              /* segments, for ever */
 	u32 delivered_ce;           /* of those, with congestion experienced */
@@ -386,6 +415,9 @@ struct tcp_cpu {
 	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
 	u64 mem_bytes;              /* of all receive and send queues */
 	u32 port_step;              /* RFC 6056: walks on with each connection */
+	struct tfo_entry *fo_cache; /* what clients know of servers; NULL: nothing yet */
+	u32 fo_hole_s;              /* when a SYN with data vanished last ... */
+	u8 fo_holes;                /* ... and how often, with no success between */
 	bool pressure;
 };
 

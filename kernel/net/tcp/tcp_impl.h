@@ -132,6 +132,8 @@ void tcp_flow(const struct tcb *t, struct flow *fl);
 /* ---- input.c ---- */
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
+void tcp_ready(struct tcb *t);       /* its part that only needs to know the peer */
+enum drop_reason tcp_fastopen_text(struct tcb *t, struct tcp_in *in);
 void tcp_take_syn_options(struct tcb *t, const struct tcp_in *in);
 /* The MSS of a peer that told none. */
 static inline u16 tcp_mss_default(const struct ip_addr *peer) { return ip_is_v4(peer) ? TCP_MSS_DEFAULT : TCP_MSS_DEFAULT6; }
@@ -245,6 +247,7 @@ bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs);
 bool tcp_xmit_probe(struct tcb *t); /* zero-window or keepalive probe */
 bool tcp_send_loss_probe(struct tcb *t);
 void tcp_sync_mss(struct tcb *t);
+u32 tcp_path_mss(const struct tcb *t); /* what the path lets through, as the MSS option counts */
 u32 tcp_size_goal(const struct tcb *t);
 /* An ACK or SYN-ACK without a TCB. */
 struct tcp_reply {
@@ -264,6 +267,7 @@ struct tcp_syn_options {
 	bool ts, sack, ws;
 	u8 wscale;
 	u32 tsval, tsecr;
+	const struct tfo_cookie *cookie; /* NULL: no such option */
 };
 unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o); /* bytes put, at most TCP_OPTS_MAX */
 
@@ -464,6 +468,30 @@ enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, 
 void tcp_time_wait(struct tcb *t, bool ack);
 void tcp_timewait_free(struct net_cpu *cpu, struct tcp_timewait *tw);
 void tcp_timewait_run(struct timer *timer, u64 now_ns);
+
+/* ---- fastopen.c ---- */
+enum tfo_verdict { TFO_NONE, TFO_GIVE, TFO_OPEN, TFO_OPEN_GIVE }; /* a SYN: opens at once? is given a cookie? */
+/* t->fo, made when there is none; NULL: no memory. */
+struct tcp_fastopen *tcp_fastopen_get(struct tcb *t);
+enum tfo_verdict tcp_fastopen_syn(struct tcb *l, const struct tcp_request *r, const struct tcp_in *in, struct tfo_cookie *give);
+/* t begins before its handshake is over; give: NULL, or the cookie for its SYN-ACK. false: no memory. */
+bool tcp_fastopen_child(struct tcb *l, struct tcb *t, const struct tfo_cookie *give);
+void tcp_fastopen_begun(struct tcb *t);           /* such a child may talk */
+void tcp_fastopen_confirmed(struct tcb *t);       /* the ACK of its SYN-ACK came */
+bool tcp_fastopen_syn_again(struct tcb *t, const struct tcp_seg *seg); /* answers it: its SYN-ACK was lost */
+void tcp_fastopen_end(struct tcb *t, bool reset); /* t->fo goes */
+void tcp_fastopen_listen(struct tcb *l);          /* where a tunable says that every listener does */
+void tcp_fastopen_unlisten(struct tcb *l);
+void tcp_fastopen_synack_timeout(struct tcb *t);
+void tcp_fastopen_synack(struct tcb *t, const struct tcp_in *in);
+void tcp_fastopen_black_hole(struct tcb *t);      /* a SYN of ours with data or a cookie had no answer, twice */
+int tcp_fastopen_connect(struct tcb *t);          /* TCP_FASTOPEN_CONNECT: 0 when the SYN waits for data, else -EINPROGRESS */
+long tcp_fastopen_sendmsg(struct sock *sk, const struct msghdr *m, int flags);
+unsigned tcp_put_fastopen(u8 *p, const struct tfo_cookie *c); /* bytes put, padded */
+int tcp_fastopen_set(struct tcb *t, int opt, int v);
+int tcp_fastopen_set_key(struct tcb *t, const void *val, unsigned len);
+/* A child whose handshake is not over: it may talk all the same. */
+static inline bool tcp_is_fastopen_child(const struct tcb *t) { return unlikely(t->fo != NULL) && t->passive; }
 
 /* ---- ecn.c ---- */
 bool tcp_ecn_asked(const struct net_cpu *cpu, const struct tcp_in *in); /* by this SYN, and we agree */

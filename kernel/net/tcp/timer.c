@@ -98,6 +98,8 @@ void tcp_rearm_rto(struct tcb *t)
 {
 	u64 now = tcp_now(t);
 
+	if (tcp_is_fastopen_child(t))
+		return; /* it is the SYN-ACK's */
 	if (!t->packets_out) {
 		tcp_rtx_clear(t);
 		return;
@@ -121,6 +123,8 @@ static void syn_timeout(struct tcb *t)
 	if (!t->retrans_stamp_ms)
 		t->retrans_stamp_ms = tcp_ts_now(t) | !tcp_ts_now(t);
 	t->syn_retries++;
+	if (unlikely(t->fo != NULL) && t->syn_retries == 2)
+		tcp_fastopen_black_hole(t);
 	t->cwnd = 1; /* RFC 5681 3.1: the initial window after a lost SYN */
 	STAT(t->sk.cpu, TcpExtTCPTimeouts);
 	STAT(t->sk.cpu, TcpExtTCPSynRetrans);
@@ -151,7 +155,11 @@ static bool window_closed_over_flight(struct tcb *t)
 /* RFC 6298 5.4 to 5.7. */
 static void tcp_rto_timer(struct tcb *t)
 {
-	if (t->sk.state == TCP_SYN_SENT || (t->sk.state == TCP_SYN_RECEIVED && !t->packets_out)) {
+	if (tcp_is_fastopen_child(t)) {
+		tcp_fastopen_synack_timeout(t);
+		return;
+	}
+	if (t->sk.state == TCP_SYN_SENT || (t->sk.state == TCP_SYN_RECEIVED && (!t->packets_out || t->fo))) {
 		syn_timeout(t);
 		return;
 	}

@@ -27,13 +27,14 @@ static void parse_sacks(const u8 *p, unsigned len, struct tcp_options *o)
 	}
 }
 
-static void parse_fastopen(const u8 *p, unsigned len, struct tcp_options *o)
+/* The cookie of `len` bytes at p. */
+static void parse_fastopen(const u8 *p, unsigned len, bool exp, struct tcp_options *o)
 {
-	len -= 2;
 	if (len && (len < 4 || len > 16 || len % 2))
 		return;
 	o->has_fastopen = true;
-	o->cookie = p + 2;
+	o->exp_fastopen = exp;
+	o->cookie = p;
 	o->cookie_len = (u8)len;
 }
 
@@ -65,7 +66,11 @@ static void parse_option(const u8 *p, unsigned len, bool syn, struct tcp_options
 		break;
 	case TCPOPT_FASTOPEN:
 		if (syn)
-			parse_fastopen(p, len, o);
+			parse_fastopen(p + 2, len - 2, false, o);
+		break;
+	case TCPOPT_EXP:
+		if (syn && len >= 4 && load16(p + 2) == TCPOPT_EXP_FASTOPEN)
+			parse_fastopen(p + 4, len - 4, true, o);
 		break;
 	}
 }

@@ -33,8 +33,9 @@ enum { /* tcp_hdr.flags */
 
 enum { /* option kinds */
 	TCPOPT_EOL = 0, TCPOPT_NOP = 1, TCPOPT_MSS = 2, TCPOPT_WSCALE = 3, TCPOPT_SACK_PERM = 4, TCPOPT_SACK = 5,
-	TCPOPT_TIMESTAMP = 8, TCPOPT_FASTOPEN = 34,
+	TCPOPT_TIMESTAMP = 8, TCPOPT_FASTOPEN = 34, TCPOPT_EXP = 254,
 };
+#define TCPOPT_EXP_FASTOPEN 0xf989 /* experiment identifier (RFC 6994) of Fast Open before it had a kind of its own */
 #define TCPOLEN_TSTAMP_ALIGNED 12 /* NOP NOP TS: the form everybody sends */
 
 /* One segment's header, host order. */
@@ -56,6 +57,7 @@ struct tcp_options {
 	u8 wscale;     /* at most TCP_WSCALE_MAX */
 	u8 nr_sacks;
 	bool has_ts, has_wscale, sack_perm, has_fastopen;
+	bool exp_fastopen; /* it came as an experimental option */
 	u8 cookie_len; /* Fast Open; 0: a request for a cookie */
 	const u8 *cookie;
 	struct tcp_sack_block sacks[TCP_MAX_SACKS]; /* nr_sacks of them */
