@@ -16,6 +16,7 @@ LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
 NETCORE := bpf dev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
+NETCORE += last_drop
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
@@ -29,13 +30,14 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix wire/,checksum ether arp ipv4 icmp igmp ipv6 icmpv6 nd mld dhcp tcp)
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
+APP    += live live_sample live_numbers live_json live_page
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_route
 CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
 LIB     += sha256
 STACK   += wire/dns
 # Portable: compiled into the image and, unchanged, for the host.
-PORTABLE := $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
+PORTABLE := app/live_doc $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP:%=app/%) $(CONSOLE:%=console/%)
 
 ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart watchdog
 DRIVERS := pci/pci pci/enumerate pci/drivers \
@@ -59,7 +61,7 @@ HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake
 SIM    := lossy congestion
 UNIT   += tcp_cong
 HOSTLIB += tests/host/flows tests/host/plot
-UNIT   += filter trace dns
+UNIT   += filter trace dns live
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
@@ -124,6 +126,17 @@ $B/host/%.o: %.c
 $B/host/switch.o: kernel/arch/x86_64/switch.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) -Ikernel -g -D__ASSEMBLY__ -c $< -o $@
+# The live page's document, packed: a C file of its own for the image and for the host.
+$B/gen/live_doc.c: $(wildcard kernel/app/live/*) tools/livepage
+	@mkdir -p $(@D)
+	$(Q)tools/livepage kernel/app/live $@
+$B/k/app/live_doc.o $B/san/k/app/live_doc.o: $B/gen/live_doc.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KCFLAGS) -c $< -o $@
+$B/host/kernel/app/live_doc.o $B/fuzz/o/kernel/app/live_doc.o: $B/gen/live_doc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(COMMON) -c $< -o $@
 $B/libhost.a: $(HOBJ)
 	$(say) AR $@
 	@rm -f $@

@@ -7,6 +7,7 @@
  */
 #include "app/app_impl.h"
 #include "app/http.h"
+#include "app/live.h"
 #include "core/cmdline.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -249,7 +250,9 @@ static void tick_fiber(void *arg)
 			return;
 		if (cpu->app->http)
 			http_tick(cpu->app->http);
-		if (!cpu->id && platform_power_button())
+		if (!cpu->id && cpu->app)
+			live_tick(cpu);
+		if (!cpu->id && cpu->app && platform_power_button())
 			app_shutdown(cpu->net, platform_poweroff);
 	}
 }
@@ -306,13 +309,14 @@ static int start_services(struct net_cpu *cpu, const char *cmdline)
 	return started;
 }
 
-static int cpu_start(struct net_cpu *cpu, struct site *site, const char *cmdline)
+static int cpu_start(struct net_cpu *cpu, struct site *site, struct live *live, const char *cmdline)
 {
 	struct app_cpu *a = kzalloc(sizeof(*a));
 
 	if (!a)
 		return -ENOMEM;
 	a->site = site;
+	a->live = live;
 	cpu->app = a;
 	return start_services(cpu, cmdline) && fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ? 0 : -ENOMEM;
 }
@@ -321,11 +325,13 @@ int app_start(struct net *net, const struct app_params *p)
 {
 	struct net_cpu *first = net->cpus[0];
 	struct site *site = site_create(p->site, p->site_len, (u32)first->sysctl.http_cache_max_age);
-	int err = site ? 0 : -ENOMEM;
+	struct live *live = live_create(net);
+	int err = site && live ? 0 : -ENOMEM;
 
 	for (unsigned i = 0; !err && i < net->steer->nr_owners; i++)
-		err = cpu_start(net->cpus[i], site, p->cmdline);
+		err = cpu_start(net->cpus[i], site, live, p->cmdline);
 	if (!first->app) {
+		live_destroy(live);
 		site_destroy(site);
 		return -ENOMEM;
 	}
@@ -350,11 +356,13 @@ static void cpu_stop(struct net_cpu *cpu)
 void app_stop(struct net *net)
 {
 	struct site *site = net->cpus[0]->app ? net->cpus[0]->app->site : NULL;
+	struct live *live = net->cpus[0]->app ? net->cpus[0]->app->live : NULL;
 	struct net_cpu *cpu;
 	unsigned i;
 
 	net->shutdown = NULL;
 	for_each_cpu(net, cpu, i)
 		cpu_stop(cpu);
+	live_destroy(live);
 	site_destroy(site);
 }

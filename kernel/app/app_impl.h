@@ -8,6 +8,7 @@
 #include "net/socket/socket.h"
 
 struct http_server;
+struct live;
 
 /* A service of the table in app.c. start() makes its socket, spawns its fibers and returns 0 or -errno. */
 struct app_service {
@@ -24,6 +25,7 @@ struct app_service {
 struct app_cpu {
 	struct http_server *http;
 	struct site *site;
+	struct live *live;   /* of all CPUs */
 	int sockets[APP_SOCKETS];
 	u32 nr_sockets;
 	u32 conns;           /* of the echo family */

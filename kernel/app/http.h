@@ -181,6 +181,7 @@ struct http_server {
 	struct hlist_head by_addr[HTTP_ADDR_BUCKETS];
 	struct http_stats stats;
 	struct access_log *log;
+	u64 *latency;          /* histogram of answers (app/live.h), while somebody looks; NULL: nobody does */
 };
 
 /* ---- http_server.c ---- */

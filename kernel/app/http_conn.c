@@ -161,6 +161,12 @@ static const struct site_entry *find_entry(const struct http_conn *c, const stru
 	return site_lookup(c->srv->site, rq->path + 1, rq->path_len - 1);
 }
 
+/* The root is the live page where the site has no page of its own there: the built-in one leaves it its place. */
+static bool is_live_root(const struct http_conn *c, const struct http_request *rq)
+{
+	return rq->path_len == 1 && rq->entry && (rq->entry->kind == SITE_DIR || c->srv->site->builtin);
+}
+
 /* The head is complete: who answers it? The site, where it has such a path; else the routes. */
 static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *base)
 {
@@ -172,6 +178,8 @@ static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *b
 	rq.query = (const char *)base + h->query.off;
 	rq.query_len = h->query.len;
 	rq.entry = err ? NULL : find_entry(c, &rq);
+	if (unlikely(rq.path_len == 1) && is_live_root(c, &rq))
+		rq.entry = NULL;
 	route = rq.entry || err ? NULL : http_route_find(rq.path, rq.path_len);
 	c->busy = true;
 	c->replied = c->begun = c->chunked = false;

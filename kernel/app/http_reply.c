@@ -4,6 +4,7 @@
  * Most answers leave at once and whole; http_out holds the rest of those that did not fit into the send buffer.
  */
 #include "app/http.h"
+#include "app/live.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -203,6 +204,8 @@ void http_account(struct http_conn *c, const struct http_request *rq, int status
 		st->status_4xx++;
 	else
 		st->status_5xx++;
+	if (unlikely(c->srv->latency) && rq)
+		c->srv->latency[live_latency_bin(clock_ns() - c->request_ns)]++;
 	if (c->srv->cpu->sysctl.http_access_log)
 		access_log_add(c, rq, status, bytes);
 }

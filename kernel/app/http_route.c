@@ -4,6 +4,7 @@
  * A handler gets a complete head and answers with http_reply(), http_reply_page() or http_error(); see README.
  */
 #include "app/http.h"
+#include "app/live.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 
@@ -120,10 +121,12 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	http_reply(c, rq, 200, "text/plain; charset=utf-8", "Cache-Control: no-store\r\n", text, n);
 }
 
-/* ---- the table: a path that ends in '/' stands for all below it; the first row that fits is taken ---- */
+/* ---- the table: the first row is the root; another path that ends in '/' stands for all
+ * below it; the first row that fits is taken ---- */
 #define GET  HTTP_METHOD_BIT(HTTP_GET)
 #define POST HTTP_METHOD_BIT(HTTP_POST)
 #define ROUTES(X)                                                                                  \
+	X("/", GET, 0, http_live, "the live page, where no site of yours is served")             \
 	X("/health", GET, 0, health, "is it well?")                                                \
 	X("/metrics", GET, 0, http_metrics, "every counter, for Prometheus")                       \
 	X("/log", GET, 0, http_access_log, "the last requests")                                    \
@@ -132,6 +135,8 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	X("/ws", GET, 0, http_websocket, "a WebSocket that echoes (RFC 6455)")                     \
 	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N (needs app.spin=1 on the command line)") \
 	X("/debug/pcap", GET, 0, http_pcap, "capture: frames as pcapng, ?dev=NAME&snaplen=N&filter=PROGRAM of tcpdump -ddd") \
+	X("/debug/live", GET, 0, http_live, "the live page")                                       \
+	X("/debug/live/feed", GET, 0, http_live_feed, "its numbers as they change (server-sent events)") \
 	X("/debug/", GET, 0, http_debug, "the operator's console: /debug/COMMAND?WORDS")
 
 static const struct http_route routes[] = {
@@ -142,7 +147,9 @@ static const struct http_route routes[] = {
 
 const struct http_route *http_route_find(const char *path, u32 len)
 {
-	for (unsigned i = 0; len > 1 && i < ARRAY_SIZE(routes); i++)
+	if (len == 1)
+		return &routes[0];
+	for (unsigned i = 1; i < ARRAY_SIZE(routes); i++)
 		if (routes[i].path[1] == path[1] && !memcmp(routes[i].path, path, MIN(len, routes[i].path_len)) &&
 		    (len == routes[i].path_len || (len > routes[i].path_len && routes[i].path[routes[i].path_len - 1] == '/')))
 			return &routes[i];

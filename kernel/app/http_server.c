@@ -432,5 +432,6 @@ void http_stop(struct http_server *srv)
 	kmem_cache_destroy(srv->conns);
 	kmem_cache_destroy(srv->addrs);
 	access_log_destroy(srv->log);
+	kfree(srv->latency);
 	kfree(srv);
 }

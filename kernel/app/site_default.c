@@ -18,6 +18,7 @@ static const char index_html[] =
 	"<h1>barewire</h1>\n"
 	"<p>This page came out of a machine that runs nothing but a network stack and its server.</p>\n"
 	"<ul>\n"
+	"<li><a href=\"/debug/live\">/debug/live</a> - the way of every frame, live; also at <a href=\"/\">/</a></li>\n"
 	"<li><a href=\"/health\">/health</a> - is it well?</li>\n"
 	"<li><a href=\"/metrics\">/metrics</a> - every counter and every reason for a dropped frame, for Prometheus</li>\n"
 	"<li><a href=\"/log\">/log</a> - the last requests</li>\n"

@@ -214,23 +214,38 @@ static void say_arp(struct text *t, unsigned at, unsigned len)
 	say(t, ", length %u", len);
 }
 
-int frame_text(const struct sk_buff *skb, bool raw, char *buf, size_t size)
+/* A frame of len bytes, of which t->b holds the first. */
+static int say_frame(struct text *t, u32 len, bool raw)
 {
-	struct text t = { .buf = buf, .size = size, .have = MIN(skb->len, (u32)sizeof(t.b)) };
 	unsigned at = raw ? 0 : ETH_HLEN;
 	u32 type;
 
-	skb_copy_bits(skb, 0, t.b, t.have);
-	if (t.have <= at) {
-		say(&t, "truncated, length %u", skb->len);
-		return (int)t.len;
+	if (t->have <= at) {
+		say(t, "truncated, length %u", len);
+		return (int)t->len;
 	}
-	type = !raw ? get16(t.b + 12) : t.b[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6;
+	type = !raw ? get16(t->b + 12) : t->b[0] >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6;
 	switch (type) {
-	case ETH_P_IP: say_ip(&t, at); break;
-	case ETH_P_IPV6: say_ip6(&t, at); break;
-	case ETH_P_ARP: say_arp(&t, at, skb->len - at); break;
-	default: say(&t, "ethertype 0x%04x, length %u", type, skb->len);
+	case ETH_P_IP: say_ip(t, at); break;
+	case ETH_P_IPV6: say_ip6(t, at); break;
+	case ETH_P_ARP: say_arp(t, at, len - at); break;
+	default: say(t, "ethertype 0x%04x, length %u", type, len);
 	}
-	return (int)t.len;
+	return (int)t->len;
+}
+
+int frame_text(const struct sk_buff *skb, bool raw, char *buf, size_t size)
+{
+	struct text t = { .buf = buf, .size = size, .have = MIN(skb->len, (u32)sizeof(t.b)) };
+
+	skb_copy_bits(skb, 0, t.b, t.have);
+	return say_frame(&t, skb->len, raw);
+}
+
+int frame_bytes_text(const u8 *bytes, u32 have, u32 len, bool raw, char *buf, size_t size)
+{
+	struct text t = { .buf = buf, .size = size, .have = MIN(have, (u32)sizeof(t.b)) };
+
+	memcpy(t.b, bytes, t.have);
+	return say_frame(&t, len, raw);
 }

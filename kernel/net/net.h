@@ -94,6 +94,7 @@ struct net_cpu {
 	struct softnet_stats softnet;
 	u64 stats[STAT_MAX];
 	u64 drops[DROP_MAX];
+	struct drop_frame *last_drops;  /* by reason: the last frame (core/last_drop.c); NULL while nobody looks */
 	struct ring *inbox[MAX_CPUS]; /* from each other CPU; [id] is NULL */
 };
 

@@ -35,7 +35,7 @@ class Loaded(Guest):
         for s in self.held:
             s.sendall(b"hello")
             s.recv(5)
-        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/")],
+        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/index.html")],
                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
         return self
 

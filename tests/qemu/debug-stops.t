@@ -15,7 +15,7 @@ from tap import case, check, check_in, run
 
 def under_load(*commands):
     with Guest(gdb=True) as g:
-        load = subprocess.Popen(["wrk", "-t1", "-c4", "-d600s", "--timeout", "60s", g.url("/")], stdout=subprocess.DEVNULL,
+        load = subprocess.Popen(["wrk", "-t1", "-c4", "-d600s", "--timeout", "60s", g.url("/index.html")], stdout=subprocess.DEVNULL,
                                 preexec_fn=die_with_parent)
         try:
             g.get("/")

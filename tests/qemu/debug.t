@@ -32,7 +32,7 @@ class Debugged(Guest):
 
     def __enter__(self):
         super().__enter__()
-        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/")],
+        self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/index.html")],
                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
         return self
 

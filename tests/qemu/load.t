@@ -32,7 +32,7 @@ for nic in NICS:
     @case("%s: wrk with 64 connections for %d s: no errors, and the counters balance" % (nic, SECONDS))
     def _(nic=nic):
         with Guest(nic=nic) as g:
-            out = subprocess.run(["wrk", "-t2", "-c64", "-d%ds" % SECONDS, "--timeout", "30s", g.url("/")],
+            out = subprocess.run(["wrk", "-t2", "-c64", "-d%ds" % SECONDS, "--timeout", "30s", g.url("/index.html")],
                                  capture_output=True, text=True, check=True).stdout
             note(re.search(r"Requests/sec.*", out).group(0))
             check("Socket errors" not in out and "Non-2xx" not in out, out)

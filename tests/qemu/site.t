@@ -73,7 +73,7 @@ def _():
                 body = r.read()
                 check_eq((r.status, body if r.status == 200 else None), want, path)
         c.close()
-        for path, want in (("/", 403), ("/d7/", 403), ("/d7", 301), ("/health", 200)):
+        for path, want in (("/", 200), ("/d7/", 403), ("/d7", 301), ("/health", 200)):
             status, _, body = g.get(path)
             check_eq(status, want, path)
             check(b"f7.txt" not in body and b"d7" not in body, "a listing: %r" % body)

@@ -269,12 +269,30 @@ void e1000_attend(struct e1000 *e, u64 now_ns)
 
 /* ---- probe ---- */
 
+static struct dev_ring e1000_ring(const struct net_device *dev, unsigned q, bool tx)
+{
+	const struct e1000 *e = dev->priv;
+	struct dev_ring r = { .size = 0 };
+
+	if (!e->open || e->down)
+		return r;
+	r.size = E1000_RING;
+	r.at = tx ? e->tx.clean : e->rx.clean;
+	r.posted = tx ? E1000_RING - 1u - e->tx.nr_free : (u32)(e->rx.use + E1000_RING - e->rx.clean) % E1000_RING;
+	while (!tx && r.posted && e->rx.desc[(r.at + r.waiting) % E1000_RING].status & E1000_RXD_DD) {
+		r.waiting++;
+		r.posted--;
+	}
+	return r;
+}
+
 static const struct net_device_ops e1000_ops = {
 	.open = e1000_open,
 	.stop = e1000_stop,
 	.start_xmit = e1000_xmit,
 	.flush = e1000_flush,
 	.watchdog = e1000_watchdog,
+	.ring = e1000_ring,
 };
 
 static void fill_netdev(struct e1000 *e)

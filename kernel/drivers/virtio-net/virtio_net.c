@@ -224,12 +224,30 @@ void virtnet_attend(struct virtnet *vn, u64 now_ns)
 
 /* ---- probe ---- */
 
+static struct dev_ring virtnet_ring(const struct net_device *dev, unsigned q, bool tx)
+{
+	const struct virtnet *vn = dev->priv;
+	const struct virtqueue *vq = tx ? &vn->pairs[q].tx : &vn->pairs[q].rx;
+	struct dev_ring r = { .size = 0 };
+
+	if (vn->open && q < vn->nr_pairs && vq->ring) {
+		u32 used = tx ? (u32)vq->size - vq->nr_free : vq->in_flight;
+
+		r.size = vq->size;
+		r.at = vq->last_used & (vq->size - 1);
+		r.waiting = MIN((u32)(u16)(vq->used->idx - vq->last_used), used);
+		r.posted = used - r.waiting;
+	}
+	return r;
+}
+
 static const struct net_device_ops virtnet_ops = {
 	.open = virtnet_open,
 	.stop = virtnet_stop,
 	.start_xmit = virtnet_xmit,
 	.flush = virtnet_flush,
 	.watchdog = virtnet_watchdog,
+	.ring = virtnet_ring,
 };
 
 /* An MTU that we can not live up to is not accepted (5.1.4.1): the feature is left out. */

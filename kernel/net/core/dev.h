@@ -23,6 +23,14 @@ enum { /* dev->features: what the driver does for the stack; NETIF_F_ names as i
 	NETIF_F_RXHASH = 1 << 8,
 };
 
+/* How a ring stands, in descriptors. What the device has is its own: the numbers are read as they are, from any CPU. */
+struct dev_ring {
+	u32 size;
+	u32 at;      /* index of the next one that the driver takes back */
+	u32 posted;  /* with the device: empty buffers (rx), frames to be sent (tx) */
+	u32 waiting; /* done by the device, and not taken back yet; they begin at `at` */
+};
+
 struct net_device_ops {
 	int (*open)(struct net_device *dev);  /* rings up, interrupts on. 0 or -errno */
 	void (*stop)(struct net_device *dev); /* quiet; every buffer back */
@@ -30,6 +38,8 @@ struct net_device_ops {
 	void (*flush)(struct net_device *dev, unsigned txq);   /* doorbell for what start_xmit() queued */
 	/* Called about once a second while the CPU's queues have work, for each: re-kick or reset a ring that does not move. */
 	void (*watchdog)(struct net_device *dev, unsigned txq, u64 now_ns);
+	/* For whoever looks: the rx or tx ring of a queue; size 0: there is none now. NULL: a device without rings. */
+	struct dev_ring (*ring)(const struct net_device *dev, unsigned q, bool tx);
 };
 
 /* How frames look on this link: Ethernet, or raw IP (loopback, test shims). */

@@ -8,6 +8,7 @@
 #include "net/core/skbuff.h"
 #include "lib/errno.h"
 #include "lib/poison.h"
+#include "net/core/last_drop.h"
 #include "net/core/tap.h"
 
 #define CHUNK_BYTES (4096ul << SKB_CHUNK_ORDER)
@@ -439,6 +440,8 @@ void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 		cpu->skb_pool->dropped++;
 		if (unlikely(cpu->watch))
 			tap_dropped(cpu, skb, reason);
+		if (unlikely(cpu->last_drops))
+			last_drop_keep(cpu, skb, reason);
 	}
 	skb_free(cpu, skb);
 }
