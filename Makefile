@@ -32,7 +32,7 @@ APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 APP    += live live_sample live_numbers live_json live_page
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
-CONSOLE += cmd_route
+CONSOLE += cmd_route complete ip_json json
 CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
 LIB     += sha256
 STACK   += wire/dns

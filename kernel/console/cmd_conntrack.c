@@ -2,6 +2,7 @@
  * cmd_conntrack.c - `conntrack`: connections that the packet filter tracks, as conntrack-tools prints them.
  */
 #include "console/commands.h"
+#include "console/json.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/sock.h"
@@ -43,23 +44,74 @@ static void print_conn(void *arg, const struct nf_conn *ct)
 	out_printf(out, "mark=%u use=1\n", ct->mark);
 }
 
+static void tuple_json(struct json *j, const char *name, const struct ct_tuple *t)
+{
+	char text[IP_NTOP_MAX];
+
+	json_open(j, name, '{');
+	json_text(j, "src", ip_ntop(&t->src, text));
+	json_text(j, "dst", ip_ntop(&t->dst, text));
+	if (t->proto == IPPROTO_ICMP) {
+		json_number(j, "type", t->type);
+		json_number(j, "id", be16_get(t->sport));
+	} else if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP) {
+		json_number(j, "sport", be16_get(t->sport));
+		json_number(j, "dport", be16_get(t->dport));
+	}
+	json_close(j, '}');
+}
+
+static void conn_json(void *arg, const struct nf_conn *ct)
+{
+	const struct ct_tuple *t = &ct->end[CT_ORIGINAL].tuple;
+	u64 now = ct->cpu->now_ns;
+	struct json *j = arg;
+
+	json_open(j, NULL, '{');
+	json_text(j, "protocol", proto_name(t->proto));
+	json_number(j, "timeout", ct->expires_ns > now ? (ct->expires_ns - now) / NSEC_PER_SEC : 0);
+	if (t->proto == IPPROTO_TCP)
+		json_text(j, "state", ct_tcp_state_name(ct->tcp_state));
+	tuple_json(j, "original", t);
+	tuple_json(j, "reply", &ct->end[CT_REPLY].tuple);
+	json_bool(j, "unreplied", !ct->seen_reply);
+	json_bool(j, "assured", ct->assured);
+	json_number(j, "mark", ct->mark);
+	json_close(j, '}');
+}
+
+struct ct_list {
+	u64 shown;
+	bool json, comma; /* comma: a connection stands before */
+};
+
 static void list_cpu(struct console_call *c, void *arg)
 {
-	u64 *shown = arg;
+	struct ct_list *l = arg;
+	struct json j = { .out = c->out, .comma = l->comma };
 
 	bh_disable(c->cpu);
-	ct_for_each(c->cpu, print_conn, c->out);
-	*shown += ct_count(c->cpu);
+	if (l->json)
+		ct_for_each(c->cpu, conn_json, &j);
+	else
+		ct_for_each(c->cpu, print_conn, c->out);
+	l->comma = j.comma;
+	l->shown += ct_count(c->cpu);
 	bh_enable(c->cpu);
 }
 
 /* Connections belong to their CPUs. */
 static int list(struct console_call *c)
 {
-	u64 shown = 0;
+	struct ct_list l = { .json = console_take_word(c, "--json") };
 
-	console_on_each_cpu(c, list_cpu, &shown);
-	out_printf(c->out, "conntrack: %llu flow entries have been shown.\n", (unsigned long long)shown);
+	if (l.json)
+		out_printf(c->out, "[");
+	console_on_each_cpu(c, list_cpu, &l);
+	if (l.json)
+		out_printf(c->out, "]\n");
+	else
+		out_printf(c->out, "conntrack: %llu flow entries have been shown.\n", (unsigned long long)l.shown);
 	return 0;
 }
 
@@ -114,7 +166,9 @@ int cmd_conntrack(struct console_call *c)
 		int (*run)(struct console_call *c);
 	} options[] = { { "-L", list }, { "-C", count }, { "-S", stats }, { "-F", flush } };
 
-	if (c->argc != 2)
+	bool json = c->argc == 3 && !strcmp(c->argv[1], "-L") && !strcmp(c->argv[2], "--json");
+
+	if (c->argc != 2 && !json)
 		return console_usage(c, c->argc > 2 ? c->argv[2] : NULL);
 	for (unsigned i = 0; i < ARRAY_SIZE(options); i++)
 		if (!strcmp(c->argv[1], options[i].option))

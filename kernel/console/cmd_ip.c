@@ -2,23 +2,20 @@
  * cmd_ip.c - `ip addr|link|route|neigh` and `ethtool`, printed as iproute2 and ethtool print them.
  */
 #include "console/commands.h"
+#include "console/ip_json.h"
 #include "console/route.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/dev.h"
 #include "net/core/qdisc.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/ip6.h"
 #include "console/ip6.h"
 #include "net/link/neigh.h"
 
-struct flag_name {
-	u32 bit;
-	const char *name;
-};
-
-static const struct flag_name iff_names[] = {
+const struct ip_flag ip_iff_names[] = {
 	{ IFF_LOOPBACK, "LOOPBACK" }, { IFF_BROADCAST, "BROADCAST" }, { IFF_NOARP, "NOARP" },
-	{ IFF_PROMISC, "PROMISC" },   { IFF_MULTICAST, "MULTICAST" }, { IFF_UP, "UP" },
+	{ IFF_PROMISC, "PROMISC" },   { IFF_MULTICAST, "MULTICAST" }, { IFF_UP, "UP" }, { 0, NULL },
 };
 
 static void print_mac(struct console_out *out, const u8 *a)
@@ -33,22 +30,34 @@ static const char *v4(be32 a, char *buf)
 	return ip_ntop(&ip, buf);
 }
 
-static void print_link(struct console_call *c, const struct net_device *dev)
+const char *ip_oper_state(const struct net_device *dev)
 {
-	const struct qdisc *q = dev->txq[0].qdisc;
+	return dev->flags & IFF_LOOPBACK ? "UNKNOWN" : dev->flags & IFF_UP && dev->carrier ? "UP" : "DOWN";
+}
+
+const char *ip_qdisc_name(const struct net_device *dev)
+{
+	return dev->txq[0].qdisc ? dev->txq[0].qdisc->ops->id : "noqueue";
+}
+
+/* iproute2's three forms of the line: of `link` with the mode, of `addr` without, of `-6 addr` short. */
+static void print_link(struct console_call *c, const struct net_device *dev, bool addr, bool six)
+{
 	const char *sep = "";
-	unsigned i;
 
 	out_printf(c->out, "%u: %s: <", dev->ifindex, dev->name);
-	for (i = 0; i < ARRAY_SIZE(iff_names); i++)
-		if (dev->flags & iff_names[i].bit) {
-			out_printf(c->out, "%s%s", sep, iff_names[i].name);
+	for (const struct ip_flag *f = ip_iff_names; f->name; f++)
+		if (dev->flags & f->bit) {
+			out_printf(c->out, "%s%s", sep, f->name);
 			sep = ",";
 		}
-	out_printf(c->out, "%s> mtu %u qdisc %s state %s qlen %u\n", dev->carrier ? ",LOWER_UP" : ",NO-CARRIER", dev->mtu,
-		   q ? q->ops->id : "noqueue",
-		   dev->flags & IFF_LOOPBACK ? "UNKNOWN" : dev->flags & IFF_UP && dev->carrier ? "UP" : "DOWN",
-		   dev->tx_queue_len);
+	out_printf(c->out, "%s> mtu %u ", dev->carrier ? ",LOWER_UP" : ",NO-CARRIER", dev->mtu);
+	if (addr && six) {
+		out_printf(c->out, "state %s qlen %u\n", ip_oper_state(dev), dev->tx_queue_len);
+		return;
+	}
+	out_printf(c->out, "qdisc %s state %s %sgroup default qlen %u\n", ip_qdisc_name(dev), ip_oper_state(dev),
+		   addr ? "" : "mode DEFAULT ", dev->tx_queue_len);
 	out_printf(c->out, "    link/%s ", dev->flags & IFF_LOOPBACK ? "loopback" : dev->link->addr_len ? "ether" : "none");
 	print_mac(c->out, dev->addr);
 	out_printf(c->out, " brd ");
@@ -56,27 +65,35 @@ static void print_link(struct console_call *c, const struct net_device *dev)
 	out_printf(c->out, "\n");
 }
 
+void ip_link_stats(const struct net_device *dev, struct dev_stats *rx, struct dev_stats *tx)
+{
+	*rx = *tx = (struct dev_stats){ 0 };
+	for (unsigned i = 0; i < MAX_TXQ; i++) {
+		rx->bytes += dev->rx[i].bytes;
+		rx->packets += dev->rx[i].packets;
+		rx->errors += dev->rx[i].errors;
+		rx->dropped += dev->rx[i].dropped;
+		tx->bytes += dev->txq[i].stats.bytes;
+		tx->packets += dev->txq[i].stats.packets;
+		tx->errors += dev->txq[i].stats.errors;
+		tx->dropped += dev->txq[i].stats.dropped;
+	}
+}
+
+static void print_stats(struct console_call *c, const char *dir, const struct dev_stats *s)
+{
+	out_printf(c->out, "    %s: %12s %10s %8s %8s\n        %12llu %10llu %8llu %8llu\n", dir, "bytes", "packets", "errors",
+		   "dropped", (unsigned long long)s->bytes, (unsigned long long)s->packets, (unsigned long long)s->errors,
+		   (unsigned long long)s->dropped);
+}
+
 static void print_link_stats(struct console_call *c, const struct net_device *dev)
 {
-	struct dev_stats rx = { 0 }, tx = { 0 };
-	unsigned i;
+	struct dev_stats rx, tx;
 
-	for (i = 0; i < MAX_TXQ; i++) {
-		rx.bytes += dev->rx[i].bytes;
-		rx.packets += dev->rx[i].packets;
-		rx.errors += dev->rx[i].errors;
-		rx.dropped += dev->rx[i].dropped;
-		tx.bytes += dev->txq[i].stats.bytes;
-		tx.packets += dev->txq[i].stats.packets;
-		tx.errors += dev->txq[i].stats.errors;
-		tx.dropped += dev->txq[i].stats.dropped;
-	}
-	out_printf(c->out, "    RX: %12s %10s %8s %8s\n        %12llu %10llu %8llu %8llu\n", "bytes", "packets", "errors",
-		   "dropped", (unsigned long long)rx.bytes, (unsigned long long)rx.packets,
-		   (unsigned long long)rx.errors, (unsigned long long)rx.dropped);
-	out_printf(c->out, "    TX: %12s %10s %8s %8s\n        %12llu %10llu %8llu %8llu\n", "bytes", "packets", "errors",
-		   "dropped", (unsigned long long)tx.bytes, (unsigned long long)tx.packets,
-		   (unsigned long long)tx.errors, (unsigned long long)tx.dropped);
+	ip_link_stats(dev, &rx, &tx);
+	print_stats(c, "RX", &rx);
+	print_stats(c, "TX", &tx);
 }
 
 static void print_inet(struct console_call *c, struct net_device *dev)
@@ -90,7 +107,8 @@ static void print_inet(struct console_call *c, struct net_device *dev)
 	out_printf(c->out, "    inet %s/%u", v4(addr, a), plen);
 	if (dev->flags & IFF_BROADCAST && plen < 31)
 		out_printf(c->out, " brd %s", v4((be32){ addr.raw | ~v4_mask(plen).raw }, b));
-	out_printf(c->out, " scope %s %s\n", dev->flags & IFF_LOOPBACK ? "host" : "global", dev->name);
+	out_printf(c->out, " scope %s %s\n       valid_lft forever preferred_lft forever\n",
+		   dev->flags & IFF_LOOPBACK ? "host" : "global", dev->name);
 }
 
 static void print_route(struct console_call *c, const struct ip_route *r)
@@ -109,13 +127,15 @@ static void print_route(struct console_call *c, const struct ip_route *r)
 		out_printf(c->out, " via %s", v4(r->gateway, a));
 	if (r->dev)
 		out_printf(c->out, " dev %s", r->dev->name);
+	if (r->src.raw)
+		out_printf(c->out, " proto kernel");
 	if (r->dev && !r->gateway.raw)
 		out_printf(c->out, " scope link");
 	if (r->src.raw)
 		out_printf(c->out, " src %s", v4(r->src, a));
 	if (r->metric)
 		out_printf(c->out, " metric %u", r->metric);
-	out_printf(c->out, "\n");
+	out_printf(c->out, " \n");
 }
 
 static void print_neigh(struct console_call *c, const struct neigh *n)
@@ -127,7 +147,7 @@ static void print_neigh(struct console_call *c, const struct neigh *n)
 		out_printf(c->out, " lladdr ");
 		print_mac(c->out, n->link_hdr);
 	}
-	out_printf(c->out, "%s %s\n", n->is_router ? " router" : "", neigh_state_name((enum neigh_state)n->state));
+	out_printf(c->out, "%s %s \n", n->is_router ? " router" : "", neigh_state_name((enum neigh_state)n->state));
 }
 
 static bool is_prefix(const char *word, const char *full)
@@ -162,54 +182,150 @@ static int set_link(struct console_call *c)
 	return 0;
 }
 
-int cmd_ip(struct console_call *c)
+/* Has dev an IPv6 address? -6 leaves out the others. */
+static bool has_ip6(struct console_call *c, const struct net_device *dev)
+{
+	const struct ip6_ifaddr *a;
+
+	for (unsigned i = 0; (a = ip6_addr_get(c->cpu, i)); i++)
+		if (a->dev == dev)
+			return true;
+	return dev->flags & IFF_LOOPBACK;
+}
+
+static void show_links(struct console_call *c, const struct ip_options *o, bool addr)
 {
 	struct net *net = c->cpu->net;
-	bool stats = c->argc > 1 && !strcmp(c->argv[1], "-s");
-	bool six = c->argc > 1 && !strcmp(c->argv[1], "-6"), four = c->argc > 1 && !strcmp(c->argv[1], "-4");
-	int words = 1 + (stats || six || four);
-	const char *what = c->argc > words ? c->argv[words] : "";
-	const struct neigh *n = NULL;
-	const struct ip_route *r;
-	bool addr = is_prefix(what, "addr") || is_prefix(what, "address");
-	unsigned i;
 
-	if (words == 1 && c->argc > 2 && is_prefix(what, "link") && !strcmp(c->argv[2], "set"))
-		return set_link(c);
-	if (words == 1 && is_prefix(what, "maddr"))
-		return ip_maddr_cmd(c);
-	if (words == 1 && c->argc > 2 && is_prefix(what, "route"))
-		return ip_route_cmd(c);
-	if (words == 1 && c->argc > 2 && addr)
-		return ip_addr_cmd(c);
-	if (c->argc > words + 1)
-		return console_usage(c, c->argv[words + 1]);
-	if (addr || is_prefix(what, "link")) {
-		for (i = 0; i < net->nr_devs; i++) {
-			print_link(c, net->devs[i]);
-			if (addr && !six)
-				print_inet(c, net->devs[i]);
-			if (addr && !four)
-				ip6_show_addrs(c, net->devs[i]);
-			if (stats)
-				print_link_stats(c, net->devs[i]);
-		}
-	} else if (is_prefix(what, "route")) {
-		for (i = 0; !six && (r = ip_route_get(c->cpu, i)); i++)
+	if (o->json) {
+		ip_json_links(c, o, addr);
+		return;
+	}
+	for (unsigned i = 0; i < net->nr_devs; i++) {
+		struct net_device *dev = net->devs[i];
+
+		if ((o->dev && dev != o->dev) || (addr && o->six && !has_ip6(c, dev)))
+			continue;
+		print_link(c, dev, addr, o->six);
+		if (addr && !o->six)
+			print_inet(c, dev);
+		if (addr && !o->four)
+			ip6_show_addrs(c, dev);
+		if (o->stats)
+			print_link_stats(c, dev);
+	}
+}
+
+/* As iproute2 does: IPv4's alone unless asked, the widest first; what lo has is no route of the main table. */
+static void show_routes(struct console_call *c, const struct ip_options *o)
+{
+	const struct ip_route *r;
+	unsigned n = 0;
+
+	if (o->json) {
+		ip_json_routes(c, o);
+		return;
+	}
+	while (!o->six && ip_route_get(c->cpu, n))
+		n++;
+	while (n--) {
+		r = ip_route_get(c->cpu, n);
+		if ((!o->dev || r->dev == o->dev) && !(r->dev && r->dev->flags & IFF_LOOPBACK))
 			print_route(c, r);
-		if (six) /* as iproute2 does: IPv4's alone unless asked */
-			ip6_show_routes(c);
-	} else if (is_prefix(what, "neigh") || is_prefix(what, "neighbour")) {
-		while ((n = neigh_next(c->cpu, n)))
-			if (ip_is_v4(&n->addr) ? !six : !four)
-				print_neigh(c, n);
-	} else {
-		return console_usage(c, *what ? what : NULL);
+	}
+	if (o->six)
+		ip6_show_routes(c);
+}
+
+static void show_neighs(struct console_call *c, const struct ip_options *o)
+{
+	const struct neigh *n = NULL;
+
+	if (o->json)
+		ip_json_neighs(c, o);
+	while (!o->json && (n = neigh_next(c->cpu, n)))
+		if ((ip_is_v4(&n->addr) ? !o->six : !o->four) && (!o->dev || n->dev == o->dev))
+			print_neigh(c, n);
+}
+
+/* Takes options out of the front: argv[1] is the object then. */
+static int parse_options(struct console_call *c, struct ip_options *o)
+{
+	char *name = c->argv[0];
+
+	o->json = console_take_word(c, "--json") | console_take_word(c, "-j");
+	for (; c->argc > 1 && c->argv[1][0] == '-'; c->argc--, c->argv++, c->argv[0] = name) {
+		if (!strcmp(c->argv[1], "-s"))
+			o->stats = true;
+		else if (!strcmp(c->argv[1], "-4"))
+			o->four = true;
+		else if (!strcmp(c->argv[1], "-6"))
+			o->six = true;
+		else
+			return console_usage(c, c->argv[1]);
 	}
 	return 0;
 }
 
-static const struct flag_name feature_names[] = {
+/* [show] [[dev] DEV], from argv[2] on. */
+static int parse_show(struct console_call *c, struct ip_options *o)
+{
+	int at = 2;
+
+	at += at < c->argc && (!strcmp(c->argv[at], "show") || !strcmp(c->argv[at], "list"));
+	at += at + 1 < c->argc && !strcmp(c->argv[at], "dev");
+	if (at + 1 < c->argc)
+		return console_usage(c, c->argv[at + 1]);
+	if (at < c->argc && !(o->dev = dev_by_name(c->cpu->net, c->argv[at])))
+		return console_usage(c, c->argv[at]);
+	return 0;
+}
+
+/* A verb that cmd_route.c or set_link() has; *done says so. */
+static int change(struct console_call *c, const char *what, bool *done)
+{
+	const char *verb = c->argc > 2 ? c->argv[2] : "";
+	bool show = !*verb || !strcmp(verb, "show") || !strcmp(verb, "list") || !strcmp(verb, "dev") ||
+		    dev_by_name(c->cpu->net, verb);
+
+	*done = true;
+	if (is_prefix(what, "maddr"))
+		return ip_maddr_cmd(c);
+	if (is_prefix(what, "link") && !strcmp(verb, "set"))
+		return set_link(c);
+	if (is_prefix(what, "route") && !show)
+		return ip_route_cmd(c);
+	if ((is_prefix(what, "addr") || is_prefix(what, "address")) && !show)
+		return ip_addr_cmd(c);
+	*done = false;
+	return 0;
+}
+
+int cmd_ip(struct console_call *c)
+{
+	struct ip_options o = { .dev = NULL };
+	const char *what;
+	int err = parse_options(c, &o);
+	bool done;
+
+	if (err)
+		return err;
+	what = c->argc > 1 ? c->argv[1] : "";
+	err = change(c, what, &done);
+	if (done || err || (*what && (err = parse_show(c, &o))))
+		return err;
+	if (is_prefix(what, "addr") || is_prefix(what, "address") || is_prefix(what, "link"))
+		show_links(c, &o, *what == 'a');
+	else if (is_prefix(what, "route"))
+		show_routes(c, &o);
+	else if (is_prefix(what, "neigh") || is_prefix(what, "neighbour"))
+		show_neighs(c, &o);
+	else
+		return console_usage(c, *what ? what : NULL);
+	return 0;
+}
+
+static const struct ip_flag feature_names[] = {
 	{ NETIF_F_RXCSUM, "rx-checksumming" },      { NETIF_F_HW_CSUM, "tx-checksumming" },
 	{ NETIF_F_SG, "scatter-gather" },           { NETIF_F_TSO, "tcp-segmentation-offload" },
 	{ NETIF_F_TSO6, "tx-tcp6-segmentation" },   { NETIF_F_GRO, "generic-receive-offload" },

@@ -32,10 +32,16 @@ void ip6_show_addrs(struct console_call *c, const struct net_device *dev)
 	const struct ip6_ifaddr *a;
 
 	if (dev->flags & IFF_LOOPBACK)
-		out_printf(c->out, "    inet6 ::1/128 scope host\n");
+		out_printf(c->out, "    inet6 ::1/128 scope host \n       valid_lft forever preferred_lft forever\n");
 	for (unsigned i = 0; (a = ip6_addr_get(c->cpu, i)); i++)
 		if (a->dev == dev)
 			print_addr(c, a);
+}
+
+/* A link's own prefix comes with its address. */
+const char *ip6_route_proto(const struct ip6_route *r)
+{
+	return r->ra ? "ra" : ip6_is_unspecified(&r->gateway) ? "kernel" : "static";
 }
 
 void ip6_show_routes(struct console_call *c)
@@ -51,7 +57,7 @@ void ip6_show_routes(struct console_call *c)
 			out_printf(c->out, "default");
 		if (!ip6_is_unspecified(&r->gateway))
 			out_printf(c->out, " via %s", ip_ntop(&r->gateway, text));
-		out_printf(c->out, " dev %s proto %s metric %u\n", r->dev->name, r->ra ? "ra" : "static", r->metric);
+		out_printf(c->out, " dev %s proto %s metric %u pref medium\n", r->dev->name, ip6_route_proto(r), r->metric);
 	}
 	for (unsigned i = 0, n = ip6_dns_servers(c->cpu, dns, IP6_DNS_MAX); i < n; i++)
 		out_printf(c->out, "# resolver %s\n", ip_ntop(&dns[i], text));

@@ -216,8 +216,11 @@ int cmd_ping(struct console_call *c)
 	err = ping_parse(p);
 	if (!err) {
 		ip_ntop(&p->to, to);
-		out_printf(c->out, "PING %s (%s) %llu(%llu) bytes of data.\n", to, to, (unsigned long long)p->size,
-			   (unsigned long long)p->size + (ip_is_v4(&p->to) ? 28 : 48));
+		if (ip_is_v4(&p->to))
+			out_printf(c->out, "PING %s (%s) %llu(%llu) bytes of data.\n", to, to, (unsigned long long)p->size,
+				   (unsigned long long)p->size + 28);
+		else
+			out_printf(c->out, "PING %s(%s) %llu data bytes\n", to, to, (unsigned long long)p->size);
 		start = clock_ns();
 		ping_open(p, true);
 		while (!c->stop && p->sent < p->count) {

@@ -2,16 +2,25 @@
  * cmd_ss.c - `ss`: the sockets of every kind, printed as iproute2's ss prints them.
  */
 #include "console/commands.h"
+#include "console/json.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
 #include "net/ipv4/udp.h"
 #include "net/tcp/tcp.h"
-#include "net/tcp/tcp.h"
 
 struct ss_options {
 	struct console_call *c;
-	bool four, six, tcp, udp, listening, all, info, numeric;
+	bool four, six, tcp, udp, listening, all, info, numeric, json;
+	bool comma; /* of JSON: a socket stands before */
+};
+
+/* What a row says. */
+struct ss_row {
+	const char *netid, *state;
+	u32 recvq, sendq;
+	const struct ip_addr *laddr, *raddr;
+	u16 lport, rport;
 };
 
 static int ss_parse(struct ss_options *o)
@@ -20,8 +29,9 @@ static int ss_parse(struct ss_options *o)
 	const char *p;
 	int i;
 
+	o->json = console_take_word(c, "--json") | console_take_word(c, "-j");
 	for (i = 1; i < c->argc; i++) {
-		if (c->argv[i][0] != '-')
+		if (c->argv[i][0] != '-' || !c->argv[i][1])
 			return console_usage(c, c->argv[i]);
 		for (p = c->argv[i] + 1; *p; p++) {
 			switch (*p) {
@@ -68,14 +78,58 @@ static bool is_asked_for(const struct ss_options *o, const struct ip_addr *laddr
 	return ip_is_v4(laddr) ? o->four : o->six;
 }
 
-static void print_row(struct ss_options *o, const char *netid, const char *state, u32 recvq, u32 sendq,
-		      const struct ip_addr *laddr, u16 lport, const struct ip_addr *raddr, u16 rport)
+static void row_json(const struct ss_row *r, struct json *j)
 {
-	if (!is_asked_for(o, laddr))
+	char text[IP_NTOP_MAX];
+
+	json_open(j, NULL, '{');
+	json_text(j, "netid", r->netid);
+	json_text(j, "state", r->state);
+	json_number(j, "recv_q", r->recvq);
+	json_number(j, "send_q", r->sendq);
+	json_text(j, "local", ip_ntop(r->laddr, text));
+	json_number(j, "local_port", r->lport);
+	json_text(j, "peer", ip_ntop(r->raddr, text));
+	json_number(j, "peer_port", r->rport);
+}
+
+/* As ss does, the kind is named where several are asked for. */
+static void row_text(struct ss_options *o, const struct ss_row *r)
+{
+	struct console_out *out = o->c->out;
+
+	if (o->tcp && o->udp)
+		out_printf(out, "%-5s ", r->netid);
+	out_printf(out, "%-10s %-6u %-6u ", r->state, r->recvq, r->sendq);
+	print_end(out, r->laddr, r->lport, " ");
+	print_end(out, r->raddr, r->rport, "\n");
+}
+
+static void info_text(struct ss_options *o, struct tcb *t, const struct tcp_info *i);
+static void info_json(struct json *j, const struct tcb *t, const struct tcp_info *i);
+
+/* t: whose tcp_info belongs to the row; NULL: nobody's. */
+static void print_row(struct ss_options *o, const struct ss_row *r, struct tcb *t)
+{
+	struct json j = { .out = o->c->out, .comma = o->comma };
+	struct tcp_info i;
+	unsigned len = sizeof(i);
+
+	if (!is_asked_for(o, r->laddr))
 		return;
-	out_printf(o->c->out, "%-5s %-10s %-6u %-6u ", netid, state, recvq, sendq);
-	print_end(o->c->out, laddr, lport, " ");
-	print_end(o->c->out, raddr, rport, "\n");
+	if (t && (!o->info || tcp_prot.getsockopt(&t->sk, SOL_TCP, TCP_INFO, &i, &len)))
+		t = NULL;
+	if (!o->json) {
+		row_text(o, r);
+		if (t)
+			info_text(o, t, &i);
+		return;
+	}
+	row_json(r, &j);
+	if (t)
+		info_json(&j, t, &i);
+	json_close(&j, '}');
+	o->comma = true;
 }
 
 static const char *ss_state(u8 state)
@@ -125,6 +179,8 @@ static void print_rates(struct ss_options *o, const struct tcb *t, const struct 
 		out_printf(o->c->out, " %s", text);
 	if (i->tcpi_rtt)
 		print_rate(o, " send ", (u64)i->tcpi_snd_mss * i->tcpi_snd_cwnd * 8 * 1000000 / i->tcpi_rtt);
+	out_printf(o->c->out, " lastsnd:%u lastrcv:%u lastack:%u", i->tcpi_last_data_sent, i->tcpi_last_data_recv,
+		   i->tcpi_last_ack_recv);
 	if (i->tcpi_pacing_rate != UINT64_MAX)
 		print_rate(o, " pacing_rate ", i->tcpi_pacing_rate * 8);
 	if (i->tcpi_max_pacing_rate != UINT64_MAX)
@@ -149,56 +205,105 @@ static void print_delivery(struct ss_options *o, const struct tcp_info *i)
 	print_limited(o, "sndbuf_limited", i->tcpi_sndbuf_limited, i->tcpi_busy_time);
 }
 
-/* The second line of `ss -i`: what the connection is doing. */
-static void print_info(struct ss_options *o, struct tcb *t)
+/* Segments and bytes, in the order of ss. */
+static void print_volume(struct ss_options *o, const struct tcp_info *i)
 {
-	struct tcp_info i;
-	unsigned len = sizeof(i);
-
-	if (tcp_prot.getsockopt(&t->sk, SOL_TCP, TCP_INFO, &i, &len))
-		return;
-	out_printf(o->c->out, "\t%s%s %s", i.tcpi_options & TCPI_OPT_TIMESTAMPS ? "ts " : "",
-		   i.tcpi_options & TCPI_OPT_SACK ? "sack" : "", t->ca->name);
-	if (i.tcpi_options & TCPI_OPT_WSCALE)
-		out_printf(o->c->out, " wscale:%u,%u", i.tcpi_snd_wscale, i.tcpi_rcv_wscale);
-	out_printf(o->c->out, " rto:%u rtt:%u.%03u/%u.%03u ato:%u mss:%u pmtu:%u advmss:%u cwnd:%u", i.tcpi_rto / 1000,
-		   i.tcpi_rtt / 1000, i.tcpi_rtt % 1000, i.tcpi_rttvar / 1000, i.tcpi_rttvar % 1000, i.tcpi_ato / 1000,
-		   i.tcpi_snd_mss, i.tcpi_pmtu, i.tcpi_advmss, i.tcpi_snd_cwnd);
-	if (i.tcpi_snd_ssthresh < 0x7fffffff)
-		out_printf(o->c->out, " ssthresh:%u", i.tcpi_snd_ssthresh);
+	if (i->tcpi_bytes_sent)
+		out_printf(o->c->out, " bytes_sent:%llu", (unsigned long long)i->tcpi_bytes_sent);
+	if (i->tcpi_bytes_retrans)
+		out_printf(o->c->out, " bytes_retrans:%llu", (unsigned long long)i->tcpi_bytes_retrans);
 	out_printf(o->c->out, " bytes_acked:%llu bytes_received:%llu segs_out:%u segs_in:%u data_segs_out:%u data_segs_in:%u",
-		   (unsigned long long)i.tcpi_bytes_acked, (unsigned long long)i.tcpi_bytes_received, i.tcpi_segs_out,
-		   i.tcpi_segs_in, i.tcpi_data_segs_out, i.tcpi_data_segs_in);
-	print_rates(o, t, &i);
-	print_delivery(o, &i);
-	if (i.tcpi_unacked)
-		out_printf(o->c->out, " unacked:%u", i.tcpi_unacked);
-	if (i.tcpi_total_retrans)
-		out_printf(o->c->out, " retrans:%u/%u", i.tcpi_retrans, i.tcpi_total_retrans);
-	if (i.tcpi_lost)
-		out_printf(o->c->out, " lost:%u", i.tcpi_lost);
-	if (i.tcpi_reord_seen)
-		out_printf(o->c->out, " reordering:%u reord_seen:%u", i.tcpi_reordering, i.tcpi_reord_seen);
-	out_printf(o->c->out, " rcv_space:%u rcv_ssthresh:%u", i.tcpi_rcv_space, i.tcpi_rcv_ssthresh);
-	if (i.tcpi_min_rtt != UINT32_MAX)
-		out_printf(o->c->out, " minrtt:%u.%03u", i.tcpi_min_rtt / 1000, i.tcpi_min_rtt % 1000);
-	out_printf(o->c->out, "\n");
+		   (unsigned long long)i->tcpi_bytes_acked, (unsigned long long)i->tcpi_bytes_received, i->tcpi_segs_out,
+		   i->tcpi_segs_in, i->tcpi_data_segs_out, i->tcpi_data_segs_in);
+}
+
+/* What was lost and came twice, and the receiver's side. */
+static void print_trouble(struct ss_options *o, const struct tcp_info *i)
+{
+	struct console_out *out = o->c->out;
+
+	if (i->tcpi_unacked)
+		out_printf(out, " unacked:%u", i->tcpi_unacked);
+	if (i->tcpi_total_retrans)
+		out_printf(out, " retrans:%u/%u", i->tcpi_retrans, i->tcpi_total_retrans);
+	if (i->tcpi_lost)
+		out_printf(out, " lost:%u", i->tcpi_lost);
+	if (i->tcpi_sacked)
+		out_printf(out, " sacked:%u", i->tcpi_sacked);
+	if (i->tcpi_dsack_dups)
+		out_printf(out, " dsack_dups:%u", i->tcpi_dsack_dups);
+	if (i->tcpi_reord_seen)
+		out_printf(out, " reordering:%u reord_seen:%u", i->tcpi_reordering, i->tcpi_reord_seen);
+	if (i->tcpi_rcv_rtt)
+		out_printf(out, " rcv_rtt:%u.%03u", i->tcpi_rcv_rtt / 1000, i->tcpi_rcv_rtt % 1000);
+	out_printf(out, " rcv_space:%u rcv_ssthresh:%u", i->tcpi_rcv_space, i->tcpi_rcv_ssthresh);
+	if (i->tcpi_min_rtt != UINT32_MAX)
+		out_printf(out, " minrtt:%u.%03u", i->tcpi_min_rtt / 1000, i->tcpi_min_rtt % 1000);
+	out_printf(out, " snd_wnd:%u\n", i->tcpi_snd_wnd);
+}
+
+/* The second line of `ss -i`: what the connection is doing. */
+static void info_text(struct ss_options *o, struct tcb *t, const struct tcp_info *i)
+{
+	out_printf(o->c->out, "\t%s%s %s", i->tcpi_options & TCPI_OPT_TIMESTAMPS ? "ts " : "",
+		   i->tcpi_options & TCPI_OPT_SACK ? "sack" : "", t->ca->name);
+	if (i->tcpi_options & TCPI_OPT_WSCALE)
+		out_printf(o->c->out, " wscale:%u,%u", i->tcpi_snd_wscale, i->tcpi_rcv_wscale);
+	out_printf(o->c->out, " rto:%u rtt:%u.%03u/%u.%03u ato:%u mss:%u pmtu:%u rcvmss:%u advmss:%u cwnd:%u", i->tcpi_rto / 1000,
+		   i->tcpi_rtt / 1000, i->tcpi_rtt % 1000, i->tcpi_rttvar / 1000, i->tcpi_rttvar % 1000, i->tcpi_ato / 1000,
+		   i->tcpi_snd_mss, i->tcpi_pmtu, i->tcpi_rcv_mss, i->tcpi_advmss, i->tcpi_snd_cwnd);
+	if (i->tcpi_snd_ssthresh < 0x7fffffff)
+		out_printf(o->c->out, " ssthresh:%u", i->tcpi_snd_ssthresh);
+	print_volume(o, i);
+	print_rates(o, t, i);
+	print_delivery(o, i);
+	print_trouble(o, i);
+}
+
+/* The same as members; round trips are milliseconds, rates bits per second. */
+static void info_json(struct json *j, const struct tcb *t, const struct tcp_info *i)
+{
+	const struct {
+		const char *name;
+		u64 value;
+	} rows[] = {
+		{ "mss", i->tcpi_snd_mss }, { "pmtu", i->tcpi_pmtu }, { "rcvmss", i->tcpi_rcv_mss },
+		{ "advmss", i->tcpi_advmss }, { "cwnd", i->tcpi_snd_cwnd }, { "bytes_sent", i->tcpi_bytes_sent },
+		{ "bytes_retrans", i->tcpi_bytes_retrans }, { "bytes_acked", i->tcpi_bytes_acked },
+		{ "bytes_received", i->tcpi_bytes_received }, { "segs_out", i->tcpi_segs_out }, { "segs_in", i->tcpi_segs_in },
+		{ "data_segs_out", i->tcpi_data_segs_out }, { "data_segs_in", i->tcpi_data_segs_in },
+		{ "lastsnd", i->tcpi_last_data_sent }, { "lastrcv", i->tcpi_last_data_recv },
+		{ "lastack", i->tcpi_last_ack_recv }, { "delivery_rate", i->tcpi_delivery_rate * 8 },
+		{ "delivered", i->tcpi_delivered }, { "unacked", i->tcpi_unacked }, { "retrans", i->tcpi_total_retrans },
+		{ "lost", i->tcpi_lost }, { "sacked", i->tcpi_sacked }, { "rcv_space", i->tcpi_rcv_space },
+		{ "rcv_ssthresh", i->tcpi_rcv_ssthresh }, { "snd_wnd", i->tcpi_snd_wnd },
+	};
+
+	json_open(j, "tcp_info", '{');
+	json_text(j, "ca", t->ca->name);
+	json_number(j, "rto", i->tcpi_rto / 1000);
+	json_thousandths(j, "rtt", i->tcpi_rtt);
+	json_thousandths(j, "rttvar", i->tcpi_rttvar);
+	if (i->tcpi_snd_ssthresh < 0x7fffffff)
+		json_number(j, "ssthresh", i->tcpi_snd_ssthresh);
+	if (i->tcpi_min_rtt != UINT32_MAX)
+		json_thousandths(j, "minrtt", i->tcpi_min_rtt);
+	for (unsigned k = 0; k < ARRAY_SIZE(rows); k++)
+		json_number(j, rows[k].name, rows[k].value);
+	json_close(j, '}');
 }
 
 static void print_tcb(struct ss_options *o, struct tcb *t)
 {
 	bool listen = t->sk.state == TCP_LISTEN;
+	struct ss_row r = { .netid = "tcp", .state = ss_state(t->sk.state), .laddr = &t->sk.saddr, .lport = t->sk.sport,
+			    .raddr = &t->sk.daddr, .rport = listen ? 0 : t->sk.dport };
 
 	if (!o->all && listen != o->listening)
 		return;
-	if (listen)
-		print_row(o, "tcp", "LISTEN", t->listener->accept_len, t->listener->backlog, &t->sk.saddr, t->sk.sport,
-			  &t->sk.daddr, 0);
-	else
-		print_row(o, "tcp", ss_state(t->sk.state), (u32)seq_diff(t->rcv.nxt, t->rcv.copied),
-			  (u32)seq_diff(t->snd.write, t->snd.una), &t->sk.saddr, t->sk.sport, &t->sk.daddr, t->sk.dport);
-	if (o->info && !listen && is_asked_for(o, &t->sk.saddr))
-		print_info(o, t);
+	r.recvq = listen ? t->listener->accept_len : (u32)seq_diff(t->rcv.nxt, t->rcv.copied);
+	r.sendq = listen ? t->listener->backlog : (u32)seq_diff(t->snd.write, t->snd.una);
+	print_row(o, &r, listen ? NULL : t);
 }
 
 static void print_tcp(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw)
@@ -208,9 +313,11 @@ static void print_tcp(void *arg, struct tcb *t, struct tcp_request *r, struct tc
 	if (t)
 		print_tcb(o, t);
 	else if (r && (o->all || !o->listening))
-		print_row(o, "tcp", "SYN-RECV", 0, 0, &r->laddr, r->node.lport, &r->raddr, r->node.rport);
+		print_row(o, &(struct ss_row){ .netid = "tcp", .state = "SYN-RECV", .laddr = &r->laddr, .lport = r->node.lport,
+					       .raddr = &r->raddr, .rport = r->node.rport }, NULL);
 	else if (tw && (o->all || !o->listening))
-		print_row(o, "tcp", "TIME-WAIT", 0, 0, &tw->laddr, tw->node.lport, &tw->raddr, tw->node.rport);
+		print_row(o, &(struct ss_row){ .netid = "tcp", .state = "TIME-WAIT", .laddr = &tw->laddr,
+					       .lport = tw->node.lport, .raddr = &tw->raddr, .rport = tw->node.rport }, NULL);
 }
 
 static void print_udp(struct ss_options *o, struct net_cpu *cpu)
@@ -219,20 +326,21 @@ static void print_udp(struct ss_options *o, struct net_cpu *cpu)
 
 	while ((sk = udp_next(cpu, sk)))
 		if (o->all || o->listening == !sk->dport)
-			print_row(o, "udp", sk->dport ? "ESTAB" : "UNCONN", sk->rmem_alloc, sk->wmem_alloc, &sk->saddr,
-				  sk->sport, &sk->daddr, sk->dport);
+			print_row(o, &(struct ss_row){ .netid = "udp", .state = sk->dport ? "ESTAB" : "UNCONN",
+						       .recvq = sk->rmem_alloc, .sendq = sk->wmem_alloc, .laddr = &sk->saddr,
+						       .lport = sk->sport, .raddr = &sk->daddr, .rport = sk->dport }, NULL);
 }
 
 /* Tables belong to their CPUs. A service stands there once for each. */
 static void print_cpu(struct console_call *c, void *arg)
 {
-	struct ss_options o = *(const struct ss_options *)arg;
+	struct ss_options *o = arg;
 
-	o.c = c;
-	if (o.udp)
-		print_udp(&o, c->cpu);
-	if (o.tcp)
-		tcp_for_each(c->cpu, print_tcp, &o);
+	o->c = c;
+	if (o->udp)
+		print_udp(o, c->cpu);
+	if (o->tcp)
+		tcp_for_each(c->cpu, print_tcp, o);
 }
 
 int cmd_ss(struct console_call *c)
@@ -242,8 +350,13 @@ int cmd_ss(struct console_call *c)
 
 	if (err)
 		return err;
-	out_printf(c->out, "%-5s %-10s %-6s %-6s %24s %24s\n", "Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port",
-		   "Peer Address:Port");
+	if (o.json)
+		out_printf(c->out, "[");
+	else
+		out_printf(c->out, "%s%-10s %-6s %-6s %24s %24s\n", o.tcp && o.udp ? "Netid " : "", "State", "Recv-Q", "Send-Q",
+			   "Local Address:Port", "Peer Address:Port");
 	console_on_each_cpu(c, print_cpu, &o);
+	if (o.json)
+		out_printf(c->out, "]\n");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cmd_tc.c - `tc qdisc`: the queueing disciplines of a device, shown and exchanged, printed as iproute2 prints them.
  *
- *	tc [-s] qdisc [show] [dev DEV]
+ *	tc [-s] qdisc [show] [dev DEV] [--json]
  *	tc qdisc add|replace|change dev DEV {root | parent MAJOR:MINOR} [handle MAJOR:] KIND OPTIONS [/ KIND OPTIONS]
  *	tc qdisc del dev DEV root
  *	tc qdisc help
@@ -9,6 +9,7 @@
  * What stands behind "/" is for the classes of a tbf or prio. At boot: qdisc=eth0:tbf,rate=10mbit,... (net/sched/config.c).
  */
 #include "console/commands.h"
+#include "console/json.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -18,62 +19,169 @@
 
 /* ---------------------------------------------------------------- show */
 
-static void show_one(struct console_call *c, struct qdisc *q, const char *place, bool stats)
+struct tc_show {
+	struct console_call *c;
+	struct json j;
+	bool stats, json;
+};
+
+static void value_json(struct json *j, const char *name, const char *word)
+{
+	u64 v;
+
+	if (!str_to_u64(word, &v))
+		json_number(j, name, v);
+	else
+		json_text(j, name, word);
+}
+
+/* The words of dump(): a name, then its values, which begin with a digit. Numbers are numbers, what has a unit stays text, several
+ * values are an array, none is true. */
+static void options_json(struct json *j, char *text)
+{
+	char *words[64];
+	unsigned nr = 0, i, end;
+
+	for (char *p = text; *p && nr < ARRAY_SIZE(words);) {
+		while (*p == ' ')
+			*p++ = '\0';
+		if (*p)
+			words[nr++] = p;
+		while (*p && *p != ' ')
+			p++;
+	}
+	json_open(j, "options", '{');
+	for (i = 0; i < nr; i = end) {
+		const char *name = words[i];
+
+		for (end = i + 1; end < nr && words[end][0] >= '0' && words[end][0] <= '9'; end++)
+			;
+		if (end == i + 1) {
+			json_bool(j, name, true);
+		} else if (end == i + 2) {
+			value_json(j, name, words[i + 1]);
+		} else {
+			json_open(j, name, '[');
+			while (++i < end)
+				value_json(j, NULL, words[i]);
+			json_close(j, ']');
+		}
+	}
+	json_close(j, '}');
+}
+
+struct tc_counts {
+	u64 bytes, packets;
+};
+
+static void qdisc_json(struct tc_show *s, struct qdisc *q, const char *parent, const struct tc_counts *n)
+{
+	struct json *j = &s->j;
+	char text[400] = "", handle[16];
+
+	snprintf(handle, sizeof(handle), "%x:", q->handle);
+	q->ops->dump(q, text, sizeof(text));
+	json_open(j, NULL, '{');
+	json_text(j, "kind", q->ops->id);
+	json_text(j, "handle", handle);
+	json_text(j, "dev", q->txq->dev->name);
+	if (parent)
+		json_text(j, "parent", parent);
+	else
+		json_bool(j, "root", true);
+	options_json(j, text);
+	if (s->stats) {
+		json_number(j, "bytes", n->bytes);
+		json_number(j, "packets", n->packets);
+		json_number(j, "drops", q->drops);
+		json_number(j, "overlimits", q->overlimits);
+		json_number(j, "requeues", 0);
+		json_number(j, "backlog", q->backlog_bytes);
+		json_number(j, "qlen", q->qlen);
+	}
+	json_close(j, '}');
+}
+
+/* parent: the class it is in, NULL at the root. */
+static void show_one(struct tc_show *s, struct qdisc *q, const char *parent)
 {
 	const struct netdev_queue *txq = q->txq;
+	struct console_out *out = s->c->out;
 	bool root = txq->qdisc == q;
-	u64 packets = root ? txq->stats.packets - q->sent_packets : q->packets;
-	u64 bytes = root ? txq->stats.bytes - q->sent_bytes : q->bytes;
+	struct tc_counts n = { root ? txq->stats.bytes - q->sent_bytes : q->bytes,
+			       root ? txq->stats.packets - q->sent_packets : q->packets };
 	char text[400] = "";
 
-	q->ops->dump(q, text, sizeof(text));
-	out_printf(c->out, "qdisc %s %x: dev %s %s %s \n", q->ops->id, q->handle, txq->dev->name, place, text);
-	if (!stats)
+	if (s->json) {
+		qdisc_json(s, q, parent, &n);
 		return;
-	out_printf(c->out, " Sent %llu bytes %llu pkt (dropped %llu, overlimits %llu requeues 0) \n backlog %ub %up requeues 0\n",
-		   (unsigned long long)bytes, (unsigned long long)packets, (unsigned long long)q->drops,
+	}
+	q->ops->dump(q, text, sizeof(text));
+	out_printf(out, "qdisc %s %x: dev %s %s%s %s \n", q->ops->id, q->handle, txq->dev->name, parent ? "parent " : "root refcnt 2",
+		   parent ?: "", text);
+	if (!s->stats)
+		return;
+	out_printf(out, " Sent %llu bytes %llu pkt (dropped %llu, overlimits %llu requeues 0) \n backlog %ub %up requeues 0\n",
+		   (unsigned long long)n.bytes, (unsigned long long)n.packets, (unsigned long long)q->drops,
 		   (unsigned long long)q->overlimits, q->backlog_bytes, q->qlen);
 	if (!q->ops->dump_stats)
 		return;
 	text[0] = '\0';
 	q->ops->dump_stats(q, text, sizeof(text));
-	out_printf(c->out, "%s", text);
+	out_printf(out, "%s", text);
 }
 
 /* The classes' disciplines that somebody chose; the ones that come with the root are not worth a line. */
-static void show_classes(struct console_call *c, struct qdisc *root, bool stats)
+static void show_classes(struct tc_show *s, struct qdisc *root)
 {
 	struct qdisc **class;
-	char place[32];
+	char parent[24];
 	u32 minor;
 
 	for (minor = 1; minor <= CLASSES_MAX && (class = root->ops->leaf(root, minor)); minor++) {
-		if (!(*class)->handle && !stats)
+		if (!(*class)->handle && !s->stats)
 			continue;
-		snprintf(place, sizeof(place), "parent %x:%x", root->handle, minor);
-		show_one(c, *class, place, stats);
+		snprintf(parent, sizeof(parent), "%x:%x", root->handle, minor);
+		show_one(s, *class, parent);
 	}
 }
 
-static void show_dev(struct console_call *c, struct net_device *dev, bool stats)
+/* A root that is no struct qdisc: of a device that is down, or the one above several queues. */
+static void show_plain(struct tc_show *s, const struct net_device *dev, const char *kind, const char *refcnt)
 {
-	char place[32] = "root refcnt 2";
+	if (!s->json) {
+		out_printf(s->c->out, "qdisc %s 0: dev %s root %s\n", kind, dev->name, refcnt);
+		return;
+	}
+	json_open(&s->j, NULL, '{');
+	json_text(&s->j, "kind", kind);
+	json_text(&s->j, "handle", "0:");
+	json_text(&s->j, "dev", dev->name);
+	json_bool(&s->j, "root", true);
+	json_open(&s->j, "options", '{');
+	json_close(&s->j, '}');
+	json_close(&s->j, '}');
+}
+
+static void show_dev(struct tc_show *s, struct net_device *dev)
+{
+	bool many = dev->real_num_tx_queues > 1;
+	char parent[16];
 	unsigned i;
 
 	if (!(dev->flags & IFF_UP)) {
-		out_printf(c->out, "qdisc noqueue 0: dev %s root refcnt 2 \n", dev->name);
+		show_plain(s, dev, "noqueue", "refcnt 2 ");
 		return;
 	}
-	if (dev->real_num_tx_queues > 1)
-		out_printf(c->out, "qdisc mq 0: dev %s root \n", dev->name);
+	if (many)
+		show_plain(s, dev, "mq", "");
 	for (i = 0; i < dev->real_num_tx_queues; i++) {
 		struct qdisc *q = dev->txq[i].qdisc;
 
-		if (dev->real_num_tx_queues > 1)
-			snprintf(place, sizeof(place), "parent :%x", i + 1);
-		show_one(c, q, place, stats);
+		snprintf(parent, sizeof(parent), ":%x", i + 1);
+		show_one(s, q, many ? parent : NULL);
 		if (q->ops->leaf)
-			show_classes(c, q, stats);
+			show_classes(s, q);
 	}
 }
 
@@ -84,8 +192,9 @@ static int no_device(struct console_call *c, const char *name)
 }
 
 /* [dev DEV] from word `at` on. */
-static int show(struct console_call *c, int at, bool stats)
+static int show(struct console_call *c, int at, bool stats, bool json)
 {
+	struct tc_show s = { .c = c, .j.out = c->out, .stats = stats, .json = json };
 	struct net *net = c->cpu->net;
 	struct net_device *dev = NULL;
 	unsigned i;
@@ -94,9 +203,15 @@ static int show(struct console_call *c, int at, bool stats)
 		return console_usage(c, c->argv[at]);
 	if (at < c->argc && !(dev = dev_by_name(net, c->argv[at + 1])))
 		return no_device(c, c->argv[at + 1]);
+	if (s.json)
+		json_open(&s.j, NULL, '[');
 	for (i = 0; i < net->nr_devs; i++)
 		if (net->devs[i] && (!dev || net->devs[i] == dev))
-			show_dev(c, net->devs[i], stats);
+			show_dev(&s, net->devs[i]);
+	if (s.json) {
+		json_close(&s.j, ']');
+		json_end(&s.j);
+	}
 	return 0;
 }
 
@@ -218,19 +333,19 @@ static int change(struct console_call *c, const char *verb, int at)
 int cmd_tc(struct console_call *c)
 {
 	static const char *const verbs[] = { "add", "replace", "change", "del" };
-	int at = 1;
-	bool stats = at < c->argc && !strcmp(c->argv[at], "-s");
+	bool json = console_take_word(c, "--json") | console_take_word(c, "-j");
+	bool stats = c->argc > 1 && !strcmp(c->argv[1], "-s");
 	const char *verb;
+	int at = 1 + stats;
 	unsigned i;
 
-	at += stats;
 	if (at >= c->argc || strcmp(c->argv[at], "qdisc"))
 		return console_usage(c, at < c->argc ? c->argv[at] : NULL);
 	verb = ++at < c->argc ? c->argv[at] : "show";
 	if (!strcmp(verb, "help"))
 		return help(c);
 	if (!strcmp(verb, "show") || !strcmp(verb, "dev"))
-		return show(c, at + !strcmp(verb, "show"), stats);
+		return show(c, at + !strcmp(verb, "show"), stats, json);
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i]))
 			return change(c, verb, at + 1);

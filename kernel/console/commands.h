@@ -12,13 +12,13 @@
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
 	X(softnet, "softnet", false, "[--json]", "softirq rows and NAPI work of each CPU")                 \
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
-	X(ip, "ip", false, "[-4|-6] addr|link|route|neigh|maddr | addr|route|maddr add|del ... | route get ADDRESS | link set DEV txqueuelen N", \
+	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route get ADDRESS | link set DEV txqueuelen N", \
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-S|-k] DEV", "a device, its statistics, its offloads")      \
-	X(tc, "tc", false, "[-s] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
-	X(conntrack, "conntrack", false, "-L|-C|-S|-F", "tracked connections: list, count, statistics, forget") \
+	X(tc, "tc", false, "[-s] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
+	X(conntrack, "conntrack", false, "-L [--json] | -C | -S | -F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
-	X(ss, "ss", false, "[-46tulnaip]", "sockets")                                                \
+	X(ss, "ss", false, "[-46tulnaip] [--json]", "sockets")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \
 	X(slab, "slab", false, "", "memory")                                                       \
 	X(uptime, "uptime", false, "", "time since boot")                                          \

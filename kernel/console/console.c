@@ -118,6 +118,17 @@ int console_refuse(struct console_call *c)
 	return -EPERM;
 }
 
+bool console_take_word(struct console_call *c, const char *word)
+{
+	for (int i = 1; i < c->argc; i++)
+		if (!strcmp(c->argv[i], word)) {
+			for (c->argc--; i < c->argc; i++)
+				c->argv[i] = c->argv[i + 1];
+			return true;
+		}
+	return false;
+}
+
 /* Ends the word at p, taking quotes out; returns where the next may begin. */
 static char *word_end(char *p)
 {

@@ -45,6 +45,8 @@ int console_run(struct console_call *c, char *line);
 void console_on_each_cpu(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg);
 /* Prints "usage: NAME USAGE", and first the word that was wrong when there is one. Returns -EINVAL. */
 int console_usage(struct console_call *c, const char *bad_word);
+/* Takes an option out of the words, wherever it stands behind the name; false: it is not there. */
+bool console_take_word(struct console_call *c, const char *word);
 /* For commands that change things, when the door does not allow it: says what would. Returns -EPERM. */
 int console_refuse(struct console_call *c);
 /* Compiles the words from `at` on as a filter (net/core/filter.h), for Ethernet and for raw IP; a mistake is told. 0 or -errno. */

@@ -2,6 +2,7 @@
  * line.c - the line editor: one row of keys each, redraws what stands right of the cursor.
  */
 #include "console/line.h"
+#include "console/complete.h"
 #include "lib/string.h"
 
 #define CTRL(c) ((c) & 0x1f)
@@ -103,37 +104,57 @@ static void remember(struct line_editor *l)
 	str_copy(l->history[l->nr_history++ % LINE_HISTORY], l->buf, CONSOLE_LINE_MAX);
 }
 
-/* Completes the first word as far as all commands that begin so agree; lists them when that is nowhere. */
-static void complete(struct line_editor *l)
+/* Lists the words that begin as the last one does, in lines of a terminal. */
+static void list_candidates(struct line_editor *l, unsigned start)
 {
-	const struct console_cmd *cmd, *first = NULL;
-	unsigned common = 0, matches = 0, i;
+	char buf[CONSOLE_WORD_MAX];
+	const char *word;
+	size_t column = 0;
 
-	if (memchr(l->buf, ' ', l->cursor) || l->cursor != l->len)
-		return;
-	for (cmd = console_cmds; cmd->name; cmd++) {
-		if (strncmp(cmd->name, l->buf, l->len))
-			continue;
-		if (!matches++) {
-			first = cmd;
-			common = (unsigned)strlen(cmd->name);
-		}
-		for (i = 0; i < common && cmd->name[i] == first->name[i]; i++)
-			;
-		common = i;
-	}
-	for (i = l->len; first && i < common; i++)
-		insert(l, first->name[i]);
-	if (matches == 1)
-		insert(l, ' ');
-	if (matches < 2 || l->len < common)
-		return;
 	put(l, "\n");
-	for (cmd = console_cmds; cmd->name; cmd++)
-		if (!strncmp(cmd->name, l->buf, l->len))
-			out_printf(l->out, "%s  ", cmd->name);
+	for (unsigned i = 0; (word = console_candidate(l->net, l->buf, start, i, buf)); i++) {
+		if (strncmp(word, l->buf + start, l->len - start))
+			continue;
+		if (column && column + strlen(word) > 78) {
+			put(l, "\n");
+			column = 0;
+		}
+		out_printf(l->out, "%s  ", word);
+		column += strlen(word) + 2;
+	}
 	put(l, "\n");
 	redraw_line(l);
+}
+
+/* Completes the last word as far as all that may stand there and begin so agree; lists them when that is nowhere. */
+static void complete(struct line_editor *l)
+{
+	char buf[CONSOLE_WORD_MAX], first[CONSOLE_LINE_MAX] = "";
+	unsigned matches = 0, common = 0, start = l->len, had, i, k;
+	const char *word;
+
+	if (l->cursor != l->len)
+		return;
+	while (start && l->buf[start - 1] != ' ')
+		start--;
+	had = l->len - start;
+	for (i = 0; (word = console_candidate(l->net, l->buf, start, i, buf)); i++) {
+		if (strncmp(word, l->buf + start, had))
+			continue;
+		if (!matches++) {
+			str_copy(first, word, sizeof(first));
+			common = (unsigned)strlen(first);
+		}
+		for (k = 0; k < common && word[k] == first[k]; k++)
+			;
+		common = k;
+	}
+	for (i = had; matches && i < common; i++)
+		insert(l, first[i]);
+	if (matches == 1 && !strchr(first, '.')) /* behind a tunable '=' may stand */
+		insert(l, ' ');
+	if (matches > 1 && common == had)
+		list_candidates(l, start);
 }
 
 static void escape_key(struct line_editor *l, u8 byte)

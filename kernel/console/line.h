@@ -12,6 +12,7 @@
 struct line_editor {
 	struct console_out *out;
 	const char *prompt;
+	const struct net *net; /* whose names are completed; NULL: none but the commands' words */
 	char buf[CONSOLE_LINE_MAX];
 	unsigned len, cursor;
 	u8 escape;             /* 0 none, 1 after ESC, 2 after ESC [, else the digit after it */

@@ -73,6 +73,7 @@ struct console_serial *console_serial_start(struct net_cpu *cpu, void (*write)(c
 	s->write = write;
 	s->out.write = serial_write;
 	line_init(&s->line, &s->out, "barewire# ");
+	s->line.net = cpu->net;
 	s->fiber = fiber_spawn(cpu->fibers, "console", serial_fiber, s);
 	if (!s->fiber) {
 		kfree(s);

@@ -51,7 +51,7 @@ for nic in NICS:
             port = s.getsockname()[1]
             check(re.search(r"ESTAB +0 +0 +%s:7 +%s:%d\b" % (g.ip, HOST_IP, port), text(g, "ss?-tn")[1]),
                   "ss does not list the test's connection")
-            check(re.search(r"^%s dev eth0 lladdr %s REACHABLE$" % (HOST_IP, tap_mac()), text(g, "ip?neigh")[1], re.M),
+            check(re.search(r"^%s dev eth0 lladdr %s REACHABLE $" % (HOST_IP, tap_mac()), text(g, "ip?neigh")[1], re.M),
                   "ip neigh does not list the host")
             check("inet %s/24" % g.ip in text(g, "ip?addr")[1], "ip addr does not show the address")
             check("default via %s dev eth0" % HOST_IP in text(g, "ip?route")[1], "ip route does not show the gateway")

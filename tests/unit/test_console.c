@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * test_console.c - the line editor as a terminal sees it, and how a line becomes a command.
  */
-#include "host/harness.h"
-#include "console/console.h"
+#include "unit/ipkit.h"
+#include "console/commands.h"
 #include "console/line.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 
 /* A terminal that keeps what was printed. */
@@ -132,6 +133,85 @@ TEST(control_c_gives_up_the_line)
 	CHECK_EQ(type(&l, "rebo\003"), LINE_INTERRUPT);
 }
 
+/* A terminal in front of a machine with lo and eth0. */
+static void expect_completion(const char *keys, const char *line)
+{
+	struct kit k = kit_open(LAB_ETHER);
+	struct line_editor l;
+	struct screen s;
+
+	screen_init(&s);
+	line_init(&l, &s.out, "> ");
+	l.net = k.h->net;
+	line_begin(&l);
+	type(&l, keys);
+	CHECK_EQ(type(&l, "\r"), LINE_READY);
+	CHECK_STR(l.buf, line);
+	lab_destroy(k.lab);
+}
+
+TEST(tab_completes_subcommands_devices_and_tunables)
+{
+	char name[64];
+	struct kit k = kit_open(LAB_ETHER);
+
+	str_copy(name, k.dev->name, sizeof(name));
+	lab_destroy(k.lab);
+	expect_completion("ip nei\tsh\t", "ip neigh show ");
+	expect_completion("ip -6 rou\t", "ip -6 route ");
+	expect_completion("tc qd\trepl\tdev ", "tc qdisc replace dev ");
+	expect_completion("tc qdisc add dev x root fq_\t", "tc qdisc add dev x root fq_codel ");
+	expect_completion("sysctl net.ipv4.tcp_sac\t=0", "sysctl net.ipv4.tcp_sack=0");
+	expect_completion("sysctl net.core.somaxc\t", "sysctl net.core.somaxconn");
+	expect_completion("help drop\t", "help drops ");
+	expect_completion("trace on kf\t", "trace on kfree_skb ");
+	expect_completion("nosuch wor\t", "nosuch wor");
+	CHECK(name[0]);
+}
+
+TEST(tab_completes_the_name_of_a_device)
+{
+	struct kit k = kit_open(LAB_ETHER);
+	char part[32], want[64];
+	struct line_editor l;
+	struct screen s;
+
+	screen_init(&s);
+	line_init(&l, &s.out, "> ");
+	l.net = k.h->net;
+	line_begin(&l);
+	str_copy(part, k.dev->name, sizeof(part));
+	part[strlen(part) - 1] = '\0';
+	type(&l, "ethtool ");
+	type(&l, part);
+	type(&l, "\t\r");
+	snprintf(want, sizeof(want), "ethtool %s", k.dev->name);
+	CHECK(!strncmp(l.buf, want, strlen(want)));
+	lab_destroy(k.lab);
+}
+
+TEST(history_keeps_the_last_lines_and_no_more)
+{
+	struct line_editor l;
+	struct screen s;
+	char line[16];
+	unsigned i;
+
+	screen_init(&s);
+	line_init(&l, &s.out, "");
+	for (i = 0; i < LINE_HISTORY + 9; i++) {
+		line_begin(&l);
+		snprintf(line, sizeof(line), "line %u\r", i);
+		type(&l, line);
+		screen_init(&s);
+	}
+	line_begin(&l);
+	for (i = 0; i < 3 * LINE_HISTORY; i++)
+		type(&l, "\033[A");
+	CHECK_EQ(type(&l, "\r"), LINE_READY);
+	CHECK_STR(l.buf, "line 9"); /* the oldest that is kept */
+}
+
 TEST(unknown_bytes_and_escapes_change_nothing)
 {
 	expect_line("a\033[5~\033Zb\033[99;99Rc", "abc");
@@ -163,6 +243,82 @@ TEST(a_wrong_word_is_named_with_the_usage)
 
 	CHECK_EQ(run("help \"no such\"", &s), -EINVAL);
 	CHECK(strstr(s.text, "'no such'") && strstr(s.text, "usage: help [COMMAND]"));
+}
+
+/* A wrong use of each command and the word that its answer names. A command without a row fails the test below. */
+static const struct {
+	const char *line, *word;
+} wrong_uses[] = {
+	{ "help me", "'me'" },
+	{ "nstat -Q", "'-Q'" },
+	{ "drops -Q", "'-Q'" },
+	{ "softnet all", "'all'" },
+	{ "balance now", "'now'" },
+	{ "ip tunnel", "'tunnel'" },
+	{ "ip -7 addr", "'-7'" },
+	{ "ip addr show nodev", "'nodev'" },
+	{ "ip neigh flush", "'flush'" },
+	{ "ip route change default", "'change'" },
+	{ "ethtool -Z lo", "'-Z'" },
+	{ "tc class", "'class'" },
+	{ "tc qdisc show eth0", "'eth0'" },
+	{ "conntrack -X", "'-X'" },
+	{ "conntrack -L now", "'now'" },
+	{ "nft list chains", "'chains'" },
+	{ "ss -Z", "'-Z'" },
+	{ "ss state established", "'state'" },
+	{ "sysctl", NULL },
+	{ "slab x", "'x'" },
+	{ "uptime -p", "'-p'" },
+	{ "dmesg -w", "'-w'" },
+	{ "ping -c none 10.0.0.2", "'none'" },
+	{ "ping", NULL },
+	{ "traceroute -m 999 10.0.0.2", "'999'" },
+	{ "dig -x 10.0.0.2", "'-x'" },
+	{ "wget a b", "'b'" },
+	{ "top -d 0", "'0'" },
+	{ "profile maybe", "'maybe'" },
+	{ "irq 3", "'3'" },
+	{ "timers 3", "'3'" },
+	{ "crash nothing", "'nothing'" },
+	{ "history 3", "'3'" },
+	{ "tcpdump -Q in", "'-Q'" },
+	{ "trace sideways", "'sideways'" },
+	{ "poweroff now", "'now'" },
+	{ "reboot now", "'now'" },
+};
+
+TEST(a_wrong_use_of_each_command_prints_its_usage_and_the_word)
+{
+	struct kit k = kit_open(LAB_ETHER);
+	unsigned covered = 0, commands = 0, i;
+	struct screen s;
+
+	for (const struct console_cmd *cmd = console_cmds; cmd->name; cmd++, commands++) {
+		size_t n = strlen(cmd->name);
+		char usage[64];
+		bool found = false;
+
+		for (i = 0; i < ARRAY_SIZE(wrong_uses); i++) {
+			struct console_call c = { .cpu = k.cpu, .out = &s.out, .may_wait = true, .may_change = true };
+			char line[128];
+
+			if (strncmp(wrong_uses[i].line, cmd->name, n) || (wrong_uses[i].line[n] && wrong_uses[i].line[n] != ' '))
+				continue;
+			found = true;
+			screen_init(&s);
+			str_copy(line, wrong_uses[i].line, sizeof(line));
+			CHECK(console_run(&c, line) < 0);
+			snprintf(usage, sizeof(usage), "usage: %s %.20s", cmd->name, cmd->usage);
+			if (!strstr(s.text, usage) || (wrong_uses[i].word && !strstr(s.text, wrong_uses[i].word)))
+				CHECK_STR(s.text, wrong_uses[i].line); /* shows what was printed, and for what */
+		}
+		if (!found)
+			CHECK_STR("a wrong use of it is missing in wrong_uses[]", cmd->name);
+		covered += found;
+	}
+	CHECK_EQ(covered, commands);
+	lab_destroy(k.lab);
 }
 
 TEST(too_many_words_are_refused)

@@ -41,7 +41,9 @@ def route_line(r):
     if int(r["gateway"]["raw"]):
         line += " via " + v4_text(r["gateway"])
     if int(r["dev"]):
-        line += " dev " + array_text(r["dev"]["name"]) + ("" if int(r["gateway"]["raw"]) else " scope link")
+        line += " dev " + array_text(r["dev"]["name"])
+    line += " proto kernel" if int(r["src"]["raw"]) else ""
+    line += " scope link" if int(r["dev"]) and not int(r["gateway"]["raw"]) else ""
     if int(r["src"]["raw"]):
         line += " src " + v4_text(r["src"])
     return line + (" metric %d" % int(r["metric"]) if int(r["metric"]) else "")
