@@ -166,12 +166,4 @@ class Far:
         return self.wait(lambda p: ICMP in p and p[ICMP].type == 0 and p[ICMP].id == ident)
 
 
-def table(title, rows):
-    """Prints a case table: (what, answer, Linux's answer, why stricter)."""
-    from tap import note
-    note("%-74s %-24s %s" % (title, "here", "Linux"))
-    for what, here, linux, why in rows:
-        note("%-74s %-24s %s%s" % (what, here, linux, "; stricter: " + why if here != linux else ""))
-
-
 need_private_network()

@@ -10,11 +10,11 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from far import FAR_MAC, GUEST_IP, HOST_IP, LINUX, NEAR_MAC, OTHER, OTHER_MAC, SECONDS, SILENCE, Far
+from far import FAR_MAC, GUEST_IP, HOST_IP, LINUX, NEAR_MAC, OTHER, OTHER_MAC, Far
 from qemu import NICS, pick
-from tap import case, check, check_eq, note, req, run
+from tap import case, check, check_eq, req, run
 
-from scapy.all import ARP, ICMP, IP, Ether, Raw
+from scapy.all import ARP, ICMP, IP, Ether
 
 ALL, ZERO, GROUP = "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "01:00:5e:00:00:05"
 MOVED_MAC, STRANGER, STRANGER_MAC = "02:00:00:00:00:99", "10.77.0.77", "02:00:00:00:00:77"

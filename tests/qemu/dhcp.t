@@ -5,13 +5,12 @@ link-local one is taken (RFC 3927) and given up for a lease; groups are joined a
 import os
 import re
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from far import FAR_MAC, HOST_IP, LINUX, NEAR_MAC, SECONDS, Far
 from guest import GUEST_IP, Typed
 from qemu import LONG, NICS, pick
-from tap import Skip, case, check, check_eq, check_in, note, req, run
+from tap import Skip, case, check, check_eq, check_in, req, run
 
 from scapy.all import ARP, BOOTP, DHCP, ICMP, IP, UDP, Ether, IPOption_Router_Alert, Raw
 from scapy.contrib.igmp import IGMP

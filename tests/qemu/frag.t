@@ -8,14 +8,13 @@ import itertools
 import os
 import random
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from far import GUEST_IP, HOST_IP, LINUX, OTHER, SECONDS, SILENCE, Far
 from qemu import NICS, pick
 from tap import case, check, check_eq, note, req, run
 
-from scapy.all import ICMP, IP, TCP, UDP, Raw
+from scapy.all import ICMP, IP, TCP, IPOption_NOP, Raw
 
 r = random.Random(815)
 FLOOD = pick(3000, 100000)
@@ -88,8 +87,7 @@ def dup_of_other_bytes():
 def poisoned():
     """An overlap, and then the whole datagram again under the same id."""
     ident, data, frames = between(200, 600)
-    _, _, again = ident, data, [piece(ident, data, a, b) for a, b in ((0, 400), (400, 800), (800, len(data)))]
-    return ident, data, frames + again
+    return ident, data, frames + [piece(ident, data, a, b) for a, b in ((0, 400), (400, 800), (800, len(data)))]
 
 
 def two_ends():
@@ -146,7 +144,6 @@ def different_ttls():
 
 
 def with_options():
-    from scapy.all import IPOption_RR, IPOption_NOP, IPOption_EOL
     ident, data = echo(1200)
     return ident, data, [piece(ident, data, 0, 600, options=[IPOption_NOP()] * 4), piece(ident, data, 600, len(data))]
 

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from far import GUEST_IP, HOST_IP, LINUX, OTHER, SECONDS, Far
+from far import HOST_IP, LINUX, OTHER, SECONDS, Far
 from qemu import NICS, pick
 from tap import case, check, check_eq, note, req, run
 
@@ -57,9 +57,6 @@ class Flow:
                 size = p[IP].len - 4 * p[IP].ihl - 4 * p[TCP].dataofs
                 if size:
                     yield p[TCP].seq, size, p
-
-    def first(self, limit=SECONDS, larger=0):
-        return next(((q, n, p) for q, n, p in self.segments(limit) if n > larger), (None, 0, None))
 
     def take(self, seq, size):
         self.ack = max(self.ack, seq + size)
@@ -121,8 +118,7 @@ sources = ("10.77.1.%d" % i for i in range(1, 250))  # each case has a path of i
 
 
 def path():
-    address = next(sources)
-    return address
+    return next(sources)
 
 
 # A message that is not believed: (what, how it is made from the segment p that is in flight).
