@@ -13,6 +13,7 @@ from qemu import curl, gdb
 from tap import case, check, check_eq, check_in, run
 
 REQUESTS = 5
+LIMIT = 60  # seconds, where a replay that lost its recording would stand still for ever
 
 
 def told(console):
@@ -54,7 +55,7 @@ def _():
     recorded, g = subject["run"], subject["run"].again()
     try:
         g.start()
-        check_eq(g.wait_exit(), recorded.status, "exit status")
+        check_eq(g.wait_exit(LIMIT), recorded.status, "exit status")
         check_eq(told(g.console()), recorded.console, "console")
     finally:
         g.stop()
@@ -69,10 +70,10 @@ def _():
             check(g.proc.poll() is None, g.console())
         out = gdb(g, "hbreak tcp_rcv", "continue", "printf \"first %lu\\n\", cpus[0].turns", "reverse-stepi", "info symbol $pc",
                   "delete", "hbreak ip_rcv", "reverse-continue", "bt", "printf \"then %lu\\n\", cpus[0].turns", "delete", "kill",
-                  limit=120)
+                  limit=LIMIT)
     finally:
         g.stop()
-    stops = re.findall(r"^Breakpoint \d+, (?:0x\w+ in )?(\w+)", out, re.M)
+    stops = re.findall(r"^Breakpoint [\d.]+, (?:0x\w+ in )?(\w+)", out, re.M)
     check_eq(stops, ["tcp_rcv", "ip_rcv"], "where it stopped\n" + out[-3000:])
     check(re.search(r"^(?!tcp_rcv)\w+ \+ \d+ in section .text", out, re.M), "no step back into the caller\n" + out[-3000:])
     turns = [int(n) for n in re.findall(r"^(?:first|then) (\d+)", out, re.M)]
