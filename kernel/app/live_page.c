@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * live_page.c - the live page's document: its packed markup, style and script, and between them the numbers of now as plain
- * tables, for whoever runs no script.
+ * tables, for whoever runs no script. It is not compressed: a browser asks for it once, and the
+ * numbers in it are new each time.
  */
 #include "app/live_impl.h"
 #include "console/frame_text.h"

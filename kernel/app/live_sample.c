@@ -91,6 +91,7 @@ static void take_qdisc(struct live_sample *s, struct qdisc *q)
 	if (s->nr_qdiscs == LIVE_QDISCS)
 		return;
 	d = &s->qdiscs[s->nr_qdiscs++];
+	memset(d, 0, sizeof(*d)); /* rounds are compared as memory */
 	*d = (struct live_qdisc){
 		.dev = txq->dev, .id = q->ops->id, .handle = q->handle, .minor = q->minor, .queue = txq->index,
 		.qlen = q->qlen, .backlog_bytes = q->backlog_bytes, .drops = q->drops, .overlimits = q->overlimits,
@@ -100,7 +101,7 @@ static void take_qdisc(struct live_sample *s, struct qdisc *q)
 	q->ops->dump(q, d->text, sizeof(d->text));
 }
 
-/* The roots of this CPU's queues, and the classes' disciplines that somebody chose. */
+/* The roots of this CPU's queues, and what waits in their classes. */
 static void take_qdiscs(struct round *r)
 {
 	struct net *net = r->cpu->net;
@@ -116,8 +117,7 @@ static void take_qdiscs(struct round *r)
 				continue;
 			take_qdisc(r->s, root);
 			for (u32 minor = 1; root->ops->leaf && (class = root->ops->leaf(root, minor)); minor++)
-				if ((*class)->handle)
-					take_qdisc(r->s, *class);
+				take_qdisc(r->s, *class);
 		}
 	}
 }

@@ -3,6 +3,7 @@
 """The live page in a browser (headless Chromium): it draws what the counters say, follows load, lives through the loss of its
 feed and a restart of the guest, is usable by keyboard and by name, and says the same in tables without a script.
 PICTURES=1 writes the pictures of docs/ anew."""
+import json
 import os
 import re
 import socket
@@ -161,6 +162,33 @@ def _():
 @case("nothing was wrong in the browser's eyes so far")
 def _():
     check_eq(b.errors, [])
+
+
+@case("frames that do not balance make the edges red, with a sign and in words")
+def _():
+    feed = subprocess.Popen(["curl", "-sN", "--max-time", "20", g.url("/debug/live/feed")], stdout=subprocess.PIPE, text=True)
+    event = next(line[len("data: "):] for line in feed.stdout if line.startswith("data: "))
+    feed.terminate()
+    feed.wait()
+    full = json.loads(event)
+    full["v"][full["names"].index("balance.in_known")] += 1
+    ident = b.send("Page.addScriptToEvaluateOnNewDocument", source="""
+        window.EventSource = class { constructor() { window.feed = this; this.heard = {}; } close() {}
+                                     addEventListener(name, fn) { this.heard[name] = fn; } };""")["identifier"]
+    b.open(g.url("/"))
+    b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
+    check(text("#balance").startswith("\u2260 frames in differ"), text("#balance"))
+    check_eq(b.js("document.querySelectorAll('.in > .edge.bad').length"), 9)
+    check_eq(b.js("document.querySelectorAll('.out > .edge.bad').length"), 0)
+    sign, color = b.js("(s => [s.content, s.color])(getComputedStyle(document.querySelector('.in > .edge'), '::after'))")
+    check_eq(sign, '"\u2260"')
+    check(color != b.js("getComputedStyle(document.querySelector('.out > .edge')).color"), "the same colour")
+    full["v"][full["names"].index("balance.in_known")] -= 1
+    b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
+    check_eq(b.js("document.querySelectorAll('.edge.bad').length"), 0)
+    b.send("Page.removeScriptToEvaluateOnNewDocument", identifier=ident)
+    b.open(g.url("/"))
+    b.wait(LIVE)
 
 
 @case("the guest starts anew: the page says so, and goes on by itself")

@@ -593,6 +593,32 @@ TEST(random_scribbling_over_the_rings_never_harms_us)
 	finish(r, d);
 }
 
+/* ---- for whoever looks ---- */
+TEST(the_rings_tell_what_waits_in_them)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	struct dev_ring rx = r->dev->ops->ring(r->dev, 0, false), tx = r->dev->ops->ring(r->dev, 0, true);
+	u32 posted = rx.posted;
+
+	CHECK_EQ(rx.size, E1000_RING);
+	CHECK(posted > 0 && posted < E1000_RING);
+	CHECK_EQ(rx.waiting + tx.posted + tx.waiting, 0);
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(give(d, 60));
+	rx = r->dev->ops->ring(r->dev, 0, false);
+	CHECK_EQ(rx.waiting, 5);
+	CHECK_EQ(rx.posted, posted - 5);
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->ops->ring(r->dev, 0, false).waiting, 0);
+	d->lazy_tx = true;
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	CHECK(r->dev->ops->ring(r->dev, 0, true).posted > 0);
+	dev_close(r->dev);
+	CHECK_EQ(r->dev->ops->ring(r->dev, 0, true).size, 0);
+	finish(r, d);
+}
+
 TEST(both_kinds_of_device_at_once_are_named_in_bus_order)
 {
 	struct fake_e1000 *d = device();

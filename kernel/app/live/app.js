@@ -170,8 +170,8 @@ function path() {
 }
 
 // ---- rings as cells: full ones hold a frame, a dot is room for one, a low bar is sent and not cleaned up
-function ring(prefix, tx) {
-  const size = val(prefix + "size"), at = val(prefix + "at"), a = val(prefix + "waiting"), b = val(prefix + "posted"), cols = 64, d = { full: "", posted: "", done: "", none: "" };
+function ring(prefix, tx, cols) {
+  const size = val(prefix + "size"), at = val(prefix + "at"), a = val(prefix + "waiting"), b = val(prefix + "posted"), d = { full: "", posted: "", done: "", none: "" };
   for (let i = 0; i < size; i++) {
     const k = (at + i) % size, x = k % cols * 6, y = Math.floor(k / cols) * 6;
     if (i < a) tx ? d.done += `M${x + .5} ${y + 3}h5v2.5h-5z` : d.full += `M${x + .5} ${y + .5}h5v5h-5z`;
@@ -185,7 +185,8 @@ function ring(prefix, tx) {
 }
 function rings() {
   const all = eth().flatMap(d => Array.from({ length: Math.max(d.rxq, d.txq) }, (_, i) => [d.name + ".rx" + i + ".", d.name + ".tx" + i + "."])).slice(0, 8);
-  html($("rings"), all.map(([r, t]) => (val(r + "size") ? ring(r) : "") + (val(t + "size") ? ring(t, true) : "")).join("") || '<p class="empty">no rings</p>');
+  const cols = all.length > 1 ? 64 : 32;
+  html($("rings"), all.map(([r, t]) => (val(r + "size") ? ring(r, false, cols) : "") + (val(t + "size") ? ring(t, true, cols) : "")).join("") || '<p class="empty">no rings</p>');
 }
 
 // ---- CPUs by context
@@ -253,9 +254,9 @@ function connChosen() {
     (c.lost ? ` lost:${c.lost}` : "") + (c.notsent ? ` notsent:${c.notsent}` : "") + ` rcv_space:${c.rcv_space} snd_wnd:${c.snd_wnd}` + (c.min_rtt < 4294967295 ? ` minrtt:${f3(c.min_rtt)}` : "");
   html($("conn"), `<p><b>${esc(c.peer)}</b> to ${esc(c.local)}, CPU ${c.cpu}</p>` +
     `<p class="legend"><span><i></i>cwnd ${c.cwnd} segments</span><span><i class="r"></i>RTT ${time(c.rtt)}</span></p>` +
-    `<svg viewBox="0 0 360 118" role="img" aria-label="congestion window ${c.cwnd} segments, round trip ${time(c.rtt)}, over ${h.length} seconds">` +
+    `<svg viewBox="0 -13 360 131" role="img" aria-label="congestion window ${c.cwnd} segments, round trip ${time(c.rtt)}, over ${h.length} seconds">` +
     `<line x1="0" y1="104" x2="360" y2="104"/><line x1="0" y1="8" x2="360" y2="8"/><path class="cwnd" d="${line(h, 0, cw, wide)}"/><path class="rtt" d="${line(h, 1, rt, wide)}"/>` +
-    `<text x="0" y="20">${cw} segments</text><text x="360" y="20" text-anchor="end">${time(rt)}</text><text x="0" y="116">${wide} s ago</text><text x="360" y="116" text-anchor="end">now</text></svg>` +
+    `<text x="0" y="0">${cw} segments</text><text x="360" y="0" text-anchor="end">${time(rt)}</text><text x="0" y="116">${wide} s ago</text><text x="360" y="116" text-anchor="end">now</text></svg>` +
     `<p class="wire">${esc(ss)}</p>`);
 }
 
@@ -275,7 +276,7 @@ function latency() {
 
 // ---- queueing disciplines and tracking
 function queueing() {
-  const rows = qdiscs.filter(d => d[0] != "lo").map(d => `<tr><th scope="row">${esc(d[0])}:${d[1]}<td><b>${esc(d[2])}</b> <span class="wire">${esc(d[10].replace(/ priomap.*/, ""))}</span><td class="n">${whole(d[6])}<td class="n">${d[4]}<td class="n">${whole(d[8])}`).join("");
+  const rows = qdiscs.filter(d => d[0] != "lo").map(d => `<tr><th scope="row">${esc(d[0])}:${d[1]}${/:0$/.test(d[3]) ? "" : "<br>class " + d[3]}<td><b>${esc(d[2])}</b> <span class="wire">${esc(d[10].replace(/ priomap.*/, ""))}</span><td class="n">${whole(d[6])}<td class="n">${d[4]}<td class="n">${whole(d[8])}`).join("");
   const ct = ["found", "insert", "deleted", "invalid", "drop", "insert_failed", "early_drop", "flow"].map(f => f + " " + whole(val("ct." + f))).join(", ");
   html($("qdiscs"), `<table><thead><tr><th scope="col">Queue<th scope="col">Discipline<th scope="col" class="n">Packets<th scope="col" class="n">Waiting<th scope="col" class="n">Dropped</thead><tbody>${rows}</tbody></table>` +
     `<p class="empty"><b>${whole(val("ct.count"))} connections tracked</b>${val("ct.count") || val("ct.found") ? ": " + ct : ": no rule asks for it"}</p>`);
