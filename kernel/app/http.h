@@ -240,7 +240,7 @@ const char *http_status_text(int status);
 void http_account(struct http_conn *c, const struct http_request *rq, int status, u64 bytes);
 /* Sends pieces now or keeps them; a failure ends the connection at the next flush. */
 void http_send(struct http_conn *c, const struct iovec *iov, unsigned n, int flags);
-static inline bool http_out_is_empty(const struct http_out *o) { return !o->len && !o->skb && !o->mem_left; }
+static inline bool http_out_is_empty(const struct http_out *o) { return !((u64)(uintptr_t)o->skb | o->len | o->mem_left); }
 /* 0: all has left; -EAGAIN; -errno: the connection is broken. */
 int http_out_flush(struct http_conn *c);
 void http_out_free(struct http_conn *c);

@@ -53,6 +53,8 @@ typedef struct { u32 v; } seq_t;
 
 #define READ_ONCE(x)     (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile typeof(x) *)&(x) = (v))
+/* A pointer that was computed once stays in its register: gcc would rather compute it again at each use. */
+#define keep_pointer(p)  __asm__("" : "+r"(p))
 #define barrier()        __asm__ volatile("" ::: "memory")
 
 #define __packed        __attribute__((packed))

@@ -348,6 +348,7 @@ void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
 
+	keep_pointer(p);
 	if (unlikely(p->down || skb_headroom(skb) < sizeof(struct virtio_net_hdr))) {
 		refuse_xmit(p, skb);
 		return;

@@ -472,6 +472,7 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 	unsigned index = cpu->id < nr ? cpu->id : cpu->id % nr; /* XPS: a CPU has its queue */
 	struct netdev_queue *txq = &dev->txq[index];
 
+	keep_pointer(txq);
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
 		kfree_skb_reason(cpu, skb, DROP_DEV_READY);
 	else if (unlikely(txq->cpu != cpu->id))

@@ -130,17 +130,7 @@ static enum drop_reason rcv_predicted(struct tcb *t, struct tcp_in *in)
 		STAT(t->sk.cpu, TcpExtTCPHPAcks);
 		return tcp_ack_rcv(t, in, FLAG_FAST);
 	}
-	STAT(t->sk.cpu, TcpExtTCPHPHits);
-	t->data_segs_in++;
-	if (unlikely(t->ecn_ok))
-		tcp_ecn_rcv(t, in);
-	if (!seq_eq(in->seg.ack, t->snd.una))
-		tcp_ack_rcv(t, in, FLAG_FAST);
-	if (tcp_memory_out(t->sk.cpu))
-		return DROP_NOMEM;
-	tcp_rcv_in_order(t, in);
-	tcp_ack_policy(t);
-	return SKB_CONSUMED;
+	return tcp_text_predicted(t, in);
 }
 
 /* ---- RFC 9293 3.10.7.4: the steps ---- */

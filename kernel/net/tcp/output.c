@@ -143,7 +143,7 @@ static __noinline void push_header_slow(struct tcb *t, struct sk_buff *skb, seq_
 }
 
 /* The payload behind the header to come: a copy when it is short, references otherwise. */
-static bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_buff *payload)
+static __force_inline bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_buff *payload)
 {
 	u32 len = payload->len;
 
@@ -158,7 +158,7 @@ static bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_b
 }
 
 /* What follows from any segment that left: the ACK went with it. */
-static void ack_was_sent(struct tcb *t)
+static inline void ack_was_sent(struct tcb *t)
 {
 	if (t->ack.quick)
 		t->ack.quick--;
@@ -167,7 +167,7 @@ static void ack_was_sent(struct tcb *t)
 }
 
 /* A segment of `flags` from seq on, or a GSO skb of several: with payload->len bytes, none when it is NULL. */
-static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss, u8 flags)
+static __force_inline bool do_transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss, u8 flags)
 {
 	struct net_cpu *cpu = t->sk.cpu;
 	struct sk_buff *skb;
@@ -204,6 +204,12 @@ static bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss,
 		tcp_pace_sent(t, skb, payload->len);
 	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
 	return true;
+}
+
+/* For all but new data. */
+static __noinline bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss, u8 flags)
+{
+	return do_transmit(t, seq, payload, mss, flags);
 }
 
 /* ---- sizes ---- */
@@ -333,7 +339,7 @@ static bool window_test(const struct tcb *t, const struct sk_buff *skb, u32 mss)
 	return seq_le(end, tcp_wnd_end(t));
 }
 
-static void data_was_sent(struct tcb *t, struct sk_buff *skb)
+static __force_inline void data_was_sent(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	struct net_cpu *cpu = t->sk.cpu;
@@ -360,19 +366,25 @@ static void data_was_sent(struct tcb *t, struct sk_buff *skb)
 }
 
 /* Sends skb (the head of sendq) up to `limit`. false: memory is out. */
-static inline bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
+static __force_inline bool do_send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 
 	if (limit < skb->len && !tcp_split(t, skb, limit, mss))
 		return false;
 	tcp_set_segs(skb, mss);
-	if (!transmit(t, cb->seq, skb, mss, cb->flags | TCP_ACK))
+	if (!do_transmit(t, cb->seq, skb, mss, cb->flags | TCP_ACK))
 		return false;
 	if (skb->len < mss)
 		t->snd.small = cb->end_seq;
 	data_was_sent(t, skb);
 	return true;
+}
+
+/* For probes. */
+static __noinline bool send_one(struct tcb *t, struct sk_buff *skb, u32 limit, u32 mss)
+{
+	return do_send_one(t, skb, limit, mss);
 }
 
 /* The timer behind data that was sent while `prior` segments were in flight: the RTO, unless a probe comes first. */
@@ -427,7 +439,7 @@ static void send_new_data(struct tcb *t)
 			break;
 		if (tcp_is_paced(t) && (paced = tcp_pace_wait(t)))
 			break;
-		if (!send_one(t, skb, send_limit(t, skb, mss, quota), mss)) {
+		if (!do_send_one(t, skb, send_limit(t, skb, mss, quota), mss)) {
 			retry_later(t);
 			break;
 		}

@@ -28,7 +28,7 @@ static bool buffer_is_filling(const struct tcb *t)
 }
 
 /* skb has text at data and its numbers in cb, and begins at rcv.nxt. */
-static void deliver(struct tcb *t, struct sk_buff *skb)
+static __force_inline void deliver(struct tcb *t, struct sk_buff *skb)
 {
 	struct sk_buff *tail = skb_peek_tail(&t->rcvq);
 	u32 len = skb->len;
@@ -286,7 +286,7 @@ static void adapt_ato(struct tcb *t, u64 gap_us)
 		t->ack.quick = (u8)MAX((u32)t->ack.quick, MIN(t->rcv.wnd / (2u * t->rcv.mss), TCP_QUICKACKS));
 }
 
-static void data_event(struct tcb *t, const struct sk_buff *skb)
+static __force_inline void data_event(struct tcb *t, const struct sk_buff *skb)
 {
 	u64 now = tcp_now(t);
 
@@ -307,7 +307,7 @@ static void data_event(struct tcb *t, const struct sk_buff *skb)
 
 /* ---- to acknowledge now, or later? ---- */
 
-void tcp_ack_policy(struct tcb *t)
+static inline void ack_policy(struct tcb *t)
 {
 	if (t->ack.now)
 		return;
@@ -318,10 +318,15 @@ void tcp_ack_policy(struct tcb *t)
 		tcp_delack_start(t);
 }
 
+void tcp_ack_policy(struct tcb *t)
+{
+	ack_policy(t);
+}
+
 /* ---- text ---- */
 
 /* Text that begins at rcv.nxt (or before it and reaches beyond). true: a FIN is reached. */
-bool tcp_rcv_in_order(struct tcb *t, struct tcp_in *in)
+static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
 {
 	struct sk_buff *skb = in->skb;
 	struct tcp_skb_cb *cb = tcp_cb(skb);
@@ -341,6 +346,21 @@ bool tcp_rcv_in_order(struct tcb *t, struct tcp_in *in)
 	}
 	tcp_event(t, EPOLLIN);
 	return fin;
+}
+
+enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in)
+{
+	STAT(t->sk.cpu, TcpExtTCPHPHits);
+	t->data_segs_in++;
+	if (unlikely(t->ecn_ok))
+		tcp_ecn_rcv(t, in);
+	if (!seq_eq(in->seg.ack, t->snd.una))
+		tcp_ack_rcv(t, in, FLAG_FAST);
+	if (tcp_memory_out(t->sk.cpu))
+		return DROP_NOMEM;
+	rcv_in_order(t, in);
+	ack_policy(t);
+	return SKB_CONSUMED;
 }
 
 /* What came before: the peer missed our ACK. */
@@ -371,7 +391,7 @@ enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin)
 			*fin = true;
 			return RX_OK;
 		}
-		*fin = tcp_rcv_in_order(t, in);
+		*fin = rcv_in_order(t, in);
 		return SKB_CONSUMED;
 	}
 	skb_pull(in->skb, seg->hdr_len);

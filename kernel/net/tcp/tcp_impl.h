@@ -143,7 +143,7 @@ void tcp_challenge_ack(struct tcb *t);
 
 /* ---- reass.c: what arrived, and when it is acknowledged ---- */
 enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin);
-bool tcp_rcv_in_order(struct tcb *t, struct tcp_in *in);
+enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in); /* as header prediction had it, with an ACK or without */
 void tcp_ack_policy(struct tcb *t);
 void tcp_enter_quickack(struct tcb *t, u8 n);
 void tcp_read_done(struct tcb *t); /* the application took bytes: window update? */
