@@ -175,7 +175,7 @@ static void print_rates(struct ss_options *o, const struct tcb *t, const struct 
 {
 	char text[160] = "";
 
-	if (t->ca->info && t->ca->info(t, text, sizeof(text)))
+	if (t->tx && t->ca->info && t->ca->info(t, text, sizeof(text)))
 		out_printf(o->c->out, " %s", text);
 	if (i->tcpi_rtt)
 		print_rate(o, " send ", (u64)i->tcpi_snd_mss * i->tcpi_snd_cwnd * 8 * 1000000 / i->tcpi_rtt);

@@ -15,6 +15,8 @@ static struct rig *with(const char *algorithm)
 	r->peer_wnd = 60000;
 	REQUIRE(!net_sysctl_set(r->host->net, "net.ipv4.tcp_congestion_control", algorithm));
 	rig_state(r, TCP_ESTABLISHED);
+	CHECK(!r->t->tx); /* its state comes with the first data */
+	REQUIRE(tcp_tx_start(r->t));
 	r->t->srtt_us = RTT_MS * 1000 * 8; /* the handshake took no time here: its probes of the tail would come too soon */
 	return r;
 }
@@ -110,7 +112,7 @@ TEST(the_delivery_rate_is_what_was_acknowledged_by_the_time_it_took)
 	round_trip(r, RTT_MS);
 	CHECK(!t->rate_app_limited);
 	/* A window per round trip, and no more. */
-	CHECK(t->rate_interval_us >= RTT_MS * 1000);
+	CHECK(t->tx->rate_interval_us >= RTT_MS * 1000);
 	CHECK(tcp_delivery_rate(t) <= (u64)t->cwnd * t->mss * 1000 / RTT_MS);
 	CHECK(tcp_delivery_rate(t) >= (u64)t->cwnd * t->mss * 1000 / RTT_MS / 3);
 	rig_end(r);
@@ -363,11 +365,11 @@ TEST(cubic_takes_its_epoch_back_when_the_reduction_was_for_nothing)
 	t->ssthresh = t->cwnd;
 	for (unsigned i = 0; i < 5; i++)
 		round_trip(r, RTT_MS);
-	memcpy(before, t->ca_priv, 24); /* the epoch stands first */
+	memcpy(before, t->tx->ca_priv, 24); /* the epoch stands first */
 	t->prior_cwnd = t->cwnd;
 	t->ssthresh = t->ca->ssthresh(t);
-	CHECK(memcmp(before, t->ca_priv, 24) != 0);
+	CHECK(memcmp(before, t->tx->ca_priv, 24) != 0);
 	CHECK_EQ(t->ca->undo_cwnd(t), t->prior_cwnd);
-	CHECK_MEM(t->ca_priv, before, 24);
+	CHECK_MEM(t->tx->ca_priv, before, 24);
 	rig_end(r);
 }

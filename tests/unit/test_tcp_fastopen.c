@@ -340,4 +340,3 @@ TEST(tcp_fastopen_connect_holds_the_syn_until_the_first_write)
 	CHECK_EQ(r->last.len, 100);
 	rig_end(r);
 }
-

@@ -362,7 +362,7 @@ static void bbr_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 
 static int bbr_info(const struct tcb *t, char *buf, size_t size)
 {
-	const struct bbr *b = (const void *)t->ca_priv;
+	const struct bbr *b = tcp_ca_priv(t);
 	u32 rtt = b->min_rtt_us == ~0u ? 0 : b->min_rtt_us;
 
 	return scnprintf(buf, size, "bbr:(bw:%llubps,mrtt:%u.%03u,pacing_gain:%u.%02u,cwnd_gain:%u.%02u)",

@@ -26,11 +26,23 @@ void tcp_cong_init(struct tcb *t)
 {
 	_Static_assert(TCP_CA_PRIV % 8 == 0, "an array of words");
 	BUG_ON(t->ca->priv_size > TCP_CA_PRIV);
-	memset(t->ca_priv, 0, sizeof(t->ca_priv));
 	t->pacing_rate = 0;
-	if (t->ca->init)
-		t->ca->init(t);
+	if (t->tx) {
+		memset(t->tx->ca_priv, 0, sizeof(t->tx->ca_priv));
+		if (t->ca->init)
+			t->ca->init(t);
+	}
 	tcp_pacing_update(t);
+}
+
+bool tcp_tx_start(struct tcb *t)
+{
+	t->tx = kmem_cache_alloc(t->sk.cpu->tcp->txs);
+	if (!t->tx)
+		return false;
+	memset(t->tx, 0, sizeof(*t->tx));
+	tcp_cong_init(t);
+	return true;
 }
 
 /* ---- growth ---- */

@@ -505,6 +505,8 @@ void tcb_renew(struct tcb *t)
 	t->events = old.events;
 	t->addr_locked = old.addr_locked;
 	t->fo = old.fo;
+	t->tx = old.tx;
+	t->sacks = old.sacks;
 	tcp_inherit(t, &old);
 	t->rcv.clamp = 0;
 	tcb_start(t);
@@ -526,6 +528,9 @@ void tcb_free(struct tcb *t)
 	skb_queue_purge(cpu, &t->rcvq, RX_OK);
 	tcp_ofo_purge(t, RX_OK);
 	kfree(t->fo);
+	kfree(t->sacks);
+	if (t->tx)
+		kmem_cache_free(cpu->tcp->txs, t->tx);
 	cpu->tcp->mem_bytes -= t->sk.rmem_alloc;
 	cpu->tcp->nr_tcbs--;
 	if (t->orphan)
@@ -645,12 +650,14 @@ int tcp_cpu_init(struct net_cpu *cpu)
 	tc->tcbs = kmem_cache_create("tcb", sizeof(struct tcb), CACHE_LINE);
 	tc->requests = kmem_cache_create("tcp_request", sizeof(struct tcp_request), 8);
 	tc->timewaits = kmem_cache_create("tcp_timewait", sizeof(struct tcp_timewait), 8);
-	if (!tc->conns.chains || !tc->tcbs || !tc->requests || !tc->timewaits) {
+	tc->txs = kmem_cache_create("tcp_tx", sizeof(struct tcp_tx), 8);
+	if (!tc->conns.chains || !tc->tcbs || !tc->requests || !tc->timewaits || !tc->txs) {
 		if (tc->conns.chains)
 			chains_free(tc->conns.chains, tc->conns.mask + 1);
 		kmem_cache_destroy(tc->tcbs);
 		kmem_cache_destroy(tc->requests);
 		kmem_cache_destroy(tc->timewaits);
+		kmem_cache_destroy(tc->txs);
 		kfree(tc);
 		cpu->tcp = NULL;
 		return -ENOMEM;
@@ -696,6 +703,7 @@ void tcp_cpu_destroy(struct net_cpu *cpu)
 	kmem_cache_destroy(tc->tcbs);
 	kmem_cache_destroy(tc->requests);
 	kmem_cache_destroy(tc->timewaits);
+	kmem_cache_destroy(tc->txs);
 	kfree(tc);
 	cpu->tcp = NULL;
 }

@@ -11,6 +11,7 @@
 /* Segments of a window up to which the last one of a GSO skb has PSH: the peer's GRO then does not wait for more, and its ACK
  * comes soon. In a large window enough is under way, and fewer ACKs are better than early ones. */
 #define PUSH_CWND 32
+#define START_MS  20000 /* memory for the first data is waited for so long */
 
 /* ---- options ---- */
 
@@ -407,9 +408,9 @@ void tcp_chrono_set(struct tcb *t, enum tcp_chrono c)
 	u32 now = cpu_ms(t->sk.cpu);
 
 	if (t->chrono != CHRONO_IDLE)
-		t->chrono_sum_ms[t->chrono - 1] += now - t->chrono_ms;
+		t->tx->chrono_sum_ms[t->chrono - 1] += now - t->tx->chrono_ms;
 	t->chrono = (u8)c;
-	t->chrono_ms = now;
+	t->tx->chrono_ms = now;
 }
 
 /* What holds back what is left, after all left that may: the peer's window, the application that waits for room, or neither. */
@@ -420,12 +421,28 @@ static inline enum tcp_chrono held_by(const struct tcb *t, bool wnd_limited)
 	return unlikely(t->nospace) && !tcp_send_head(t) ? CHRONO_SNDBUF_LIMITED : CHRONO_BUSY;
 }
 
+/* Before the first data. false: no memory: again soon, or, after START_MS without any, never. */
+static __cold bool start_sending(struct tcb *t)
+{
+	if (tcp_tx_start(t))
+		return true;
+	if (cpu_ms(t->sk.cpu) - t->last_ack_rcv_ms <= START_MS) {
+		retry_later(t);
+		return false;
+	}
+	tcp_send_active_reset(t);
+	tcp_done_error(t, ENOMEM);
+	return false;
+}
+
 static void send_new_data(struct tcb *t)
 {
 	u32 mss = current_mss(t), prior = t->packets_out, quota;
 	bool sent = false, limited = false, wnd_limited = false, paced = false;
 	struct sk_buff *skb;
 
+	if (unlikely(!t->tx) && !start_sending(t))
+		return;
 	if (!t->packets_out && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
 		tcp_cwnd_restart(t);
 	while ((skb = tcp_send_head(t))) {
@@ -534,7 +551,7 @@ bool tcp_xmit_probe(struct tcb *t)
 {
 	struct sk_buff *skb = tcp_send_head(t);
 
-	if (skb && seq_lt(tcp_cb(skb)->seq, tcp_wnd_end(t))) {
+	if (skb && t->tx && seq_lt(tcp_cb(skb)->seq, tcp_wnd_end(t))) {
 		u32 mss = current_mss(t), window = (u32)seq_diff(tcp_wnd_end(t), tcp_cb(skb)->seq);
 
 		tcp_cb(skb)->flags |= TCP_PSH;
@@ -557,7 +574,7 @@ bool tcp_send_syn(struct tcb *t)
 {
 	u8 flags = (t->sk.state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK) | tcp_ecn_syn_flags(t);
 	bool first = t->sk.state == TCP_SYN_SENT && seq_eq(t->snd.nxt, t->snd.iss);
-	struct sk_buff *skb = first ? tcp_send_head(t) : NULL; /* RFC 7413: nothing else puts data before the handshake */
+	struct sk_buff *skb = first && (t->tx || tcp_tx_start(t)) ? tcp_send_head(t) : NULL; /* RFC 7413: nothing else puts data before the handshake */
 
 	if (!transmit(t, t->snd.iss, skb, TCP_MAX_GSO, flags))
 		return false;

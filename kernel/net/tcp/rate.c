@@ -28,10 +28,10 @@ void tcp_rate_delivered(struct tcb *t, const struct tcp_skb_cb *cb, struct rate_
 static void keep_sample(struct tcb *t, const struct rate_sample *rs)
 {
 	if (rs->app_limited &&
-	    (u64)rs->delivered * t->rate_interval_us < (u64)t->rate_delivered * (u32)rs->interval_us)
+	    (u64)rs->delivered * t->tx->rate_interval_us < (u64)t->tx->rate_delivered * (u32)rs->interval_us)
 		return;
-	t->rate_delivered = (u32)rs->delivered;
-	t->rate_interval_us = (u32)rs->interval_us;
+	t->tx->rate_delivered = (u32)rs->delivered;
+	t->tx->rate_interval_us = (u32)rs->interval_us;
 	t->rate_app_limited = rs->app_limited;
 }
 
@@ -61,5 +61,5 @@ void tcp_rate_gen(struct tcb *t, struct rate_sample *rs, u32 delivered, u32 lost
 
 u64 tcp_delivery_rate(const struct tcb *t)
 {
-	return t->rate_interval_us ? (u64)t->rate_delivered * t->mss * USEC_PER_SEC / t->rate_interval_us : 0;
+	return t->tx && t->tx->rate_interval_us ? (u64)t->tx->rate_delivered * t->mss * USEC_PER_SEC / t->tx->rate_interval_us : 0;
 }

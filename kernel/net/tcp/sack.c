@@ -133,7 +133,7 @@ static void dsack_rcv(struct tcb *t, const struct tcp_in *in, struct ack_state *
 	STAT(t->sk.cpu, TcpExtTCPDSACKRecv);
 	if (!seq_lt(b.start, in->seg.ack))
 		STAT(t->sk.cpu, TcpExtTCPDSACKOfoRecv);
-	t->dsack_dups += segs;
+	t->tx->dsack_dups += segs;
 	t->rack.dsack_seen = true;
 	s->flag |= FLAG_DSACK;
 	if (t->tlp_out && seq_eq(b.end, t->tlp_high_seq))
@@ -169,11 +169,19 @@ void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s)
 
 /* ---- receiver ---- */
 
+/* false: no memory, nothing is told. */
+static bool sacks_ready(struct tcb *t)
+{
+	if (unlikely(!t->sacks))
+		t->sacks = kzalloc(sizeof(*t->sacks));
+	return t->sacks != NULL;
+}
+
 static void drop_block(struct tcb *t, unsigned i)
 {
 	t->nr_sacks--;
 	for (; i < t->nr_sacks; i++)
-		t->sacks[i] = t->sacks[i + 1];
+		t->sacks->block[i] = t->sacks->block[i + 1];
 }
 
 /* RFC 2018 4: the block that the newest segment is in comes first, the older ones stay behind it. */
@@ -181,8 +189,10 @@ void tcp_sacks_note(struct tcb *t, seq_t start, seq_t end)
 {
 	unsigned i = 0;
 
+	if (!sacks_ready(t))
+		return;
 	while (i < t->nr_sacks) {
-		struct tcp_sack_block *b = &t->sacks[i];
+		struct tcp_sack_block *b = &t->sacks->block[i];
 
 		if (seq_gt(start, b->end) || seq_lt(end, b->start)) {
 			i++;
@@ -196,8 +206,8 @@ void tcp_sacks_note(struct tcb *t, seq_t start, seq_t end)
 	if (t->nr_sacks == TCP_MAX_SACKS)
 		t->nr_sacks--;
 	for (i = t->nr_sacks; i; i--)
-		t->sacks[i] = t->sacks[i - 1];
-	t->sacks[0] = (struct tcp_sack_block){ start, end };
+		t->sacks->block[i] = t->sacks->block[i - 1];
+	t->sacks->block[0] = (struct tcp_sack_block){ start, end };
 	t->nr_sacks++;
 }
 
@@ -206,7 +216,7 @@ void tcp_sacks_trim(struct tcb *t)
 	unsigned i = 0;
 
 	while (i < t->nr_sacks) {
-		if (seq_le(t->sacks[i].start, t->rcv.nxt))
+		if (seq_le(t->sacks->block[i].start, t->rcv.nxt))
 			drop_block(t, i);
 		else
 			i++;
@@ -217,19 +227,19 @@ void tcp_dsack_set(struct tcb *t, seq_t start, seq_t end)
 {
 	struct net_cpu *cpu = t->sk.cpu;
 
-	if (!t->sack_ok || !cpu->sysctl.tcp_dsack || !seq_lt(start, end))
+	if (!t->sack_ok || !cpu->sysctl.tcp_dsack || !seq_lt(start, end) || !sacks_ready(t))
 		return;
 	if (seq_lt(start, t->rcv.nxt))
 		STAT(cpu, TcpExtTCPDSACKOldSent);
 	else
 		STAT(cpu, TcpExtTCPDSACKOfoSent);
-	if (t->dsack_due && seq_le(start, t->dsack.end) && seq_ge(end, t->dsack.start)) {
-		t->dsack.start = seq_min(t->dsack.start, start);
-		t->dsack.end = seq_max(t->dsack.end, end);
+	if (t->dsack_due && seq_le(start, t->sacks->dsack.end) && seq_ge(end, t->sacks->dsack.start)) {
+		t->sacks->dsack.start = seq_min(t->sacks->dsack.start, start);
+		t->sacks->dsack.end = seq_max(t->sacks->dsack.end, end);
 		return;
 	}
 	t->dsack_due = true;
-	t->dsack = (struct tcp_sack_block){ start, end };
+	t->sacks->dsack = (struct tcp_sack_block){ start, end };
 }
 
 static u8 *put_block(u8 *p, struct tcp_sack_block b)
@@ -246,12 +256,12 @@ unsigned tcp_sacks_put(struct tcb *t, u8 *p, unsigned room)
 	u8 *b = p + 4;
 
 	if (t->dsack_due) {
-		b = put_block(b, t->dsack);
+		b = put_block(b, t->sacks->dsack);
 		n++;
 		t->dsack_due = false;
 	}
 	for (i = 0; i < t->nr_sacks && n < max; i++, n++)
-		b = put_block(b, t->sacks[i]);
+		b = put_block(b, t->sacks->block[i]);
 	p[0] = p[1] = TCPOPT_NOP;
 	p[2] = TCPOPT_SACK;
 	p[3] = (u8)(2 + 8 * n);

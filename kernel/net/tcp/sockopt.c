@@ -182,7 +182,7 @@ static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned le
 			return -EINVAL;
 		memcpy(&l, val, sizeof(l));
 		t->linger_set = l.l_onoff != 0;
-		t->linger_s = (u32)CLAMP(l.l_linger, 0, 32767);
+		t->linger_s = (u16)CLAMP(l.l_linger, 0, 32767);
 		return 0;
 	case SO_KEEPALIVE: /* sk.keepopen is set already */
 		if (t->sk.state != TCP_CLOSE && t->sk.state != TCP_LISTEN)
@@ -266,7 +266,7 @@ static void info_counts(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_data_segs_out = t->data_segs_out;
 	i->tcpi_delivered = t->delivered;
 	i->tcpi_delivered_ce = t->delivered_ce;
-	i->tcpi_dsack_dups = t->dsack_dups;
+	i->tcpi_dsack_dups = t->tx ? t->tx->dsack_dups : 0;
 	i->tcpi_reord_seen = t->reord_seen;
 	i->tcpi_rcv_ooopack = t->rcv_ooopack;
 }
@@ -293,10 +293,12 @@ static void info_chrono(const struct tcb *t, struct tcp_info *i)
 	u64 us[NR_TCP_CHRONOS];
 	unsigned c;
 
+	if (!t->tx)
+		return;
 	for (c = CHRONO_BUSY; c < NR_TCP_CHRONOS; c++) {
-		us[c] = (u64)t->chrono_sum_ms[c - 1] * USEC_PER_MSEC;
+		us[c] = (u64)t->tx->chrono_sum_ms[c - 1] * USEC_PER_MSEC;
 		if (t->chrono == c)
-			us[c] += (u64)(cpu_ms(t->sk.cpu) - t->chrono_ms) * USEC_PER_MSEC;
+			us[c] += (u64)(cpu_ms(t->sk.cpu) - t->tx->chrono_ms) * USEC_PER_MSEC;
 	}
 	i->tcpi_rwnd_limited = us[CHRONO_RWND_LIMITED];
 	i->tcpi_sndbuf_limited = us[CHRONO_SNDBUF_LIMITED];

@@ -186,6 +186,19 @@ struct tcp_fastopen { /* of a listener, or of a connection until its handshake i
 	u16 mss;              /* the peer's, of last time: bounds the SYN */
 };
 
+/* ---- what only a connection needs that has sent data (tcp_tx_start), or got some out of order ---- */
+struct tcp_tx {
+	u64 ca_priv[TCP_CA_PRIV / 8];         /* first: the algorithm's */
+	u32 rate_delivered, rate_interval_us; /* the last sample of rate.c worth telling */
+	u32 chrono_ms;                        /* since when `chrono` */
+	u32 chrono_sum_ms[NR_TCP_CHRONOS - 1]; /* how long each was before; idleness is not counted */
+	u32 dsack_dups;
+};
+struct tcp_sacks_out {
+	struct tcp_sack_block block[TCP_MAX_SACKS]; /* the newest first */
+	struct tcp_sack_block dsack;
+};
+
 /* ---- the transmission control block ---- */
 struct tcp_listener;
 
@@ -198,6 +211,7 @@ struct tcb {
 		struct tcp_listener *listener; /* LISTEN: its own */
 	};
 	const struct tcp_congestion_ops *ca;
+	struct tcp_tx *tx;          /* NULL: no data was sent yet */
 	struct tcp_fastopen *fo;    /* NULL: nothing of Fast Open goes on here */
 
 	/* ---- both ways ---- */
@@ -220,6 +234,9 @@ struct tcb {
 	bool syn_data : 1;          /* data in the SYN was taken: ours by the peer, or the peer's by us */
 	bool fo_connect : 1;        /* TCP_FASTOPEN_CONNECT */
 	bool fo_no_cookie : 1;      /* TCP_FASTOPEN_NO_COOKIE */
+	bool undo_on : 1;           /* undo_marker is set */
+	bool tlp_retrans : 1;       /* the probe was text once more */
+	u16 linger_s;               /* SO_LINGER, when linger_set */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -230,6 +247,7 @@ struct tcb {
 		u32 wnd, max_wnd;   /* bytes */
 		u8 wscale;
 	} snd;
+	u32 notsent_lowat;          /* TCP_NOTSENT_LOWAT; 0: sysctl */
 	struct sk_buff_head sendq;  /* not sent yet, in order */
 	struct sk_buff_head rtxq;   /* sent, not acknowledged, in order ... */
 	struct rb_root rtx_tree;    /* ... by sequence number, made when SACK first asks ... */
@@ -250,15 +268,17 @@ struct tcb {
 		u16 mss;            /* estimate of what the peer sends */
 		u8 wscale;
 	} rcv;
+	u32 ofo_segs;
 	struct sk_buff_head rcvq;   /* in order, for the application */
 	struct rb_root ofo;         /* out of order, by sequence number */
-	u32 ofo_segs;
 	u32 last_ack_rcv_ms;        /* of anything */
+	u32 rcv_ooopack;
 	u64 last_rcv_ns;            /* of data */
-	struct tcp_sack_block sacks[TCP_MAX_SACKS]; /* to send; the newest first */
-	struct tcp_sack_block dsack;
+	struct tcp_sacks_out *sacks; /* to send; NULL: nothing came out of order or twice yet */
 	u8 nr_sacks;
 	bool dsack_due;
+	bool tlp_out;               /* a tail loss probe is in flight */
+	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
 
 	/* ---- when to acknowledge (RFC 1122 4.2.3.2) ---- */
 	struct {
@@ -287,7 +307,7 @@ struct tcb {
 	u8 ca_state;
 	u8 reordering;
 	u8 challenge_acks;          /* in the running second */
-	bool undo_on;               /* undo_marker is set */
+	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
 	u32 cwnd, ssthresh, cwnd_cnt, prior_cwnd, prior_ssthresh;
 	u32 packets_out, sacked_out, lost_out, retrans_out;
 	u32 max_packets_out;
@@ -302,9 +322,7 @@ struct tcb {
 	u32 lost;                   /* segments marked lost, for ever */
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
 	seq_t tlp_high_seq;
-	bool tlp_out, tlp_retrans;
-	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
-	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
+	u32 total_retrans;
 
 	/* ---- RACK (RFC 8985) ---- */
 	struct {
@@ -323,8 +341,8 @@ struct tcb {
 	u32 max_pacing_rate;        /* SO_MAX_PACING_RATE, bytes/s; 0: none */
 	u32 first_tx_us;            /* when the newest segment delivered so far had left */
 	u32 delivered_us;           /* when `delivered` grew last */
+	u32 reord_seen;
 	u32 app_limited;            /* until `delivered` is beyond it the application is the slower one; 0: it is not */
-	u32 rate_delivered, rate_interval_us; /* the last sample of rate.c worth telling */
 
 	/* ---- timers ---- */
 	struct timer timer;
@@ -333,9 +351,7 @@ struct tcb {
 	u8 keepcnt;
 	u8 synretries_max;           /* TCP_SYNCNT; 0: sysctl */
 	s16 linger2_s;               /* FIN_WAIT_2; 0: sysctl, <0: none */
-	u32 linger_s;
 	u32 user_timeout_ms;
-	u32 notsent_lowat;           /* TCP_NOTSENT_LOWAT; 0: sysctl */
 	u32 challenge_s;             /* the running second of challenge_acks */
 	u32 oow_ack_ms;              /* last ACK that answered something out of window */
 
@@ -349,16 +365,11 @@ struct tcb {
 
 	/* ---- counters of tcp_info ---- */
 	u64 bytes_acked, bytes_received, bytes_retrans;
-	u32 segs_in, segs_out, data_segs_in, data_segs_out, total_retrans;
-	u32 dsack_dups, reord_seen, rcv_ooopack;
-	u32 chrono_ms;               /* since when `chrono` */
-	u32 chrono_sum_ms[NR_TCP_CHRONOS - 1]; /* how long each was before; idleness is not counted */
-
-	u64 ca_priv[TCP_CA_PRIV / 8];
+	u32 segs_in, segs_out, data_segs_in, data_segs_out;
 };
 
 static inline struct tcb *tcb_of(struct sock *sk) { return container_of(sk, struct tcb, sk); }
-static inline void *tcp_ca_priv(struct tcb *t) { return t->ca_priv; }
+static inline void *tcp_ca_priv(const struct tcb *t) { return t->tx->ca_priv; }
 
 /* ---- small kinds of connection ---- */
 struct tcp_request { /* SYN_RECEIVED of a listener */
@@ -411,7 +422,7 @@ struct tcp_cpu {
 	struct tcb *dirty, **dirty_tail; /* FIFO */
 	struct list_head timewait;  /* in the order of their ends */
 	struct timer timewait_timer;
-	struct kmem_cache *tcbs, *requests, *timewaits;
+	struct kmem_cache *tcbs, *requests, *timewaits, *txs;
 	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
 	u64 mem_bytes;              /* of all receive and send queues */
 	u32 port_step;              /* RFC 6056: walks on with each connection */
@@ -426,4 +437,4 @@ const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
-_Static_assert(sizeof(struct tcb) <= 1048, "an idle connection with its socket and file stays near 1 KiB");
+_Static_assert(sizeof(struct tcb) <= 896, "with socket, file and their places in tables an idle connection costs 1 KiB");

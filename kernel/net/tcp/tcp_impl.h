@@ -376,7 +376,8 @@ void tcp_xmit_lost(struct tcb *t);
 void tcp_set_ca_state(struct tcb *t, enum tcp_ca_state s);
 
 /* ---- cong.c ---- */
-void tcp_cong_init(struct tcb *t);
+void tcp_cong_init(struct tcb *t); /* the algorithm's state is as new; where no data was sent, later */
+bool tcp_tx_start(struct tcb *t);  /* before the first data: t->tx. false: no memory */
 u32 tcp_slow_start(struct tcb *t, u32 acked);
 void tcp_cong_avoid_ai(struct tcb *t, u32 w, u32 acked);
 void tcp_cong_control(struct tcb *t, struct ack_state *s);

@@ -110,7 +110,7 @@ static void vegas_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 
 static int vegas_info(const struct tcb *t, char *buf, size_t size)
 {
-	const struct vegas *v = (const void *)t->ca_priv;
+	const struct vegas *v = tcp_ca_priv(t);
 
 	return scnprintf(buf, size, "vegas:(base_rtt:%u.%03u)", v->base_rtt_us / 1000, v->base_rtt_us % 1000);
 }

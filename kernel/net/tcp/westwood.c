@@ -74,7 +74,7 @@ static void westwood_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 
 static int westwood_info(const struct tcb *t, char *buf, size_t size)
 {
-	const struct westwood *w = (const void *)t->ca_priv;
+	const struct westwood *w = tcp_ca_priv(t);
 
 	return scnprintf(buf, size, "westwood:(bw:%llubps)", (unsigned long long)w->rate * t->mss * 8 / SCALE);
 }
