@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, Typed, exit_codes
@@ -68,6 +69,7 @@ def _():
         g.start()
         while not os.path.exists(g.gdb_path):
             check(g.proc.poll() is None, g.console())
+            time.sleep(0.02)
         out = gdb(g, "hbreak tcp_rcv", "continue", "printf \"first %lu\\n\", cpus[0].turns", "reverse-stepi", "info symbol $pc",
                   "delete", "hbreak ip_rcv", "reverse-continue", "bt", "printf \"then %lu\\n\", cpus[0].turns", "delete", "kill",
                   limit=LIMIT)
