@@ -8,10 +8,12 @@
 #include "net/core/sock.h"
 #include "net/netfilter/conntrack.h"
 #include "net/wire/icmp.h"
+#include "net/wire/icmpv6.h"
 
 static const char *proto_name(u8 proto)
 {
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" : "unknown";
+	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_ICMP ? "icmp" :
+	       proto == IPPROTO_ICMPV6 ? "icmpv6" : "unknown";
 }
 
 static void print_tuple(struct console_out *out, const struct ct_tuple *t)
@@ -19,7 +21,7 @@ static void print_tuple(struct console_out *out, const struct ct_tuple *t)
 	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
 
 	out_printf(out, "src=%s dst=%s ", ip_ntop(&t->src, a), ip_ntop(&t->dst, b));
-	if (t->proto == IPPROTO_ICMP)
+	if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6)
 		out_printf(out, "type=%u code=0 id=%u ", t->type, be16_get(t->sport));
 	else if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP)
 		out_printf(out, "sport=%u dport=%u ", be16_get(t->sport), be16_get(t->dport));

@@ -365,3 +365,35 @@ TEST(rules_without_addresses_see_ipv6_too_and_a_policy_spares_neighbour_discover
 	expect_icmp6(&k, 136, 0, NULL);
 	kit_close(&k);
 }
+
+TEST(the_largest_echo_crosses_in_pieces_both_ways)
+{
+	REQ("8200 4.5/reassemble", "8200 4.5/source");
+	struct kit k = kit6_open();
+	static u8 all[65535], f[1500];
+	struct ip_addr src = ip6(PEER6), dst = ip6(HOST6);
+	struct ipv6_info ip;
+	unsigned got = 0;
+	const u8 *p;
+	be16 c;
+
+	for (unsigned i = 0; i < sizeof(all); i++)
+		all[i] = (u8)(i * 7 + (i >> 8));
+	memcpy(all, (u8[8]){ 128, 0, 0, 0, 1, 2, 3, 4 }, 8);
+	c = csum_fold(csum_partial(all, sizeof(all), ip6_pseudo_sum(&src, &dst, IPPROTO_ICMPV6, sizeof(all))));
+	memcpy(all + 2, &c, 2);
+	for (unsigned off = 0, n; off < sizeof(all); off += n) {
+		n = MIN(1448u, (unsigned)sizeof(all) - off);
+		memcpy(f, (u8[8]){ 58, 0, (u8)(off >> 8), (u8)(off | (off + n < sizeof(all))), 0, 0, 0, 7 }, 8);
+		memcpy(f + 8, all + off, n);
+		INJECT6(&k, .proto = 44, .data = f, .len = 8 + n);
+	}
+	CHECK_EQ(stat(&k, STAT_Ip6ReasmOKs), 1);
+	while ((p = kit6_sent(&k, &ip)))
+		if (ip.nexthdr == 44 && CHECK_EQ((u32)(p[2] << 8 | (p[3] & 0xf8)), got)) {
+			CHECK(!memcmp(p + 8 + (got ? 0 : 4), all + got + (got ? 0 : 4), ip.payload_len - 8u - (got ? 0 : 4)));
+			got += ip.payload_len - 8u;
+		}
+	CHECK_EQ(got, sizeof(all));
+	kit_close(&k);
+}

@@ -66,6 +66,13 @@ TEST(what_is_printed_is_what_was_written)
 		"tcp dport 113 reject with tcp reset",
 		"ip protocol igmp reject with icmp admin-prohibited",
 		"udp dport 9 reject",
+		"ip6 saddr 2001:db8::/32 ip6 daddr != 2001:db8::1 tcp dport 80 drop",
+		"ip6 nexthdr ipv6-icmp accept",
+		"ip6 nexthdr != udp drop",
+		"meta l4proto ipv6-icmp accept",
+		"icmpv6 type nd-neighbor-solicit accept",
+		"icmpv6 type != echo-request drop",
+		"ip6 saddr ::/0 ct state established accept",
 		"jump inner",
 	};
 	char text[256], want[512];
@@ -76,7 +83,7 @@ TEST(what_is_printed_is_what_was_written)
 
 		snprintf(text, sizeof(text), "add rule input %s", rules[i]);
 		snprintf(want, sizeof(want),
-			 "table ip filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
+			 "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n"
 			 "\t\t%s\n\t}\n\n\tchain inner {\n\t}\n}\n",
 			 rules[i]);
 		if (!CHECK_EQ(nft_run(k.h->net, text, &err), 0))
@@ -142,8 +149,15 @@ TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; masquerade", 1, 79 },
 		{ "table ip nat {\n chain a {\n  type nat hook postrouting priority srcnat;\n  masquerad\n }\n}", 4, 3 },
 		{ "table ip nat { drop }", 1, 16 },
-		{ "table ip6 nat { }", 1, 11 },
-		{ "table ip filter { chain input { type filter hook output priority 0; } }", 1, 33 },
+		{ "table ip6 nat { chain a { type nat hook prerouting priority dstnat; } }", 1, 27 },
+		{ "table arp nat { }", 1, 11 },
+		{ "table inet filter { chain input { type filter hook output priority 0; } }", 1, 35 },
+		{ "table ip6 own { chain a { ip saddr 10.0.0.1 drop } }", 1, 30 },
+		{ "table ip own { chain a { icmpv6 type echo-request drop } }", 1, 33 },
+		{ "add rule input ip6 saddr 10.0.0.1 drop", 1, 26 },
+		{ "add rule input ip6 saddr 2001:db8::/129 drop", 1, 26 },
+		{ "add rule input ip6 saddr ::1 ip daddr 10.0.0.1 drop", 1, 33 },
+		{ "add rule input icmpv6 type ping drop", 1, 28 },
 		{ "add rule input xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, 16 },
 	};
 	struct kit k = kit_nft("add rule input tcp dport 80 accept");
@@ -162,7 +176,7 @@ TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 
 TEST(tables_are_printed_as_they_were_written)
 {
-	static const char text[] = "table ip filter {\n"
+	static const char text[] = "table inet filter {\n"
 				   "\tchain input {\n"
 				   "\t\ttype filter hook input priority filter; policy drop;\n"
 				   "\t\tct state established,related accept\n"
@@ -185,6 +199,12 @@ TEST(tables_are_printed_as_they_were_written)
 				   "\t\toifname \"eth1\" ip saddr 10.0.0.0/8 masquerade\n"
 				   "\t\tip protocol udp masquerade to :1024-2047 random\n"
 				   "\t\tsnat to 192.0.2.1\n"
+				   "\t}\n"
+				   "}\n"
+				   "table ip6 guard {\n"
+				   "\tchain in {\n"
+				   "\t\ttype filter hook input priority filter + 5; policy accept;\n"
+				   "\t\tip6 saddr 2001:db8::/32 tcp dport 22 drop\n"
 				   "\t}\n"
 				   "}\n";
 	static char again[8192];

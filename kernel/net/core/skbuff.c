@@ -452,7 +452,7 @@ struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, uns
 	struct skb_buf *b;
 	unsigned n;
 
-	if (len > 65536)
+	if (len > SKB_LEN_MAX)
 		return NULL;
 	skb = alloc_skb(cpu, headroom);
 	if (!skb)

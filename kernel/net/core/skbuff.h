@@ -39,6 +39,7 @@ struct skb_buf {
 _Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
 #define SKB_BUF_LENT 0x8000 /* in buf->cpu: so it is nobody's own, and its end is looked at closely */
 #define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf) - POISON_TRACK) /* usable bytes of a buffer */
+#define SKB_LEN_MAX  (65535 + 64) /* the largest payload of IPv6 with the headers in front of it */
 static inline u8 *skb_buf_room(struct skb_buf *b) { return (u8 *)(b + 1); }
 
 struct skb_frag {
@@ -137,7 +138,7 @@ void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b);
 struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom);
 /* An skb around a buffer a device filled: data at byte `off` of the room, len bytes. Takes the reference; NULL: it stays the caller's. */
 struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len);
-/* Room for `len` bytes behind `headroom`: linear first, the rest in frags; contents undefined. NULL when out or > 64 KiB. */
+/* Room for `len` bytes behind `headroom`: linear first, the rest in frags; contents undefined. NULL when out or > SKB_LEN_MAX. */
 struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, unsigned len);
 /* A second skb over the same bytes (references, no copy); its own metadata. NULL when out. */
 struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb);

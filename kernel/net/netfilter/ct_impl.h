@@ -123,8 +123,9 @@ enum drop_reason ct_flow_rcv(struct net_cpu *cpu, struct sk_buff *skb);
 void ct_flow_learn(struct net_cpu *cpu, struct sk_buff *skb, struct net_device *in);
 
 /* ---- ct_proto.c ---- */
-/* The tuple of a packet whose IP header is at skb->data; false: it has none that can be tracked. */
-bool ct_read(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p);
+/* The tuple of a packet whose IP header of hdr_len bytes (with IPv6's extension headers) is at skb->data; false: it has none
+ * that can be tracked. */
+bool ct_read(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p, unsigned hdr_len);
 /* The tuple of a quoted packet, of which `len` bytes are at p. */
 bool ct_read_quote(const u8 *p, unsigned len, struct ct_tuple *t);
 struct ct_tuple ct_invert(const struct ct_tuple *t);

@@ -5,6 +5,9 @@
  * any window, does not end a connection. Timeouts are tunables, net.netfilter.nf_conntrack_*.
  */
 #include "net/netfilter/ct_impl.h"
+#include "net/wire/ether.h"
+#include "net/wire/icmpv6.h"
+#include "net/wire/ipv6.h"
 
 #define UDP_STREAM_NS  (2 * NSEC_PER_SEC)  /* a flow both ways for so long is a stream, as in Linux */
 #define TCP_WINDOW_MAX (65535u << TCP_WSCALE_MAX)
@@ -22,22 +25,26 @@ struct ct_tuple ct_invert(const struct ct_tuple *t)
 
 	if (t->proto == IPPROTO_ICMP)
 		i.type = icmp_answer(t->type);
+	else if (t->proto == IPPROTO_ICMPV6)
+		i.type = t->type ^ ICMPV6_ECHO_REQUEST ^ ICMPV6_ECHO_REPLY;
 	return i;
 }
 
-static bool is_query(u8 type)
+static bool is_query(u8 proto, u8 type)
 {
+	if (proto == IPPROTO_ICMPV6)
+		return type == ICMPV6_ECHO_REQUEST || type == ICMPV6_ECHO_REPLY;
 	return type == ICMP_ECHO || type == ICMP_ECHOREPLY || type == ICMP_TIMESTAMP || type == ICMP_TIMESTAMPREPLY;
 }
 
 /* The first 8 bytes of a transport header. */
 static bool fill_ports(struct ct_tuple *t, const u8 *p)
 {
-	if (t->proto == IPPROTO_ICMP) {
+	if (t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6) {
 		t->type = p[0];
 		memcpy(&t->sport, p + 4, 2);
 		t->dport = t->sport;
-		return is_query(t->type);
+		return is_query(t->proto, t->type);
 	}
 	if (t->proto == IPPROTO_TCP || t->proto == IPPROTO_UDP) {
 		memcpy(&t->sport, p, 2);
@@ -46,34 +53,56 @@ static bool fill_ports(struct ct_tuple *t, const u8 *p)
 	return true;
 }
 
+static bool read_quote6(const u8 *p, unsigned len, struct ct_tuple *t)
+{
+	unsigned off = IPV6_HLEN, fragment;
+	struct ipv6_info ip;
+
+	if (!ipv6_parse_quoted(p, len, &ip) || !ipv6_skip_ext(p, len, &ip.nexthdr, &off, &fragment) || fragment || len < off + 8)
+		return false;
+	*t = (struct ct_tuple){ .src = ip.saddr, .dst = ip.daddr, .proto = ip.nexthdr };
+	return fill_ports(t, p + off);
+}
+
 bool ct_read_quote(const u8 *p, unsigned len, struct ct_tuple *t)
 {
 	struct ipv4_info ip;
 
+	if (len && p[0] >> 4 == 6)
+		return read_quote6(p, len, t);
 	if (ipv4_parse_quoted(p, len, &ip) || len < ip.hdr_len + 8u || ip.frag_off)
 		return false;
 	*t = (struct ct_tuple){ .src = ip_from_v4(ip.saddr), .dst = ip_from_v4(ip.daddr), .proto = ip.proto };
 	return fill_ports(t, p + ip.hdr_len);
 }
 
-bool ct_read(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p)
+/* What stands behind the IP header; its addresses and protocol are in p->tuple. */
+static bool read_transport(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p, unsigned hdr_len)
 {
-	unsigned hdr_len = ipv4_hdr_bytes(skb->data), need;
-	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	u8 proto = p->tuple.proto;
+	unsigned need = proto == IPPROTO_TCP ? TCP_HDR_LEN :
+			proto == IPPROTO_UDP || proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6 ? 8 : 0;
 
-	p->tuple = (struct ct_tuple){ .src = ip_from_v4(h->saddr), .dst = ip_from_v4(h->daddr), .proto = h->proto };
-	if (be16_get(h->frag) & (IP_OFFSET | IP_MF))
-		return false;
-	need = h->proto == IPPROTO_TCP ? TCP_HDR_LEN :
-	       h->proto == IPPROTO_UDP || h->proto == IPPROTO_ICMP ? 8 : 0;
 	if (!skb_may_pull(cpu, skb, hdr_len + need))
 		return false;
 	if (!need)
 		return true;
-	if (p->tuple.proto == IPPROTO_TCP &&
+	if (proto == IPPROTO_TCP &&
 	    !tcp_parse(skb->data + hdr_len, TCP_HDR_MAX, skb->len - hdr_len, &p->seg))
 		return false;
 	return fill_ports(&p->tuple, skb->data + hdr_len);
+}
+
+bool ct_read(struct net_cpu *cpu, struct sk_buff *skb, struct ct_packet *p, unsigned hdr_len)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+
+	if (skb->protocol == ETH_P_IPV6) {
+		p->tuple = (struct ct_tuple){ .src = skb->ip.src, .dst = skb->ip.dst, .proto = skb->ip.proto };
+		return read_transport(cpu, skb, p, hdr_len);
+	}
+	p->tuple = (struct ct_tuple){ .src = ip_from_v4(h->saddr), .dst = ip_from_v4(h->daddr), .proto = h->proto };
+	return !(be16_get(h->frag) & (IP_OFFSET | IP_MF)) && read_transport(cpu, skb, p, hdr_len);
 }
 
 /* ---- TCP ---- */
@@ -207,6 +236,8 @@ u64 ct_advance_datagram(struct nf_conn *ct)
 
 bool ct_may_begin(const struct ct_packet *p)
 {
+	if (p->tuple.proto == IPPROTO_ICMPV6)
+		return p->tuple.type == ICMPV6_ECHO_REQUEST;
 	if (p->tuple.proto == IPPROTO_ICMP)
 		return p->tuple.type == ICMP_ECHO || p->tuple.type == ICMP_TIMESTAMP;
 	if (p->tuple.proto != IPPROTO_TCP)
@@ -232,6 +263,7 @@ u64 ct_advance(struct nf_conn *ct, const struct ct_packet *p, enum ct_dir dir)
 		seconds = advance_udp(ct, ct->cpu->now_ns);
 		break;
 	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
 		seconds = s->ct_icmp;
 		break;
 	default:

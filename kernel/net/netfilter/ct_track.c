@@ -2,11 +2,17 @@
  * ct_track.c - a packet meets the table: looked up where it enters the stack, confirmed where it leaves. Runs wherever a
  * hook does.
  *
+ * Pieces of IPv6 packets are not tracked, for nobody on the way puts them together; nor are groups and neighbour discovery.
+ *
  * cpu->ct->walk remembers the packet under way. By it an ICMP error that we send ourselves finds the connection of what it
  * is about, although NAT may be half done with that: the quote then has an address of either side.
  */
 #include "net/netfilter/ct_impl.h"
 #include "net/wire/ether.h"
+#include "net/wire/icmpv6.h"
+#include "net/wire/ipv6.h"
+
+#define QUOTE_MAX 128 /* bytes of a quoted packet that are looked at: IPv6's extension headers are among them */
 
 static void walk_begins(struct net_cpu *cpu, struct nf_conn *ct, enum ct_dir dir)
 {
@@ -77,7 +83,7 @@ static bool is_under_way(const struct ct_walk *w, const struct ct_tuple *t)
  * when we made it; NULL: it came from outside. */
 static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len, const struct ct_walk *walk)
 {
-	u8 quote[IPV4_HLEN_MAX + 8];
+	u8 quote[QUOTE_MAX];
 	unsigned len = MIN(skb->len - hdr_len - ICMP_HLEN, (unsigned)sizeof(quote));
 	struct ct_tuple t, back;
 	struct ct_end *e = NULL;
@@ -97,22 +103,24 @@ static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_l
 
 static bool is_icmp_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
 {
-	u8 type;
+	bool six = skb->protocol == ETH_P_IPV6;
+	u8 type, proto = six ? skb->ip.proto : ((const struct ipv4_hdr *)skb->data)->proto;
 
-	return ((const struct ipv4_hdr *)skb->data)->proto == IPPROTO_ICMP && skb->len >= hdr_len + ICMP_HLEN &&
-	       !skb_copy_bits(skb, hdr_len, &type, 1) &&
-	       (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
+	if (proto != (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) || skb->len < hdr_len + ICMP_HLEN ||
+	    skb_copy_bits(skb, hdr_len, &type, 1))
+		return false;
+	return six ? icmpv6_is_error(type) : (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
 }
 
 /* ---- the hooks ---- */
-static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb)
+static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
 {
 	struct nf_conn *ct;
 	struct ct_packet p;
 	struct ct_end *e;
 	u32 hash;
 
-	if (!ct_read(cpu, skb, &p)) {
+	if (!ct_read(cpu, skb, &p, hdr_len)) {
 		cpu->ct->stats.invalid++;
 		return RX_OK;
 	}
@@ -139,6 +147,23 @@ static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb)
 	return RX_OK;
 }
 
+/* The length of the IP header; 0: the packet is not to be tracked. */
+static unsigned tracked_hdr_len(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	unsigned off = IPV6_HLEN, fragment;
+	u8 nexthdr, type;
+
+	if (likely(skb->protocol == ETH_P_IP))
+		return v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr) ? 0 : ipv4_hdr_bytes(skb->data);
+	nexthdr = skb->data[6];
+	if (ip6_is_multicast(&skb->ip.dst) || !ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment) || fragment)
+		return 0;
+	if (nexthdr == IPPROTO_ICMPV6 && !skb_copy_bits(skb, off, &type, 1) && type >= ICMPV6_MLD_QUERY &&
+	    type <= ICMPV6_MLD2_REPORT)
+		return 0;
+	return off;
+}
+
 enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
 			  struct net_device *out, void *priv)
 {
@@ -147,10 +172,10 @@ enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 
 	cpu->ct->walk.ct = NULL;
 	skb->nfct = NULL;
-	if (skb->protocol != ETH_P_IP || !skb_may_pull(cpu, skb, IPV4_HLEN))
+	if (!skb_may_pull(cpu, skb, skb->protocol == ETH_P_IPV6 ? IPV6_HLEN : IPV4_HLEN))
 		return RX_OK;
-	hdr_len = ipv4_hdr_bytes(skb->data);
-	if (v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr)) {
+	hdr_len = tracked_hdr_len(cpu, skb);
+	if (!hdr_len) {
 		nfct_set(skb, NULL, INFO_UNTRACKED);
 		return RX_OK;
 	}
@@ -158,7 +183,7 @@ enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 		track_error(cpu, skb, hdr_len, hook == NF_LOCAL_OUT ? &before : NULL);
 		return RX_OK;
 	}
-	return track_tuple(cpu, skb);
+	return track_tuple(cpu, skb, hdr_len);
 }
 
 enum drop_reason ct_confirm(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,

@@ -90,7 +90,7 @@ enum drop_reason nat_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 	bool source = is_source_hook(hook);
 	enum drop_reason r;
 
-	if (!ct)
+	if (!ct || !ip_is_v4(&ct->end[CT_ORIGINAL].tuple.src)) /* IPv6 is not translated */
 		return RX_OK;
 	if (ct == cpu->ct->fresh && !(nfct_info(skb) & INFO_RELATED) && !(ct->nat_done & (source ? CT_SNAT : CT_DNAT))) {
 		r = decide(cpu, skb, ct, hook, in, out);

@@ -232,6 +232,7 @@ static void list_chain(const struct printer *p, const struct nft_ruleset *rs, un
 
 static void list_table(const struct printer *p, const struct nft_ruleset *rs, unsigned table)
 {
+	const struct nft_name *family = nft_families;
 	char line[NFT_NAME + 16];
 	bool any = table != 0; /* table filter is there without being asked for */
 
@@ -239,7 +240,9 @@ static void list_table(const struct printer *p, const struct nft_ruleset *rs, un
 		any |= rs->chains[i].table == table && (i >= NR_NF_HOOKS || !nft_is_idle(&rs->chains[i]));
 	if (!any)
 		return;
-	snprintf(line, sizeof(line), "table ip %s {", rs->tables[table].name);
+	while (family->value != rs->tables[table].family)
+		family++;
+	snprintf(line, sizeof(line), "table %s %s {", family->name, rs->tables[table].name);
 	p->line(p->arg, line);
 	any = false;
 	for (unsigned i = 0; i < rs->nr_chains; i++) {

@@ -4,9 +4,10 @@
  * One command per line or between ';', "#" begins a comment:
  *	add rule CHAIN [MATCH...] [STATEMENT...]      insert rule CHAIN ...      delete rule CHAIN handle N
  *	add chain CHAIN [policy accept|drop]          delete chain CHAIN         flush chain CHAIN      flush ruleset
- *	table ip NAME { chain NAME { type filter|nat hook HOOK priority PRIORITY; policy accept|drop; RULE... } ... }
- *	add|delete|flush table ip NAME                add chain CHAIN { ... }
- * CHAIN is [[ip] TABLE] NAME; without a table it is table filter, whose chains prerouting, input, forward, output and
+ *	table FAMILY NAME { chain NAME { type filter|nat hook HOOK priority PRIORITY; policy accept|drop; RULE... } ... }
+ *	add|delete|flush table [FAMILY] NAME          add chain CHAIN { ... }
+ * FAMILY is ip, ip6 or inet (both): whose packets the table's chains see; without it the table of this name, whichever it is.
+ * CHAIN is [[FAMILY] TABLE] NAME; without a table it is table inet filter, whose chains prerouting, input, forward, output and
  * postrouting are there; others are reached by `jump`. What nft prints of such rules can be read back.
  * All matches of a rule are asked before any of its statements acts, in whatever order they were written.
  */

@@ -26,6 +26,7 @@ struct packet {
 	u16 sport, dport;
 	u8 proto, flags, icmp_type;
 	bool later_fragment, six;
+	u8 other; /* enum nft_family that it is not of */
 	u32 l4; /* of NFT_L4: what the packet has */
 };
 
@@ -39,7 +40,7 @@ static void read_transport(struct packet *p, unsigned hdr_len)
 	if (!skb_may_pull(p->cpu, p->skb, hdr_len + want))
 		return;
 	t = p->skb->data + hdr_len;
-	if (p->proto == IPPROTO_ICMP) {
+	if (p->proto == IPPROTO_ICMP || p->proto == IPPROTO_ICMPV6) {
 		p->icmp_type = t[0];
 		p->l4 = NFT_ICMP_TYPE;
 		return;
@@ -57,9 +58,10 @@ static void read_transport(struct packet *p, unsigned hdr_len)
 static bool read_packet6(struct packet *p)
 {
 	p->six = true;
+	p->other = NFT_IP;
 	p->proto = p->skb->ip.proto;
 	p->later_fragment = p->proto == NEXTHDR_FRAGMENT;
-	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP)
+	if (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP || p->proto == IPPROTO_ICMPV6)
 		read_transport(p, p->skb->ip.hdr_len);
 	return true;
 }
@@ -70,6 +72,7 @@ static bool read_packet(struct packet *p)
 
 	if (p->skb->protocol == ETH_P_IPV6)
 		return read_packet6(p);
+	p->other = NFT_IP6;
 	if (!skb_may_pull(p->cpu, p->skb, IPV4_HLEN))
 		return false;
 	h = (const struct ipv4_hdr *)p->skb->data;
@@ -95,6 +98,12 @@ static bool port_in(const struct nft_ports *ports, u16 port)
 static bool is_dev(const struct net_device *dev, const char name[16])
 {
 	return dev && !memcmp(dev->name, name, 16);
+}
+
+static __noinline u32 holding6(const struct packet *p, const struct nft_rule *r)
+{
+	return (ip_prefix_eq(&p->skb->ip.src, &r->saddr6, r->plen6[0]) ? NFT_SADDR6 : 0) |
+	       (ip_prefix_eq(&p->skb->ip.dst, &r->daddr6, r->plen6[1]) ? NFT_DADDR6 : 0);
 }
 
 /* The matches of r that hold, as bits. */
@@ -124,6 +133,8 @@ static u32 holding(const struct packet *p, const struct nft_rule *r)
 		ok |= NFT_MARK;
 	if (p->later_fragment)
 		ok |= NFT_FRAG;
+	if (has & (NFT_SADDR6 | NFT_DADDR6))
+		ok |= holding6(p, r);
 	if (has & NFT_CT && (ct_state(p->cpu, p->skb) & r->ct_states))
 		ok |= NFT_CT;
 	return ok;
@@ -136,9 +147,8 @@ static bool matches(struct packet *p, const struct nft_rule *r)
 	u32 l4 = r->has & NFT_L4;
 
 	p->odd |= (r->has & NFT_OF_PACKET) != 0;
-	if (p->six && r->has & (NFT_SADDR | NFT_DADDR | NFT_CT)) /* about IPv4's addresses and connections */
+	if (r->family == p->other)
 		return false;
-
 	if ((l4 & p->l4) != l4)
 		return false;
 	return ((holding(p, r) ^ r->not) & r->has) == r->has;
@@ -169,7 +179,8 @@ static const char *dev_name(const struct net_device *dev) { return dev ? dev->na
 static void log_packet(const struct packet *p, const struct nft_rule *r)
 {
 	struct nft_cpu *n = p->cpu->nft;
-	struct ip_addr src = ip_from_v4(p->saddr), dst = ip_from_v4(p->daddr);
+	struct ip_addr src = p->six ? p->skb->ip.src : ip_from_v4(p->saddr);
+	struct ip_addr dst = p->six ? p->skb->ip.dst : ip_from_v4(p->daddr);
 	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
 
 	if (!nft_take_token(&n->log_at, p->cpu->now_ns, LOG_RATE_NS, LOG_BURST)) {
@@ -236,6 +247,8 @@ enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 
 	if (!read_packet(&p))
 		return DROP_IP_SHORT;
+	if (p.rs->tables[p.rs->chains[chain].table].family == p.other)
+		return RX_OK;
 	v = run_chain(&p, chain);
 	if (p.odd)
 		ct_not_cacheable(cpu);

@@ -22,7 +22,7 @@
 enum { /* which matches a rule has: bits of nft_rule.has and .not */
 	NFT_SADDR = 1 << 0, NFT_DADDR = 1 << 1, NFT_PROTO = 1 << 2, NFT_SPORT = 1 << 3, NFT_DPORT = 1 << 4,
 	NFT_IIF = 1 << 5, NFT_OIF = 1 << 6, NFT_TCP_FLAGS = 1 << 7, NFT_ICMP_TYPE = 1 << 8, NFT_MARK = 1 << 9,
-	NFT_FRAG = 1 << 10, NFT_CT = 1 << 11,
+	NFT_FRAG = 1 << 10, NFT_CT = 1 << 11, NFT_SADDR6 = 1 << 12, NFT_DADDR6 = 1 << 13,
 };
 #define NFT_L4 (NFT_SPORT | NFT_DPORT | NFT_TCP_FLAGS | NFT_ICMP_TYPE) /* they look behind the IP header */
 
@@ -39,10 +39,15 @@ struct nft_ports {
 	} r[NFT_PORTS_MAX];
 };
 
+enum nft_family { NFT_INET, NFT_IP, NFT_IP6 }; /* both, or which alone */
+
 struct nft_rule {
 	u32 has, not; /* NFT_* */
 	be32 saddr, smask, daddr, dmask;
 	u8 proto;
+	u8 family;             /* enum nft_family that its matches speak of */
+	u8 plen6[2];           /* of the two below, as smask and dmask are of the former */
+	struct ip_addr saddr6, daddr6;
 	u8 flags, flags_mask;  /* (TCP flags & flags_mask) == flags; flags_mask 0: any of flags */
 	u8 icmp_type;
 	u8 ct_states;          /* CT_STATE_*: any of them */
@@ -77,9 +82,10 @@ struct nft_chain {
 
 struct nft_table {
 	char name[NFT_NAME];
+	u8 family;             /* enum nft_family: whose packets its chains see */
 };
 
-/* Table 0 is "filter", and chains 0 to NR_NF_HOOKS - 1 are its base chains by enum nf_hook: always there. */
+/* Table 0 is "inet filter", and chains 0 to NR_NF_HOOKS - 1 are its base chains by enum nf_hook: always there. */
 struct nft_ruleset {
 	struct inbox_msg msg;  /* on its way to its CPU */
 	u32 version, next_handle;
@@ -102,7 +108,7 @@ struct nft_name {
 	const char *name;
 	u8 value;
 };
-extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
+extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_icmpv6_types[], nft_families[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
 extern const struct nft_name nft_hooks[]; /* names of the base chains */
 /* A priority that has a name, Linux's; hooks: bits of enum nf_hook where it may be used. Ends with NULL. */
 extern const struct nft_priority {

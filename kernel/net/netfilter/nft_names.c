@@ -2,9 +2,24 @@
  * nft_names.c - the words of nft's language that stand for numbers, for both who reads them and who prints them.
  */
 #include "net/netfilter/nft_impl.h"
+#include "net/wire/icmpv6.h"
 
 const struct nft_name nft_protos[] = {
-	{ "icmp", IPPROTO_ICMP }, { "igmp", 2 }, { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { NULL, 0 },
+	{ "icmp", IPPROTO_ICMP }, { "igmp", 2 }, { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP },
+	{ "ipv6-icmp", IPPROTO_ICMPV6 }, { "icmpv6", IPPROTO_ICMPV6 }, { NULL, 0 },
+};
+const struct nft_name nft_families[] = {
+	{ "inet", NFT_INET }, { "ip", NFT_IP }, { "ip6", NFT_IP6 }, { NULL, 0 },
+};
+const struct nft_name nft_icmpv6_types[] = {
+	{ "destination-unreachable", ICMPV6_DEST_UNREACH }, { "packet-too-big", ICMPV6_PKT_TOOBIG },
+	{ "time-exceeded", ICMPV6_TIME_EXCEED },	    { "parameter-problem", ICMPV6_PARAMPROB },
+	{ "echo-request", ICMPV6_ECHO_REQUEST },	    { "echo-reply", ICMPV6_ECHO_REPLY },
+	{ "mld-listener-query", ICMPV6_MLD_QUERY },	    { "mld-listener-report", ICMPV6_MLD_REPORT },
+	{ "mld-listener-done", ICMPV6_MLD_DONE },	    { "nd-router-solicit", ICMPV6_ROUTER_SOLICIT },
+	{ "nd-router-advert", ICMPV6_ROUTER_ADVERT },	    { "nd-neighbor-solicit", ICMPV6_NEIGH_SOLICIT },
+	{ "nd-neighbor-advert", ICMPV6_NEIGH_ADVERT },	    { "nd-redirect", ICMPV6_REDIRECT },
+	{ "mld2-listener-report", ICMPV6_MLD2_REPORT },	    { NULL, 0 },
 };
 const struct nft_name nft_icmp_types[] = {
 	{ "echo-reply", ICMP_ECHOREPLY },	   { "destination-unreachable", ICMP_DEST_UNREACH },

@@ -126,23 +126,37 @@ static bool check_ruleset(const struct parser *s, struct parser *at)
 }
 
 /* ---- tables ---- */
-static int find_table(const struct nft_ruleset *rs, const char *name)
+/* family < 0: of any, the first. */
+static int find_table(const struct nft_ruleset *rs, const char *name, int family)
 {
 	for (int i = 0; i < rs->nr_tables; i++)
-		if (!strcmp(rs->tables[i].name, name))
+		if (!strcmp(rs->tables[i].name, name) && (family < 0 || rs->tables[i].family == family))
 			return i;
 	return -1;
 }
 
-/* [ip] NAME, made when it is not there. */
+static const struct nft_name *family_word(const struct parser *s)
+{
+	return s->quoted ? NULL : nft_find_name(nft_families, s->word);
+}
+
+/* [FAMILY] before a table's name; *family: -1 when it is not said. */
+static bool take_family(struct parser *s, int *family)
+{
+	const struct nft_name *n = family_word(s);
+
+	*family = n ? n->value : -1;
+	return !n || nft_next(s);
+}
+
+/* [FAMILY] NAME, made when it is not there; of family ip when that is not said. */
 static bool take_new_table(struct parser *s, unsigned *table)
 {
-	bool ip;
-	int i;
+	int i, family;
 
-	if (!nft_take(s, "ip", &ip))
+	if (!take_family(s, &family))
 		return false;
-	i = find_table(s->rs, s->word);
+	i = find_table(s->rs, s->word, family);
 	if (i < 0) {
 		if (!nft_is_new_name(s))
 			return nft_fail(s, "not a name for a table");
@@ -150,6 +164,7 @@ static bool take_new_table(struct parser *s, unsigned *table)
 			return nft_fail(s, "there are 8 tables already");
 		i = s->rs->nr_tables++;
 		str_copy(s->rs->tables[i].name, s->word, NFT_NAME);
+		s->rs->tables[i].family = (u8)(family < 0 ? NFT_IP : family);
 	}
 	*table = (unsigned)i;
 	return nft_next(s);
@@ -157,19 +172,18 @@ static bool take_new_table(struct parser *s, unsigned *table)
 
 static bool take_table(struct parser *s, unsigned *table)
 {
-	bool ip;
-	int i;
+	int i, family;
 
-	if (!nft_take(s, "ip", &ip))
+	if (!take_family(s, &family))
 		return false;
-	i = find_table(s->rs, s->word);
+	i = find_table(s->rs, s->word, family);
 	if (i < 0)
 		return nft_fail(s, "there is no such table");
 	*table = (unsigned)i;
 	return nft_next(s);
 }
 
-/* [[ip] TABLE] before a chain: taken where the word is a table's name and something that can be a chain's follows, which for
+/* [[FAMILY] TABLE] before a chain: taken where the word is a table's name and something that can be a chain's follows, which for
  * a chain that is to be made is a word, and else one that is there. */
 static bool take_table_of_chain(struct parser *s, bool new_chain, unsigned *table)
 {
@@ -177,9 +191,9 @@ static bool take_table_of_chain(struct parser *s, bool new_chain, unsigned *tabl
 	int i;
 
 	*table = 0;
-	if (nft_is(s, "ip"))
+	if (family_word(s))
 		return new_chain ? take_new_table(s, table) : take_table(s, table);
-	i = find_table(s->rs, s->word);
+	i = find_table(s->rs, s->word, -1);
 	if (i < 0 || !nft_next(&ahead))
 		return true;
 	if (new_chain ? !nft_is_new_name(&ahead) || nft_is(&ahead, "policy") :
@@ -317,6 +331,8 @@ static bool set_base(struct parser *s, unsigned chain, const struct nft_chain *w
 		return nft_fail(at, "this chain has its place already: type filter, the hook of its name, its priority");
 	if (c->base || c->nr)
 		return nft_fail(at, "the chain is there already, and not like this");
+	if (want->nat && s->rs->tables[want->table].family != NFT_IP)
+		return nft_fail(at, "IPv4 alone is translated: chains of type nat are in tables of family ip");
 	if (want->nat && want->hook == NF_FORWARD)
 		return nft_fail(at, "a chain of type nat is not for hook forward");
 	if (!want->nat && filters_at(s->rs, want->hook) == NFT_HOOK_MAX)

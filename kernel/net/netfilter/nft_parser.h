@@ -38,6 +38,7 @@ bool nft_take_name_or_number(struct parser *s, const struct nft_name *names, con
 /* A name for a chain or table, as it is written where it is made. */
 bool nft_is_new_name(const struct parser *s);
 bool nft_take_prefix(struct parser *s, be32 *addr, be32 *mask);
+bool nft_take_prefix6(struct parser *s, struct ip_addr *addr, u8 *plen);
 /* Ports and ranges of ports, several between braces. */
 bool nft_take_ports(struct parser *s, struct nft_ports *ports);
 /* Names with commas between them, as bits. */

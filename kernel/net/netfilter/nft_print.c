@@ -44,6 +44,14 @@ static void put_prefix(struct text *t, be32 addr, be32 mask)
 	put(t, plen == 32 ? " " : "/%u ", plen);
 }
 
+static void put_prefix6(struct text *t, const char *which, const char *not, const struct ip_addr *a, u8 plen)
+{
+	char s[IP_NTOP_MAX];
+
+	put(t, "ip6 %s %s%s", which, not, ip_ntop(a, s));
+	put(t, plen == 128 ? " " : "/%u ", plen);
+}
+
 static void put_ports(struct text *t, const struct nft_ports *p)
 {
 	if (p->nr > 1)
@@ -74,6 +82,7 @@ static void put_bits(struct text *t, const struct nft_name *n, u8 flags)
 static void put_transport(struct text *t, const struct nft_rule *r)
 {
 	const char *proto = r->proto == IPPROTO_TCP ? "tcp" : "udp";
+	bool six = r->proto == IPPROTO_ICMPV6;
 
 	if (r->has & NFT_SPORT) {
 		put(t, "%s sport %s", proto, sign(r, NFT_SPORT));
@@ -92,8 +101,8 @@ static void put_transport(struct text *t, const struct nft_rule *r)
 		}
 	}
 	if (r->has & NFT_ICMP_TYPE) {
-		put(t, "icmp type %s", sign(r, NFT_ICMP_TYPE));
-		put_name(t, nft_icmp_types, r->icmp_type);
+		put(t, "%s type %s", six ? "icmpv6" : "icmp", sign(r, NFT_ICMP_TYPE));
+		put_name(t, six ? nft_icmpv6_types : nft_icmp_types, r->icmp_type);
 	}
 }
 
@@ -111,8 +120,14 @@ static void put_matches(struct text *t, const struct nft_rule *r)
 		put(t, "ip daddr %s", sign(r, NFT_DADDR));
 		put_prefix(t, r->daddr, r->dmask);
 	}
+	if (r->has & NFT_SADDR6)
+		put_prefix6(t, "saddr", sign(r, NFT_SADDR6), &r->saddr6, r->plen6[0]);
+	if (r->has & NFT_DADDR6)
+		put_prefix6(t, "daddr", sign(r, NFT_DADDR6), &r->daddr6, r->plen6[1]);
 	if ((r->has & NFT_PROTO) && !(r->has & NFT_L4)) {
-		put(t, "ip protocol %s", sign(r, NFT_PROTO));
+		static const char *const words[] = { "meta l4proto", "ip protocol", "ip6 nexthdr" };
+
+		put(t, "%s %s", words[r->family], sign(r, NFT_PROTO));
 		put_name(t, nft_protos, r->proto);
 	}
 	put_transport(t, r);

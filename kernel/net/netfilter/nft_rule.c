@@ -34,8 +34,39 @@ static bool set_proto(struct parser *s, struct nft_rule *r, u8 proto)
 	return true;
 }
 
+/* The rule is about packets of this family alone. */
+static bool set_family(struct parser *s, struct nft_rule *r, u8 family)
+{
+	u8 table = s->rs->tables[s->rs->chains[r->chain].table].family;
+
+	if ((r->family && r->family != family) || (table && table != family))
+		return nft_fail(s, "the rule, or its table, is about the other family");
+	r->family = family;
+	return true;
+}
+
+static bool parse_ip6(struct parser *s, struct nft_rule *r)
+{
+	if (!set_family(s, r, NFT_IP6))
+		return false;
+	if (nft_is(s, "saddr"))
+		return nft_next(s) && begin(s, r, NFT_SADDR6) && nft_take_prefix6(s, &r->saddr6, &r->plen6[0]);
+	if (nft_is(s, "daddr"))
+		return nft_next(s) && begin(s, r, NFT_DADDR6) && nft_take_prefix6(s, &r->daddr6, &r->plen6[1]);
+	return nft_want(s, "nexthdr") && begin(s, r, NFT_PROTO) &&
+	       nft_take_name_or_number(s, nft_protos, "not a protocol", &r->proto);
+}
+
+static bool parse_icmpv6(struct parser *s, struct nft_rule *r)
+{
+	return set_family(s, r, NFT_IP6) && set_proto(s, r, IPPROTO_ICMPV6) && nft_want(s, "type") && begin(s, r, NFT_ICMP_TYPE) &&
+	       nft_take_name_or_number(s, nft_icmpv6_types, "not an ICMPv6 type", &r->icmp_type);
+}
+
 static bool parse_ip(struct parser *s, struct nft_rule *r)
 {
+	if (!set_family(s, r, NFT_IP))
+		return false;
 	if (nft_is(s, "saddr"))
 		return nft_next(s) && begin(s, r, NFT_SADDR) && nft_take_prefix(s, &r->saddr, &r->smask);
 	if (nft_is(s, "daddr"))
@@ -83,7 +114,7 @@ static bool parse_udp(struct parser *s, struct nft_rule *r) { return parse_trans
 
 static bool parse_icmp(struct parser *s, struct nft_rule *r)
 {
-	return set_proto(s, r, IPPROTO_ICMP) && nft_want(s, "type") && begin(s, r, NFT_ICMP_TYPE) &&
+	return set_family(s, r, NFT_IP) && set_proto(s, r, IPPROTO_ICMP) && nft_want(s, "type") && begin(s, r, NFT_ICMP_TYPE) &&
 	       nft_take_name_or_number(s, nft_icmp_types, "not an ICMP type", &r->icmp_type);
 }
 
@@ -290,6 +321,8 @@ static const struct term {
 	{ "tcp", parse_tcp, 0 },
 	{ "udp", parse_udp, 0 },
 	{ "icmp", parse_icmp, 0 },
+	{ "ip6", parse_ip6, 0 },
+	{ "icmpv6", parse_icmpv6, 0 },
 	{ "iifname", parse_iif, 0 },
 	{ "oifname", parse_oif, 0 },
 	{ "iif", parse_iif, 0 },

@@ -126,20 +126,45 @@ bool nft_take_name_or_number(struct parser *s, const struct nft_name *names, con
 
 
 /* ---- values ---- */
+/* ADDRESS[/LENGTH]; *plen: the most there can be, and then what it is. NULL: understood. */
+static const char *split_prefix(const char *word, struct ip_addr *a, u64 *plen)
+{
+	const char *slash = strchr(word, '/');
+	char text[NFT_WORD_MAX];
+	u64 most = *plen;
+
+	str_copy(text, word, sizeof(text));
+	if (slash) {
+		text[slash - word] = 0;
+		if (str_to_u64(slash + 1, plen) || *plen > most)
+			return most == 32 ? "a prefix length is 0 to 32" : "a prefix length is 0 to 128";
+	}
+	if (ip_pton(text, a) || ip_is_v4(a) != (most == 32))
+		return most == 32 ? "not an IPv4 address or prefix" : "not an IPv6 address or prefix";
+	return NULL;
+}
+
+bool nft_take_prefix6(struct parser *s, struct ip_addr *addr, u8 *plen)
+{
+	u64 len = 128;
+	struct ip_addr a;
+	const char *why = split_prefix(s->word, &a, &len);
+
+	if (why)
+		return nft_fail(s, why);
+	*addr = ip_prefix_of(&a, (unsigned)len);
+	*plen = (u8)len;
+	return nft_next(s);
+}
+
 bool nft_take_prefix(struct parser *s, be32 *addr, be32 *mask)
 {
-	char *slash = strchr(s->word, '/'), text[NFT_WORD_MAX];
-	struct ip_addr a;
 	u64 plen = 32;
+	struct ip_addr a;
+	const char *why = split_prefix(s->word, &a, &plen);
 
-	str_copy(text, s->word, sizeof(text));
-	if (slash) {
-		text[slash - s->word] = 0;
-		if (str_to_u64(slash + 1, &plen) || plen > 32)
-			return nft_fail(s, "a prefix length is 0 to 32");
-	}
-	if (ip_pton(text, &a) || !ip_is_v4(&a))
-		return nft_fail(s, "not an IPv4 address or prefix");
+	if (why)
+		return nft_fail(s, why);
 	*mask = v4_mask((unsigned)plen);
 	*addr = (be32){ ip_v4(&a).raw & mask->raw };
 	return nft_next(s);

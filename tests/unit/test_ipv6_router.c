@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ * test_ipv6_router.c - IPv6 from one device to another: what a router tells senders, the hooks, connections that are tracked
+ * and the rules that ask for them (RFC 8200, 4443, 4291, 7045).
+ */
+#include "ip6kit.h"
+#include "net/netfilter/conntrack.h"
+#include "net/netfilter/nft.h"
+#include "net/wire/tcp.h"
+
+#define CLIENT "2001:db8::2"
+#define SERVER "2001:db8:9::5"
+
+/* A router between CLIENT on the kit's device and SERVER on a raw one behind it. */
+struct rig {
+	struct kit k;
+	struct net_device *out;
+};
+
+static void rules(struct rig *r, const char *text)
+{
+	struct nft_error err;
+
+	bh_disable(r->k.cpu);
+	if (nft_run(r->k.h->net, text, &err))
+		test_note("%u:%u %s", err.line, err.column, err.reason), test_stop();
+	bh_enable(r->k.cpu);
+}
+
+static struct rig rig_open(const char *text)
+{
+	struct rig r = { .k = kit6_bare() };
+	struct ip_addr near = ip6(HOST6), far = ip6("2001:db8:9::1"), peer = ip6(CLIENT);
+	struct net_sysctls *s = &r.k.cpu->sysctl;
+
+	r.out = lab_dev(r.k.h, LAB_RAW);
+	s->ip6_accept_ra = s->ip6_dad_transmits = s->icmp6_ratelimit = 0;
+	s->ip6_forwarding = 1;
+	REQUIRE(!ip6_dev_up(r.k.h->net, r.k.dev) && !ip6_dev_up(r.k.h->net, r.out));
+	REQUIRE(!ip6_addr_add(r.k.h->net, r.k.dev, &near, 64) && !ip6_addr_add(r.k.h->net, r.out, &far, 64));
+	kit_run(&r.k, 5 * NSEC_PER_SEC);
+	neigh_update(r.k.cpu, r.k.dev, &peer, PEER_MAC, NEIGH_CREATE | NEIGH_SOLICITED);
+	kit_drain(&r.k);
+	while (lab_sent(r.out, (u8[2048]){ 0 }, 2048))
+		;
+	if (text)
+		rules(&r, text);
+	return r;
+}
+
+/* What came out on the far side; its payload, NULL: nothing. */
+static const u8 *came_out(struct rig *r, struct ipv6_info *ip)
+{
+	static u8 p[65600];
+	unsigned n = lab_sent(r->out, p, sizeof(p));
+
+	if (!n || !CHECK_EQ(ipv6_parse(p, n, n, ip), IPV6_OK))
+		return NULL;
+	return p + 40;
+}
+
+#define FORTH(r, ...) INJECT6(&(r)->k, .dst = SERVER, .mac = (r)->k.dev->addr, __VA_ARGS__)
+
+/* A packet of the server's. */
+static void back(struct rig *r, u8 proto, const void *data, unsigned len)
+{
+	u8 p[256];
+	struct ipv6_hdr *h = (struct ipv6_hdr *)p;
+	struct ip_addr src = ip6(SERVER), dst = ip6(CLIENT);
+
+	*h = (struct ipv6_hdr){ be32_of(0x60000000), be16_of((u16)len), proto, 64, { 0 }, { 0 } };
+	memcpy(h->saddr, &src, 16);
+	memcpy(h->daddr, &dst, 16);
+	memcpy(p + 40, data, len);
+	lab_inject(r->out, p, 40 + len);
+	kit_settle(&r->k);
+}
+
+static void keep_conn(void *arg, const struct nf_conn *ct) { *(const struct nf_conn **)arg = ct; }
+static const struct nf_conn *only(struct rig *r)
+{
+	const struct nf_conn *ct = NULL;
+
+	REQUIRE(ct_count(r->k.cpu) == 1);
+	ct_for_each(r->k.cpu, keep_conn, &ct);
+	return ct;
+}
+
+static void tcp_segment(struct tcp_hdr *h, bool reply, u8 flags)
+{
+	*h = (struct tcp_hdr){ .sport = be16_of(reply ? 80 : 4000), .dport = be16_of(reply ? 4000 : 80), .seq = be32_of(1),
+			       .ack = be32_of(1), .doff = 5 << 4, .flags = flags };
+}
+
+/* ---- forwarding ---- */
+TEST(a_packet_goes_on_with_one_hop_less_and_everything_else_as_it_was)
+{
+	REQ("8200 3/forward", "7045 2.1");
+	struct rig r = rig_open(NULL);
+	struct ip_addr src = ip6(CLIENT), dst = ip6(SERVER);
+	u8 data[40] = { 60, 0, 1, 4, 0, 0, 0, 0, 200, 0, 0x9e, 4 }; /* options and next headers that only the ends know */
+	struct ipv6_info ip;
+	const u8 *p;
+
+	FORTH(&r, .proto = 60, .data = data, .len = sizeof(data), .hops = 9, .tclass = 0xb8);
+	p = came_out(&r, &ip);
+	REQUIRE(p);
+	CHECK_EQ(ip.hop_limit, 8);
+	CHECK_EQ(ip.tclass, 0xb8);
+	CHECK(ip_eq(&ip.saddr, &src) && ip_eq(&ip.daddr, &dst));
+	CHECK(!memcmp(p, data, sizeof(data)));
+	CHECK_EQ(stat(&r.k, STAT_Ip6OutForwDatagrams), 1);
+	kit_close(&r.k);
+}
+
+TEST(a_router_tells_of_hops_that_are_over_packets_too_big_and_routes_that_are_not_there)
+{
+	REQ("4443 3.1/route", "4443 3.2", "4443 3.3/hops", "8200 3/forward");
+	struct rig r = rig_open(NULL);
+	struct ipv6_info ip;
+	const u8 *p;
+
+	FORTH(&r, .proto = 17, .len = 20, .hops = 1);
+	expect_icmp6(&r.k, 3, 0, NULL);
+	r.out->mtu = 1400;
+	r.k.cpu->dst_gen++;
+	FORTH(&r, .proto = 17, .len = 1400);
+	p = expect_icmp6(&r.k, 2, 0, NULL);
+	CHECK_EQ(p ? word_at(p + 4) : 0, 1400);
+	FORTH(&r, .proto = 17, .len = 1360);
+	CHECK(came_out(&r, &ip));
+	INJECT6(&r.k, .dst = "2001:db8:aaaa::1", .mac = r.k.dev->addr, .proto = 17, .len = 20);
+	expect_icmp6(&r.k, 1, 0, NULL);
+	CHECK(!came_out(&r, &ip));
+	CHECK_EQ(drops(&r.k, DROP_IP_TTL) + drops(&r.k, DROP_PKT_TOO_BIG) + drops(&r.k, DROP_IP_INNOROUTES), 3);
+	kit_close(&r.k);
+}
+
+TEST(what_is_of_one_link_does_not_leave_it)
+{
+	REQ("4291 2.5.6", "4291 2.5.2");
+	struct rig r = rig_open(NULL);
+	struct ip_addr asker = ip6("fe80::5");
+	struct ipv6_info ip;
+
+	neigh_update(r.k.cpu, r.k.dev, &asker, PEER_MAC, NEIGH_CREATE | NEIGH_SOLICITED);
+	INJECT6(&r.k, .src = "fe80::5", .dst = SERVER, .mac = r.k.dev->addr, .proto = 17, .len = 20);
+	expect_icmp6(&r.k, 1, 2, NULL); /* beyond the scope of the source address */
+	INJECT6(&r.k, .src = "::", .dst = SERVER, .mac = r.k.dev->addr, .proto = 17, .len = 20);
+	INJECT6(&r.k, .dst = "fe80::77", .mac = r.k.dev->addr, .proto = 17, .len = 20);
+	FORTH(&r, .proto = 0, .data = (u8[8]){ 59, 0, 0x80, 4 }, .len = 8); /* hop-by-hop options are the router's too */
+	expect_icmp6(&r.k, 4, 2, NULL);
+	CHECK(!came_out(&r, &ip));
+	kit_close(&r.k);
+}
+
+/* ---- connections ---- */
+TEST(a_connection_is_followed_from_its_handshake_and_strangers_are_invalid)
+{
+	struct rig r = rig_open("add rule forward ct state established,related accept; add rule forward ct state new ip6 saddr " CLIENT
+				" accept; add chain forward policy drop");
+	struct ipv6_info ip;
+	struct tcp_hdr h;
+
+	tcp_segment(&h, true, TCP_SYN | TCP_ACK);
+	back(&r, 6, &h, sizeof(h)); /* nobody asked */
+	EXPECT_NOTHING_SENT(&r.k);
+	tcp_segment(&h, false, TCP_SYN);
+	FORTH(&r, .proto = 6, .data = &h, .len = sizeof(h));
+	CHECK(came_out(&r, &ip));
+	CHECK_STR(ct_tcp_state_name(only(&r)->tcp_state), "SYN_SENT");
+	tcp_segment(&h, true, TCP_SYN | TCP_ACK);
+	back(&r, 6, &h, sizeof(h));
+	CHECK(kit6_sent(&r.k, &ip));
+	tcp_segment(&h, false, TCP_ACK);
+	FORTH(&r, .proto = 6, .data = &h, .len = sizeof(h));
+	CHECK(came_out(&r, &ip));
+	CHECK_STR(ct_tcp_state_name(only(&r)->tcp_state), "ESTABLISHED");
+	CHECK(only(&r)->assured);
+	rules(&r, "flush ruleset");
+	kit_close(&r.k);
+}
+
+TEST(an_echo_and_its_errors_belong_together)
+{
+	struct rig r = rig_open("add rule forward ct state established,related counter accept; add rule forward icmpv6 type "
+				"echo-request accept; add chain forward policy drop");
+	struct ip_addr src = ip6(CLIENT), dst = ip6(SERVER);
+	u8 m[16] = { 128, 0, 0, 0, 0x12, 0x34, 0, 1 }, e[64] = { 1, 3 };
+	struct ipv6_info ip;
+
+	FORTH(&r, .proto = 58, .data = m, .len = 16, .icmp = true);
+	CHECK(came_out(&r, &ip));
+	CHECK_EQ(only(&r)->end[CT_REPLY].tuple.type, 129);
+	m[0] = 129;
+	back(&r, 58, m, 16);
+	CHECK(kit6_sent(&r.k, &ip)); /* established */
+	m[0] = 128;
+	memcpy(e + 8, (u8[8]){ 0x60, 0, 0, 0, 0, 16, 58, 60 }, 8);
+	memcpy(e + 16, &src, 16);
+	memcpy(e + 32, &dst, 16);
+	memcpy(e + 48, m, 16);
+	back(&r, 58, e, sizeof(e));
+	CHECK(kit6_sent(&r.k, &ip)); /* related */
+	e[52] = 99;
+	back(&r, 58, e, sizeof(e));
+	EXPECT_NOTHING_SENT(&r.k); /* about an echo that nobody sent */
+	kit_close(&r.k);
+}
+
+TEST(discovery_groups_and_pieces_are_not_tracked)
+{
+	struct rig r = rig_open("add rule prerouting ct state untracked accept; add rule prerouting drop");
+	u8 ns[24] = { 135, [8] = 0x20, 1, 0x0d, 0xb8, [23] = 1 }, f[16] = { 17, 0, 0, 1, 0, 0, 0, 9, 0, 1, 0, 2, 0, 8 };
+	struct ipv6_info ip;
+
+	INJECT6(&r.k, .proto = 58, .data = ns, .len = 24, .hops = 255, .icmp = true);
+	expect_icmp6(&r.k, 136, 0, NULL);
+	FORTH(&r, .proto = 44, .data = f, .len = 16);
+	CHECK(came_out(&r, &ip));
+	FORTH(&r, .proto = 17, .data = (u8[8]){ 0, 1, 0, 2, 0, 8 }, .len = 8);
+	CHECK(!came_out(&r, &ip));
+	CHECK_EQ(ct_count(r.k.cpu), 0);
+	kit_close(&r.k);
+}
+
+/* ---- rules ---- */
+TEST(rules_of_ipv6_match_addresses_next_headers_and_types_and_tables_see_their_family_alone)
+{
+	struct rig r = rig_open("table ip only4 { chain f { type filter hook forward priority -10; drop; } }\n"
+				"table ip6 only6 { chain f { type filter hook forward priority 5; ip6 daddr 2001:db8:9::/48 udp dport 53 drop; "
+				"ip6 saddr != 2001:db8::/64 drop; ip6 nexthdr 200 drop; icmpv6 type packet-too-big drop; } }");
+	u8 dns[8] = { 0, 1, 0, 53, 0, 8 }, other[8] = { 0, 1, 0, 54, 0, 8 }, big[56] = { 2, 0, 0, 0, 0, 0, 5, 0, 0x60 };
+	struct ipv6_info ip;
+
+	FORTH(&r, .proto = 17, .data = other, .len = 8);
+	CHECK(came_out(&r, &ip));
+	FORTH(&r, .proto = 17, .data = dns, .len = 8);
+	FORTH(&r, .src = "2001:db8:1::2", .proto = 17, .data = other, .len = 8);
+	FORTH(&r, .proto = 200, .data = other, .len = 8);
+	FORTH(&r, .proto = 58, .data = big, .len = sizeof(big), .icmp = true);
+	CHECK(!came_out(&r, &ip));
+	CHECK_EQ(drops(&r.k, DROP_NETFILTER_DROP), 4);
+	kit_close(&r.k);
+}
