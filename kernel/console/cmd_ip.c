@@ -40,8 +40,9 @@ const char *ip_qdisc_name(const struct net_device *dev)
 	return dev->txq[0].qdisc ? dev->txq[0].qdisc->ops->id : "noqueue";
 }
 
-/* iproute2's three forms of the line: of `link` with the mode, of `addr` without, of `-6 addr` short. */
-static void print_link(struct console_call *c, const struct net_device *dev, bool addr, bool six)
+/* iproute2's forms: of `link` with the mode, of `addr` without, of one family's `addr` without the link's address, and short
+ * for all devices of IPv6. */
+static void print_link(struct console_call *c, const struct net_device *dev, const struct ip_options *o, bool addr)
 {
 	const char *sep = "";
 
@@ -52,12 +53,14 @@ static void print_link(struct console_call *c, const struct net_device *dev, boo
 			sep = ",";
 		}
 	out_printf(c->out, "%s> mtu %u ", dev->carrier ? ",LOWER_UP" : ",NO-CARRIER", dev->mtu);
-	if (addr && six) {
+	if (addr && o->six && !o->dev) {
 		out_printf(c->out, "state %s qlen %u\n", ip_oper_state(dev), dev->tx_queue_len);
 		return;
 	}
 	out_printf(c->out, "qdisc %s state %s %sgroup default qlen %u\n", ip_qdisc_name(dev), ip_oper_state(dev),
 		   addr ? "" : "mode DEFAULT ", dev->tx_queue_len);
+	if (addr && (o->four || o->six))
+		return;
 	out_printf(c->out, "    link/%s ", dev->flags & IFF_LOOPBACK ? "loopback" : dev->link->addr_len ? "ether" : "none");
 	print_mac(c->out, dev->addr);
 	out_printf(c->out, " brd ");
@@ -206,7 +209,7 @@ static void show_links(struct console_call *c, const struct ip_options *o, bool 
 
 		if ((o->dev && dev != o->dev) || (addr && o->six && !has_ip6(c, dev)))
 			continue;
-		print_link(c, dev, addr, o->six);
+		print_link(c, dev, o, addr);
 		if (addr && !o->six)
 			print_inet(c, dev);
 		if (addr && !o->four)

@@ -2,6 +2,7 @@
  * cmd_ping.c - `ping`: echo requests and what came back, printed as iputils' ping prints it.
  */
 #include "console/commands.h"
+#include "console/resolve.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/ipv4/icmp.h"
@@ -18,6 +19,8 @@ struct ping {
 	struct icmp_ping icmp;   /* registered while `to` is of its family */
 	struct icmp6_ping icmp6;
 	struct console_call *c;
+	const char *host;        /* as it was typed */
+	int family;              /* AF_INET, AF_INET6; 0: the host's */
 	struct ip_addr to;
 	u64 count, interval_ns, size;
 	u64 sent_ns[PING_SLOTS]; /* by sequence number; 0: answered */
@@ -131,22 +134,23 @@ static int parse_seconds(const char *word, u64 *ns)
 static int ping_parse(struct ping *p)
 {
 	struct console_call *c = p->c;
-	bool have_addr = false;
 	int i, err;
 
 	for (i = 1; i < c->argc; i++) {
 		const char *value = i + 1 < c->argc ? c->argv[i + 1] : "";
 
-		if (!strcmp(c->argv[i], "-4") || !strcmp(c->argv[i], "-6")) /* the address says it */
+		if (!strcmp(c->argv[i], "-4") || !strcmp(c->argv[i], "-6")) {
+			p->family = c->argv[i][1] == '4' ? AF_INET : AF_INET6;
 			continue;
+		}
 		if (!strcmp(c->argv[i], "-c"))
 			err = str_to_u64(value, &p->count) ?: p->count ? 0 : -EINVAL;
 		else if (!strcmp(c->argv[i], "-s"))
 			err = str_to_u64(value, &p->size) ?: p->size > PING_MAX_SIZE ? -ERANGE : 0;
 		else if (!strcmp(c->argv[i], "-i"))
 			err = parse_seconds(value, &p->interval_ns) ?: p->interval_ns < 2 * NSEC_PER_MSEC ? -ERANGE : 0;
-		else if (!have_addr && !ip_pton(c->argv[i], &p->to)) {
-			have_addr = true;
+		else if (!p->host && c->argv[i][0] != '-') {
+			p->host = c->argv[i];
 			continue;
 		} else {
 			return console_usage(c, c->argv[i]);
@@ -155,7 +159,7 @@ static int ping_parse(struct ping *p)
 			return console_usage(c, *value ? value : c->argv[i]);
 		i++;
 	}
-	return have_addr ? 0 : console_usage(c, NULL);
+	return p->host ? 0 : console_usage(c, NULL);
 }
 
 static void send_one(struct ping *p, const char *to)
@@ -214,13 +218,15 @@ int cmd_ping(struct console_call *c)
 	p->icmp6.reply = ping6_reply;
 	p->icmp6.error = ping6_error;
 	err = ping_parse(p);
+	if (!err && (err = resolve_host(c->cpu, p->host, p->family, &c->stop, &p->to)))
+		out_printf(c->out, "ping: %s: %s\n", p->host, errno_text(err));
 	if (!err) {
 		ip_ntop(&p->to, to);
 		if (ip_is_v4(&p->to))
-			out_printf(c->out, "PING %s (%s) %llu(%llu) bytes of data.\n", to, to, (unsigned long long)p->size,
+			out_printf(c->out, "PING %s (%s) %llu(%llu) bytes of data.\n", p->host, to, (unsigned long long)p->size,
 				   (unsigned long long)p->size + 28);
 		else
-			out_printf(c->out, "PING %s(%s) %llu data bytes\n", to, to, (unsigned long long)p->size);
+			out_printf(c->out, "PING %s(%s) %llu data bytes\n", p->host, to, (unsigned long long)p->size);
 		start = clock_ns();
 		ping_open(p, true);
 		while (!c->stop && p->sent < p->count) {
@@ -230,7 +236,7 @@ int cmd_ping(struct console_call *c)
 		}
 		pause(p, PING_WAIT_NS, true);
 		ping_open(p, false);
-		ping_summary(p, to, clock_ns() - start);
+		ping_summary(p, p->host, clock_ns() - start);
 	}
 	kfree(p);
 	return err;

@@ -23,7 +23,16 @@ struct tc_show {
 	struct console_call *c;
 	struct json j;
 	bool stats, json;
+	const struct net_device *dev; /* the one that was asked for, which is then not named; NULL: all */
 };
+
+static const char *dev_words(const struct tc_show *s, const struct net_device *dev, char buf[16 + 8])
+{
+	buf[0] = '\0';
+	if (!s->dev)
+		snprintf(buf, 16 + 8, "dev %s ", dev->name);
+	return buf;
+}
 
 static void value_json(struct json *j, const char *name, const char *word)
 {
@@ -70,6 +79,13 @@ static void options_json(struct json *j, char *text)
 	json_close(j, '}');
 }
 
+/* As iproute2 says it of every root: the kernel's reference and the device's. */
+static void root_json(struct json *j)
+{
+	json_bool(j, "root", true);
+	json_number(j, "refcnt", 2);
+}
+
 struct tc_counts {
 	u64 bytes, packets;
 };
@@ -88,7 +104,7 @@ static void qdisc_json(struct tc_show *s, struct qdisc *q, const char *parent, c
 	if (parent)
 		json_text(j, "parent", parent);
 	else
-		json_bool(j, "root", true);
+		root_json(j);
 	options_json(j, text);
 	if (s->stats) {
 		json_number(j, "bytes", n->bytes);
@@ -110,15 +126,15 @@ static void show_one(struct tc_show *s, struct qdisc *q, const char *parent)
 	bool root = txq->qdisc == q;
 	struct tc_counts n = { root ? txq->stats.bytes - q->sent_bytes : q->bytes,
 			       root ? txq->stats.packets - q->sent_packets : q->packets };
-	char text[400] = "";
+	char text[400] = "", dev[16 + 8];
 
 	if (s->json) {
 		qdisc_json(s, q, parent, &n);
 		return;
 	}
 	q->ops->dump(q, text, sizeof(text));
-	out_printf(out, "qdisc %s %x: dev %s %s%s %s \n", q->ops->id, q->handle, txq->dev->name, parent ? "parent " : "root refcnt 2",
-		   parent ?: "", text);
+	out_printf(out, "qdisc %s %x: %s%s%s %s \n", q->ops->id, q->handle, dev_words(s, txq->dev, dev),
+		   parent ? "parent " : "root refcnt 2", parent ?: "", text);
 	if (!s->stats)
 		return;
 	out_printf(out, " Sent %llu bytes %llu pkt (dropped %llu, overlimits %llu requeues 0) \n backlog %ub %up requeues 0\n",
@@ -149,15 +165,17 @@ static void show_classes(struct tc_show *s, struct qdisc *root)
 /* A root that is no struct qdisc: of a device that is down, or the one above several queues. */
 static void show_plain(struct tc_show *s, const struct net_device *dev, const char *kind, const char *refcnt)
 {
+	char words[16 + 8];
+
 	if (!s->json) {
-		out_printf(s->c->out, "qdisc %s 0: dev %s root %s\n", kind, dev->name, refcnt);
+		out_printf(s->c->out, "qdisc %s 0: %sroot %s\n", kind, dev_words(s, dev, words), refcnt);
 		return;
 	}
 	json_open(&s->j, NULL, '{');
 	json_text(&s->j, "kind", kind);
 	json_text(&s->j, "handle", "0:");
 	json_text(&s->j, "dev", dev->name);
-	json_bool(&s->j, "root", true);
+	root_json(&s->j);
 	json_open(&s->j, "options", '{');
 	json_close(&s->j, '}');
 	json_close(&s->j, '}');
@@ -203,6 +221,7 @@ static int show(struct console_call *c, int at, bool stats, bool json)
 		return console_usage(c, c->argv[at]);
 	if (at < c->argc && !(dev = dev_by_name(net, c->argv[at + 1])))
 		return no_device(c, c->argv[at + 1]);
+	s.dev = dev;
 	if (s.json)
 		json_open(&s.j, NULL, '[');
 	for (i = 0; i < net->nr_devs; i++)

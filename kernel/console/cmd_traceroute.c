@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cmd_traceroute.c - `traceroute [-m HOPS] [-q PROBES] HOST`: echo requests with growing time to live, as traceroute -I.
+ * cmd_traceroute.c - `traceroute [-4|-6] [-m HOPS] [-q PROBES] HOST`: echo requests with growing time to live, as traceroute -I.
  */
 #include "console/commands.h"
 #include "console/resolve.h"
@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/icmp6.h"
 #include "net/socket/socket.h"
 
 #define PROBE_WAIT_NS (NSEC_PER_SEC)
@@ -14,7 +15,9 @@
 #define PROBE_SIZE    32u
 
 struct route_trace {
-	struct icmp_ping icmp;
+	struct icmp_ping icmp;   /* registered while `to` is of its family */
+	struct icmp6_ping icmp6;
+	int family;              /* AF_INET, AF_INET6; 0: the host's */
 	struct console_call *c;
 	struct ip_addr to, from, last; /* from: who answered; last: who was printed last on this line */
 	u64 max_hops, probes, sent_ns, answered_ns;
@@ -46,6 +49,22 @@ static void trace_error(struct icmp_ping *p, struct net_cpu *cpu, const struct i
 	answered(t, cpu, from, seq);
 }
 
+static void trace6_reply(struct icmp6_ping *p, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
+{
+	struct route_trace *t = container_of(p, struct route_trace, icmp6);
+
+	t->reached = true;
+	answered(t, cpu, &skb->ip.src, seq);
+}
+
+static void trace6_error(struct icmp6_ping *p, struct net_cpu *cpu, const struct ip_addr *from, u8 type, u8 code, u16 seq)
+{
+	struct route_trace *t = container_of(p, struct route_trace, icmp6);
+
+	t->unreachable |= type == 1 && seq == t->seq;
+	answered(t, cpu, from, seq);
+}
+
 static int parse(struct route_trace *t, const char **host)
 {
 	struct console_call *c = t->c;
@@ -59,6 +78,8 @@ static int parse(struct route_trace *t, const char **host)
 			if (str_to_u64(value, to) || !*to || *to > (to == &t->probes ? 10 : 255))
 				return console_usage(c, *value ? value : c->argv[i]);
 			i++;
+		} else if (!strcmp(c->argv[i], "-4") || !strcmp(c->argv[i], "-6")) {
+			t->family = c->argv[i][1] == '4' ? AF_INET : AF_INET6;
 		} else if (c->argv[i][0] == '-' && strcmp(c->argv[i], "-n")) {
 			return console_usage(c, c->argv[i]);
 		} else if (c->argv[i][0] != '-') {
@@ -83,7 +104,8 @@ static void probe(struct route_trace *t, u8 ttl)
 	t->answered_ns = 0;
 	net_set_now(cpu, MAX(cpu->now_ns, clock_ns()));
 	t->sent_ns = cpu->now_ns;
-	err = icmp_ping_send(cpu, &t->icmp, &fl, t->seq, PROBE_SIZE);
+	err = ip_is_v4(&t->to) ? icmp_ping_send(cpu, &t->icmp, &fl, t->seq, PROBE_SIZE)
+			       : icmp6_ping_send(cpu, &t->icmp6, &fl, t->seq, PROBE_SIZE);
 	bh_enable(cpu);
 	if (err) {
 		out_printf(t->c->out, " !%s", errno_name(err));
@@ -103,13 +125,25 @@ static void probe(struct route_trace *t, u8 ttl)
 		   t->unreachable ? " !H" : "");
 }
 
+static void listen(struct route_trace *t, bool on)
+{
+	struct net_cpu *cpu = t->c->cpu;
+
+	bh_disable(cpu);
+	if (ip_is_v4(&t->to))
+		on ? icmp_ping_open(cpu, &t->icmp) : icmp_ping_close(&t->icmp);
+	else
+		on ? icmp6_ping_open(cpu, &t->icmp6) : icmp6_ping_close(&t->icmp6);
+	bh_enable(cpu);
+}
+
 static void walk(struct route_trace *t, const char *host)
 {
 	char text[IP_NTOP_MAX];
 
 	out_printf(t->c->out, "traceroute to %s (%s), %llu hops max, %u byte packets\n", host, ip_ntop(&t->to, text),
-		   (unsigned long long)t->max_hops, PROBE_SIZE + 28);
-	icmp_ping_open(t->c->cpu, &t->icmp);
+		   (unsigned long long)t->max_hops, PROBE_SIZE + (ip_is_v4(&t->to) ? 28 : 48));
+	listen(t, true);
 	for (u64 ttl = 1; ttl <= t->max_hops && !t->reached && !t->unreachable && !t->c->stop; ttl++) {
 		out_printf(t->c->out, "%2llu ", (unsigned long long)ttl);
 		memset(&t->last, 0, sizeof(t->last));
@@ -117,9 +151,7 @@ static void walk(struct route_trace *t, const char *host)
 			probe(t, (u8)ttl);
 		out_printf(t->c->out, "\n");
 	}
-	bh_disable(t->c->cpu);
-	icmp_ping_close(&t->icmp);
-	bh_enable(t->c->cpu);
+	listen(t, false);
 }
 
 int cmd_traceroute(struct console_call *c)
@@ -133,11 +165,11 @@ int cmd_traceroute(struct console_call *c)
 	*t = (struct route_trace){ .c = c, .max_hops = 30, .probes = 3 };
 	t->icmp.reply = trace_reply;
 	t->icmp.error = trace_error;
+	t->icmp6.reply = trace6_reply;
+	t->icmp6.error = trace6_error;
 	err = parse(t, &host);
 	if (!err) {
-		err = resolve_host(c->cpu, host, &c->stop, &t->to);
-		if (!err && !ip_is_v4(&t->to))
-			err = -EAFNOSUPPORT;
+		err = resolve_host(c->cpu, host, t->family, &c->stop, &t->to);
 		if (err)
 			out_printf(c->out, "traceroute: %s: %s\n", host, errno_text(err));
 		else

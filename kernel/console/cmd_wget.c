@@ -29,10 +29,11 @@ struct wget {
 	char head[WGET_HEAD], piece[512];
 };
 
-/* [http://]HOST[:PORT][/PATH] */
+/* [http://]HOST[:PORT][/PATH], where HOST may be an IPv6 address in brackets */
 static int wget_parse(struct wget *w, const char *url)
 {
 	const char *p = strncmp(url, "http://", 7) ? url : url + 7, *colon;
+	char *bracket = NULL;
 	size_t len = 0;
 	u64 port = 80;
 
@@ -41,11 +42,15 @@ static int wget_parse(struct wget *w, const char *url)
 	if (!len || len >= sizeof(w->host) || strstr(url, "https://"))
 		return console_usage(w->c, url);
 	memcpy(w->host, p, len);
-	colon = strchr(w->host, ':');
+	if (w->host[0] == '[' && (bracket = strchr(w->host, ']')))
+		*bracket = '\0';
+	colon = strchr(bracket ? bracket + 1 : w->host, ':');
 	if (colon && (str_to_u64(colon + 1, &port) || !port || port > 65535))
 		return console_usage(w->c, colon + 1);
 	if (colon)
 		w->host[colon - w->host] = '\0';
+	if (bracket)
+		memmove(w->host, w->host + 1, (size_t)(bracket - w->host));
 	w->port = (u16)port;
 	w->path = p[len] ? p + len : "/";
 	return 0;
@@ -68,11 +73,12 @@ static int ready(struct wget *w, s16 events)
 
 static int wget_send(struct wget *w)
 {
-	struct sockaddr_ip to = { .family = AF_INET, .port = w->port, .addr = w->addr };
+	u16 family = ip_is_v4(&w->addr) ? AF_INET : AF_INET6;
+	struct sockaddr_ip to = { .family = family, .port = w->port, .addr = w->addr };
 	int n, err;
 	long sent;
 
-	w->fd = sys_socket(w->c->cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	w->fd = sys_socket(w->c->cpu, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (w->fd < 0)
 		return w->fd;
 	err = sys_connect(w->c->cpu, w->fd, &to);
@@ -81,8 +87,8 @@ static int wget_send(struct wget *w)
 	err = ready(w, EPOLLOUT);
 	if (err)
 		return err;
-	n = snprintf(w->head, sizeof(w->head), "GET %s HTTP/1.0\r\nHost: %s\r\nUser-Agent: barewire\r\nAccept: */*\r\n\r\n", w->path,
-		     w->host);
+	n = snprintf(w->head, sizeof(w->head), "GET %s HTTP/1.0\r\nHost: %s%s%s\r\nUser-Agent: barewire\r\nAccept: */*\r\n\r\n", w->path,
+		     strchr(w->host, ':') ? "[" : "", w->host, strchr(w->host, ':') ? "]" : "");
 	sent = sys_send(w->c->cpu, w->fd, w->head, (size_t)n, 0);
 	return sent == n ? 0 : sent < 0 ? (int)sent : -EMSGSIZE;
 }
@@ -191,7 +197,7 @@ int cmd_wget(struct console_call *c)
 	sha256_init(&w->sum);
 	err = wget_parse(w, c->argv[1]);
 	if (!err) {
-		err = resolve_host(c->cpu, w->host, &c->stop, &w->addr) ?: wget_send(w) ?: wget_receive(w);
+		err = resolve_host(c->cpu, w->host, 0, &c->stop, &w->addr) ?: wget_send(w) ?: wget_receive(w);
 		if (err)
 			out_printf(c->out, "wget: %s: %s\n", w->host, errno_text(err));
 		else

@@ -23,8 +23,8 @@
 	X(slab, "slab", false, "", "memory")                                                       \
 	X(uptime, "uptime", false, "", "time since boot")                                          \
 	X(dmesg, "dmesg", false, "", "the kernel's log")                                           \
-	X(ping, "ping", true, "[-4|-6] [-c COUNT] [-i SECONDS] [-s SIZE] ADDRESS", "echo requests")        \
-	X(traceroute, "traceroute", true, "[-m HOPS] [-q PROBES] HOST", "routers on the way to a host")  \
+	X(ping, "ping", true, "[-4|-6] [-c COUNT] [-i SECONDS] [-s SIZE] HOST", "echo requests")        \
+	X(traceroute, "traceroute", true, "[-4|-6] [-m HOPS] [-q PROBES] HOST", "routers on the way to a host")  \
 	X(dig, "dig", true, "[@SERVER] NAME [A|AAAA|CNAME|MX|NS|PTR|SOA|TXT] [+short]", "ask the resolver")  \
 	X(wget, "wget", true, "[http://]HOST[:PORT][/PATH]", "fetch, and print length and SHA-256")      \
 	X(top, "top", true, "[-d SECONDS] [-n TIMES]", "what each CPU does: idle, softirq rows, base")   \

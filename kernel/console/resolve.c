@@ -8,22 +8,27 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/ipv4/dhcp.h"
+#include "net/ipv6/ip6.h"
 #include "net/socket/socket.h"
 
 #define RESOLVE_TRIES   2
 #define RESOLVE_WAIT_NS (2 * NSEC_PER_SEC)
 #define RESOLVE_STEP_NS (50 * NSEC_PER_MSEC) /* so that Ctrl-C is heard */
 #define PORT_TRIES      8
+#define SERVERS_MAX     (DHCP_DNS_MAX + IP6_DNS_MAX)
 
 /* A socket on a random port above the privileged ones, connected. */
 static int open_socket(struct net_cpu *cpu, const struct ip_addr *server)
 {
-	struct sockaddr_ip to = { .family = AF_INET, .port = DNS_PORT, .addr = *server };
-	struct sockaddr_ip from = { .family = AF_INET, .addr = ip_from_v4((be32){ 0 }) };
-	int fd = sys_socket(cpu, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), err = -EADDRINUSE;
+	u16 family = ip_is_v4(server) ? AF_INET : AF_INET6;
+	struct sockaddr_ip to = { .family = family, .port = DNS_PORT, .addr = *server };
+	struct sockaddr_ip from = { .family = family };
+	int fd = sys_socket(cpu, family, SOCK_DGRAM | SOCK_NONBLOCK, 0), err = -EADDRINUSE;
 
 	if (fd < 0)
 		return fd;
+	if (family == AF_INET)
+		from.addr = ip_from_v4((be32){ 0 });
 	for (unsigned i = 0; i < PORT_TRIES && err == -EADDRINUSE; i++) {
 		u16 r;
 
@@ -86,31 +91,31 @@ static int ask_one(struct net_cpu *cpu, const char *name, u16 type, const bool *
 	return (int)err;
 }
 
-static unsigned lease_servers(struct net_cpu *cpu, struct ip_addr out[DHCP_DNS_MAX])
+/* Those of the first lease that names some, then those of router advertisements (RFC 8106). */
+static unsigned known_servers(struct net_cpu *cpu, struct ip_addr out[SERVERS_MAX])
 {
-	for (unsigned i = 0; i < cpu->net->nr_devs; i++) {
+	unsigned n = 0;
+
+	for (unsigned i = 0; !n && i < cpu->net->nr_devs; i++) {
 		const struct dhcp_lease *l = cpu->net->devs[i] ? dhcp_lease(cpu->net->devs[i]) : NULL;
 
-		if (!l || !l->nr_dns)
-			continue;
-		for (unsigned k = 0; k < l->nr_dns; k++)
-			out[k] = ip_from_v4(l->dns[k]);
-		return l->nr_dns;
+		for (; l && n < l->nr_dns; n++)
+			out[n] = ip_from_v4(l->dns[n]);
 	}
-	return 0;
+	return n + ip6_dns_servers(cpu, out + n, IP6_DNS_MAX);
 }
 
 int resolve_ask(struct net_cpu *cpu, const struct ip_addr *server, const char *name, u16 type, const bool *stop,
 		struct resolve_answer *a)
 {
-	struct ip_addr servers[DHCP_DNS_MAX];
+	struct ip_addr servers[SERVERS_MAX];
 	unsigned nr = 1;
 	int err = -EDESTADDRREQ;
 
 	if (server)
 		servers[0] = *server;
 	else
-		nr = lease_servers(cpu, servers);
+		nr = known_servers(cpu, servers);
 	for (unsigned i = 0; i < nr * RESOLVE_TRIES; i++) {
 		a->server = servers[i % nr];
 		err = ask_one(cpu, name, type, stop, a);
@@ -120,29 +125,41 @@ int resolve_ask(struct net_cpu *cpu, const struct ip_addr *server, const char *n
 	return err;
 }
 
-int resolve_host(struct net_cpu *cpu, const char *name, const bool *stop, struct ip_addr *out)
+/* The first address among the answer's records of the type. */
+static int address_of(struct resolve_answer *a, struct dns_record *r, u16 type, struct ip_addr *out)
+{
+	be32 v4;
+
+	for (unsigned i = 0; i < a->head.answers && dns_record(a->msg, a->len, &a->at, r); i++) {
+		if (r->type != type || r->len != (type == DNS_A ? 4 : 16))
+			continue;
+		if (type == DNS_A) {
+			memcpy(&v4, r->data, 4);
+			*out = ip_from_v4(v4);
+		} else {
+			memcpy(out, r->data, 16);
+		}
+		return 0;
+	}
+	return -ENOENT;
+}
+
+int resolve_host(struct net_cpu *cpu, const char *name, int family, const bool *stop, struct ip_addr *out)
 {
 	struct resolve_answer *a;
 	struct dns_record *r;
-	int err;
+	int err = -ENOENT;
 
 	if (!ip_pton(name, out))
-		return 0;
+		return !family || (family == AF_INET) == ip_is_v4(out) ? 0 : -EAFNOSUPPORT;
 	a = kmalloc(sizeof(*a));
 	r = kmalloc(sizeof(*r));
-	err = a && r ? resolve_ask(cpu, NULL, name, DNS_A, stop, a) : -ENOMEM;
-	if (!err) {
-		err = -ENOENT;
-		for (unsigned i = 0; err && i < a->head.answers && dns_record(a->msg, a->len, &a->at, r); i++) {
-			be32 v4;
-
-			if (r->type != DNS_A || r->len != 4)
-				continue;
-			memcpy(&v4, r->data, 4);
-			*out = ip_from_v4(v4);
-			err = 0;
-		}
-	}
+	if (!a || !r)
+		err = -ENOMEM;
+	if (err == -ENOENT && family != AF_INET6)
+		err = resolve_ask(cpu, NULL, name, DNS_A, stop, a) ?: address_of(a, r, DNS_A, out);
+	if (err == -ENOENT && family != AF_INET)
+		err = resolve_ask(cpu, NULL, name, DNS_AAAA, stop, a) ?: address_of(a, r, DNS_AAAA, out);
 	kfree(r);
 	kfree(a);
 	return err;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * resolve.h - a stub resolver (RFC 1035 5.3.1, RFC 5452): asks the servers of the lease, one after the other.
+ * resolve.h - a stub resolver (RFC 1035 5.3.1, RFC 5452): asks the servers of the lease and of router advertisements, one after the other.
  */
 #pragma once
 
@@ -14,9 +14,10 @@ struct resolve_answer {
 	u64 took_ns;
 };
 
-/* Asks `server` (NULL: those of the lease) for records of the type, with a fresh id and port for each try; *stop ends it. 0 with
+/* Asks `server` (NULL: those that are known) for records of the type, with a fresh id and port for each try; *stop ends it. 0 with
  * an answer, -EINVAL: no name, -EDESTADDRREQ: no server is known, -ETIMEDOUT, -EINTR. May wait some seconds. */
 int resolve_ask(struct net_cpu *cpu, const struct ip_addr *server, const char *name, u16 type, const bool *stop,
 		struct resolve_answer *a);
-/* The address of a name or of an address as text. 0, -ENOENT: the name has none, or as resolve_ask(). */
-int resolve_host(struct net_cpu *cpu, const char *name, const bool *stop, struct ip_addr *out);
+/* The address of a name or of an address as text; family AF_INET, AF_INET6, or 0: IPv4's where there is one. 0, -ENOENT: the
+ * name has none, -EAFNOSUPPORT: an address of the other family, or as resolve_ask(). */
+int resolve_host(struct net_cpu *cpu, const char *name, int family, const bool *stop, struct ip_addr *out);

@@ -100,7 +100,7 @@ def _():
         t.start()
         for words in chain:
             g.type("tc qdisc replace dev eth0 root handle 1: " + words)
-            check_in("qdisc %s 1: dev eth0 root refcnt 2" % words.split()[0], tc(g, "qdisc show dev eth0")[1])
+            check_in("qdisc %s 1: root refcnt 2" % words.split()[0], tc(g, "qdisc show dev eth0")[1])
         g.type("tc qdisc change dev eth0 root tbf rate 60mbit")
         check_in("rate 60Mbit burst 30Kb limit 4Mb", tc(g, "qdisc")[1])
         g.type("tc qdisc add dev eth0 parent 1:1 handle 2: fq")

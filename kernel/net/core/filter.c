@@ -212,7 +212,7 @@ static struct filter_node *address_value(struct filter *f, const struct filter_q
 		return v6_value(f, q, at, &a);
 	}
 	if (!parts_of_v4(word, &addr, &bits))
-		return filter_fail(f, at, "an address belongs here: 10.0.0.1, 10.0.0.0/8 (net), fe80::1, 52:54:00:12:34:56 (ether)");
+		return filter_fail(f, at, "an address belongs here (names are not looked up): 10.0.0.1, 10.0.0.0/8 (net), fe80::1, 52:54:00:12:34:56 (ether)");
 	filter_eat(f, word);
 	if (*filter_skip(f) == '/' || !strncmp(f->at, "mask ", 5))
 		return masked_v4(f, q, at, addr, bits);
