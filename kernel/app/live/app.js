@@ -24,8 +24,10 @@ function short(n) {
   for (const u of ["k", "M", "G", "T"]) { n /= 1000; if (n < 999.5 || u == "T") return (n < 10 ? n.toFixed(2) : n < 100 ? n.toFixed(1) : Math.round(n)) + u; }
 }
 const whole = n => Math.round(n).toLocaleString("en");
-const bytes = n => n < 1024 ? n + " B" : n < 1 << 20 ? (n / 1024).toFixed(1) + " KiB" : n < 2 ** 30 ? (n / 2 ** 20).toFixed(1) + " MiB" : (n / 2 ** 30).toFixed(2) + " GiB";
-const bits = bps => bps < 1e3 ? [Math.round(bps), "bit/s"] : bps < 1e6 ? [(bps / 1e3).toFixed(1), "kbit/s"] : bps < 1e9 ? [(bps / 1e6).toFixed(bps < 1e8 ? 1 : 0), "Mbit/s"] : [(bps / 1e9).toFixed(2), "Gbit/s"];
+const bytes = n => n < 1024 ? n + " B" : n < 1 << 20 ? (n / 1024).toFixed(1) + " KiB" :
+  n < 2 ** 30 ? (n / 2 ** 20).toFixed(1) + " MiB" : (n / 2 ** 30).toFixed(2) + " GiB";
+const bits = bps => bps < 1e3 ? [Math.round(bps), "bit/s"] : bps < 1e6 ? [(bps / 1e3).toFixed(1), "kbit/s"] :
+  bps < 1e9 ? [(bps / 1e6).toFixed(bps < 1e8 ? 1 : 0), "Mbit/s"] : [(bps / 1e9).toFixed(2), "Gbit/s"];
 const time = us => us < 1000 ? Math.round(us) + " \u00b5s" : us < 1e6 ? (us / 1000).toFixed(us < 1e4 ? 2 : 1) + " ms" : (us / 1e6).toFixed(2) + " s";
 function span(s) {
   const d = Math.floor(s / 86400), h = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
@@ -56,7 +58,8 @@ const TILES = [
 ];
 const busy = () => first ? 0 : Math.max(0, 1 - each("idle", rate) / 1e9 / cpus);
 for (const [id, title] of TILES)
-  make($("tiles"), "div", { id: "tile-" + id }, `<dt>${title}</dt><dd></dd><svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true"><path></path><path></path></svg>`);
+  make($("tiles"), "div", { id: "tile-" + id }, `<dt>${title}</dt><dd></dd>` +
+    `<svg class="spark" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true"><path></path><path></path></svg>`);
 
 function tiles() {
   for (const [id, , words, value] of TILES) {
@@ -83,46 +86,154 @@ const hookSum = (list, f, field) => sum(list, h => f("nf." + h + "." + field));
 const skbRate = () => each("napi_frames", rate);
 const gro = () => { const m = q("rx", "gro_merged", rate), p = q("rx", "gro_packets", rate); return p ? ((m + p) / p).toFixed(1) + " in one" : "nothing to merge"; };
 const STAGES = [
-  { id: "nic", t: "NIC", lane: "end", c: 1, r: 1, h: 2, rate: () => q("rx", "packets", rate) + q("tx", "packets", rate), unit: "frames/s",
-    what: () => eth().map(d => d.name).join(" ") || "none", deep: () => bits(8 * (q("rx", "bytes", rate) + q("tx", "bytes", rate))).join(" "), lost: () => q("rx", "errors") + q("tx", "errors") + q("rx", "dropped"), lostNow: () => q("rx", "errors", rate) + q("tx", "errors", rate),
+  { id: "nic", t: "NIC", lane: "end", c: 1, r: 1, h: 2,
+    rate: () => q("rx", "packets", rate) + q("tx", "packets", rate), unit: "frames/s",
+    what: () => eth().map(d => d.name).join(" ") || "none",
+    deep: () => bits(8 * (q("rx", "bytes", rate) + q("tx", "bytes", rate))).join(" "),
+    lost: () => q("rx", "errors") + q("tx", "errors") + q("rx", "dropped"),
+    lostNow: () => q("rx", "errors", rate) + q("tx", "errors", rate),
     help: "The network card takes frames from the wire into the receive ring, and from the transmit ring to the wire.",
-    rows: () => eth().flatMap(d => [[d.name, d.driver + ", MTU " + d.mtu]]).concat([["received", whole(q("rx", "packets"))], ["sent", whole(q("tx", "packets"))], ["impossible descriptors", whole(q("rx", "lies") + q("tx", "lies"))]]) },
-  { id: "rxring", t: "rx ring", lane: "in", c: 2, r: 1, rate: () => q("rx", "packets", rate), unit: "frames/s", what: () => q("rx", "posted") + " buffers ready", deep: () => depth(q("rx", "waiting"), q("rx", "high")),
+    rows: () => eth().flatMap(d => [[d.name, d.driver + ", MTU " + d.mtu]])
+      .concat([["received", whole(q("rx", "packets"))], ["sent", whole(q("tx", "packets"))], ["impossible descriptors", whole(q("rx", "lies") + q("tx", "lies"))]]) },
+  { id: "rxring", t: "rx ring", lane: "in", c: 2, r: 1,
+    rate: () => q("rx", "packets", rate), unit: "frames/s",
+    what: () => q("rx", "posted") + " buffers ready",
+    deep: () => depth(q("rx", "waiting"), q("rx", "high")),
     help: "Buffers that the card may fill. It writes a frame into each and says so; the driver puts a fresh one in its place.",
-    rows: () => [["size", q("rx", "size")], ["filled, not taken yet", q("rx", "waiting")], ["highest since the page was opened", q("rx", "high")], ["refills that found no buffer", whole(q("rx", "no_buf"))], ["buffers free", whole(each("bufs_free")) + " of " + whole(each("bufs"))], ["fewest ever free", whole(each("bufs_low"))]] },
-  { id: "irq", t: "hard IRQ", lane: "in", c: 3, r: 1, rate: () => q("rx", "interrupts", rate) + q("tx", "interrupts", rate), unit: "IRQs/s", what: () => { const i = q("rx", "interrupts", rate); return i ? (q("rx", "packets", rate) / i).toFixed(1) + " frames each" : "quiet"; }, deep: () => "",
-    help: "The interrupt masks its queue and schedules a poll. It touches no packet.", rows: () => [["rx interrupts", whole(q("rx", "interrupts"))], ["tx interrupts", whole(q("tx", "interrupts"))], ["polls scheduled", whole(each("hardirqs"))]] },
-  { id: "napi", t: "NAPI", lane: "in", c: 4, r: 1, rate: () => each("napi_polls", rate), unit: "polls/s", what: () => { const p = each("napi_polls", rate); return p ? (skbRate() / p).toFixed(1) + " frames each" : "asleep"; }, deep: () => depth(val("balance.backlog"), null),
-    help: "At the end of the interrupt the poll functions take frames in turns, under a budget of frames and of time.", rows: () => [["frames", whole(each("napi_frames"))], ["polls", whole(each("napi_polls"))], ["left with work to do", whole(each("squeeze"))], ["came from another CPU", whole(each("steered"))], ["waiting in the backlog", val("balance.backlog")]] },
-  { id: "gro", t: "GRO", lane: "in", c: 5, r: 1, rate: () => q("rx", "gro_merged", rate), unit: "merged/s", what: gro, deep: () => "",
-    help: "Segments of one connection that follow each other become one skb before they enter the stack.", rows: () => [["skbs made of several", whole(q("rx", "gro_packets"))], ["segments appended", whole(q("rx", "gro_merged"))]] },
-  { id: "tapin", t: "taps", lane: "in", c: 6, r: 1, rate: () => val("tap.count") ? q("rx", "packets", rate) : 0, unit: "seen/s", what: () => val("tap.count") ? val("tap.count") + " listening" : "nobody listens", deep: () => "",
-    help: "Captures see every frame here, in and out: tcpdump on the console, and pcapng by HTTP.", rows: () => [["taps", val("tap.count")], ["unknown EtherType", val("drop.UNHANDLED_PROTO")], ["for another host", val("drop.OTHERHOST")]] },
-  { id: "ipin", t: "IP", lane: "in", c: 7, r: 1, rate: () => rate("stat.IpInReceives") + rate("stat.Ip6InReceives"), unit: "packets/s", what: () => { const six = rate("stat.Ip6InReceives"), all = six + rate("stat.IpInReceives"); return all ? Math.round(100 * six / all) + " % IPv6" : "IPv4, IPv6"; }, deep: () => "",
-    help: "The header is checked, and the destination looked up: for this host, to be forwarded, or neither.", rows: () => [["IPv4", whole(val("stat.IpInReceives"))], ["IPv6", whole(val("stat.Ip6InReceives"))], ["delivered", whole(val("stat.IpInDelivers") + val("stat.Ip6InDelivers"))], ["forwarded", whole(val("stat.IpForwDatagrams") + val("stat.Ip6OutForwDatagrams"))], ["fragments", whole(val("stat.IpReasmReqds") + val("stat.Ip6ReasmReqds"))]] },
-  { id: "hookin", t: "hooks", lane: "in", c: 8, r: 1, rate: () => hookSum(inHooks, rate, "calls"), unit: "calls/s", what: () => hookSum(inHooks, val, "fns") ? hookSum(inHooks, val, "fns") + " functions" : "no rules", deep: () => val("ct.count") ? short(val("ct.count")) + " tracked" : "",
-    help: "netfilter's hooks: PREROUTING, INPUT and FORWARD. Rules, connection tracking and NAT hang here.", rows: () => inHooks.map(h => [h, whole(val("nf." + h + ".calls")) + " calls, " + whole(val("nf." + h + ".drops")) + " dropped"]) },
-  { id: "tcpin", t: "TCP", lane: "in", c: 9, r: 1, rate: () => rate("stat.TcpInSegs"), unit: "segments/s", what: () => { const p = rate("stat.TcpExtTCPHPHits") + rate("stat.TcpExtTCPHPAcks"), a = rate("stat.TcpInSegs"); return a ? Math.min(100, Math.round(100 * p / a)) + " % predicted" : short(val("tcp.LISTEN")) + " listening"; }, deep: () => short(val("tcp.ESTAB")) + " connections",
-    help: "Header prediction, or the steps of RFC 9293. What is out of order waits here; acknowledgments go to the other lane.", rows: () => ["ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "LISTEN"].map(s => [s, whole(val("tcp." + s))]).concat([["UDP in", whole(val("stat.UdpInDatagrams"))]]) },
-  { id: "sockin", t: "socket", lane: "in", c: 10, r: 1, rate: () => rate("stat.CopyInBytes"), unit: "B/s copied", what: () => bytes(val("tcp.recvq") + val("udp.recvq")) + " to read", deep: () => "",
-    help: "The receive queue: bytes in order, until a fiber reads them, or takes the skb as it is.", rows: () => [["TCP bytes to read", whole(val("tcp.recvq"))], ["UDP bytes to read", whole(val("udp.recvq"))], ["UDP sockets", val("udp.socks")], ["bytes copied", whole(val("stat.CopyInBytes"))]] },
-  { id: "app", t: "application", lane: "end", c: 11, r: 1, h: 2, rate: () => rate("http.requests"), unit: "requests/s", what: () => short(["idle", "head", "body", "send", "stream", "linger"].reduce((a, s) => a + val("http.conns." + s), 0)) + " HTTP clients", deep: () => val("http.conns.send") ? val("http.conns.send") + " being sent" : "",
-    lost: () => val("http.refused_table") + val("http.refused_addr") + val("http.no_memory"), lostNow: () => rate("http.refused_table") + rate("http.refused_addr") + rate("http.no_memory"),
-    help: "The server: fibers on each CPU that wait, read, answer, and never block each other.", rows: () => ["accepted", "requests", "status_2xx", "status_3xx", "status_4xx", "status_5xx", "resets"].map(s => [s.replace("status_", ""), whole(val("http." + s))]).concat([["fiber switches/s", short(each("switches", rate))]]) },
-  { id: "sockout", t: "socket", lane: "out", c: 10, r: 2, rate: () => rate("stat.CopyOutBytes"), unit: "B/s copied", what: () => bytes(val("tcp.sendq")) + " queued", deep: () => "",
-    help: "The send queue: what the application wrote and the peer has not acknowledged. Files of the site are sent by reference.", rows: () => [["bytes not acknowledged", whole(val("tcp.sendq"))], ["bytes copied", whole(val("stat.CopyOutBytes"))]] },
-  { id: "tcpout", t: "TCP", lane: "out", c: 9, r: 2, rate: () => rate("stat.TcpOutSegs"), unit: "segments/s", what: () => short(rate("stat.TcpRetransSegs")) + "/s resent", deep: () => whole(val("stat.TcpRetransSegs")) + " in all",
-    help: "What the windows allow, in segments of up to 64 KiB where the card can cut them.", rows: () => [["sent", whole(val("stat.TcpOutSegs"))], ["resent", whole(val("stat.TcpRetransSegs"))], ["timeouts", whole(val("stat.TcpExtTCPTimeouts"))], ["fast retransmits", whole(val("stat.TcpExtTCPFastRetrans"))], ["resets sent", whole(val("stat.TcpOutRsts"))]] },
-  { id: "hookout", t: "hooks", lane: "out", c: 8, r: 2, rate: () => hookSum(outHooks, rate, "calls"), unit: "calls/s", what: () => hookSum(outHooks, val, "fns") ? hookSum(outHooks, val, "fns") + " functions" : "no rules", deep: () => "",
-    help: "netfilter's hooks on the way out: OUTPUT and POSTROUTING.", rows: () => outHooks.map(h => [h, whole(val("nf." + h + ".calls")) + " calls, " + whole(val("nf." + h + ".drops")) + " dropped"]) },
-  { id: "ipout", t: "IP", lane: "out", c: 7, r: 2, rate: () => rate("stat.IpOutRequests") + rate("stat.Ip6OutRequests"), unit: "packets/s", what: () => "route, neighbour", deep: () => "",
-    help: "The IP header, along a cached route, and the link address of the next hop.", rows: () => [["IPv4", whole(val("stat.IpOutRequests"))], ["IPv6", whole(val("stat.Ip6OutRequests"))], ["no route", whole(val("drop.IP_OUTNOROUTES"))], ["neighbour does not answer", whole(val("drop.NEIGH_FAILED"))]] },
-  { id: "tapout", t: "taps", lane: "out", c: 6, r: 2, rate: () => val("tap.count") ? q("tx", "packets", rate) : 0, unit: "seen/s", what: () => val("tap.count") ? val("tap.count") + " listening" : "nobody listens", deep: () => "",
-    help: "The same captures, on the way out.", rows: () => [["taps", val("tap.count")]] },
-  { id: "qdisc", t: "qdisc", lane: "out", c: 4, w: 2, r: 2, rate: () => q("tx", "packets", rate), unit: "frames/s", what: () => [...new Set(qdiscs.filter(d => eth().some(e => e.name == d[0])).map(d => d[2]))].join(", "), deep: () => depth(sum(qdiscs.filter(d => /:0$/.test(d[3])), d => d[4]), q("tx", "qhigh")),
-    help: "The queueing discipline: what waits between the stack and a full ring, or for its turn. An empty one is passed by.", rows: () => qdiscs.filter(d => eth().some(e => e.name == d[0])).map(d => [d[0] + " queue " + d[1] + ": " + d[2], d[4] + " waiting, " + whole(d[8]) + " dropped"]) },
-  { id: "txring", t: "tx ring", lane: "out", c: 2, w: 2, r: 2, rate: () => q("tx", "packets", rate), unit: "frames/s", what: () => { const k = q("tx", "kicks", rate); return k ? (q("tx", "packets", rate) / k).toFixed(1) + " per doorbell" : "no doorbell"; }, deep: () => depth(q("tx", "posted"), q("tx", "high")),
-    help: "Descriptors that the card is to send; one doorbell for a burst. A full ring stops its queue, and nothing is lost.", rows: () => [["size", q("tx", "size")], ["in use", q("tx", "posted")], ["highest since the page was opened", q("tx", "high")], ["doorbells", whole(q("tx", "kicks"))], ["times it was full", whole(q("tx", "stopped"))]] },
+    rows: () => [["size", q("rx", "size")], ["filled, not taken yet", q("rx", "waiting")],
+      ["highest since the page was opened", q("rx", "high")], ["refills that found no buffer", whole(q("rx", "no_buf"))],
+      ["buffers free", whole(each("bufs_free")) + " of " + whole(each("bufs"))],
+      ["fewest ever free", whole(each("bufs_low"))]] },
+  { id: "irq", t: "hard IRQ", lane: "in", c: 3, r: 1,
+    rate: () => q("rx", "interrupts", rate) + q("tx", "interrupts", rate), unit: "IRQs/s",
+    what: () => {
+      const i = q("rx", "interrupts", rate);
+      return i ? (q("rx", "packets", rate) / i).toFixed(1) + " frames each" : "quiet";
+    },
+    deep: () => "",
+    help: "The interrupt masks its queue and schedules a poll. It touches no packet.",
+    rows: () => [["rx interrupts", whole(q("rx", "interrupts"))], ["tx interrupts", whole(q("tx", "interrupts"))],
+      ["polls scheduled", whole(each("hardirqs"))]] },
+  { id: "napi", t: "NAPI", lane: "in", c: 4, r: 1,
+    rate: () => each("napi_polls", rate), unit: "polls/s",
+    what: () => { const p = each("napi_polls", rate); return p ? (skbRate() / p).toFixed(1) + " frames each" : "asleep"; },
+    deep: () => depth(val("balance.backlog"), null),
+    help: "At the end of the interrupt the poll functions take frames in turns, under a budget of frames and of time.",
+    rows: () => [["frames", whole(each("napi_frames"))], ["polls", whole(each("napi_polls"))],
+      ["left with work to do", whole(each("squeeze"))], ["came from another CPU", whole(each("steered"))],
+      ["waiting in the backlog", val("balance.backlog")]] },
+  { id: "gro", t: "GRO", lane: "in", c: 5, r: 1,
+    rate: () => q("rx", "gro_merged", rate), unit: "merged/s",
+    what: gro,
+    deep: () => "",
+    help: "Segments of one connection that follow each other become one skb before they enter the stack.",
+    rows: () => [["skbs made of several", whole(q("rx", "gro_packets"))],
+      ["segments appended", whole(q("rx", "gro_merged"))]] },
+  { id: "tapin", t: "taps", lane: "in", c: 6, r: 1,
+    rate: () => val("tap.count") ? q("rx", "packets", rate) : 0, unit: "seen/s",
+    what: () => val("tap.count") ? val("tap.count") + " listening" : "nobody listens",
+    deep: () => "",
+    help: "Captures see every frame here, in and out: tcpdump on the console, and pcapng by HTTP.",
+    rows: () => [["taps", val("tap.count")], ["unknown EtherType", val("drop.UNHANDLED_PROTO")],
+      ["for another host", val("drop.OTHERHOST")]] },
+  { id: "ipin", t: "IP", lane: "in", c: 7, r: 1,
+    rate: () => rate("stat.IpInReceives") + rate("stat.Ip6InReceives"), unit: "packets/s",
+    what: () => {
+      const six = rate("stat.Ip6InReceives"), all = six + rate("stat.IpInReceives");
+      return all ? Math.round(100 * six / all) + " % IPv6" : "IPv4, IPv6";
+    },
+    deep: () => "",
+    help: "The header is checked, and the destination looked up: for this host, to be forwarded, or neither.",
+    rows: () => [["IPv4", whole(val("stat.IpInReceives"))], ["IPv6", whole(val("stat.Ip6InReceives"))],
+      ["delivered", whole(val("stat.IpInDelivers") + val("stat.Ip6InDelivers"))],
+      ["forwarded", whole(val("stat.IpForwDatagrams") + val("stat.Ip6OutForwDatagrams"))],
+      ["fragments", whole(val("stat.IpReasmReqds") + val("stat.Ip6ReasmReqds"))]] },
+  { id: "hookin", t: "hooks", lane: "in", c: 8, r: 1,
+    rate: () => hookSum(inHooks, rate, "calls"), unit: "calls/s",
+    what: () => hookSum(inHooks, val, "fns") ? hookSum(inHooks, val, "fns") + " functions" : "no rules",
+    deep: () => val("ct.count") ? short(val("ct.count")) + " tracked" : "",
+    help: "netfilter's hooks: PREROUTING, INPUT and FORWARD. Rules, connection tracking and NAT hang here.",
+    rows: () => inHooks
+      .map(h => [h, whole(val("nf." + h + ".calls")) + " calls, " + whole(val("nf." + h + ".drops")) + " dropped"]) },
+  { id: "tcpin", t: "TCP", lane: "in", c: 9, r: 1,
+    rate: () => rate("stat.TcpInSegs"), unit: "segments/s",
+    what: () => {
+      const p = rate("stat.TcpExtTCPHPHits") + rate("stat.TcpExtTCPHPAcks"), a = rate("stat.TcpInSegs");
+      return a ? Math.min(100, Math.round(100 * p / a)) + " % predicted" : short(val("tcp.LISTEN")) + " listening";
+    },
+    deep: () => short(val("tcp.ESTAB")) + " connections",
+    help: "Header prediction, or the steps of RFC 9293. What is out of order waits here; acknowledgments go to the other lane.",
+    rows: () => ["ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "LISTEN"]
+      .map(s => [s, whole(val("tcp." + s))]).concat([["UDP in", whole(val("stat.UdpInDatagrams"))]]) },
+  { id: "sockin", t: "socket", lane: "in", c: 10, r: 1,
+    rate: () => rate("stat.CopyInBytes"), unit: "B/s copied",
+    what: () => bytes(val("tcp.recvq") + val("udp.recvq")) + " to read",
+    deep: () => "",
+    help: "The receive queue: bytes in order, until a fiber reads them, or takes the skb as it is.",
+    rows: () => [["TCP bytes to read", whole(val("tcp.recvq"))], ["UDP bytes to read", whole(val("udp.recvq"))],
+      ["UDP sockets", val("udp.socks")], ["bytes copied", whole(val("stat.CopyInBytes"))]] },
+  { id: "app", t: "application", lane: "end", c: 11, r: 1, h: 2,
+    rate: () => rate("http.requests"), unit: "requests/s",
+    what: () => short(["idle", "head", "body", "send", "stream", "linger"].reduce((a, s) => a + val("http.conns." + s), 0)) + " HTTP clients",
+    deep: () => val("http.conns.send") ? val("http.conns.send") + " being sent" : "",
+    lost: () => val("http.refused_table") + val("http.refused_addr") + val("http.no_memory"),
+    lostNow: () => rate("http.refused_table") + rate("http.refused_addr") + rate("http.no_memory"),
+    help: "The server: fibers on each CPU that wait, read, answer, and never block each other.",
+    rows: () => ["accepted", "requests", "status_2xx", "status_3xx", "status_4xx", "status_5xx", "resets"]
+      .map(s => [s.replace("status_", ""), whole(val("http." + s))])
+      .concat([["fiber switches/s", short(each("switches", rate))]]) },
+  { id: "sockout", t: "socket", lane: "out", c: 10, r: 2,
+    rate: () => rate("stat.CopyOutBytes"), unit: "B/s copied",
+    what: () => bytes(val("tcp.sendq")) + " queued",
+    deep: () => "",
+    help: "The send queue: what the application wrote and the peer has not acknowledged. Files of the site are sent by reference.",
+    rows: () => [["bytes not acknowledged", whole(val("tcp.sendq"))], ["bytes copied", whole(val("stat.CopyOutBytes"))]] },
+  { id: "tcpout", t: "TCP", lane: "out", c: 9, r: 2,
+    rate: () => rate("stat.TcpOutSegs"), unit: "segments/s",
+    what: () => short(rate("stat.TcpRetransSegs")) + "/s resent",
+    deep: () => whole(val("stat.TcpRetransSegs")) + " in all",
+    help: "What the windows allow, in segments of up to 64 KiB where the card can cut them.",
+    rows: () => [["sent", whole(val("stat.TcpOutSegs"))], ["resent", whole(val("stat.TcpRetransSegs"))],
+      ["timeouts", whole(val("stat.TcpExtTCPTimeouts"))], ["fast retransmits", whole(val("stat.TcpExtTCPFastRetrans"))],
+      ["resets sent", whole(val("stat.TcpOutRsts"))]] },
+  { id: "hookout", t: "hooks", lane: "out", c: 8, r: 2,
+    rate: () => hookSum(outHooks, rate, "calls"), unit: "calls/s",
+    what: () => hookSum(outHooks, val, "fns") ? hookSum(outHooks, val, "fns") + " functions" : "no rules",
+    deep: () => "",
+    help: "netfilter's hooks on the way out: OUTPUT and POSTROUTING.",
+    rows: () => outHooks
+      .map(h => [h, whole(val("nf." + h + ".calls")) + " calls, " + whole(val("nf." + h + ".drops")) + " dropped"]) },
+  { id: "ipout", t: "IP", lane: "out", c: 7, r: 2,
+    rate: () => rate("stat.IpOutRequests") + rate("stat.Ip6OutRequests"), unit: "packets/s",
+    what: () => "route, neighbour",
+    deep: () => "",
+    help: "The IP header, along a cached route, and the link address of the next hop.",
+    rows: () => [["IPv4", whole(val("stat.IpOutRequests"))], ["IPv6", whole(val("stat.Ip6OutRequests"))],
+      ["no route", whole(val("drop.IP_OUTNOROUTES"))], ["neighbour does not answer", whole(val("drop.NEIGH_FAILED"))]] },
+  { id: "tapout", t: "taps", lane: "out", c: 6, r: 2,
+    rate: () => val("tap.count") ? q("tx", "packets", rate) : 0, unit: "seen/s",
+    what: () => val("tap.count") ? val("tap.count") + " listening" : "nobody listens",
+    deep: () => "",
+    help: "The same captures, on the way out.",
+    rows: () => [["taps", val("tap.count")]] },
+  { id: "qdisc", t: "qdisc", lane: "out", c: 4, w: 2, r: 2,
+    rate: () => q("tx", "packets", rate), unit: "frames/s",
+    what: () => [...new Set(qdiscs.filter(d => eth().some(e => e.name == d[0])).map(d => d[2]))].join(", "),
+    deep: () => depth(sum(qdiscs.filter(d => /:0$/.test(d[3])), d => d[4]), q("tx", "qhigh")),
+    help: "The queueing discipline: what waits between the stack and a full ring, or for its turn. An empty one is passed by.",
+    rows: () => qdiscs.filter(d => eth().some(e => e.name == d[0]))
+      .map(d => [d[0] + " queue " + d[1] + ": " + d[2], d[4] + " waiting, " + whole(d[8]) + " dropped"]) },
+  { id: "txring", t: "tx ring", lane: "out", c: 2, w: 2, r: 2,
+    rate: () => q("tx", "packets", rate), unit: "frames/s",
+    what: () => {
+      const k = q("tx", "kicks", rate);
+      return k ? (q("tx", "packets", rate) / k).toFixed(1) + " per doorbell" : "no doorbell";
+    },
+    deep: () => depth(q("tx", "posted"), q("tx", "high")),
+    help: "Descriptors that the card is to send; one doorbell for a burst. A full ring stops its queue, and nothing is lost.",
+    rows: () => [["size", q("tx", "size")], ["in use", q("tx", "posted")],
+      ["highest since the page was opened", q("tx", "high")], ["doorbells", whole(q("tx", "kicks"))],
+      ["times it was full", whole(q("tx", "stopped"))]] },
 ];
 // what passes from a stage to the next, where that is not what the stage counts
 const PASS = { nic: () => q("rx", "packets", rate), txring: () => q("tx", "packets", rate) };
@@ -138,7 +249,8 @@ const lostNames = s => LOST[s.id] ? names.filter(n => n.startsWith("drop.") && L
 for (const s of STAGES) {
   const li = make($("path"), "li", { class: s.lane, style: `--c:${s.c};--r:${s.r};--w:${s.w || 1};--h:${s.h || 1}` });
   s.box = make(li, "button", { class: "box", type: "button", id: "box-" + s.id, "aria-expanded": "false", "aria-controls": "stage" },
-    `<b>${s.t}${s.lane == "end" ? "" : `<span hidden>, ${s.lane}</span>`}</b><span class="rate"></span><span class="what"></span><span class="deep"></span><span class="lost"></span>`);
+    `<b>${s.t}</b><span class="rate"></span><span class="what"></span><span class="deep"></span><span class="lost"></span>`);
+  if (s.lane != "end") s.box.setAttribute("aria-describedby", "lane-" + s.lane);
   s.box.addEventListener("click", () => { open = open == s ? null : s; path(); });
   // the application hands over to the lane out; from the tx ring the edge leads back to the card
   s.edge = make(li, "i", { class: s.id == "app" ? "edge back" : "edge", "aria-hidden": "true" });
@@ -161,12 +273,13 @@ function path() {
     s.box.setAttribute("aria-expanded", String(open == s));
   }
   const ok = inOk && skbOk && whyOk;
-  set($("balance"), ok ? "\u2713 every frame is accounted for" : "\u2260 " + (!inOk ? "frames in differ from done + taken + dropped" : !skbOk ? "skbs taken differ from given back + alive" : "drops differ from their reasons"));
+  const why = !inOk ? "frames in differ from done + taken + dropped" : !skbOk ? "skbs taken differ from given back + alive" : "drops differ from their reasons";
+  set($("balance"), ok ? "\u2713 every frame is accounted for" : "\u2260 " + why);
   cls($("balance"), "bad", !ok);
   $("stage").hidden = !open;
   if (open)
-    html($("stage"), `<h3>${open.t}${open.lane == "end" ? "" : ", " + open.lane}</h3><p>${open.help}</p><dl>` + open.rows().concat(lostNames(open).filter(n => val(n)).map(n => ["\u25bc " + n.slice(5), whole(val(n))]))
-      .map(([k, v]) => `<div><dt>${esc(k)}</dt><dd>${esc(v)}</dd></div>`).join("") + "</dl>");
+    html($("stage"), `<h3>${open.t}${open.lane == "end" ? "" : ", " + open.lane}</h3><p>${open.help}</p><dl>` +
+      open.rows().concat(lostNames(open).filter(n => val(n)).map(n => ["\u25bc " + n.slice(5), whole(val(n))])).map(([k, v]) => `<div><dt>${esc(k)}</dt><dd>${esc(v)}</dd></div>`).join("") + "</dl>");
 }
 
 // ---- rings as cells: full ones hold a frame, a dot is room for one, a low bar is sent and not cleaned up
@@ -185,7 +298,7 @@ function ring(prefix, tx, cols) {
 }
 function rings() {
   const all = eth().flatMap(d => Array.from({ length: Math.max(d.rxq, d.txq) }, (_, i) => [d.name + ".rx" + i + ".", d.name + ".tx" + i + "."])).slice(0, 8);
-  const cols = all.length > 1 ? 64 : 32;
+  const cols = all.length > 1 || cpus == 1 ? 64 : 32; // as high as the panel beside
   html($("rings"), all.map(([r, t]) => (val(r + "size") ? ring(r, false, cols) : "") + (val(t + "size") ? ring(t, true, cols) : "")).join("") || '<p class="empty">no rings</p>');
 }
 
@@ -196,34 +309,42 @@ function cpuRows() {
     const p = "cpu" + i + ".", part = CONTEXTS.map(([f, t, c]) => [t, rate(p + f) / 1e9, c]), idle = Math.min(1, rate(p + "idle") / 1e9);
     part.push(["base", first ? 0 : Math.max(0, 1 - idle - sum(part, x => x[1])), "--base"]);
     const pc = v => (100 * v).toFixed(1) + " %";
-    return `<div class="cpu"><b>CPU ${i}</b> <small style="display:inline">${short(rate(p + "frames"))} frames/s, ${short(rate(p + "napi_polls"))} polls/s${val(p + "squeeze") ? ", out of budget " + whole(val(p + "squeeze")) + " times" : ""}</small>` +
+    return `<div class="cpu"><b>CPU ${i}</b> <small style="display:inline">${short(rate(p + "frames"))} frames/s, ` +
+      `${short(rate(p + "napi_polls"))} polls/s${val(p + "squeeze") ? ", out of budget " + whole(val(p + "squeeze")) + " times" : ""}</small>` +
       `<div class="bar" aria-hidden="true">${part.map(([, v, c]) => `<i style="width:${(100 * v).toFixed(1)}%;background:var(${c})"></i>`).join("")}</div>` +
-      `<p class="ctx">${part.map(([t, v, c]) => `<span><i class="swatch" style="background:var(${c})"></i>${t} ${pc(v)}</span>`).join("")}<span><i class="swatch" style="background:var(--faint)"></i>idle ${first ? "\u2013" : pc(idle)}</span></p></div>`;
+      `<p class="ctx">${part.map(([t, v, c]) => `<span><i class="swatch" style="background:var(${c})"></i>${t} ${pc(v)}</span>`).join("")}` +
+      `<span><i class="swatch" style="background:var(--faint)"></i>idle ${first ? "\u2013" : pc(idle)}</span></p></div>`;
   }).join(""));
 }
 
 // ---- connections: [key, local, peer, state, cpu, recvq, sendq, algorithm, then as in live_json.c]
-const F = ["rto", "rtt", "rttvar", "min_rtt", "mss", "pmtu", "cwnd", "ssthresh", "unacked", "lost", "retrans", "total_retrans", "acked", "received", "segs_out", "segs_in", "delivery", "pacing", "rcv_space", "snd_wnd", "ca_state", "resent", "options", "snd_wscale", "rcv_wscale", "notsent"];
+const F = ["rto", "rtt", "rttvar", "min_rtt", "mss", "pmtu", "cwnd", "ssthresh", "unacked", "lost", "retrans", "total_retrans",
+  "acked", "received", "segs_out", "segs_in", "delivery", "pacing", "rcv_space", "snd_wnd", "ca_state",
+  "resent", "options", "snd_wscale", "rcv_wscale", "notsent"];
 function takeConn(row) {
-  const old = conns.get(row[0]), c = { key: row[0], local: row[1], peer: row[2], state: row[3], cpu: row[4], recvq: row[5], sendq: row[6], ca: row[7], old: null, hist: old ? old.hist : [] };
+  const old = conns.get(row[0]), c = { old: null, hist: old ? old.hist : [] };
+  ["key", "local", "peer", "state", "cpu", "recvq", "sendq", "ca"].forEach((f, i) => c[f] = row[i]);
   F.forEach((f, i) => c[f] = row[8 + i]);
   if (old) { old.old = null; c.old = old; }
   c.at = ms;
   conns.set(c.key, c);
 }
 const port = end => end.slice(end.lastIndexOf(":") + 1), host = end => end.slice(0, end.lastIndexOf(":")).replace(/[[\]]/g, "");
-const capture = c => "/debug/pcap?filter=" + encodeURIComponent(`host ${host(c.peer)} and port ${port(c.peer)} and port ${port(c.local)}`).replace(/%20/g, "+");
+const filter = c => `host ${host(c.peer)} and port ${port(c.peer)} and port ${port(c.local)}`;
+const capture = c => "/debug/pcap?filter=" + encodeURIComponent(filter(c)).replace(/%20/g, "+");
 const speed = (c, f) => c.old && c.at == ms ? 8 * (c[f] - c.old[f]) / seconds : 0;
 
 function connRows() {
   const body = $("conns").tBodies[0], have = new Map([...body.rows].map(r => [r.dataset.key, r]));
-  const list = [...conns.values()].filter(c => c.state != "LISTEN").sort((a, b) => (b.acked + b.received + 1000 * b.resent) - (a.acked + a.received + 1000 * a.resent));
+  const rank = c => c.acked + c.received + 1000 * c.resent; // as the guest chooses them
+  const list = [...conns.values()].sort((a, b) => rank(b) - rank(a));
   for (const c of list) {
     c.hist.push([c.cwnd, c.rtt]);
     if (c.hist.length > HISTORY) c.hist.shift();
     let tr = have.get(c.key);
     if (!tr) {
-      tr = make(body, "tr", { "data-key": c.key }, `<th scope="row"><button type="button" aria-pressed="false"></button></th>` + "<td></td><td></td>" + '<td class="n"></td>'.repeat(7) + `<td><a href="${capture(c)}" download="flow.pcapng" aria-label="capture ${esc(c.peer)}">pcapng</a></td>`);
+      tr = make(body, "tr", { "data-key": c.key }, `<th scope="row"><button type="button" aria-pressed="false"></button></th><td></td><td></td>` +
+        '<td class="n"></td>'.repeat(7) + `<td><a href="${capture(c)}" download="flow.pcapng" aria-label="capture ${esc(c.peer)}">pcapng</a></td>`);
       tr.firstChild.firstChild.addEventListener("click", () => { chosen = c.key; connRows(); });
     }
     have.delete(c.key);
@@ -231,32 +352,43 @@ function connRows() {
     set(b, c.peer);
     b.setAttribute("aria-pressed", String(chosen == c.key));
     cls(tr, "chosen", chosen == c.key);
-    [port(c.local), c.state, whole(c.recvq), whole(c.sendq), c.rtt ? time(c.rtt) : "\u2013", c.cwnd, out.join(" "), inn.join(" "), whole(c.total_retrans)].forEach((t, i) => set(tr.cells[i + 1], t));
+    [port(c.local), c.state, whole(c.recvq), whole(c.sendq), c.rtt ? time(c.rtt) : "\u2013", c.cwnd, out.join(" "), inn.join(" "),
+      whole(c.total_retrans)].forEach((t, i) => set(tr.cells[i + 1], t));
     cls(tr.cells[9], "hot", c.old && c.at == ms && c.total_retrans > c.old.total_retrans);
   }
   for (const r of have.values()) r.remove();
   // in the order of the list; a row is moved only where it must be, for the focus goes with it
-  list.forEach((c, i) => { const r = body.rows[i]; if (r.dataset.key != c.key && !body.contains(document.activeElement)) body.insertBefore([...body.rows].find(x => x.dataset.key == c.key), r); });
+  list.forEach((c, i) => {
+    if (body.rows[i].dataset.key != c.key && !body.contains(document.activeElement))
+      body.insertBefore([...body.rows].find(x => x.dataset.key == c.key), body.rows[i]);
+  });
   if (!conns.has(chosen)) chosen = list.length ? list[0].key : null;
   set($("conns-n"), list.length ? `${list.length} of ${whole(val("tcp.ESTAB"))} established, those that move most` : "none");
   connChosen();
 }
 
-function line(h, k, top, span) { return h.map((p, i) => (i ? "L" : "M") + (360 - (h.length - 1 - i) * 360 / (span - 1)).toFixed(1) + " " + (104 - 96 * p[k] / top).toFixed(1)).join(""); }
+function line(h, k, top, wide) {
+  const x = i => 360 - (h.length - 1 - i) * 360 / (wide - 1);
+  return h.map((p, i) => (i ? "L" : "M") + x(i).toFixed(1) + " " + (104 - 96 * p[k] / top).toFixed(1)).join("");
+}
 function connChosen() {
   const c = conns.get(chosen);
   if (!c) { html($("conn"), '<p class="empty">Choose a connection to see its window and round trips.</p>'); return; }
   const h = c.hist, wide = Math.max(h.length, 30), cw = Math.max(...h.map(p => p[0]), 10), rt = Math.max(...h.map(p => p[1]), 100);
-  const opt = [c.options & 1 ? "ts" : "", c.options & 2 ? "sack" : ""].filter(Boolean).join(" "), f3 = us => (us / 1000).toFixed(3);
-  const ss = `${opt} ${c.ca}${c.options & 4 ? ` wscale:${c.snd_wscale},${c.rcv_wscale}` : ""} rto:${Math.round(c.rto / 1000)} rtt:${f3(c.rtt)}/${f3(c.rttvar)} mss:${c.mss} pmtu:${c.pmtu} cwnd:${c.cwnd}` +
-    (c.ssthresh < 0x7fffffff ? ` ssthresh:${c.ssthresh}` : "") + ` bytes_acked:${c.acked} bytes_received:${c.received} segs_out:${c.segs_out} segs_in:${c.segs_in}` +
-    (c.delivery ? ` delivery_rate ${bits(8 * c.delivery).join("").replace("it/s", "ps")}` : "") + (c.unacked ? ` unacked:${c.unacked}` : "") + (c.total_retrans ? ` retrans:${c.retrans}/${c.total_retrans}` : "") +
-    (c.lost ? ` lost:${c.lost}` : "") + (c.notsent ? ` notsent:${c.notsent}` : "") + ` rcv_space:${c.rcv_space} snd_wnd:${c.snd_wnd}` + (c.min_rtt < 4294967295 ? ` minrtt:${f3(c.min_rtt)}` : "");
+  const f3 = us => (us / 1000).toFixed(3), some = (n, word) => n ? ` ${word}:${n}` : "";
+  const ss = (c.options & 1 ? "ts " : "") + (c.options & 2 ? "sack " : "") + c.ca + (c.options & 4 ? ` wscale:${c.snd_wscale},${c.rcv_wscale}` : "") +
+    ` rto:${Math.round(c.rto / 1000)} rtt:${f3(c.rtt)}/${f3(c.rttvar)} mss:${c.mss} pmtu:${c.pmtu} cwnd:${c.cwnd}` +
+    some(c.ssthresh < 0x7fffffff && c.ssthresh, "ssthresh") + ` bytes_acked:${c.acked} bytes_received:${c.received}` +
+    ` segs_out:${c.segs_out} segs_in:${c.segs_in}` +
+    (c.delivery ? ` delivery_rate ${bits(8 * c.delivery).join("").replace("it/s", "ps")}` : "") + some(c.unacked, "unacked") +
+    (c.total_retrans ? ` retrans:${c.retrans}/${c.total_retrans}` : "") + some(c.lost, "lost") + some(c.notsent, "notsent") +
+    ` rcv_space:${c.rcv_space} snd_wnd:${c.snd_wnd}` + (c.min_rtt < 4294967295 ? ` minrtt:${f3(c.min_rtt)}` : "");
   html($("conn"), `<p><b>${esc(c.peer)}</b> to ${esc(c.local)}, CPU ${c.cpu}</p>` +
     `<p class="legend"><span><i></i>cwnd ${c.cwnd} segments</span><span><i class="r"></i>RTT ${time(c.rtt)}</span></p>` +
     `<svg viewBox="0 -13 360 131" role="img" aria-label="congestion window ${c.cwnd} segments, round trip ${time(c.rtt)}, over ${h.length} seconds">` +
     `<line x1="0" y1="104" x2="360" y2="104"/><line x1="0" y1="8" x2="360" y2="8"/><path class="cwnd" d="${line(h, 0, cw, wide)}"/><path class="rtt" d="${line(h, 1, rt, wide)}"/>` +
-    `<text x="0" y="0">${cw} segments</text><text x="360" y="0" text-anchor="end">${time(rt)}</text><text x="0" y="116">${wide} s ago</text><text x="360" y="116" text-anchor="end">now</text></svg>` +
+    `<text x="0" y="0">${cw} segments</text><text x="360" y="0" text-anchor="end">${time(rt)}</text>` +
+    `<text x="0" y="116">${wide} s ago</text><text x="360" y="116" text-anchor="end">now</text></svg>` +
     `<p class="wire">${esc(ss)}</p>`);
 }
 
@@ -264,21 +396,30 @@ function connChosen() {
 const BINS = 96, edgeUs = b => 2 ** (10 + Math.floor(b / 4)) * (1 + b % 4 / 4) / 1000;
 function latency() {
   const n = Array.from({ length: BINS }, (_, i) => val("latency." + i)), all = sum(n, x => x);
-  if (!all) { html($("lat"), '<p class="empty">No request was answered since the page was opened.</p>'); set($("lat-n"), ""); return; }
-  const at = p => { let left = all * p; for (let i = 0; i < BINS; i++) { left -= n[i]; if (left <= 0) return edgeUs(i + 1); } return edgeUs(BINS); };
+  set($("lat-n"), all ? whole(all) + " answers since the page was opened" : "");
+  if (!all) { html($("lat"), '<p class="empty">No request was answered since the page was opened.</p>'); return; }
+  const at = p => {
+    let left = all * p, i = 0;
+    while (i < BINS - 1 && (left -= n[i]) > 0) i++;
+    return edgeUs(i + 1);
+  };
   const lo = Math.max(0, n.findIndex(x => x) - 2), hi = Math.min(BINS - 1, BINS - 1 - [...n].reverse().findIndex(x => x) + 2), top = Math.max(...n);
   const pct = [["median", .5], ["90 %", .9], ["99 %", .99], ["99.9 %", .999]].map(([t, p]) => [t, time(at(p))]);
   html($("lat"), `<dl class="pct">${pct.map(([t, v]) => `<div><dt>${t}</dt><dd>${v}</dd></div>`).join("")}</dl>` +
-    `<ol role="img" aria-label="histogram of answers: ${pct.map(x => x.join(" ")).join(", ")}">` + n.slice(lo, hi + 1).map(x => `<li style="height:${x ? Math.max(2, 100 * x / top).toFixed(1) : 0}%"></li>`).join("") + "</ol>" +
+    `<ol role="img" aria-label="histogram of answers: ${pct.map(x => x.join(" ")).join(", ")}">` +
+    n.slice(lo, hi + 1).map(x => `<li style="height:${x ? Math.max(2, 100 * x / top).toFixed(1) : 0}%"></li>`).join("") + "</ol>" +
     `<p class="axis"><span>${time(edgeUs(lo))}</span><span>from the packet's poll to the answer handed to TCP</span><span>${time(edgeUs(hi + 1))}</span></p>`);
-  set($("lat-n"), whole(all) + " answers since the page was opened");
 }
 
 // ---- queueing disciplines and tracking
 function queueing() {
-  const rows = qdiscs.filter(d => d[0] != "lo").map(d => `<tr><th scope="row">${esc(d[0])}:${d[1]}${/:0$/.test(d[3]) ? "" : "<br>class " + d[3]}<td><b>${esc(d[2])}</b> <span class="wire">${esc(d[10].replace(/ priomap.*/, ""))}</span><td class="n">${whole(d[6])}<td class="n">${d[4]}<td class="n">${whole(d[8])}`).join("");
+  const rows = qdiscs.filter(d => d[0] != "lo").map(d =>
+    `<tr><th scope="row">${esc(d[0])}:${d[1]}${/:0$/.test(d[3]) ? "" : "<br>class " + d[3]}` +
+    `<td><b>${esc(d[2])}</b> <span class="wire">${esc(d[10].replace(/ priomap.*/, ""))}</span>` +
+    `<td class="n">${whole(d[6])}<td class="n">${d[4]}<td class="n">${whole(d[8])}`).join("");
   const ct = ["found", "insert", "deleted", "invalid", "drop", "insert_failed", "early_drop", "flow"].map(f => f + " " + whole(val("ct." + f))).join(", ");
-  html($("qdiscs"), `<table><thead><tr><th scope="col">Queue<th scope="col">Discipline<th scope="col" class="n">Packets<th scope="col" class="n">Waiting<th scope="col" class="n">Dropped</thead><tbody>${rows}</tbody></table>` +
+  html($("qdiscs"), `<table><thead><tr><th scope="col">Queue<th scope="col">Discipline` +
+    `<th scope="col" class="n">Packets<th scope="col" class="n">Waiting<th scope="col" class="n">Dropped</thead><tbody>${rows}</tbody></table>` +
     `<p class="empty"><b>${whole(val("ct.count"))} connections tracked</b>${val("ct.count") || val("ct.found") ? ": " + ct : ": no rule asks for it"}</p>`);
 }
 
@@ -288,7 +429,8 @@ function dropRows() {
   set($("drops-n"), list.length ? whole(val("balance.dropped")) + " frames, each with its reason" : "");
   html($("drops").tBodies[0], list.map(n => {
     const d = drops.get(n.slice(5)), r = rate(n);
-    return `<tr><th scope="row">${n.slice(5)}<td class="n">${whole(val(n))}<td class="n${r ? " hot" : ""}">${r ? "\u25bc " + short(r) + "/s" : ""}<td>` + (d ? `<span class="wire">${esc(d[2] ? d[2] + " " : "")}${esc(d[3] || "nothing of it was left")}</span>` : '<span class="key">before the page was opened</span>');
+    const last = d ? `<span class="wire">${esc(d[2] ? d[2] + " " : "")}${esc(d[3] || "nothing of it was left")}</span>` : '<span class="key">before the page was opened</span>';
+    return `<tr><th scope="row">${n.slice(5)}<td class="n">${whole(val(n))}<td class="n${r ? " hot" : ""}">${r ? "\u25bc " + short(r) + "/s" : ""}<td>${last}`;
   }).join("") || '<tr><td colspan="4" class="empty">No frame was dropped.');
 }
 
@@ -296,7 +438,8 @@ function dropRows() {
 function counters() {
   const want = $("filter").value.toLowerCase(), moving = $("moving").checked;
   html($("stats"), names.filter(n => n.startsWith("stat.") && val(n) && n.toLowerCase().includes(want) && (!moving || rate(n)))
-    .map(n => `<div><span title="${n.slice(5)}">${n.slice(5)}</span><em>${rate(n) ? "+" + short(rate(n)) + "/s" : ""}</em><b>${whole(val(n))}</b></div>`).join("") || '<p class="empty">None.</p>');
+    .map(n => `<div><span title="${n.slice(5)}">${n.slice(5)}</span>` +
+      `<em>${rate(n) ? "+" + short(rate(n)) + "/s" : ""}</em><b>${whole(val(n))}</b></div>`).join("") || '<p class="empty">None.</p>');
 }
 for (const id of ["filter", "moving"]) $(id).addEventListener("input", counters);
 
