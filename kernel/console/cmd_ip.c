@@ -256,7 +256,8 @@ static int parse_options(struct console_call *c, struct ip_options *o)
 {
 	char *name = c->argv[0];
 
-	o->json = console_take_word(c, "--json") | console_take_word(c, "-j");
+	o->json = console_take_word(c, "--json");
+	o->json |= console_take_word(c, "-j");
 	for (; c->argc > 1 && c->argv[1][0] == '-'; c->argc--, c->argv++, c->argv[0] = name) {
 		if (!strcmp(c->argv[1], "-s"))
 			o->stats = true;
