@@ -29,7 +29,8 @@ static int ss_parse(struct ss_options *o)
 	const char *p;
 	int i;
 
-	o->json = console_take_word(c, "--json") | console_take_word(c, "-j");
+	o->json = console_take_word(c, "--json");
+	o->json |= console_take_word(c, "-j");
 	for (i = 1; i < c->argc; i++) {
 		if (c->argv[i][0] != '-' || !c->argv[i][1])
 			return console_usage(c, c->argv[i]);

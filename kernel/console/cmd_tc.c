@@ -352,7 +352,7 @@ static int change(struct console_call *c, const char *verb, int at)
 int cmd_tc(struct console_call *c)
 {
 	static const char *const verbs[] = { "add", "replace", "change", "del" };
-	bool json = console_take_word(c, "--json") | console_take_word(c, "-j");
+	bool long_word = console_take_word(c, "--json"), json = console_take_word(c, "-j") || long_word;
 	bool stats = c->argc > 1 && !strcmp(c->argv[1], "-s");
 	const char *verb;
 	int at = 1 + stats;

@@ -107,7 +107,7 @@ def packets(path):
 for cpus in (2, 4):
     @case("with %d CPUs a capture has every frame of the device, those of each CPU in the order of time" % cpus)
     def _(cpus=cpus):
-        with Typed(cpus=cpus, cmdline="steer=rps") as g, tempfile.NamedTemporaryFile(suffix=".pcapng") as f:
+        with Typed(cpus=cpus, cmdline="steer=rps ipv6.disable=1") as g, tempfile.NamedTemporaryFile(suffix=".pcapng") as f:
             g.type("")
             curl = subprocess.Popen(["curl", "-sN", "-o", f.name, g.url("/debug/pcap?dev=eth0&filter=udp+port+7")])
             lines = []

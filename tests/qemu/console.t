@@ -123,4 +123,22 @@ def _():
         t.end()
 
 
+@case("tunables of the site's etc/sysctl.conf hold; a bad value is refused with its range, an unknown name is told")
+def _():
+    conf = "# a comment\n\n net.ipv4.tcp_sack = 0\nnet.core.somaxconn=70000\nnet.ipv4.nosuch = 1\nnet.ipv4.ip_default_ttl = many\n"
+    with tempfile.TemporaryDirectory(prefix="barewire-site-") as site:
+        os.mkdir(os.path.join(site, "etc"))
+        with open(os.path.join(site, "etc/sysctl.conf"), "w", encoding="ascii") as f:
+            f.write(conf)
+        with Guest(site=site, cmdline="net.ipv4.tcp_timestamps=0") as g:
+            said = g.console()
+            check("tcp_sack = 0" in text(g, "sysctl?net.ipv4.tcp_sack")[1], "the file's value does not hold")
+            check("tcp_timestamps = 0" in text(g, "sysctl?net.ipv4.tcp_timestamps")[1], "the command line's value does not hold")
+            check("somaxconn = 4096" in text(g, "sysctl?net.core.somaxconn")[1], "a value out of range was taken")
+            check(re.search(r"etc/sysctl.conf: net.core.somaxconn=70000: .*1.*65535", said), "the range is not told: " + said[-1500:])
+            check(re.search(r"etc/sysctl.conf: net.ipv4.ip_default_ttl=many: ", said), "a word for a number is not told")
+            check(re.search(r"etc/sysctl.conf: net.ipv4.nosuch=1: ", said), "the unknown name is not told")
+            check_eq(g.get("/etc/sysctl.conf")[0], 404, "the file is not served")
+
+
 run()
