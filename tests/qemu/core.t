@@ -5,6 +5,7 @@ import http.client
 import os
 import re
 import socket
+import struct
 import subprocess
 import sys
 
@@ -18,7 +19,8 @@ COMMANDS = [  # every one, with words that a guest under load has an answer for
     "help", "cpus", "softirq", "dmesg", "fibers", "bt -a", "irq", "timers", "dev", "dev eth0", "napi", "ring eth0", "ring eth0 -v",
     "pci", "ss", "ss -i", "nstat", "nstat Tcp", "drops", "balance", "pools", "neigh",
     "ss -ti", "listeners", "route", "frags", "nf", "http", "tcb $sk(7)", "skbs", "skbs -v", "mem", "slab", "pt &cpus", "pt 0",
-    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "trace", "pcap /dev/null", "panic"]
+    "pt $cpu(0).skb_pool", "qdisc", "qdisc eth0", "check", "conntrack", "steer", "gro",
+    "flowcache", "nat", "prefix", "trace", "pcap /dev/null", "panic"]
 EMPTY = {"drops"}  # may have nothing to tell
 BAD = ["Python Exception", "memory ends here", "this image has no", "broken:", "No such command", "Traceback", "Error"]
 
@@ -27,7 +29,8 @@ class Loaded(Guest):
     """A guest that serves wrk, and holds connections of ours."""
 
     def __init__(self, nic):
-        super().__init__(nic=nic, gdb=True, cmdline='net.core.frame_ring=64 nft="add rule input ct state established accept"')
+        super().__init__(nic=nic, gdb=True, cmdline="ip6=fd00::2/64,fd00::1 net.core.frame_ring=64 "
+                                                    'nft="add rule input ct state established accept"')
 
     def __enter__(self):
         super().__enter__()
@@ -104,6 +107,28 @@ def _():
             check_in("ESTABLISHED src=%s dst=%s" % (HOST_IP, g.ip), line, "k conntrack")
 
 
+def fragment(address):
+    """The first 8 bytes of a datagram whose rest never comes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as s:
+        s.sendto(struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 4711, 0x2000, 64, 17, 0, socket.inet_aton(HOST_IP),
+                             socket.inet_aton(address)) + bytes(8), (address, 0))
+
+
+@case("what waits in reassembly, and the link-local address of IPv6, are shown, and all invariants hold of them")
+def _():
+    with Guest(gdb=True) as g:
+        g.get("/")
+        fragment(g.ip)
+        g.get("/")  # behind it
+        said = parts(gdb(g, *marked(["frags", "skbs", "prefix", "steer", "gro", "check"])))
+    check(re.search(r"^%s > %s UDP id 4711: 8 bytes of \?, 1 pieces 0\.\.8, until" % (re.escape(HOST_IP), re.escape(g.ip)),
+                    said["frags"], re.M), said["frags"])
+    check_in("fragments, id 4711", said["skbs"])
+    check(re.search(r"^address fe80::\S+/64 dev eth0 \w+ valid for ever", said["prefix"], re.M), said["prefix"])
+    check_in("cpu0: 128 of 128 slots", said["steer"])
+    check(re.search(r"^\d+ checks, 0 wrong", said["check"], re.M), said["check"])
+
+
 def table(text):
     """name -> number, of lines that begin with these two."""
     return {name: int(value) for name, value in re.findall(r"^(\w+) +(-?\d+)\b", text, re.M)}
@@ -119,6 +144,7 @@ def sockets(text, ports):
 def _():
     with Loaded("virtio-net") as g:
         g.quiet()
+        g.wait_console("eth0: address fd00::2")  # nobody else has it
         ports = [s.getsockname()[1] for s in g.held]
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # nobody listens there: a drop with its reason
             s.sendto(b"x", (g.ip, 4444))
@@ -129,7 +155,7 @@ def _():
             console.request("GET", "/debug/" + command)
             return console.getresponse().read().decode()
 
-        asked = {c: ask(c) for c in ("ss?-tuan", "ip?neigh", "ip?route", "drops", "nstat")}
+        asked = {c: ask(c) for c in ("ss?-tuan", "ip?neigh", "ip?route", "ip?-6+route", "drops", "nstat")}
         again = table(ask("nstat"))  # what one question changes
         said = parts(gdb_core(make_core(g), *marked(["ss", "nstat", "drops", "neigh", "route"])))
     check_eq(sockets(said["ss"], ports), sockets(asked["ss?-tuan"], ports), "k ss and ss -tuan")
@@ -138,7 +164,9 @@ def _():
     for line in asked["ip?neigh"].strip().split("\n"):
         check_in(line.rstrip(), said["neigh"])
     routes = [line for line in said["route"].strip().split("\n") if " dev lo " not in line]  # which ip does not show
-    check_eq(sorted(routes), sorted(line.rstrip() for line in asked["ip?route"].strip().split("\n")), "k route and ip route")
+    want = [line.rstrip() for c in ("ip?route", "ip?-6+route") for line in asked[c].strip().split("\n") if " dev lo " not in line]
+    check_eq(sorted(routes), sorted(want), "k route and ip route of both families")
+    check({"fd00::/64", "default via fd00::1"} <= {line.split(" dev ")[0] for line in routes}, "routes of IPv6: %s" % routes)
     check_eq(table(said["drops"]), table(asked["drops"]), "k drops and drops")
     check(table(said["drops"]), "no drop was counted")
     before, core = table(asked["nstat"]), table(said["nstat"])

@@ -123,13 +123,23 @@ def _():
     check_eq(re.findall(r"^\$\d+ = (\d+)", changed, re.M), ["1", "8"], "from ESTABLISHED to CLOSE_WAIT\n" + changed[-1500:])
 
 
-@case("on two CPUs k cpus, k bt -a, k ss and k check see both")
+@case("on two CPUs that serve flows k cpus, k irq, k bt -a, k steer, k ss and k check see both")
 def _():
     with Guest(cpus=2, gdb=True) as g:
+        load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", g.url("/")], stdout=subprocess.DEVNULL,
+                                preexec_fn=die_with_parent)
         held = [socket.create_connection((g.ip, g.echo_port)) for _ in range(8)]
         for s in held:
             s.sendall(b"x")
             s.recv(1)
+        busy = gdb(g, "k cpus", "k bt -a", "k irq", "k steer", "k ss -ti", "k gro")
+        load.kill()
+        load.wait()
+        for bad in "broken:", "memory ends here", "Python Exception", "Error":
+            check(bad not in busy, busy[-3000:])
+        counts = re.findall(r"^ *\d+ \S.*? cpu\d (\d+) (\d+)", busy, re.M)  # k irq: by CPU
+        check(all(any(int(row[i]) for row in counts) for i in range(2)), "k irq: " + busy[-3000:])
+        check_eq(re.findall(r"^cpu(\d): 64 of 128 slots", busy, re.M), ["0", "1"], "k steer")
         out = gdb(g, "k cpus", "k bt -a", "k ss", "k check")
         for i in range(2):
             check(re.search(r"^cpu%d apic %d online" % (i, i), out, re.M), "k cpus: " + out[:1000])

@@ -32,9 +32,10 @@ make_tap()
 @case("k break-conn stops at a segment of the port, and what is printed there is readable")
 def _():
     out = under_load("k break-conn 80", "continue", "p *skb", "p skb->ip.src", "p $sk(80)->snd.una", "p $cpu(0)->id",
-                     'p $ip("1.2.3.4") == 0x04030201', "p $sk(80)->timer", "delete")
+                     'p $ip("1.2.3.4") == 0x04030201', "p $sk(80)->timer", "p *skb->dev", "p $sk(80)->tsorted", "p $when(skb->tstamp_ns)", "delete")
     for pattern in (r"^Breakpoint 1.*tcp_rcv", r"= skb 0x\w+ len \d+", r"= " + re.escape(HOST_IP), r"= seq \d+", r"= 0$", r"= 1$",
-                    r"= timer \w+"):
+                    r"= timer \w+ (at [\d.]+ s \([+-][\d.]+\)|not armed)", r"= device eth0 \[UP,\S+\] mtu 1500 features \S*RXCSUM",
+                    r"= list(, empty| of \d+, first 0x)", r'= "[\d.]+ s \(-?\+?[\d.]+\)"'):
         check(re.search(pattern, out, re.M), "no %r in:\n%s" % (pattern, out[-2000:]))
 
 

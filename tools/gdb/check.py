@@ -3,11 +3,13 @@
 from commands import command, machine_cpus, net_cpus, net_devices, walk_list, walk_queue
 from device import walk_qdiscs
 from memory import slab_caches
-from routes import all_neighbours, frag_queues
+from flows import gro_flows, nat_maps, owner, steer
+from routes import all_neighbours, frag_queues, routes6
 from skbs import chain
 from sockets import (accept_queue, all_connections, http_conns, listeners, seq_diff, tcbs, tcp_cb, tree_skbs,
                      udp_socks)
 from stack import balance
+from traces import tracked, tracked_ends
 
 
 class Checks:
@@ -106,6 +108,7 @@ def check_tcb(c, t):
                 sum(int(cb["segs"]) for cb in sent if not bit or int(cb["sacked"]) & bit))
     held = sum(int(cb["charged"]) for cb in map(tcp_cb, list(walk_queue(t["rcvq"])) + list(tree_skbs(t["ofo"]))))
     c.equal(name + ": rmem_alloc", int(sk["rmem_alloc"]), held)
+    check_rate(c, t, sent)
     for before, after in zip(sent, sent[1:]):
         c.equal(name + ": rtxq has no gaps", seq_diff(after["seq"], before["end_seq"]), 0)
 
@@ -127,6 +130,77 @@ def check_rooms(c, cpu):
     if int(cpu["app"]) and int(cpu["app"]["http"]):
         server = cpu["app"]["http"]
         c.equal(name + "HTTP: connections", int(server["nr_conns"]), sum(1 for _ in http_conns(server)))
+
+
+def check_routes6(c, cpu):
+    """IPv6: the order of the routes and the index into it, addresses that are in use."""
+    if not int(cpu["ip6"]):
+        return
+    fib, name = cpu["ip6"]["fib"], "cpu%d IPv6 " % int(cpu["id"])
+    lengths = [int(r["plen"]) for r in routes6(cpu)]
+    c.equal(name + "routes: longest prefix first", lengths, sorted(lengths, reverse=True))
+    c.holds(name + "routes: no more than there is room for", int(fib["nr"]) <= int(fib["cap"]))
+    c.equal(name + "routes: the index's end", int(fib["first"][129]), len(lengths))
+    for plen in set(lengths):
+        c.equal("%sroutes: the index of /%d" % (name, plen), int(fib["first"][128 - plen]), lengths.index(plen))
+        c.equal("%sroutes: the bit of /%d" % (name, plen), int(fib["lengths"][(128 - plen) // 64]) >> (128 - plen) % 64 & 1, 1)
+    c.holds(name + "addresses: no more than there is room for",
+            int(cpu["ip6"]["nr_addrs"]) <= cpu["ip6"]["addrs"].type.range()[1] + 1)
+
+
+def check_conntrack(c, cpu):
+    """Both directions of each connection are in the table; each endpoint's references are connections."""
+    if not int(cpu["ct"]):
+        return
+    name, ends, uses = "cpu%d conntrack: " % int(cpu["id"]), 0, {}
+    for end in tracked_ends(cpu):
+        ends += 1
+        c.holds("%sthe direction of 0x%x" % (name, int(end)), int(end["dir"]) in (0, 1))
+    for owner_cpu, ct in tracked():
+        if int(owner_cpu["id"]) == int(cpu["id"]):
+            c.holds("%s0x%x is confirmed and this CPU's" % (name, int(ct)),
+                    ct["confirmed"] and int(ct["cpu"]) == int(cpu.address))
+            uses[int(ct["map"])] = uses.get(int(ct["map"]), 0) + 1
+    c.equal(name + "directions in the table", ends, 2 * int(cpu["ct"]["count"]))
+    fresh = cpu["ct"]["fresh"]
+    if int(fresh):
+        uses[int(fresh["map"])] = uses.get(int(fresh["map"]), 0) + 1
+    for m in nat_maps(cpu):
+        c.equal("cpu%d NAT: connections of endpoint 0x%x" % (int(cpu["id"]), int(m)), int(m["refs"]), uses.get(int(m), 0))
+
+
+def check_gro(c, cpu):
+    name, held = "cpu%d GRO: " % int(cpu["id"]), gro_flows(cpu)
+    c.holds(name + "no more flows than there is room for", len(held) <= cpu["gro"]["flows"].type.range()[1] + 1)
+    c.holds(name + "nothing is held outside of a poll", not held or int(cpu["bh_count"]) or cpu["in_softirq"])
+    for f in held:
+        c.holds(name + "skb 0x%x holds as much as its segments" % int(f["skb"]),
+                int(f["segs"]) >= 1 and int(f["skb"]["nr_frags"]) >= int(f["segs"]) - 1)
+
+
+def check_steering(c):
+    """Slots lead to owners; where no connection was made on a wrong CPU, each is its owner's."""
+    s, cpus = steer(), net_cpus()
+    slots = [int(s["cpu"][i]) for i in range(s["cpu"].type.range()[1] + 1)]
+    c.equal("steering: slots of CPUs that own flows", [n for n in slots if n >= int(s["nr_owners"])], [])
+    c.equal("steering: there are several CPUs", bool(s["on"]), len(cpus) > 1)
+    if not s["on"] or any(int(cpu["softnet"]["strays"]) for cpu in cpus):
+        return
+    for cpu in cpus:
+        for t in tcbs(cpu):
+            sk = t["sk"]
+            if sk["dst"]["loopback"]:
+                continue  # a connection to ourselves never leaves its CPU
+            c.equal("TCB 0x%x: the CPU that owns its flow" % int(t), int(cpu["id"]),
+                    owner(sk["saddr"], sk["daddr"], int(sk["sport"]), int(sk["dport"])))
+
+
+def check_rate(c, t, sent):
+    """What each segment noted when it left is not ahead of what was delivered; the pace has a figure."""
+    name = "TCB 0x%x: " % int(t)
+    c.holds(name + "delivered when segments left <= delivered",
+            all((int(t["delivered"]) - int(cb["delivered"])) % (1 << 32) < 1 << 31 for cb in sent if not int(cb["sacked"]) & 1))
+    c.holds(name + "delivered with congestion <= delivered", int(t["delivered_ce"]) <= int(t["delivered"]))
 
 
 def check_qdisc(c, dev):
@@ -169,6 +243,10 @@ def k_check(_words):
         for t in tcbs(cpu):
             check_tcb(c, t)
         check_rooms(c, cpu)
+        check_routes6(c, cpu)
+        check_conntrack(c, cpu)
+        check_gro(c, cpu)
+    check_steering(c)
     for dev in net_devices():
         check_qdisc(c, dev)
     for name, got, want in balance():

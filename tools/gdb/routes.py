@@ -5,6 +5,7 @@ from commands import (array_text, command, enum_names, ip_text, net_cpus, type_o
 
 REFUSALS = ["", "unreachable ", "prohibit ", "blackhole "]
 PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP"}
+FOR_EVER = (1 << 64) - 1  # TIME_NEVER
 HOOKS = ["PRE_ROUTING", "LOCAL_IN", "FORWARD", "LOCAL_OUT", "POST_ROUTING"]
 
 
@@ -49,17 +50,66 @@ def route_line(r):
     return line + (" metric %d" % int(r["metric"]) if int(r["metric"]) else "")
 
 
-@command("route", "", "The route tables, longest prefix first, as ip route prints them.")
+def is_unspecified(addr):
+    return not any(int(addr["b"][i]) for i in range(16))
+
+
+def route6_line(r):
+    via = not is_unspecified(r["gateway"])
+    return "%s%s dev %s proto %s metric %d pref medium" % (
+        "%s/%d" % (ip_text(r["dst"]), int(r["plen"])) if int(r["plen"]) else "default",
+        " via " + ip_text(r["gateway"]) if via else "", array_text(r["dev"]["name"]),
+        "ra" if r["ra"] else "static" if via else "kernel", int(r["metric"]))
+
+
+def routes6(cpu):
+    """IPv6's routes in their order; none before it is up."""
+    fib = cpu["ip6"]["fib"] if int(cpu["ip6"]) else None
+    return [fib["routes"][i] for i in range(int(fib["nr"]))] if fib is not None else []
+
+
+@command("route", "", "The route tables of both families, longest prefix first, as ip route and ip -6 route print them.")
 def k_route(_words):
     def lines(cpu):
         fib = cpu["ip"]["fib"]
         for i in range(int(fib["nr"])):
             yield route_line(fib["routes"][i])
+        yield from map(route6_line, routes6(cpu))
     yield from per_cpu(lines)
+
+
+def ends(expires_ns, now):
+    """When something ends, from now."""
+    return "for ever" if expires_ns == FOR_EVER else "for %d s" % (max(0, expires_ns - now) // 10**9)
+
+
+@command("prefix", "", "IPv6 as this host has it: addresses with their states and lifetimes; routers and prefixes as advertised.")
+def k_prefix(_words):
+    cpu = net_cpus()[0]  # all that other CPUs have comes from there
+    if not int(cpu["ip6"]):
+        yield "IPv6 is not up"
+        return
+    states, now, room = enum_names("enum ip6_addr_state", "IP6_"), int(cpu["now_ns"]), cpu["ip6"]
+    for i in range(int(room["nr_addrs"])):
+        a = room["addrs"][i]
+        yield "address %s/%d dev %s %s valid %s, preferred %s" % (
+            ip_text(a["addr"]), int(a["plen"]), array_text(a["dev"]["name"]), states[int(a["state"])],
+            *(ends(int(a[f]), now) for f in ("valid_ns", "preferred_ns")))
+    for kind, field, addr in ("router", "routers", "addr"), ("prefix", "prefixes", "prefix"):
+        table = room["autoconf"][field] if int(room["autoconf"]) else None
+        for i in range(table.type.range()[1] + 1) if table is not None else []:
+            row = table[i]
+            if int(row["dev"]):
+                yield "%s %s%s dev %s %s" % (kind, ip_text(row[addr]), "/%d" % int(row["plen"]) if kind == "prefix" else "",
+                                             array_text(row["dev"]["name"]), ends(int(row["expires_ns"]), now))
 
 
 def frag_queues(cpu):
     yield from walk_list(cpu["frags"]["lru"], "struct frag_queue", "lru")
+
+
+def frag_protocol(proto):
+    return PROTOCOLS.get(proto, str(proto)) if proto else "IPv6"  # whose id is one for all protocols
 
 
 @command("frags", "", "Datagrams in reassembly: what came of each, and when it is given up.")
@@ -73,7 +123,7 @@ def k_frags(_words):
                 piece = skb["cb"].address.cast(type_of("struct frag_piece").pointer())
                 pieces.append("%d..%d" % (int(piece["off"]), int(piece["end"])))
             yield "%s > %s %s id %d: %d bytes of %s, %d pieces %s%s, until %.3f s from now" % (
-                v4_text(q["saddr"]), v4_text(q["daddr"]), PROTOCOLS.get(int(q["proto"]), int(q["proto"])), int(q["id"]),
+                ip_text(q["key"]["src"]), ip_text(q["key"]["dst"]), frag_protocol(int(q["key"]["proto"])), int(q["key"]["id"]),
                 int(q["got"]), int(q["end"]) if q["have_last"] else "?", int(q["nr"]), " ".join(pieces),
                 ", DEAD (overlap)" if q["dead"] else "", (int(q["timer"]["expires_ns"]) - now) / 1e9)
     yield from per_cpu(lines)

@@ -5,6 +5,7 @@ import gdb
 from commands import (DIRECT_MAP_BASE, Problem, array_text, command, container, net_cpus, net_devices, text, type_of,
                       walk_queue, walk_tree)
 from device import walk_qdiscs
+from flows import gro_flows
 from routes import all_neighbours, frag_queues
 from sockets import accept_queue, endpoint, http_conns, listeners, tcbs, tree_skbs, udp_socks
 
@@ -75,8 +76,10 @@ def stack_queues(cpu):
     yield "backlog of cpu%d" % int(cpu["id"]), walk_queue(cpu["dev"]["backlog"])
     for n in all_neighbours(cpu):
         yield "neighbour %s" % hex(int(n)), walk_queue(n["parked"])
+    for flow in gro_flows(cpu):
+        yield "GRO of cpu%d" % int(cpu["id"]), [flow["skb"]]
     for q in frag_queues(cpu):
-        yield "fragments, id %d" % int(q["id"]), walk_queue(q["pieces"])
+        yield "fragments, id %d" % int(q["key"]["id"]), walk_queue(q["pieces"])
     if int(cpu["app"]) and int(cpu["app"]["http"]):
         for _, c in http_conns(cpu["app"]["http"]):
             where = "HTTP connection %s" % hex(int(c))

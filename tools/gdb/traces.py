@@ -94,18 +94,26 @@ def k_pcap(words):
 
 
 # ---------------------------------------------------------------- connections
+def hashed(buckets, size, type_name, member):
+    """Elements of a hash table."""
+    heads = struct.unpack("<%dQ" % size, memory(buckets, 8 * size))  # at once: nearly all are empty
+    for i in (i for i, head in enumerate(heads) if head):
+        yield from walk_chain(buckets[i], type_name, member)
+
+
+def tracked_ends(cpu):
+    """Every direction of every connection in the table of a CPU."""
+    ct = cpu["ct"]
+    if int(ct) and int(ct["buckets"]):
+        yield from hashed(ct["buckets"], int(ct["mask"]) + 1, "struct ct_end", "node")
+
+
 def tracked():
     """Every tracked connection, once."""
     for cpu in net_cpus():
-        ct = cpu["ct"]
-        if not int(ct) or not int(ct["buckets"]):
-            continue
-        size = int(ct["mask"]) + 1
-        heads = struct.unpack("<%dQ" % size, memory(ct["buckets"], 8 * size))  # at once: nearly all are empty
-        for i in (i for i, head in enumerate(heads) if head):
-            for end in walk_chain(ct["buckets"][i], "struct ct_end", "node"):
-                if not int(end["dir"]):
-                    yield cpu, container(gdb.Value(int(end)), "struct nf_conn", "end")
+        for end in tracked_ends(cpu):
+            if not int(end["dir"]):
+                yield cpu, container(gdb.Value(int(end)), "struct nf_conn", "end")
 
 
 def tuple_text(t):
