@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What a new user does with README.md alone, by its own lines: a live capture (tshark stands in for Wireshark's window), a rate
+limit at boot, and the connection that waits for it found with ss."""
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import HOST_IP, ROOT, make_tap, need_private_network
+from qemu import MIB, Site, noise
+from tap import case, check, check_in, note, run
+
+
+def line_of(pattern):
+    """README's one line of commands that matches, without its prompt."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        return re.search(r"^    (?:\$ )?(%s.*)$" % pattern, f.read(), re.M).group(1)
+
+
+def at_guest(g, words):
+    return words.replace("http://localhost:8080", g.url("").rstrip("/")).replace("localhost:8080", "%s:80" % g.ip)
+
+
+need_private_network()
+make_tap()
+site = Site({"blob": noise(4 * MIB)})
+
+
+@case("README's capture line opens a live window: frames are decoded while they come")
+def _():
+    words = line_of(r"curl -sN http://localhost:8080/debug/pcap \| wireshark")
+    with Guest() as g:
+        shell = at_guest(g, words).replace("wireshark -k -i -", "tshark -l -c 6 -i - 2>/dev/null")
+        p = subprocess.Popen(["sh", "-c", shell], stdout=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while p.poll() is None and time.monotonic() < end:
+            g.echo(b"hello")
+            time.sleep(0.2)
+        p.poll() is None and p.kill()
+        shown = p.communicate()[0]
+        check(len(shown.strip().split("\n")) == 6, "tshark shows %r" % shown)
+        check_in("TCP", shown)
+
+
+@case("README's rate limit holds, and README's ss line finds the connection that waits for it")
+def _():
+    limit = re.search(r"CMDLINE=(\S+)", line_of("make run CMDLINE=qdisc=")).group(1)
+    with Guest(site=site.name, cmdline=limit) as g:
+        check_in("tbf", g.get("/debug/tc?qdisc")[2].decode())
+        t = threading.Thread(target=g.get, args=("/blob",))
+        t.start()
+        time.sleep(1)
+        page = subprocess.run(at_guest(g, line_of(r"curl localhost:8080/debug/ss\?-tin")).split(), check=True, capture_output=True, text=True).stdout
+        t.join()
+        rows = re.findall(r"^ESTAB +\d+ +(\d+) .*%s:\d+ *\n(.*)" % re.escape(HOST_IP), page, re.M)
+        queue, info = max(rows, key=lambda r: int(r[0]))
+        check(int(queue) > 0, "nothing waits: " + page)
+        rate = int(re.search(r"delivery_rate (\d+)bps", info).group(1))
+        note("Send-Q %s, delivery_rate %.1f Mbit/s" % (queue, rate / 1e6))
+        check(rate < 13e6, "faster than the limit: " + info)
+
+
+run()
