@@ -23,7 +23,7 @@ SLACK = 128 << 10  # bytes: tables that grew with the connections, an empty slab
 if os.path.basename(BUILD) == "san":
     SLACK = 2 << 20  # and what waits in the quarantines
 SKB = 4096  # bytes that an skb outside its pool counts for: more than it can have
-REQUEST = b"GET / HTTP/1.1\r\nHost: test\r\n%s\r\n"
+REQUEST = b"GET /health HTTP/1.1\r\nHost: test\r\n%s\r\n"
 
 
 def one_answer(s):

@@ -227,7 +227,7 @@ TEST(reno_doubles_in_slow_start_and_then_adds_one)
 	struct rig *r = with("reno");
 	u32 cwnd;
 
-	REQ("5681 3.1");
+	REQ("5681 3.1/slow", "5681 3.1/avoid");
 	round_trip(r, RTT_MS);
 	cwnd = r->t->cwnd;
 	CHECK(cwnd >= 20 && cwnd <= 22); /* a probe of the tail may count */
