@@ -20,8 +20,9 @@ ENV = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL"
 
 
 def make(line, **more):
-    """A line `make ...` of the document, in the build directory of this test."""
-    words = [w for w in line.split("#")[0].split()] + ["B=" + BUILD]
+    """A line `make ...` of the document, in the build directory of this test: build/san is that of SAN=1."""
+    folder, name = os.path.split(BUILD)
+    words = line.split("#")[0].split() + (["B=" + folder, "SAN=1"] if name == "san" else ["B=" + BUILD])
     return subprocess.Popen(words, cwd=ROOT, env=ENV, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                             preexec_fn=die_with_parent, **more)
 
