@@ -146,8 +146,8 @@ sh("ip", "addr", "add", HOST6 + "/64", "dev", "tap0")
 sh("ip", "route", "add", "default", "via", GUEST_IP, "dev", "tap0", "metric", "2")
 sh("ip", "link", "set", "tap0", "txqueuelen", "1000")
 RULE = "tcp dport 9 drop"
-sh("nft", "add table ip filter; add chain ip filter input { type filter hook input priority 0; policy accept; }; "
-          "add rule ip filter input ct state established accept; add rule ip filter input " + RULE)
+sh("nft", "add table inet filter; add chain inet filter input { type filter hook input priority 0; policy accept; }; "
+          "add rule inet filter input ct state established accept; add rule inet filter input " + RULE)
 Names(HOST_IP, socket.AF_INET)
 Names(HOST6, socket.AF_INET6)
 serve_page()
