@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The guest as a router between two networks of IPv6, one card of each kind, with rules that ask for connections:
+
+    this host 2001:db8:77::1 - 2001:db8:77::2 ROUTER 2001:db8:88::1 - 2001:db8:88::9 lan, a network namespace"""
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest, Typed
+from net import Space, die_with_parent, make_tap, need_private_network, sh, sysctl
+from qemu import noise, pick, sha
+from tap import Skip, case, check, check_eq, check_in, note, req, run
+
+NEAR, OUT, IN, LAN = "2001:db8:77::1", "2001:db8:77::2", "2001:db8:88::1", "2001:db8:88::9"
+SIZE = 1 << 10
+RULES = ("table ip6 guard { chain forward { type filter hook forward priority filter; policy drop; "
+         "ct state established,related accept; ct state invalid drop; iifname eth0 ip6 daddr %s/128 tcp dport 80 accept; "
+         "icmpv6 type echo-request accept; ip6 saddr %s udp dport 33434-33534 accept; iifname eth0 tcp dport 81 reject; } }" % (LAN, NEAR))
+
+need_private_network()
+lan = Space()
+make_tap("tap0", None)
+make_tap("lan0", None)
+router = Typed(tap="tap0", cmdline='ip6=eth0,%s/64 ip6=eth1,%s/64 net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0 nft="%s"' %
+               (OUT, IN, RULES), options=["--add-nic", "e1000:" + Guest.netdev("tap", "lan0")]).start()
+router.wait_console("barewire ready")
+router.type("")
+lan.take("lan0")
+for words, device, address in ((lambda *w: w, "tap0", NEAR), (lan.words, "lan0", LAN)):
+    sh(*words("sysctl", "-q", "-w", "net.ipv6.conf.%s.disable_ipv6=0" % device))
+    sh(*words("ip", "-6", "addr", "add", address + "/64", "dev", device, "nodad"))
+sh("ip", "-6", "route", "add", "2001:db8:88::/64", "via", OUT)
+lan.sh("ip", "-6", "route", "add", "default", "via", IN)
+
+SERVE = """
+import socket, sys, hashlib
+s = socket.create_server(("::", 80), family=socket.AF_INET6)
+print("ready", flush=True)
+while True:
+    c, _ = s.accept()
+    h = hashlib.sha256()
+    for part in iter(lambda: c.recv(65536), b""):
+        h.update(part)
+    c.sendall(h.hexdigest().encode())
+    c.close()
+"""
+server = subprocess.Popen(lan.words(sys.executable, "-c", SERVE), stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+server.stdout.readline()
+
+
+def pings(space, to, *words):
+    return subprocess.run([*(space.words if space else lambda *w: list(w))("ping", "-6", "-n", "-c", "3", "-i", "0.2", "-W", "20",
+                                                                            *words, to)], capture_output=True, text=True, check=False)
+
+
+@case("an echo crosses the router, once neighbours are known, and one to a stranger is told unreachable")
+def _():
+    end = time.monotonic() + 60
+    while pings(None, LAN).returncode:
+        check(time.monotonic() < end, "no answer across the router")
+    check_in(" 0% packet loss", pings(None, LAN, "-s", "1400").stdout)
+    check_in("Address unreachable", pings(None, "2001:db8:88::dead", "-W", "10").stdout)
+
+
+@case("what has no hop left is told, and traceroute sees the router")
+def _():
+    req("4443 3.3/hops", "8200 3/forward")
+    check_in("Hop limit", pings(None, LAN, "-t", "1").stdout)
+    if shutil.which("traceroute"):
+        shown = sh("traceroute", "-6", "-n", "-q", "1", "-w", "5", "-m", "4", LAN)
+        check_eq(re.findall(r"^ *\d+ +(\S+)", shown, re.M)[:2], [OUT, LAN], shown)
+
+
+@case("%d bytes to a server of the other network arrive whole, over a connection that is tracked" % SIZE)
+def _():
+    data = noise(SIZE)
+    with socket.create_connection((LAN, 80), 300) as s:
+        s.sendall(data)
+        tracked = router.type("conntrack -L")
+        s.shutdown(socket.SHUT_WR)
+        check_eq(s.recv(100).decode(), sha(data))
+    check(re.search(r"tcp +6 \d+ ESTABLISHED src=%s dst=%s .*\[ASSURED\]" % (NEAR, LAN), tracked), "not tracked: " + tracked)
+
+
+@case("what no rule lets through is not: from inside, and to other ports, which are told")
+def _():
+    blocked = pings(lan, OUT)  # to the router itself: the chain is forward's
+    check_eq(blocked.returncode, 0, blocked.stdout)
+    with socket.socket(socket.AF_INET6) as s:
+        s.settimeout(60)
+        try:
+            s.connect((LAN, 81))
+            raise AssertionError("connected")
+        except (ConnectionRefusedError, PermissionError, OSError) as e:
+            check(not isinstance(e, TimeoutError), "nobody told")
+    p = subprocess.run(lan.words(sys.executable, "-c", "import socket; s = socket.create_connection(('%s', 22), 2)" % NEAR),
+                       capture_output=True, text=True, check=False)
+    check_in("timed out", p.stderr)
+    check_in("table ip6 guard {", router.type("nft list ruleset"))
+
+
+@case("a flood to addresses of the inner network that nobody has leaves room for those who are there")
+def _():
+    if not shutil.which("atk6-ndpexhaust26"):
+        raise Skip("thc-ipv6 is not installed")
+    before = json.loads(sh("ip", "-s", "-j", "link", "show", "tap0"))[0]["stats64"]["tx"]["packets"]
+    p = subprocess.Popen(["atk6-ndpexhaust26", "-p", "tap0", "2001:db8:88::/64"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         stderr=subprocess.DEVNULL, preexec_fn=die_with_parent)
+    try:
+        time.sleep(pick(1, 5))
+    finally:
+        p.kill()
+        p.wait()
+    sent = json.loads(sh("ip", "-s", "-j", "link", "show", "tap0"))[0]["stats64"]["tx"]["packets"] - before
+    note("%d frames" % sent)
+    check(sent > 100, "no flood: %d frames" % sent)
+    end = time.monotonic() + 60
+    while pings(None, LAN).returncode:
+        check(time.monotonic() < end, "no answer across the router any more")
+
+
+@case("frames and buffers balance")
+def _():
+    end = time.monotonic() + 60
+    while "balanced" not in router.type("balance"):
+        check(time.monotonic() < end, "the sums do not agree")
+        time.sleep(0.2)
+
+
+try:
+    run()
+finally:
+    server.kill()
+    router.stop()
