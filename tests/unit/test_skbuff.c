@@ -370,13 +370,13 @@ TEST(big_skbs_hold_up_to_64_kib)
 {
 	struct cpu_room r;
 	struct net_cpu *cpu = cpu_make(&r, 1 << 20);
-	struct sk_buff *skb = alloc_skb_with_frags(cpu, SKB_HEADROOM, 65536);
+	struct sk_buff *skb = alloc_skb_with_frags(cpu, SKB_HEADROOM, SKB_LEN_MAX);
 
 	REQUIRE(skb);
-	CHECK_EQ(skb->len, 65536);
+	CHECK_EQ(skb->len, SKB_LEN_MAX);
 	CHECK_EQ(skb_headlen(skb), SKB_BUF_ROOM - SKB_HEADROOM);
 	consume_skb(cpu, skb);
-	CHECK(!alloc_skb_with_frags(cpu, 0, 65537));
+	CHECK(!alloc_skb_with_frags(cpu, 0, SKB_LEN_MAX + 1));
 	cpu_end(&r);
 }
 
