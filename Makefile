@@ -18,6 +18,7 @@ KCORE  := cmdline fiber timer
 NETCORE := bpf dev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
 NETCORE += last_drop
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
+NETCORE += dim ethtool
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
@@ -33,6 +34,7 @@ APP    := app echo archive site site_default mime sha1 websocket access_log \
 APP    += live live_sample live_numbers live_json live_page
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_route complete ip_json json
+CONSOLE += cmd_ethtool
 CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
 LIB     += sha256
 STACK   += wire/dns

@@ -32,6 +32,7 @@
 #include "mm/page.h"
 #include "mm/slab.h"
 #include "net/ipv4/net_config.h"
+#include "net/core/ethtool.h"
 #include "net/core/steer.h"
 #include "net/ipv6/ip6.h"
 #include "net/net.h"
@@ -356,6 +357,7 @@ static void boot_config(const struct boot_info *bi)
 		log_err("net: a device could not be opened: %s", errno_text(err));
 	ip6_configure(net, bi->cmdline);
 	qdisc_configure(net, bi->cmdline);
+	ethtool_configure(net, bi->cmdline);
 }
 
 static void boot_app(const struct boot_info *bi)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * cmd_ip.c - `ip addr|link|route|neigh` and `ethtool`, printed as iproute2 and ethtool print them.
+ * cmd_ip.c - `ip addr|link|route|neigh`, printed as iproute2 prints them.
  */
 #include "console/commands.h"
 #include "console/ip_json.h"
@@ -326,72 +326,5 @@ int cmd_ip(struct console_call *c)
 		show_neighs(c, &o);
 	else
 		return console_usage(c, *what ? what : NULL);
-	return 0;
-}
-
-static const struct ip_flag feature_names[] = {
-	{ NETIF_F_RXCSUM, "rx-checksumming" },      { NETIF_F_HW_CSUM, "tx-checksumming" },
-	{ NETIF_F_SG, "scatter-gather" },           { NETIF_F_TSO, "tcp-segmentation-offload" },
-	{ NETIF_F_TSO6, "tx-tcp6-segmentation" },   { NETIF_F_GRO, "generic-receive-offload" },
-	{ NETIF_F_LRO, "large-receive-offload" },   { NETIF_F_RXHASH, "receive-hashing" },
-};
-
-static void print_queue_stats(struct console_call *c, const char *dir, unsigned i, const struct dev_stats *s)
-{
-	const struct {
-		const char *name;
-		u64 value;
-	} rows[] = {
-		{ "packets", s->packets },       { "bytes", s->bytes },     { "dropped", s->dropped },
-		{ "errors", s->errors },         { "kicks", s->kicks },     { "interrupts", s->interrupts },
-		{ "stopped", s->stopped },       { "requeued", s->requeued }, { "no_buf", s->no_buf },
-		{ "lies", s->lies },             { "resets", s->resets },   { "csum_good", s->csum_good },
-		{ "gro_packets", s->gro_packets }, { "gro_merged", s->gro_merged },
-	};
-	unsigned k;
-
-	for (k = 0; k < ARRAY_SIZE(rows); k++)
-		out_printf(c->out, "     %s_queue_%u_%s: %llu\n", dir, i, rows[k].name, (unsigned long long)rows[k].value);
-}
-
-static void print_features(struct console_call *c, const struct net_device *dev)
-{
-	unsigned i;
-
-	out_printf(c->out, "Features for %s:\n", dev->name);
-	for (i = 0; i < ARRAY_SIZE(feature_names); i++)
-		out_printf(c->out, "%s: %s%s\n", feature_names[i].name,
-			   dev->features & feature_names[i].bit ? "on" : "off",
-			   dev->hw_features & feature_names[i].bit ? "" : " [fixed]");
-}
-
-int cmd_ethtool(struct console_call *c)
-{
-	const char *opt = c->argc == 3 ? c->argv[1] : "";
-	struct net_device *dev;
-	unsigned i;
-
-	if (c->argc < 2 || c->argc > 3)
-		return console_usage(c, c->argc > 3 ? c->argv[3] : NULL);
-	dev = dev_by_name(c->cpu->net, c->argv[c->argc - 1]);
-	if (!dev) {
-		out_printf(c->out, "ethtool: no device '%s'; `ip link` lists them\n", c->argv[c->argc - 1]);
-		return -ENODEV;
-	}
-	if (!strcmp(opt, "-S")) {
-		out_printf(c->out, "NIC statistics:\n");
-		for (i = 0; i < dev->nr_rxq; i++)
-			print_queue_stats(c, "rx", i, &dev->rx[i]);
-		for (i = 0; i < dev->nr_txq; i++)
-			print_queue_stats(c, "tx", i, &dev->txq[i].stats);
-	} else if (!strcmp(opt, "-k")) {
-		print_features(c, dev);
-	} else if (!*opt) {
-		out_printf(c->out, "Settings for %s:\n\tdriver: %s\n\tbus-info: %s\n\tSpeed: %uMb/s\n\tLink detected: %s\n",
-			   dev->name, dev->driver ? dev->driver : "-", dev->bus ? dev->bus : "-", dev->speed_mbit,
-			   dev->carrier ? "yes" : "no");
-	} else {
-		return console_usage(c, opt);
-	}
 	return 0;
 }

@@ -287,14 +287,14 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 	*reg(d, (u32)off) = v;
 	if (off == E1000_RDT) {
 		d->rdt_writes++;
-		CHECK(v < 256);
+		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
 	} else if (off == E1000_RDLEN || off == E1000_TDLEN) {
 		CHECK_EQ(v % 128, 0); /* 13.4.27 */
 	} else if (off == E1000_RDBAL || off == E1000_TDBAL) {
 		CHECK_EQ(v % 16, 0);
 	} else if (off == E1000_TDT && get(d, E1000_TDLEN)) {
 		d->tdt_writes++;
-		CHECK(v < 256);
+		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
 		if (!d->lazy_tx && get(d, E1000_TCTL) & E1000_TCTL_EN)
 			fake_e1000_send(d);
 	}

@@ -85,11 +85,10 @@ void rig_destroy(struct rig *r)
 		if (!dev || dev->flags & IFF_LOOPBACK)
 			continue;
 		dev_close(dev);
+		kept[nr_kept++ % ARRAY_SIZE(kept)] = dev; /* devices live as long as the machine: here, as long as the process */
 	}
 	CHECK_EQ(r->cpu->skb_pool->nr_free_bufs, r->bufs_at_start);
 	CHECK_EQ(r->cpu->stats[STAT_SkbAllocs], r->cpu->stats[STAT_SkbFrees]);
-	if (r->dev) /* devices live as long as the machine: here, as long as the process */
-		kept[nr_kept++ % ARRAY_SIZE(kept)] = r->dev;
 	net_destroy(r->net);
 	free(r);
 }

@@ -10,6 +10,7 @@
 #include "host/fake_virtio.h"
 #include "host/harness.h"
 #include "lib/string.h"
+#include "net/core/ethtool.h"
 
 static struct fake_e1000 *device(void)
 {
@@ -631,4 +632,55 @@ TEST(both_kinds_of_device_at_once_are_named_in_bus_order)
 	CHECK_STR(second->driver, "e1000");      /* slot 4 */
 	finish(r, d);
 	free(v);
+}
+
+/* ---- what `ethtool` changes ---- */
+
+static int set(struct rig *r, char group, const char *name, const char *value)
+{
+	struct ethtool_change c;
+
+	ethtool_begin(r->dev, &c);
+	return ethtool_set(r->dev, &c, group, name, value) ?: ethtool_commit(r->cpu, r->dev, &c);
+}
+
+TEST(rings_are_made_anew_in_each_size_with_frames_in_them)
+{
+	static const char *const sizes[] = { "128", "1024", "256" };
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		d->lazy_tx = true;
+		rig_send(r, rig_skb(r, 1000, 100, 1000, false, 0));
+		CHECK_EQ(set(r, 'G', "rx", sizes[i]), 0);
+		CHECK_EQ(set(r, 'G', "tx", sizes[i]), 0);
+		d->lazy_tx = false;
+		rig_run(r, 0);
+		CHECK_EQ(d->regs[E1000_TDLEN / 4] / 16, r->dev->rings.tx);
+		CHECK_EQ(fake_e1000_offered(d), r->dev->rings.rx - 1);
+		expect_working(r, d);
+	}
+	CHECK_EQ(r->dev->rings.rx, 256);
+	CHECK(set(r, 'G', "rx", "64") < 0);
+	CHECK(set(r, 'G', "rx", "2048") < 0);
+	finish(r, d);
+}
+
+TEST(moderation_and_receive_checksums_are_in_the_registers)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	CHECK_EQ(d->regs[E1000_ITR / 4], 195); /* 50 us in units of 256 ns */
+	CHECK_EQ(set(r, 'C', "rx-usecs", "500"), 0);
+	CHECK_EQ(d->regs[E1000_ITR / 4], 1953);
+	CHECK(set(r, 'C', "rx-frames", "2") < 0); /* it cannot count */
+	CHECK_EQ(set(r, 'C', "adaptive-rx", "on"), 0);
+	CHECK_EQ(d->regs[E1000_ITR / 4], 78); /* the least */
+	CHECK(d->regs[E1000_RXCSUM / 4]);
+	CHECK_EQ(set(r, 'K', "rx", "off"), 0);
+	CHECK_EQ(d->regs[E1000_RXCSUM / 4], 0);
+	expect_working(r, d);
+	finish(r, d);
 }

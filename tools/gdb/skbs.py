@@ -95,8 +95,8 @@ def ring_skbs(dev):
             vq = vn["pairs"][i]["tx"]
             yield from (vq["slots"][n]["token"] for n in range(int(vq["size"])) if int(vq["slots"][n]["token"]))
     elif kind == "e1000":
-        slots = dev["priv"].cast(type_of("struct e1000").pointer())["tx"]["slots"]
-        yield from (slots[n]["skb"] for n in range(slots.type.range()[1] + 1) if int(slots[n]["skb"]))
+        tx = dev["priv"].cast(type_of("struct e1000").pointer())["tx"]
+        yield from (tx["slots"][n]["skb"] for n in range(int(tx["mask"]) + 1) if int(tx["slots"][n]["skb"]))
 
 
 def owners():

@@ -17,7 +17,6 @@
 #define EEPROM_SPINS	 1000
 #define RESET_TIMEOUT_NS (20 * NSEC_PER_MSEC)
 #define RESET_SETTLE_NS	 (2 * NSEC_PER_USEC) /* 14.2: no register access for 1 us after RST */
-#define ITR_INTERVAL	 195 /* units of 256 ns: at most 20 000 interrupts a second */
 #define RX_DELAY	 0 /* units of 1.024 us: the first frame interrupts, ITR holds off the next */
 
 /* ---- EEPROM and address ---- */
@@ -136,7 +135,6 @@ static void init_general(struct e1000 *e)
 	e1000_write(e, E1000_RAH0, mac[4] | (u32)mac[5] << 8 | E1000_RAH_AV);
 	for (i = 0; i < E1000_MTA_WORDS; i++)
 		e1000_write(e, E1000_MTA + 4 * i, 0);
-	e1000_write(e, E1000_ITR, ITR_INTERVAL);
 }
 
 /* All multicast is let in: the stack above knows its groups. QEMU holds back what arrives in the first second after each
@@ -148,12 +146,11 @@ static void init_receive(struct e1000 *e)
 
 	e1000_write(e, E1000_RDBAL, (u32)ring);
 	e1000_write(e, E1000_RDBAH, (u32)(ring >> 32));
-	e1000_write(e, E1000_RDLEN, E1000_RING * sizeof(struct e1000_rx_desc));
+	e1000_write(e, E1000_RDLEN, (e->rx.mask + 1u) * (u32)sizeof(struct e1000_rx_desc));
 	e1000_write(e, E1000_RDH, 0);
 	e1000_write(e, E1000_RDT, 0);
 	e1000_write(e, E1000_RDTR, RX_DELAY);
 	e1000_write(e, E1000_RADV, RX_DELAY);
-	e1000_write(e, E1000_RXCSUM, E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL);
 	e1000_write(e, E1000_RCTL,
 		    E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_MPE | E1000_RCTL_SECRC |
 			    E1000_RCTL_BSIZE_2048 | promisc);
@@ -165,7 +162,7 @@ static void init_transmit(struct e1000 *e)
 
 	e1000_write(e, E1000_TDBAL, (u32)ring);
 	e1000_write(e, E1000_TDBAH, (u32)(ring >> 32));
-	e1000_write(e, E1000_TDLEN, E1000_RING * sizeof(union e1000_tx_desc));
+	e1000_write(e, E1000_TDLEN, (e->tx.mask + 1u) * (u32)sizeof(union e1000_tx_desc));
 	e1000_write(e, E1000_TDH, 0);
 	e1000_write(e, E1000_TDT, 0);
 	e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
@@ -202,6 +199,7 @@ static int start(struct e1000 *e)
 	init_receive(e);
 	init_transmit(e);
 	e->down = e->broken = false;
+	e1000_retune(&e->dev);
 	e1000_refill(e);
 	e1000_write(e, E1000_IMS, E1000_INT_ALWAYS);
 	update_carrier(e);
@@ -267,6 +265,80 @@ void e1000_attend(struct e1000 *e, u64 now_ns)
 	}
 }
 
+/* ---- what `ethtool` asks for ---- */
+
+static void e1000_reset(struct net_device *dev)
+{
+	struct e1000 *e = dev->priv;
+
+	if (!e->open || e->dead)
+		return;
+	netif_stop_queue(&dev->txq[0]);
+	restart(e);
+}
+
+/* Slots with blocks of pages: larger than what kmalloc() has. */
+static u8 order_for(size_t bytes)
+{
+	u8 order = 0;
+
+	while ((PAGE_SIZE << order) < bytes)
+		order++;
+	return order;
+}
+
+static u8 desc_order(u32 n) { return order_for(n * sizeof(union e1000_tx_desc)); }
+static u8 slot_order(u32 n) { return order_for(n * sizeof(struct e1000_tx_slot)); }
+
+static void free_rings(struct e1000_rx_ring *rx, struct e1000_tx_ring *tx)
+{
+	u32 nr_rx = rx->mask + 1u, nr_tx = tx->mask + 1u;
+
+	if (rx->desc)
+		pages_free((void *)rx->desc, desc_order(nr_rx));
+	if (rx->bufs)
+		pages_free(rx->bufs, slot_order(nr_rx));
+	if (tx->desc)
+		pages_free((void *)tx->desc, desc_order(nr_tx));
+	if (tx->slots)
+		pages_free(tx->slots, slot_order(nr_tx));
+}
+
+static int alloc_rings(struct e1000_rx_ring *rx, struct e1000_tx_ring *tx, struct dev_rings n)
+{
+	*rx = (struct e1000_rx_ring){ .mask = (u16)(n.rx - 1), .desc = pages_alloc(desc_order(n.rx)), .bufs = pages_alloc(slot_order(n.rx)) };
+	*tx = (struct e1000_tx_ring){ .mask = (u16)(n.tx - 1), .desc = pages_alloc(desc_order(n.tx)), .slots = pages_alloc(slot_order(n.tx)) };
+	if (!rx->desc || !rx->bufs || !tx->desc || !tx->slots) {
+		free_rings(rx, tx);
+		*rx = (struct e1000_rx_ring){0};
+		*tx = (struct e1000_tx_ring){0};
+		return -ENOMEM;
+	}
+	memset(rx->bufs, 0, n.rx * sizeof(*rx->bufs));
+	memset(tx->slots, 0, n.tx * sizeof(*tx->slots));
+	return 0;
+}
+
+static int e1000_set_rings(struct net_device *dev, struct dev_rings rings)
+{
+	struct e1000 *e = dev->priv;
+	struct e1000_rx_ring rx;
+	struct e1000_tx_ring tx;
+	int err = e->dead ? -EIO : alloc_rings(&rx, &tx, rings);
+
+	if (err)
+		return err;
+	netif_stop_queue(&dev->txq[0]);
+	quiesce(e);
+	free_rings(&e->rx, &e->tx);
+	e->rx = rx;
+	e->tx = tx;
+	dev->rings = rings;
+	if (e->open)
+		restart(e);
+	return e->dead ? -EIO : 0;
+}
+
 /* ---- probe ---- */
 
 static struct dev_ring e1000_ring(const struct net_device *dev, unsigned q, bool tx)
@@ -276,10 +348,10 @@ static struct dev_ring e1000_ring(const struct net_device *dev, unsigned q, bool
 
 	if (!e->open || e->down)
 		return r;
-	r.size = E1000_RING;
+	r.size = (tx ? e->tx.mask : e->rx.mask) + 1u;
 	r.at = tx ? e->tx.clean : e->rx.clean;
-	r.posted = tx ? E1000_RING - 1u - e->tx.nr_free : (u32)(e->rx.use + E1000_RING - e->rx.clean) % E1000_RING;
-	while (!tx && r.posted && e->rx.desc[(r.at + r.waiting) % E1000_RING].status & E1000_RXD_DD) {
+	r.posted = tx ? (u32)e->tx.mask - e->tx.nr_free : (u32)(e->rx.use - e->rx.clean) & e->rx.mask;
+	while (!tx && r.posted && e->rx.desc[(r.at + r.waiting) & e->rx.mask].status & E1000_RXD_DD) {
 		r.waiting++;
 		r.posted--;
 	}
@@ -293,6 +365,9 @@ static const struct net_device_ops e1000_ops = {
 	.flush = e1000_flush,
 	.watchdog = e1000_watchdog,
 	.ring = e1000_ring,
+	.retune = e1000_retune,
+	.set_rings = e1000_set_rings,
+	.reset = e1000_reset,
 };
 
 static void fill_netdev(struct e1000 *e)
@@ -313,14 +388,16 @@ static void fill_netdev(struct e1000 *e)
 	dev->driver = "e1000";
 	dev->bus = e->pdev->name;
 	dev->nr_txq = dev->nr_rxq = 1;
+	dev->coalesce = (struct dev_coalesce){ .rx_usecs = E1000_ITR_USECS, .tx_usecs = E1000_REAP_NS / NSEC_PER_USEC,
+					       .tx_frames = E1000_TX_FRAMES };
+	dev->rings = (struct dev_rings){ e->rx.mask + 1u, e->tx.mask + 1u };
+	dev->rings_min = E1000_RING_MIN;
+	dev->rings_max = (struct dev_rings){ E1000_RING_MAX, E1000_RING_MAX };
 }
 
 static void destroy(struct e1000 *e)
 {
-	if (e->rx.desc)
-		pages_free((void *)e->rx.desc, 0);
-	if (e->tx.desc)
-		pages_free((void *)e->tx.desc, 0);
+	free_rings(&e->rx, &e->tx);
 	kfree(e);
 }
 
@@ -329,11 +406,9 @@ static int prepare(struct e1000 *e)
 {
 	pci_enable(e->pdev);
 	e->regs = pci_map_bar(e->pdev, 0, 0, E1000_REGS_BYTES);
-	e->rx.desc = pages_alloc(0);
-	e->tx.desc = pages_alloc(0);
 	if (!e->regs)
 		return -ENXIO;
-	if (!e->rx.desc || !e->tx.desc)
+	if (alloc_rings(&e->rx, &e->tx, (struct dev_rings){ E1000_RING, E1000_RING }) < 0)
 		return -ENOMEM;
 	if (hw_reset(e) < 0)
 		return -EIO;

@@ -14,8 +14,15 @@
 #include "drivers/e1000/e1000_hw.h"
 #include "drivers/pci/pci.h"
 #include "net/core/dev.h"
+#include "net/core/dim.h"
 
-#define E1000_RING      256  /* descriptors of 16 bytes: a page each way */
+#define E1000_RING      256  /* descriptors of 16 bytes, until `ethtool -G` says another number: a page each way */
+#define E1000_RING_MIN  128
+#define E1000_RING_MAX  1024
+#define E1000_ITR_UNIT_NS 256 /* 13.4.18 */
+#define E1000_ITR_USECS 50   /* rx-usecs until set: at most 20 000 interrupts a second */
+#define E1000_ITR_LEAST 20u  /* adaptive: between two interrupts when nothing may wait */
+#define E1000_TX_FRAMES 1    /* tx-frames: each flush looks for completions */
 #define E1000_RX_OFF    66   /* of a receive buffer's room: the IP header comes to a multiple of 16 */
 #define E1000_RX_LEN    (SKB_BUF_ROOM - E1000_RX_OFF)
 #define E1000_REFILL    32   /* receive buffers given back at a time */
@@ -29,7 +36,7 @@
 #define E1000_RETRY_NS  NSEC_PER_SEC         /* between two resets of a device that lies */
 
 _Static_assert(E1000_RX_LEN >= E1000_MAX_FRAME, "a frame fits a buffer");
-_Static_assert(E1000_RING > 2 * E1000_TX_FREE, "the ring holds two of the largest frames");
+_Static_assert(E1000_RING_MIN > 2 * E1000_TX_FREE, "the ring holds two of the largest frames");
 
 #define E1000_INT_ALWAYS (E1000_INT_RXT0 | E1000_INT_RXDMT0 | E1000_INT_RXO | E1000_INT_LSC)
 
@@ -38,8 +45,9 @@ struct e1000_rx_ring {
 	u16 clean;  /* the next one the device fills */
 	u16 use;    /* the next one to give to it */
 	u16 tail;   /* what RDT was last written with */
+	u16 mask;   /* descriptors, a power of two, less 1 */
 	bool skip;  /* in a frame of several descriptors, up to its end */
-	struct skb_buf *bufs[E1000_RING];
+	struct skb_buf **bufs;
 };
 
 struct e1000_tx_ring {
@@ -48,13 +56,14 @@ struct e1000_tx_ring {
 	u16 use;    /* the next one to write */
 	u16 tail;   /* what TDT was last written with */
 	u16 nr_free;
+	u16 mask;
 	u16 seen;   /* clean when it last moved, */
 	u64 seen_ns; /* and the time of that */
 	u32 context; /* csum_start << 16 | csum_offset of the checksum context the device holds, 0: none */
 	struct e1000_tx_slot {
 		struct sk_buff *skb; /* at a frame's first descriptor */
 		u16 last;            /* and its last, which is written back */
-	} slots[E1000_RING];
+	} *slots;
 };
 
 struct e1000 {
@@ -67,6 +76,7 @@ struct e1000 {
 	bool broken;     /* the device lied or hangs */
 	bool dead;       /* it does not reset, or has no interrupt: never touched again */
 	bool attention;  /* for the next poll: link, overrun or broken; set in hard IRQ too */
+	struct dim dim;
 	u64 retry_ns;    /* no reset before */
 	struct napi_struct napi;
 	struct timer timer; /* armed while frames are in the tx ring, or the rx ring starves */
@@ -84,6 +94,8 @@ void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void e1000_flush(struct net_device *dev, unsigned txq);
 void e1000_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void e1000_timer(struct timer *t, u64 now_ns);
+/* dev->coalesce or dev->features were written. */
+void e1000_retune(struct net_device *dev);
 /* Both rings as new and empty. */
 void e1000_rings_reset(struct e1000 *e);
 /* Fills the receive ring as far as buffers go, and tells the device. */

@@ -13,7 +13,6 @@
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
-#define RING_MASK	 (E1000_RING - 1)
 
 /* ---- interrupt: acknowledge, mask, schedule ---- */
 
@@ -52,12 +51,12 @@ static void arm_timer(struct e1000 *e, u64 delay_ns)
 
 void e1000_rings_reset(struct e1000 *e)
 {
-	memset((void *)e->rx.desc, 0, E1000_RING * sizeof(struct e1000_rx_desc));
-	memset((void *)e->tx.desc, 0, E1000_RING * sizeof(union e1000_tx_desc));
+	memset((void *)e->rx.desc, 0, (e->rx.mask + 1u) * sizeof(struct e1000_rx_desc));
+	memset((void *)e->tx.desc, 0, (e->tx.mask + 1u) * sizeof(union e1000_tx_desc));
 	e->rx.clean = e->rx.use = e->rx.tail = 0;
 	e->rx.skip = false;
 	e->tx.clean = e->tx.use = e->tx.tail = 0;
-	e->tx.nr_free = E1000_RING - 1; /* head == tail is an empty ring (3.4): never use all */
+	e->tx.nr_free = e->tx.mask; /* head == tail is an empty ring (3.4): never use all */
 	e->tx.context = 0;
 }
 
@@ -65,14 +64,14 @@ void e1000_rings_reset(struct e1000 *e)
 
 static u16 rx_posted(const struct e1000_rx_ring *rx)
 {
-	return (rx->use - rx->clean) & RING_MASK;
+	return (rx->use - rx->clean) & rx->mask;
 }
 
 void e1000_refill(struct e1000 *e)
 {
 	struct e1000_rx_ring *rx = &e->rx;
 
-	while (rx_posted(rx) < E1000_RING - 1) {
+	while (rx_posted(rx) < rx->mask) {
 		struct skb_buf *b = skb_buf_alloc(e->cpu);
 
 		if (!b) {
@@ -83,7 +82,7 @@ void e1000_refill(struct e1000 *e)
 		san_device_owns(skb_buf_room(b), SKB_BUF_ROOM);
 		rx->desc[rx->use].addr = virt_to_phys(skb_buf_room(b) + E1000_RX_OFF);
 		rx->desc[rx->use].status = 0;
-		rx->use = (rx->use + 1) & RING_MASK;
+		rx->use = (rx->use + 1) & rx->mask;
 	}
 	if (rx->tail == rx->use)
 		return;
@@ -96,7 +95,7 @@ void e1000_refill(struct e1000 *e)
 /* In batches; when buffers are so short that interrupts could stay away, the timer tries again. */
 static void refill_batch(struct e1000 *e)
 {
-	if (E1000_RING - 1 - rx_posted(&e->rx) < E1000_REFILL)
+	if (e->rx.mask - rx_posted(&e->rx) < E1000_REFILL)
 		return;
 	e1000_refill(e);
 	if (unlikely(rx_posted(&e->rx) < E1000_REFILL && !e->timer.armed))
@@ -172,7 +171,7 @@ static int receive_batch(struct e1000 *e, int budget)
 		}
 		rx->bufs[rx->clean] = NULL;
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
-		rx->clean = (rx->clean + 1) & RING_MASK;
+		rx->clean = (rx->clean + 1) & rx->mask;
 		work++;
 		if (unlikely(rx->skip || !(status & E1000_RXD_EOP)))
 			skip_piece(e, b, status & E1000_RXD_EOP);
@@ -193,11 +192,11 @@ static bool reap(struct e1000 *e)
 
 	while (tx->clean != tx->tail) {
 		struct e1000_tx_slot *slot = &tx->slots[tx->clean];
-		u16 after = (slot->last + 1) & RING_MASK;
+		u16 after = (slot->last + 1) & tx->mask;
 
 		if (!(tx->desc[slot->last].data.status & E1000_TXD_DD))
 			break;
-		tx->nr_free += (after - tx->clean) & RING_MASK;
+		tx->nr_free += (after - tx->clean) & tx->mask;
 		tx->clean = after;
 		moved = true;
 		consume_skb(e->cpu, slot->skb);
@@ -212,7 +211,7 @@ static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)
 {
 	c.cmd_len |= E1000_TXD_DEXT | E1000_TXD_TYPE_CONTEXT;
 	tx->desc[tx->use].context = c;
-	tx->use = (tx->use + 1) & RING_MASK;
+	tx->use = (tx->use + 1) & tx->mask;
 	tx->nr_free--;
 }
 
@@ -277,7 +276,7 @@ static inline void put_data(struct e1000_tx_ring *tx, u64 addr, u32 cmd_len, u8 
 	d->addr = addr;
 	d->cmd_len = cmd_len;
 	*(volatile u32 *)&d->status = (u32)popts << 8; /* status 0, options, special 0 */
-	tx->use = (tx->use + 1) & RING_MASK;
+	tx->use = (tx->use + 1) & tx->mask;
 	tx->nr_free--;
 }
 
@@ -315,7 +314,7 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 		put_part(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts,
 			 i + 1 < nr_frags ? 0 : end);
 	slot->skb = skb;
-	slot->last = (tx->use - 1) & RING_MASK;
+	slot->last = (tx->use - 1) & tx->mask;
 }
 
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
@@ -351,7 +350,7 @@ void e1000_flush(struct net_device *dev, unsigned txq)
 	if (tx->clean != tx->tail && !e->timer.armed) {
 		tx->seen = tx->clean;
 		tx->seen_ns = e->cpu->now_ns;
-		arm_timer(e, E1000_REAP_NS);
+		arm_timer(e, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
 	}
 }
 
@@ -403,10 +402,12 @@ void e1000_reclaim(struct e1000 *e)
 {
 	unsigned i;
 
-	for (i = 0; i < E1000_RING; i++) {
+	for (i = 0; i <= e->rx.mask; i++) {
 		if (e->rx.bufs[i])
 			skb_buf_put(e->cpu, e->rx.bufs[i]);
 		e->rx.bufs[i] = NULL;
+	}
+	for (i = 0; i <= e->tx.mask; i++) {
 		if (!e->tx.slots[i].skb)
 			continue;
 		e->dev.txq[0].stats.dropped++;
@@ -414,6 +415,33 @@ void e1000_reclaim(struct e1000 *e)
 		e->tx.slots[i].skb = NULL;
 	}
 	timer_cancel(&e->cpu->wheel, &e->timer);
+}
+
+/* ---- moderation: `ethtool -C` ---- */
+
+/* 13.4.18: the least time between two interrupts. RDTR and RADV stay 0: with ITR the first frame of a burst interrupts at
+ * once, and they would make it wait. */
+static void set_itr(struct e1000 *e, u32 usecs)
+{
+	e1000_write(e, E1000_ITR, usecs * 1000 / E1000_ITR_UNIT_NS);
+}
+
+void e1000_retune(struct net_device *dev)
+{
+	struct e1000 *e = dev->priv;
+
+	if (e->down)
+		return;
+	set_itr(e, dev->coalesce.adaptive_rx ? E1000_ITR_LEAST + dim_level(&e->dim).usecs : dev->coalesce.rx_usecs);
+	e1000_write(e, E1000_RXCSUM, dev->features & NETIF_F_RXCSUM ? E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL : 0);
+}
+
+static __noinline void adapt(struct e1000 *e)
+{
+	const struct dev_stats *rx = &e->dev.rx[0];
+
+	if (dim_update(&e->dim, e->cpu->now_ns, rx->packets, rx->bytes + e->dev.txq[0].stats.bytes))
+		set_itr(e, E1000_ITR_LEAST + dim_level(&e->dim).usecs);
 }
 
 /* Unmasking needs no second look: causes that came while masked are kept in ICR, and raise the line at once. */
@@ -433,6 +461,8 @@ int e1000_poll(struct napi_struct *napi, int budget)
 	if (work >= budget)
 		return work;
 	napi_complete(napi, work);
+	if (unlikely(e->dev.coalesce.adaptive_rx) && work && !e->down)
+		adapt(e);
 	if (unlikely(e->attention))
 		napi_schedule(napi);
 	else if (!e->down)

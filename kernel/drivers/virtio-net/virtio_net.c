@@ -95,7 +95,7 @@ static int enable_queues(struct virtnet *vn)
 
 void virtnet_enter(struct virtnet_pair *p)
 {
-	p->left = false;
+	p->left = p->held = false;
 	virtnet_refill(p);
 	p->down = false;
 	p->dev->rx[p->index].kicks += virtqueue_kick(&p->rx, true);
@@ -135,7 +135,11 @@ static void note_lies(struct virtnet_pair *p)
 
 void virtnet_leave(struct virtnet_pair *p)
 {
+	struct netdev_queue *q = &p->dev->txq[p->index];
+
 	p->down = true;
+	if (!q->stopped)
+		netif_stop_queue(q); /* what is sent meanwhile waits in the discipline */
 	note_lies(p);
 	virtnet_reclaim(p);
 	__atomic_store_n(&p->left, true, __ATOMIC_RELEASE);
@@ -199,6 +203,45 @@ static void restart(struct virtnet *vn)
 		vn->dev.rx[i].resets++;
 }
 
+/* One queue with another number of entries; as it was when there is no memory. The device is in reset. */
+static bool resize_queue(struct virtnet *vn, struct virtqueue *vq, u32 size)
+{
+	struct virtqueue old = *vq;
+
+	if (size == vq->size)
+		return true;
+	if (virtqueue_create(vq, vn->vdev, old.index, (u16)size, old.tables) < 0) {
+		*vq = old;
+		return false;
+	}
+	virtqueue_destroy(&old);
+	return true;
+}
+
+/* Nobody uses a ring: those of other sizes than wanted are made anew. */
+static void resize(struct virtnet *vn)
+{
+	struct dev_rings *now = &vn->dev.rings;
+	bool done = true;
+
+	vn->renew = false;
+	for (unsigned i = 0; i < vn->nr_pairs; i++) {
+		done &= resize_queue(vn, &vn->pairs[i].rx, vn->want.rx);
+		done &= resize_queue(vn, &vn->pairs[i].tx, vn->want.tx);
+	}
+	if (!done)
+		log_warn("%s: no memory for rings of %u and %u", vn->dev.name, vn->want.rx, vn->want.tx);
+	*now = (struct dev_rings){ vn->pairs[0].rx.size, vn->pairs[0].tx.size };
+}
+
+static void virtnet_reset(struct net_device *dev)
+{
+	struct virtnet *vn = dev->priv;
+
+	vn->renew = true;
+	virtnet_call(&vn->pairs[0]);
+}
+
 void virtnet_attend(struct virtnet *vn, u64 now_ns)
 {
 	struct virtnet_pair *first = &vn->pairs[0];
@@ -206,7 +249,7 @@ void virtnet_attend(struct virtnet *vn, u64 now_ns)
 	first->attention = false;
 	if (!vn->open || vn->dead)
 		return;
-	if (!vn->quieting && !is_broken(vn)) {
+	if (!vn->quieting && !vn->renew && !is_broken(vn)) {
 		update_carrier(vn);
 		return;
 	}
@@ -214,12 +257,27 @@ void virtnet_attend(struct virtnet *vn, u64 now_ns)
 		timer_arm(&first->cpu->wheel, &first->timer, now_ns + VIRTNET_REAP_NS); /* look again, whoever forgets to call */
 		return;
 	}
-	if (!vn->dead && now_ns >= vn->retry_ns) {
+	if (!vn->dead && (vn->renew || now_ns >= vn->retry_ns)) {
 		vn->retry_ns = now_ns + VIRTNET_RETRY_NS;
+		resize(vn);
 		restart(vn);
 	}
 	if (!vn->dead && first->down)
 		timer_arm(&first->cpu->wheel, &first->timer, vn->retry_ns);
+}
+
+/* ---- what `ethtool` asks for ---- */
+
+static int virtnet_set_rings(struct net_device *dev, struct dev_rings rings)
+{
+	struct virtnet *vn = dev->priv;
+
+	vn->want = rings;
+	if (vn->open)
+		virtnet_reset(dev);
+	else
+		resize(vn);
+	return vn->dead ? -EIO : 0;
 }
 
 /* ---- probe ---- */
@@ -230,7 +288,7 @@ static struct dev_ring virtnet_ring(const struct net_device *dev, unsigned q, bo
 	const struct virtqueue *vq = tx ? &vn->pairs[q].tx : &vn->pairs[q].rx;
 	struct dev_ring r = { .size = 0 };
 
-	if (vn->open && q < vn->nr_pairs && vq->ring) {
+	if (vn->open && q < vn->nr_pairs && !READ_ONCE(vn->pairs[q].down)) {
 		u32 used = tx ? (u32)vq->size - vq->nr_free : vq->in_flight;
 
 		r.size = vq->size;
@@ -248,6 +306,9 @@ static const struct net_device_ops virtnet_ops = {
 	.flush = virtnet_flush,
 	.watchdog = virtnet_watchdog,
 	.ring = virtnet_ring,
+	.retune = virtnet_retune,
+	.set_rings = virtnet_set_rings,
+	.reset = virtnet_reset,
 };
 
 /* An MTU that we can not live up to is not accepted (5.1.4.1): the feature is left out. */
@@ -341,8 +402,17 @@ static int identify(struct virtnet *vn, const struct net *net)
 	return 0;
 }
 
+/* The largest power of two up to `size` that the device holds; 0: too small to work with. */
+static u16 ring_size(u16 size, u16 offered)
+{
+	while (size > offered)
+		size /= 2;
+	return size >= VIRTNET_MIN_RING ? size : 0;
+}
+
 static void fill_netdev(struct virtnet *vn)
 {
+	const struct virtio_transport_ops *ops = vn->vdev->ops;
 	struct net_device *dev = &vn->dev;
 
 	memcpy(dev->name, "eth%d", sizeof("eth%d"));
@@ -356,24 +426,20 @@ static void fill_netdev(struct virtnet *vn)
 	dev->driver = "virtio-net";
 	dev->bus = vn->vdev->bus;
 	dev->nr_txq = dev->nr_rxq = vn->nr_pairs;
-}
-
-/* The largest power of two that device and driver both hold; 0: too small to work with. */
-static u16 ring_size(u16 offered)
-{
-	u16 size = VIRTNET_RING;
-
-	while (size > offered)
-		size /= 2;
-	return size >= VIRTNET_MIN_RING ? size : 0;
+	dev->coalesce = (struct dev_coalesce){ .tx_usecs = VIRTNET_REAP_NS / NSEC_PER_USEC, .tx_frames = VIRTNET_REAP_AT };
+	dev->rx_frames_max = vn->features & VIRTIO_F_RING_EVENT_IDX ? vn->pairs[0].rx.size / 2 : 0;
+	dev->rings = vn->want = (struct dev_rings){ vn->pairs[0].rx.size, vn->pairs[0].tx.size };
+	dev->rings_min = VIRTNET_MIN_RING;
+	dev->rings_max = (struct dev_rings){ ring_size(VQ_MAX_SIZE, ops->queue_max(vn->vdev, 0)),
+					     ring_size(VQ_MAX_SIZE, ops->queue_max(vn->vdev, 1)) };
 }
 
 static int create_pair(struct virtnet *vn, u16 index)
 {
 	struct virtnet_pair *p = &vn->pairs[index];
 	bool indirect = vn->features & VIRTIO_F_RING_INDIRECT_DESC;
-	u16 rx = ring_size(vn->vdev->ops->queue_max(vn->vdev, 2 * index));
-	u16 tx = ring_size(vn->vdev->ops->queue_max(vn->vdev, 2 * index + 1));
+	u16 rx = ring_size(VIRTNET_RING, vn->vdev->ops->queue_max(vn->vdev, 2 * index));
+	u16 tx = ring_size(VIRTNET_RING, vn->vdev->ops->queue_max(vn->vdev, 2 * index + 1));
 
 	if (!rx || !tx)
 		return -ENODEV;
@@ -399,7 +465,7 @@ static int create_queues(struct virtnet *vn)
 		err = create_pair(vn, i);
 	if (err || vn->nr_pairs == 1)
 		return err;
-	size = ring_size(vn->vdev->ops->queue_max(vn->vdev, ctrl));
+	size = ring_size(VIRTNET_RING, vn->vdev->ops->queue_max(vn->vdev, ctrl));
 	return size ? virtqueue_create(&vn->ctrl, vn->vdev, ctrl, size, false) : -ENODEV;
 }
 

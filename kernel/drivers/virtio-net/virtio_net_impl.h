@@ -12,13 +12,14 @@
 
 #include "drivers/virtio-net/virtio.h"
 #include "net/core/dev.h"
+#include "net/core/dim.h"
 
 #define VIRTNET_MIN_RING   64  /* entries: one frame of MAX_SKB_FRAGS and some */
-#define VIRTNET_RING       256 /* entries used: half a megabyte of receive buffers */
+#define VIRTNET_RING       256 /* entries, until `ethtool -G` says another number: half a megabyte of receive buffers */
 #define VIRTNET_REFILL     32  /* receive buffers given back at a time */
-#define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions */
+#define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions: tx-frames, until set */
 #define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that */
-#define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that */
+#define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that: tx-usecs, until set */
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
 #define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
@@ -45,6 +46,9 @@ struct virtnet_pair {
 	u64 seen_ns;         /* and the time of that */
 	u16 rx_seen;         /* rx.last_used when the timer saw frames that nobody polls for */
 	bool rx_late;
+	bool moderated;      /* frames may wait for the timer: rx-usecs or adaptive-rx is set */
+	bool held;           /* they may now: the timer polls */
+	struct dim dim;
 	struct virtqueue rx, tx;
 	struct napi_struct napi;
 	struct timer timer;  /* armed while frames are in the tx ring or the rx ring starves, and once after each arrival */
@@ -57,6 +61,8 @@ struct virtnet {
 	bool open;
 	bool dead;       /* the device does not reset: never touched again */
 	bool quieting;   /* a reset waits for CPUs that have not left their rings yet */
+	bool renew;      /* a reset was asked for, */
+	struct dev_rings want; /* and rings of these sizes */
 	u64 retry_ns;    /* no reset before */
 	unsigned nr_pairs, max_pairs; /* in use; that the device has */
 	struct virtqueue ctrl;        /* where nr_pairs > 1 */
@@ -75,6 +81,8 @@ void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void virtnet_timer(struct timer *t, u64 now_ns);
 /* Fills the receive ring as far as buffers go; the device sees them at the next kick. */
 void virtnet_refill(struct virtnet_pair *p);
+/* dev->coalesce or dev->features were written. */
+void virtnet_retune(struct net_device *dev);
 /* Takes back every buffer and frame; the device has been reset. */
 void virtnet_reclaim(struct virtnet_pair *p);
 

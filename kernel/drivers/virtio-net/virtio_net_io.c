@@ -143,12 +143,12 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
  * a copy is looked at. */
 static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void *hdr)
 {
-	bool vouched = p->vn->features & VIRTIO_NET_F_GUEST_CSUM;
+	bool vouched = p->dev->features & NETIF_F_RXCSUM;
 	struct virtio_net_hdr copy, *h = &copy;
 
 	memcpy(h, hdr, sizeof(*h));
 	if (h->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
-		if (!vouched || !take_partial(skb, h))
+		if (!(p->vn->features & VIRTIO_NET_F_GUEST_CSUM) || !take_partial(skb, h))
 			return false;
 		p->dev->rx[p->index].csum_good++;
 	} else if (h->flags & VIRTIO_NET_HDR_F_DATA_VALID && vouched) {
@@ -215,7 +215,7 @@ static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct 
 /* Plain frames of one buffer may merge; one that came merged, or whose checksum is left to us, goes past those held. */
 static bool try_gro(struct virtnet_pair *p, struct skb_buf *b, unsigned len, u16 said, unsigned nr_buffers)
 {
-	bool vouched = said == VIRTIO_NET_HDR_F_DATA_VALID && p->vn->features & VIRTIO_NET_F_GUEST_CSUM;
+	bool vouched = said == VIRTIO_NET_HDR_F_DATA_VALID && p->dev->features & NETIF_F_RXCSUM;
 
 	if (nr_buffers != 1 || (said && !vouched)) {
 		gro_flush(p->cpu);
@@ -374,8 +374,8 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 		p->seen_ns = p->cpu->now_ns;
 	}
 	dev->txq[txq].stats.kicks += virtqueue_kick(&p->tx, false);
-	arm_timer(p, VIRTNET_REAP_NS);
-	if (p->tx.in_flight >= VIRTNET_REAP_AT)
+	arm_timer(p, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
+	if (p->tx.in_flight >= dev->coalesce.tx_frames)
 		reap(p);
 }
 
@@ -422,6 +422,10 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 		virtnet_call(p);
 		return;
 	}
+	if (p->held) { /* with frames or without: poll goes on */
+		p->held = false;
+		napi_schedule(&p->napi);
+	}
 	reap(p);
 	check_tx(p, now_ns);
 	again = check_rx(p);
@@ -452,6 +456,45 @@ void virtnet_reclaim(struct virtnet_pair *p)
 	timer_cancel(&p->cpu->wheel, &p->timer);
 }
 
+/* ---- moderation: `ethtool -C` ---- */
+
+void virtnet_retune(struct net_device *dev)
+{
+	struct virtnet *vn = dev->priv;
+
+	for (unsigned i = 0; i < vn->nr_pairs; i++)
+		WRITE_ONCE(vn->pairs[i].moderated, dev->coalesce.adaptive_rx || dev->coalesce.rx_usecs);
+}
+
+/* How long the frames that come next may wait. */
+static struct dim_level waiting(struct virtnet_pair *p)
+{
+	const struct dev_coalesce *c = &p->dev->coalesce;
+	const struct dev_stats *rx = &p->dev->rx[p->index];
+
+	if (!c->adaptive_rx)
+		return (struct dim_level){ (u16)c->rx_usecs, (u16)c->rx_frames };
+	dim_update(&p->dim, p->cpu->now_ns, rx->packets, rx->bytes + p->dev->txq[p->index].stats.bytes);
+	return dim_level(&p->dim);
+}
+
+/* Frames came, and more will: interrupt after rx-frames of them, or after half a ring, and poll after rx-usecs anyway. A poll
+ * that finds nothing ends this. Without event index there is no counting: the interrupt stays off, the timer polls.
+ * False: not now, the next frame shall interrupt. */
+static __noinline bool hold_interrupts(struct virtnet_pair *p)
+{
+	struct dim_level l = waiting(p);
+	u16 most = p->rx.size / 2;
+
+	if (!l.usecs)
+		return false;
+	p->held = true;
+	arm_timer(p, l.usecs * NSEC_PER_USEC);
+	if (p->rx.event_idx && virtqueue_irq_on(&p->rx, (u16)(l.frames && l.frames < most ? l.frames - 1 : most)))
+		napi_schedule(&p->napi);
+	return true;
+}
+
 int virtnet_poll(struct napi_struct *napi, int budget)
 {
 	struct virtnet_pair *p = container_of(napi, struct virtnet_pair, napi);
@@ -472,6 +515,8 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 	napi_complete(napi, work);
 	if (work && !p->down)
 		arm_timer(p, VIRTNET_IDLE_NS); /* one look after the last frame */
+	if (unlikely(p->moderated) && work && !p->down && !p->attention && hold_interrupts(p))
+		return work;
 	if (unlikely(p->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {
 		virtqueue_irq_off(&p->rx);
 		napi_schedule(napi);

@@ -61,6 +61,7 @@ int register_netdev(struct net *net, struct net_device *dev)
 	dev->ifindex = i + 1;
 	dev->net = net;
 	dev->real_num_tx_queues = dev->nr_txq;
+	dev->wanted_features = dev->features;
 	if (!dev->tx_queue_len)
 		dev->tx_queue_len = 1000;
 	for (unsigned q = 0; q < dev->nr_txq; q++) {

@@ -31,6 +31,18 @@ struct dev_ring {
 	u32 waiting; /* done by the device, and not taken back yet; they begin at `at` */
 };
 
+/* Interrupt moderation in ethtool's words: microseconds and frames. rx_usecs 0: an interrupt at once. With adaptive_rx the
+ * driver chooses rx_usecs and rx_frames itself (core/dim.h). Completions are polled for: tx_usecs after a doorbell at the
+ * latest, or when tx_frames are in the ring. */
+struct dev_coalesce {
+	u32 rx_usecs, rx_frames, tx_usecs, tx_frames;
+	u32 adaptive_rx; /* 0 or 1 */
+};
+/* Descriptors of each ring. */
+struct dev_rings {
+	u32 rx, tx;
+};
+
 struct net_device_ops {
 	int (*open)(struct net_device *dev);  /* rings up, interrupts on. 0 or -errno */
 	void (*stop)(struct net_device *dev); /* quiet; every buffer back */
@@ -40,6 +52,11 @@ struct net_device_ops {
 	void (*watchdog)(struct net_device *dev, unsigned txq, u64 now_ns);
 	/* For whoever looks: the rx or tx ring of a queue; size 0: there is none now. NULL: a device without rings. */
 	struct dev_ring (*ring)(const struct net_device *dev, unsigned q, bool tx);
+	/* What `ethtool` changes; NULL where a device has no such thing. On the CPU of queue 0, softirq held off. */
+	void (*retune)(struct net_device *dev); /* dev->coalesce or dev->features were written: registers follow */
+	/* Rings of other sizes, powers of two within dev's limits: made anew under load; dev->rings tells when it is done. 0 or -errno. */
+	int (*set_rings)(struct net_device *dev, struct dev_rings rings);
+	void (*reset)(struct net_device *dev); /* the device from the beginning, as after a lie */
 };
 
 /* How frames look on this link: Ethernet, or raw IP (loopback, test shims). */
@@ -115,6 +132,12 @@ struct net_device {
 	unsigned real_num_tx_queues; /* in use: all, or the first alone when its discipline is for the whole device */
 	struct netdev_queue txq[MAX_TXQ];
 	struct dev_stats rx[MAX_TXQ];
+	/* ---- what `ethtool` tells and sets (core/ethtool.h) ---- */
+	u32 wanted_features;         /* of hw_features: what was asked for; features is what of it goes together */
+	struct dev_coalesce coalesce;
+	u32 rx_frames_max;           /* frames that moderation can count to; 0: it goes by time alone */
+	struct dev_rings rings, rings_max;
+	u32 rings_min;
 };
 enum { IFF_UP = 1, IFF_BROADCAST = 2, IFF_LOOPBACK = 8, IFF_NOARP = 0x80, IFF_PROMISC = 0x100, IFF_MULTICAST = 0x1000 };
 

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_ethtool.c - `ethtool`: a device, its statistics, moderation, rings, channels and offloads, printed as ethtool prints
+ * them. What is changed goes through net/core/ethtool.h, on the CPU that owns the device's first queue.
+ */
+#include "console/commands.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "net/core/ethtool.h"
+
+struct feature_name {
+	u32 bit;
+	const char *name;
+};
+
+static const struct feature_name feature_names[] = {
+	{ NETIF_F_RXCSUM, "rx-checksumming" },      { NETIF_F_HW_CSUM, "tx-checksumming" },
+	{ NETIF_F_SG, "scatter-gather" },           { NETIF_F_TSO, "tcp-segmentation-offload" },
+	{ NETIF_F_TSO6, "tx-tcp6-segmentation" },   { NETIF_F_GRO, "generic-receive-offload" },
+	{ NETIF_F_LRO, "large-receive-offload" },   { NETIF_F_RXHASH, "receive-hashing" },
+};
+
+static void print_queue_stats(struct console_call *c, const char *dir, unsigned i, const struct dev_stats *s)
+{
+	const struct {
+		const char *name;
+		u64 value;
+	} rows[] = {
+		{ "packets", s->packets },       { "bytes", s->bytes },     { "dropped", s->dropped },
+		{ "errors", s->errors },         { "kicks", s->kicks },     { "interrupts", s->interrupts },
+		{ "stopped", s->stopped },       { "requeued", s->requeued }, { "no_buf", s->no_buf },
+		{ "lies", s->lies },             { "resets", s->resets },   { "csum_good", s->csum_good },
+		{ "gro_packets", s->gro_packets }, { "gro_merged", s->gro_merged },
+	};
+	unsigned k;
+
+	for (k = 0; k < ARRAY_SIZE(rows); k++)
+		out_printf(c->out, "     %s_queue_%u_%s: %llu\n", dir, i, rows[k].name, (unsigned long long)rows[k].value);
+}
+
+static void print_features(struct console_call *c, const struct net_device *dev)
+{
+	unsigned i;
+
+	out_printf(c->out, "Features for %s:\n", dev->name);
+	for (i = 0; i < ARRAY_SIZE(feature_names); i++)
+		out_printf(c->out, "%s: %s%s\n", feature_names[i].name,
+			   dev->features & feature_names[i].bit ? "on" : "off",
+			   dev->hw_features & feature_names[i].bit & ETHTOOL_SWITCHED ? "" : " [fixed]");
+}
+
+static void print_coalesce(struct console_call *c, const struct net_device *dev)
+{
+	const struct dev_coalesce *k = &dev->coalesce;
+
+	out_printf(c->out, "Coalesce parameters for %s:\nAdaptive RX: %s  TX: n/a\n", dev->name, k->adaptive_rx ? "on" : "off");
+	out_printf(c->out, "rx-usecs:\t%u\nrx-frames:\t", k->rx_usecs);
+	if (dev->rx_frames_max)
+		out_printf(c->out, "%u\n", k->rx_frames);
+	else
+		out_printf(c->out, "n/a\n");
+	out_printf(c->out, "tx-usecs:\t%u\ntx-frames:\t%u\n", k->tx_usecs, k->tx_frames);
+}
+
+static void print_rings(struct console_call *c, const struct net_device *dev)
+{
+	static const char form[] = "RX:\t\t%u\nRX Mini:\tn/a\nRX Jumbo:\tn/a\nTX:\t\t%u\n";
+
+	out_printf(c->out, "Ring parameters for %s:\nPre-set maximums:\n", dev->name);
+	out_printf(c->out, form, dev->rings_max.rx, dev->rings_max.tx);
+	out_printf(c->out, "Current hardware settings:\n");
+	out_printf(c->out, form, dev->rings.rx, dev->rings.tx);
+}
+
+static void print_channels(struct console_call *c, const struct net_device *dev)
+{
+	static const char form[] = "RX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t%u\n";
+
+	out_printf(c->out, "Channel parameters for %s:\nPre-set maximums:\n", dev->name);
+	out_printf(c->out, form, dev->nr_txq);
+	out_printf(c->out, "Current hardware settings:\n");
+	out_printf(c->out, form, dev->real_num_tx_queues);
+}
+
+static void print_settings(struct console_call *c, const struct net_device *dev)
+{
+	out_printf(c->out, "Settings for %s:\n\tdriver: %s\n\tbus-info: %s\n\tSpeed: %uMb/s\n\tLink detected: %s\n",
+		   dev->name, dev->driver ? dev->driver : "-", dev->bus ? dev->bus : "-", dev->speed_mbit,
+		   dev->carrier ? "yes" : "no");
+}
+
+static void print_stats(struct console_call *c, const struct net_device *dev)
+{
+	unsigned i;
+
+	out_printf(c->out, "NIC statistics:\n");
+	for (i = 0; i < dev->nr_rxq; i++)
+		print_queue_stats(c, "rx", i, &dev->rx[i]);
+	for (i = 0; i < dev->nr_txq; i++)
+		print_queue_stats(c, "tx", i, &dev->txq[i].stats);
+}
+
+/* ---- changing ---- */
+
+struct job {
+	struct net_device *dev;
+	struct ethtool_change change;
+	bool reset;
+	int err;
+};
+
+static void carry_out(struct console_call *c, void *arg)
+{
+	struct job *job = arg;
+
+	if (c->cpu->id != job->dev->txq[0].cpu)
+		return;
+	if (!job->reset) {
+		job->err = ethtool_commit(c->cpu, job->dev, &job->change);
+		return;
+	}
+	bh_disable(c->cpu);
+	job->dev->ops->reset(job->dev);
+	bh_enable(c->cpu);
+}
+
+/* ethtool -C|-G|-K DEV NAME VALUE... */
+static int change(struct console_call *c, struct net_device *dev)
+{
+	struct job job = { .dev = dev };
+	int i;
+
+	if (c->argc < 5 || c->argc % 2 == 0)
+		return console_usage(c, NULL);
+	if (!c->may_change)
+		return console_refuse(c);
+	ethtool_begin(dev, &job.change);
+	for (i = 3; i + 1 < c->argc && !job.err; i += 2)
+		job.err = ethtool_set(dev, &job.change, c->argv[1][1], c->argv[i], c->argv[i + 1]);
+	if (!job.err)
+		console_on_each_cpu(c, carry_out, &job);
+	if (job.err)
+		out_printf(c->out, "ethtool: %s\n", job.change.why);
+	return job.err;
+}
+
+static int reset(struct console_call *c, struct net_device *dev)
+{
+	struct job job = { .dev = dev, .reset = true };
+
+	if (!c->may_change)
+		return console_refuse(c);
+	if (!dev->ops->reset) {
+		out_printf(c->out, "ethtool: %s has nothing to reset\n", dev->name);
+		return -EOPNOTSUPP;
+	}
+	console_on_each_cpu(c, carry_out, &job);
+	return 0;
+}
+
+static const struct {
+	const char *option;
+	void (*print)(struct console_call *c, const struct net_device *dev);
+	int (*act)(struct console_call *c, struct net_device *dev);
+} options[] = {
+	{ "-S", print_stats, NULL }, { "-k", print_features, NULL },  { "-c", print_coalesce, NULL },
+	{ "-g", print_rings, NULL }, { "-l", print_channels, NULL },  { "-C", NULL, change },
+	{ "-G", NULL, change },      { "-K", NULL, change },          { "--reset", NULL, reset },
+};
+
+static struct net_device *find_dev(struct console_call *c, const char *name)
+{
+	struct net_device *dev = dev_by_name(c->cpu->net, name);
+
+	if (!dev)
+		out_printf(c->out, "ethtool: no device '%s'; `ip link` lists them\n", name);
+	return dev;
+}
+
+int cmd_ethtool(struct console_call *c)
+{
+	const char *opt = c->argc > 1 ? c->argv[1] : "-";
+	struct net_device *dev;
+	unsigned i;
+
+	if (opt[0] != '-') {
+		if (c->argc > 2)
+			return console_usage(c, c->argv[2]);
+		dev = find_dev(c, opt);
+		if (dev)
+			print_settings(c, dev);
+		return dev ? 0 : -ENODEV;
+	}
+	for (i = 0; i < ARRAY_SIZE(options) && strcmp(opt, options[i].option); i++)
+		;
+	if (i == ARRAY_SIZE(options) || c->argc < 3 || (c->argc > 3 && options[i].act != change))
+		return console_usage(c, i == ARRAY_SIZE(options) ? (c->argc > 1 ? opt : NULL) : c->argc > 3 ? c->argv[3] : NULL);
+	dev = find_dev(c, c->argv[2]);
+	if (!dev)
+		return -ENODEV;
+	if (options[i].act)
+		return options[i].act(c, dev);
+	options[i].print(c, dev);
+	return 0;
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`ethtool`: interrupt moderation, rings and offloads are read over HTTP, changed on the console and by the command line, refused
+with a reason, and do what they say: with moderation the same transfer takes fewer interrupts, and it arrives whole with each
+offload switched off."""
+import os
+import re
+import sys
+import urllib.parse
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Typed
+from net import make_tap, need_private_network
+from qemu import MIB, NICS, Site, curl, echo_stream, noise, pick, sha
+from tap import case, check, check_eq, check_in, note, run
+
+SIZE = pick(4, 64) * MIB
+
+
+def read(g, words):
+    status, _, body = g.get("/debug/ethtool?" + urllib.parse.quote(words))
+    return status, body.decode()
+
+
+def counters(g):
+    rows = re.findall(r"([rt]x_queue_0_\w+): (\d+)", read(g, "-S eth0")[1])
+    return {name: int(value) for name, value in rows}
+
+
+def transfer(g):
+    """Echoes and downloads the blob; what the device's counters grew by."""
+    before = counters(g)
+    check_eq(sha(curl(g.url("/blob"))), sha(blob), "download")
+    check_eq(echo_stream((g.ip, g.echo_port), blob), (sha(blob), SIZE), "echo")
+    return {name: value - before[name] for name, value in counters(g).items()}
+
+
+def refused(g, words, *reasons):
+    text = g.type("ethtool " + words)
+    for reason in reasons:
+        check_in(reason, text)
+
+
+need_private_network()
+blob = noise(SIZE)
+site = Site({"blob": blob})
+make_tap()
+for nic in NICS:
+    @case("%s: moderation is read, set, refused, and saves interrupts" % nic)
+    def _(nic=nic):
+        with Typed(nic=nic, site=site.name, cmdline="ethtool=eth0:C,rx-usecs=0 ethtool=eth0:C,rx-usecs=7,tx-mushrooms=1") as g:
+            g.type("")
+            check_in("'tx-mushrooms' is no setting of -C", g.console())
+            check_in("rx-usecs:\t0\n", read(g, "-c eth0")[1])
+            at_once = transfer(g)
+            note("at once: %(rx_queue_0_interrupts)d interrupts for %(rx_queue_0_packets)d frames" % at_once)
+            g.type("ethtool -C eth0 rx-usecs 500")
+            check_in("rx-usecs:\t500\n", read(g, "-c eth0")[1])
+            moderated = transfer(g)
+            note("500 us: %(rx_queue_0_interrupts)d interrupts for %(rx_queue_0_packets)d frames" % moderated)
+            share = [c["rx_queue_0_interrupts"] / c["rx_queue_0_packets"] for c in (moderated, at_once)]
+            check(share[0] < share[1] or share[1] < 0.01, "moderation saves no interrupt: %.3f and %.3f per frame" % tuple(share))
+            g.type("ethtool -C eth0 adaptive-rx on")
+            check_in("Adaptive RX: on", read(g, "-c eth0")[1])
+            note("adaptive: %(rx_queue_0_interrupts)d interrupts for %(rx_queue_0_packets)d frames" % transfer(g))
+            refused(g, "-C eth0 rx-usecs 10001", "rx-usecs 10001", "0 to 10000")
+            refused(g, "-C eth0 adaptive-rx perhaps", "adaptive-rx perhaps", "on and off")
+            refused(g, "-C eth0 rx-frames 5000", "rx-frames 5000")
+            refused(g, "-C lo rx-usecs 5", "lo has no interrupts")
+            check_in("rx-usecs:\t500\n", read(g, "-c eth0")[1], "a refused change changed something")
+
+    @case("%s: rings and offloads are read, set under load, refused; every byte arrives with each offload off" % nic)
+    def _(nic=nic):
+        with Typed(nic=nic, site=site.name) as g:
+            g.type("")
+            check_eq(re.findall(r"TX:\t\t(\d+)", read(g, "-g eth0")[1])[1], "256")
+            refused(g, "-G eth0 rx 100", "rx 100", "power of two")
+            refused(g, "-G eth0 tx 65536", "tx 65536", "power of two")
+            refused(g, "-K eth0 lro off", "'lro' is no setting of -K", "tso")
+            g.type("ethtool -G eth0 rx 128 tx 128")
+            check_eq(re.findall(r"[RT]X:\t\t(\d+)", read(g, "-g eth0")[1])[2:], ["128", "128"])
+            for name in "tso", "tx", "sg", "gro", "rx":
+                g.type("ethtool -K eth0 %s off" % name)
+                text = read(g, "-k eth0")[1]
+                check_in("tcp-segmentation-offload: off", text)
+                got = transfer(g)
+                note("%s off too: %d frames out" % (name, got["tx_queue_0_packets"]))
+                check(got["tx_queue_0_packets"] > 2 * SIZE / 1514, "too few frames for no segmentation offload")
+            g.type("ethtool -K eth0 tso on tx on sg on gro on rx on")
+            check_in("tcp-segmentation-offload: on", read(g, "-k eth0")[1])
+            transfer(g)
+            status, text = read(g, "-C eth0 rx-usecs 5")
+            check(status != 200 or "token" in text or "serial" in text, "changed over HTTP without a token: " + text)
+            check_in("Combined:\t1\n", read(g, "-l eth0")[1])
+            check("NOT BALANCED" not in g.type("balance"), "the counters do not balance")
+
+run()
