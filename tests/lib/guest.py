@@ -180,12 +180,12 @@ class Typed(Guest):
         return self
 
     def type(self, line):
-        """What the console prints after the line, up to its next prompt."""
+        """What the console prints after the line, up to its next prompt, behind which a line of the log may stand."""
         before = len(self.console())
         self.proc.stdin.write(line.encode() + b"\r")
         self.proc.stdin.flush()
         end = time.monotonic() + 60
-        while not re.search(r"\n.*# $", self.console()[before:].replace("\r", "")):
+        while not re.search(r"\n.*# ($|\[ *\d+\.\d+\])", self.console()[before:].replace("\r", "")):
             if time.monotonic() > end:
                 raise AssertionError("no prompt after %r: %r" % (line, self.console()[before:]))
             time.sleep(0.02)

@@ -700,3 +700,32 @@ TEST(a_reset_that_was_asked_for_is_done_at_once_and_each_time)
 	}
 	finish(r, d);
 }
+
+/* ---- for whoever looks ---- */
+TEST(the_rings_tell_what_waits_in_them)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	struct dev_ring rx = r->dev->ops->ring(r->dev, 0, false), tx = r->dev->ops->ring(r->dev, 0, true);
+	u8 frame[60];
+
+	CHECK_EQ(rx.size, 256);
+	CHECK_EQ(rx.posted, 256);
+	CHECK_EQ(rx.waiting + tx.posted + tx.waiting, 0);
+	rig_bytes(frame, sizeof(frame));
+	for (unsigned i = 0; i < 5; i++)
+		CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame)));
+	rx = r->dev->ops->ring(r->dev, 0, false);
+	CHECK_EQ(rx.waiting, 5);
+	CHECK_EQ(rx.posted, 251);
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->ops->ring(r->dev, 0, false).waiting, 0);
+	d->lazy_tx = true;
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	tx = r->dev->ops->ring(r->dev, 0, true);
+	CHECK(tx.posted > 0);
+	CHECK_EQ(tx.waiting, 0);
+	dev_close(r->dev);
+	CHECK_EQ(r->dev->ops->ring(r->dev, 0, true).size, 0);
+	finish(r, d);
+}
