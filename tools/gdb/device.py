@@ -111,7 +111,7 @@ def virtqueue(name, vq, verbose):
         name, size, int(vq["in_flight"]), int(vq["nr_free"]), int(vq["avail_idx"]), int(vq["kicked_idx"]), used,
         int(vq["last_used"]), used - int(vq["last_used"]) & 0xffff,
         ", LIED: %d" % int(vq["lie"]) if int(vq["lie"]) else "")
-    for i in range(size if verbose else 0):
+    for i in range(int(tx["mask"]) + 1 if verbose else 0):
         slot, d = vq["slots"][i], vq["desc"][i]
         if int(slot["token"]):
             yield "    [%d] token %s %d descriptors; first 0x%x + %d %s" % (
@@ -124,7 +124,7 @@ def e1000_rings(dev, verbose):
     yield "%s: %s%s%s" % (array_text(dev["name"]), "open" if e["open"] else "closed", ", BROKEN" if e["broken"] else "",
                           ", DEAD" if e["dead"] else "")
     rx, tx = e["rx"], e["tx"]
-    size = rx["bufs"].type.range()[1] + 1
+    size = int(rx["mask"]) + 1
     done = [i for i in range(size) if int(rx["desc"]) and int(rx["desc"][i]["status"]) & RXD_DD]
     yield "  rx: size %d, with the device %d, next to take %d, next to give %d, tail %d; filled and not yet taken %d" % (
         size, (int(rx["use"]) - int(rx["clean"])) % size, int(rx["clean"]), int(rx["use"]), int(rx["tail"]), len(done))
@@ -133,8 +133,8 @@ def e1000_rings(dev, verbose):
         yield "    [%d] %d bytes status 0x%02x errors 0x%02x buffer %s" % (
             i, int(d["length"]), int(d["status"]), int(d["errors"]), hex(int(rx["bufs"][i])))
     yield "  tx: size %d, free %d, oldest %d, next %d, tail %d" % (
-        size, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
-    for i in range(size if verbose else 0):
+        int(tx["mask"]) + 1, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
+    for i in range(int(tx["mask"]) + 1 if verbose else 0):
         slot = tx["slots"][i]
         if int(slot["skb"]):
             yield "    [%d..%d] skb %s of %d bytes" % (i, int(slot["last"]), hex(int(slot["skb"])), int(slot["skb"]["len"]))
