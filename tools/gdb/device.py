@@ -111,7 +111,7 @@ def virtqueue(name, vq, verbose):
         name, size, int(vq["in_flight"]), int(vq["nr_free"]), int(vq["avail_idx"]), int(vq["kicked_idx"]), used,
         int(vq["last_used"]), used - int(vq["last_used"]) & 0xffff,
         ", LIED: %d" % int(vq["lie"]) if int(vq["lie"]) else "")
-    for i in range(int(tx["mask"]) + 1 if verbose else 0):
+    for i in range(size if verbose else 0):
         slot, d = vq["slots"][i], vq["desc"][i]
         if int(slot["token"]):
             yield "    [%d] token %s %d descriptors; first 0x%x + %d %s" % (
