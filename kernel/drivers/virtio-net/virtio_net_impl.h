@@ -17,8 +17,9 @@
 #define VIRTNET_MIN_RING   64  /* entries: one frame of MAX_SKB_FRAGS and some */
 #define VIRTNET_RING       256 /* entries, until `ethtool -G` says another number: half a megabyte of receive buffers */
 #define VIRTNET_REFILL     32  /* receive buffers given back at a time */
+#define VIRTNET_RX_LOW     (MAX_SKB_FRAGS + 1)          /* of the largest frame: a device with fewer may wait for more */
 #define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions: tx-frames, until set */
-#define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that */
+#define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that, and does not go on before */
 #define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that: tx-usecs, until set */
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */

@@ -76,20 +76,21 @@ void virtnet_refill(struct virtnet_pair *p)
 	}
 }
 
-/* In batches. A device that ran low waits for the doorbell, whatever it said before: it is rung without being asked for.
- * Without buffers of ours no interrupt would ever come: then the timer tries again. */
+/* In batches, but at once when the largest frame would not fit what is left: the device holds it back until more buffers
+ * come, so that none would ever be used (5.1.6.3.1). A device that ran low waits for the doorbell, whatever it said before:
+ * it is rung without being asked for. Without buffers of ours no interrupt would ever come: then the timer tries again. */
 static void refill_and_kick(struct virtnet_pair *p)
 {
 	struct virtqueue *vq = &p->rx;
 	bool low;
 
-	if (vq->nr_free < VIRTNET_REFILL && vq->in_flight)
+	if (vq->nr_free < VIRTNET_REFILL && vq->in_flight >= VIRTNET_RX_LOW)
 		return;
 	virtnet_refill(p);
-	low = (u16)(vq->kicked_idx - vq->used->idx) <= MAX_SKB_FRAGS;
+	low = (u16)(vq->kicked_idx - vq->used->idx) < VIRTNET_RX_LOW;
 	if (vq->avail_idx != vq->kicked_idx)
 		p->dev->rx[p->index].kicks += virtqueue_kick(vq, low);
-	if (unlikely(vq->in_flight < VIRTNET_REFILL))
+	if (unlikely(vq->in_flight < VIRTNET_RX_LOW))
 		arm_timer(p, VIRTNET_REAP_NS);
 }
 
@@ -287,7 +288,7 @@ static void reap(struct virtnet_pair *p)
 		consume_skb(p->cpu, skb);
 	if (unlikely(p->tx.lie))
 		halt(p);
-	else if (unlikely(q->stopped) && !p->down && p->tx.nr_free >= p->tx.size / 4)
+	else if (unlikely(q->stopped) && !p->down && p->tx.nr_free >= MAX(p->tx.size / 4, VIRTNET_TX_FREE))
 		netif_wake_queue(p->cpu, q);
 }
 
