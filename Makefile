@@ -255,10 +255,10 @@ image: $B/barewire.elf $B/BOOTX64.EFI
 # ---------------------------------------------------------------- tools, tests, help
 $B/wire: tools/wire/wire.c
 $B/load: tools/bench/load.c
-$B/reflect: tools/bench/reflect.c
+$B/flood: tools/bench/flood.c
 $B/insncount.so: tools/bench/insncount.c
 $B/insncount.so: TOOLFLAGS := -shared -fPIC
-$B/wire $B/load $B/reflect $B/insncount.so:
+$B/wire $B/load $B/flood $B/insncount.so:
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
@@ -310,7 +310,7 @@ $B/tap/unit-%.tap: $B/unit/%
 rfc: $(UNIT:%=$B/tap/unit-%.tap)
 	@tools/rfc $(RFCTAP)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
-bench: $B/barewire.elf $B/load $B/reflect $B/insncount.so
+bench: $B/barewire.elf $B/load $B/flood $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
 ## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
 flame: $(IMAGE)
