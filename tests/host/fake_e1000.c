@@ -142,7 +142,8 @@ static void frame_out(struct fake_e1000 *d, const u8 *frame, u32 len)
 	d->sent_lens[d->nr_sent++ % FAKE_E1000_FRAMES] = len;
 }
 
-/* 3.5: each segment has the header, with length, sequence number, flags and both checksums filled in by the device. */
+/* 3.5: each segment has the header, with length, sequence number, flags and both checksums filled in by the device. IPv4's:
+ * the payload length that it puts into an IPv6 header is 40 bytes more than the payload. */
 static void segment(struct fake_e1000 *d)
 {
 	const struct e1000_tx_context *c = &d->tso;
@@ -150,6 +151,7 @@ static void segment(struct fake_e1000 *d)
 	u8 frame[2048], *tcp = frame + c->tucss;
 
 	REQUIRE(c->hdrlen >= c->tucss + 20u && c->hdrlen < total && c->mss);
+	REQUIRE(c->cmd_len & E1000_TXD_IP && d->build[c->ipcss] >> 4 == 4);
 	CHECK_EQ(c->cmd_len & 0xfffff, total - c->hdrlen);
 	CHECK_EQ(d->build[c->ipcss + 2] | d->build[c->ipcss + 3], 0);
 	seq = (u32)d->build[c->tucss + 4] << 24 | (u32)d->build[c->tucss + 5] << 16 |

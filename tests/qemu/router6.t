@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """The guest as a router between two networks of IPv6, one card of each kind, with rules that ask for connections:
 
-    this host 2001:db8:77::1 - 2001:db8:77::2 ROUTER 2001:db8:88::1 - 2001:db8:88::9 lan, a network namespace"""
+    this host 2001:db8:77::1 - 2001:db8:77::2 ROUTER 2001:db8:88::1 - 2001:db8:88::9 lan, a network namespace
+
+The first link's MTU is 1400 bytes, and this host says that it takes larger segments: who sends from the lan learns better."""
 import json
 import os
 import re
@@ -14,12 +16,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, Typed
-from net import Space, die_with_parent, make_tap, need_private_network, sh, sysctl
-from qemu import noise, pick, sha
+from net import Space, die_with_parent, make_tap, need_private_network, sh
+from qemu import MIB, noise, pick, sha
 from tap import Skip, case, check, check_eq, check_in, note, req, run
 
 NEAR, OUT, IN, LAN = "2001:db8:77::1", "2001:db8:77::2", "2001:db8:88::1", "2001:db8:88::9"
-SIZE = 1 << 10
+SIZE, MTU = pick(4, 64) * MIB, 1400
 RULES = ("table ip6 guard { chain forward { type filter hook forward priority filter; policy drop; "
          "ct state established,related accept; ct state invalid drop; iifname eth0 ip6 daddr %s/128 tcp dport 80 accept; "
          "icmpv6 type echo-request accept; ip6 saddr %s udp dport 33434-33534 accept; iifname eth0 tcp dport 81 reject; } }" % (LAN, NEAR))
@@ -29,30 +31,41 @@ lan = Space()
 make_tap("tap0", None)
 make_tap("lan0", None)
 router = Typed(tap="tap0", cmdline='ip6=eth0,%s/64 ip6=eth1,%s/64 net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0 nft="%s"' %
-               (OUT, IN, RULES), options=["--add-nic", "e1000:" + Guest.netdev("tap", "lan0")]).start()
+               (OUT, IN, RULES), options=["--nic-opts", "host_mtu=%d" % MTU, "--add-nic", "e1000:" + Guest.netdev("tap", "lan0")]).start()
 router.wait_console("barewire ready")
 router.type("")
 lan.take("lan0")
 for words, device, address in ((lambda *w: w, "tap0", NEAR), (lan.words, "lan0", LAN)):
     sh(*words("sysctl", "-q", "-w", "net.ipv6.conf.%s.disable_ipv6=0" % device))
     sh(*words("ip", "-6", "addr", "add", address + "/64", "dev", device, "nodad"))
-sh("ip", "-6", "route", "add", "2001:db8:88::/64", "via", OUT)
+sh("ip", "link", "set", "tap0", "mtu", str(MTU))
+sh("ip", "-6", "route", "add", "2001:db8:88::/64", "via", OUT, "advmss", "1440")
 lan.sh("ip", "-6", "route", "add", "default", "via", IN)
 
 SERVE = """
-import socket, sys, hashlib
+import socket, sys
 s = socket.create_server(("::", 80), family=socket.AF_INET6)
 print("ready", flush=True)
 while True:
     c, _ = s.accept()
-    h = hashlib.sha256()
-    for part in iter(lambda: c.recv(65536), b""):
-        h.update(part)
-    c.sendall(h.hexdigest().encode())
+    c.sendall(b"".join(iter(lambda: c.recv(65536), b"")))
     c.close()
 """
 server = subprocess.Popen(lan.words(sys.executable, "-c", SERVE), stdout=subprocess.PIPE, preexec_fn=die_with_parent)
 server.stdout.readline()
+blob = noise(SIZE)
+
+
+def counted(name):
+    """A counter of the router's, by nstat."""
+    found = re.search(r"^%s +(\d+)" % name, router.type("nstat -a " + name).replace("\r", ""), re.M)
+    return int(found.group(1)) if found else 0
+
+
+def route_mtu():
+    """What the lan believes of the path to this host."""
+    found = re.search(r" mtu (\d+)", lan.sh("ip", "-6", "route", "get", NEAR))
+    return int(found.group(1)) if found else 1500
 
 
 def pings(space, to, *words):
@@ -65,7 +78,7 @@ def _():
     end = time.monotonic() + 60
     while pings(None, LAN).returncode:
         check(time.monotonic() < end, "no answer across the router")
-    check_in(" 0% packet loss", pings(None, LAN, "-s", "1400").stdout)
+    check_in(" 0% packet loss", pings(None, LAN, "-s", "1300").stdout)
     check_in("Address unreachable", pings(None, "2001:db8:88::dead", "-W", "10").stdout)
 
 
@@ -78,15 +91,28 @@ def _():
         check_eq(re.findall(r"^ *\d+ +(\S+)", shown, re.M)[:2], [OUT, LAN], shown)
 
 
-@case("%d bytes to a server of the other network arrive whole, over a connection that is tracked" % SIZE)
+@case("%d MiB to a server of the other network and back again arrive whole, over a connection that is tracked" % (SIZE // MIB))
 def _():
-    data = noise(SIZE)
-    with socket.create_connection((LAN, 80), 300) as s:
-        s.sendall(data)
+    with socket.create_connection((LAN, 80), 600) as s:
+        s.sendall(blob)
         tracked = router.type("conntrack -L")
+        check_eq(route_mtu(), 1500, "before")
         s.shutdown(socket.SHUT_WR)
-        check_eq(s.recv(100).decode(), sha(data))
+        back = b"".join(iter(lambda: s.recv(1 << 18), b""))
+    check_eq((len(back), sha(back)), (SIZE, sha(blob)))
     check(re.search(r"tcp +6 \d+ ESTABLISHED src=%s dst=%s .*\[ASSURED\]" % (NEAR, LAN), tracked), "not tracked: " + tracked)
+
+
+@case("a packet too big for the first link was told so, and its sender learned the path's MTU")
+def _():
+    req("4443 3.2")
+    check_eq(route_mtu(), MTU)
+    for name in ("Ip6InTooBigErrors", "Icmp6OutPktTooBigs"):
+        check(0 < counted(name) < 200, "%s: %d" % (name, counted(name)))
+    check_eq(counted("Ip6FragCreates"), 0, "a router cut a packet")
+    lan.sh("ip", "-6", "route", "flush", "cache")
+    told = pings(lan, NEAR, "-s", "1452", "-M", "do").stdout
+    check(re.search(r"Packet too big: mtu=%d|message too long, mtu: %d" % (MTU, MTU), told), told)
 
 
 @case("what no rule lets through is not: from inside, and to other ports, which are told")

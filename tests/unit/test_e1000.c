@@ -336,6 +336,25 @@ TEST(large_segments_are_cut_by_the_device_with_right_checksums)
 	finish(r, d);
 }
 
+TEST(large_segments_of_ipv6_are_cut_before_they_reach_the_device)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	struct sk_buff *skb = rig_skb(r, 74 + 3000, 74, 1984, true, 1428);
+
+	CHECK(!(r->dev->features & NETIF_F_TSO6));
+	skb->data[12] = 0x86, skb->data[13] = 0xdd;
+	skb->data[14] = 0x60;
+	skb->data[54 + 12] = 20 / 4 << 4;
+	skb->gso_type = SKB_GSO_TCPV6;
+	skb->csum_start = skb->transport_header = (u16)(skb->network_header + 40);
+	rig_send(r, skb);
+	CHECK_EQ(d->nr_sent, 3);
+	CHECK_EQ(d->sent_len, 74 + 144);
+	CHECK_EQ(d->sent[18] << 8 | d->sent[19], 20 + 144);
+	finish(r, d);
+}
+
 TEST(long_pieces_are_split_for_the_packet_fifo)
 {
 	struct fake_e1000 *d = device();

@@ -378,8 +378,8 @@ static void fill_netdev(struct e1000 *e)
 	memset(dev->broadcast, 0xff, sizeof(dev->broadcast));
 	dev->mtu = dev->max_mtu = ETH_MTU;
 	dev->min_mtu = IPV4_MIN_MTU;
-	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
-					   NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_GRO;
+	/* no TSO6: the family counts the IPv6 header into the payload length of what it cuts, which nobody accepts */
+	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM | NETIF_F_TSO | NETIF_F_GRO;
 	dev->flags = IFF_BROADCAST | IFF_MULTICAST;
 	dev->tx_queue_len = 1000;
 	dev->ops = &e1000_ops;

@@ -230,15 +230,14 @@ static void put_checksum_context(struct e1000_tx_ring *tx, const struct sk_buff 
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the
  * pseudo header summed without a length (3.5.5). Returns the offset of the TCP header from the frame's start. */
-static unsigned prepare_tso(struct sk_buff *skb, bool v6)
+static unsigned prepare_tso(struct sk_buff *skb)
 {
 	u8 *ip = skb->head + skb->network_header, *tcp = skb->head + skb->csum_start;
 	unsigned start = skb->csum_start - skb_headroom(skb);
 	u32 tcp_len = skb->len - start, sum;
 
-	memset(v6 ? ip + 4 : ip + 2, 0, 2);
-	if (!v6)
-		memset(ip + 10, 0, 2);
+	memset(ip + 2, 0, 2);
+	memset(ip + 10, 0, 2);
 	sum = (u32)tcp[skb->csum_offset] << 8 | tcp[skb->csum_offset + 1];
 	sum += 0xffff ^ (tcp_len & 0xffff);
 	sum += tcp_len >> 16 ? 0xfffe : 0;
@@ -249,9 +248,9 @@ static unsigned prepare_tso(struct sk_buff *skb, bool v6)
 	return start;
 }
 
-static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb, bool v6)
+static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb)
 {
-	unsigned start = prepare_tso(skb, v6);
+	unsigned start = prepare_tso(skb);
 	unsigned ip = skb->network_header - skb_headroom(skb);
 	/* RFC 9293 3.1: the TCP header's length, in words, is the upper half of its byte 12 */
 	unsigned hdrlen = start + (skb->head[skb->csum_start + 12] >> 4) * 4u;
@@ -259,11 +258,10 @@ static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb, bool 
 	put_context(tx, (struct e1000_tx_context){
 				.ipcss = (u8)ip,
 				.ipcso = (u8)(ip + 10),
-				.ipcse = v6 ? 0 : (u16)(start - 1),
+				.ipcse = (u16)(start - 1),
 				.tucss = (u8)start,
 				.tucso = (u8)(start + skb->csum_offset),
-				.cmd_len = (skb->len - hdrlen) | E1000_TXD_TSE | E1000_TXD_TCP |
-					   (v6 ? 0 : E1000_TXD_IP),
+				.cmd_len = (skb->len - hdrlen) | E1000_TXD_TSE | E1000_TXD_TCP | E1000_TXD_IP,
 				.hdrlen = (u8)hdrlen,
 				.mss = skb->gso_size,
 			});
@@ -300,11 +298,9 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 	u8 popts = 0;
 
 	if (skb->gso_size) {
-		bool v6 = skb->gso_type & SKB_GSO_TCPV6;
-
-		put_tso_context(tx, skb, v6);
+		put_tso_context(tx, skb);
 		cmd |= E1000_TXD_TSE;
-		popts = v6 ? E1000_TXD_POPTS_TXSM : E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM;
+		popts = E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM;
 	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
 		put_checksum_context(tx, skb);
 		popts = E1000_TXD_POPTS_TXSM;
