@@ -301,22 +301,3 @@ TEST(every_segment_carries_the_agreed_timestamp_and_echoes_the_peers)
 	CHECK_EQ(r->opt.tsecr, 7777);
 	rig_end(r);
 }
-
-
-/* ---- header prediction ---- */
-
-TEST(bulk_data_and_its_acks_take_the_predicted_path)
-{
-	struct rig *r = tcb_in(TCP_ESTABLISHED);
-
-	for (int i = 0; i < 20; i++)
-		inject(r, .seq = i * 1000, .len = 1000);
-	CHECK(stat(r, TcpExtTCPHPHits) >= 19);
-	rig_drain(r);
-	rig_write(r, 5000, 0);
-	rig_drain(r);
-	inject(r, .seq = 20000, .ack = 2896);
-	inject(r, .seq = 20000, .ack = 5000);
-	CHECK(stat(r, TcpExtTCPHPAcks) >= 2);
-	rig_end(r);
-}
