@@ -26,6 +26,7 @@
 #include "core/profile.h"
 #include "core/random.h"
 #include "drivers/pci/pci.h"
+#include "drivers/virtio-net/virtio_mmio.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -294,7 +295,7 @@ static void boot_devices(const struct boot_info *bi)
 	if (acpi.ecam_base)
 		pci_set_ecam(acpi.ecam_base, acpi.ecam_first_bus, acpi.ecam_last_bus);
 	pci_init();
-	if (!pci_probe(net))
+	if (!(pci_probe(net) + virtio_mmio_init(net, bi->cmdline)))
 		log_warn("net: no network card that a driver knows");
 }
 
@@ -335,7 +336,7 @@ static void boot_tunables(const struct boot_info *bi)
 		set_tunable(SITE_SYSCTL, key, value);
 	kfree(text);
 	while (cmdline_next(&pos, key, sizeof(key), value, sizeof(value)))
-		if (strchr(key, '.') && strncmp(key, "app.", 4) && strncmp(key, "console.", 8))
+		if (strchr(key, '.') && strncmp(key, "app.", 4) && strncmp(key, "console.", 8) && strncmp(key, "virtio_mmio.", 12))
 			set_tunable("command line", key, value);
 }
 

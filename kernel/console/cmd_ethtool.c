@@ -88,6 +88,13 @@ static void print_settings(struct console_call *c, const struct net_device *dev)
 		   dev->carrier ? "yes" : "no");
 }
 
+/* ethtool -i: which driver has it, and where it sits. */
+static void print_driver(struct console_call *c, const struct net_device *dev)
+{
+	out_printf(c->out, "driver: %s\nbus-info: %s\nsupports-statistics: yes\n", dev->driver ? dev->driver : "-",
+		   dev->bus ? dev->bus : "-");
+}
+
 static void print_stats(struct console_call *c, const struct net_device *dev)
 {
 	unsigned i;
@@ -162,6 +169,7 @@ static const struct {
 	void (*print)(struct console_call *c, const struct net_device *dev);
 	int (*act)(struct console_call *c, struct net_device *dev);
 } options[] = {
+	{ "-i", print_driver, NULL },
 	{ "-S", print_stats, NULL }, { "-k", print_features, NULL },  { "-c", print_coalesce, NULL },
 	{ "-g", print_rings, NULL }, { "-l", print_channels, NULL },  { "-C", NULL, change },
 	{ "-G", NULL, change },      { "-K", NULL, change },          { "--reset", NULL, reset },

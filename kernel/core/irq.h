@@ -13,6 +13,8 @@ struct pci_dev;
 
 /* Level-triggered INTx of a PCI function, routed by ACPI or the PIIX/ICH pins; shared lines are allowed. 0 or -errno. */
 int irq_request_intx(struct pci_dev *pdev, const char *name, irq_handler_t fn, void *arg);
+/* A level-triggered input of an I/O APIC by its number; whoever asks knows that it is no PCI function's. 0 or -errno. */
+int irq_request_gsi(unsigned gsi, bool active_low, const char *name, irq_handler_t fn, void *arg);
 /* Entry `index` of the function's MSI-X table, delivered to `cpu`. 0 or -errno (-ENOSPC: no vector left). */
 int irq_request_msix(struct pci_dev *pdev, unsigned index, unsigned cpu, const char *name,
 		     irq_handler_t fn, void *arg);

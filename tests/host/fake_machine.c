@@ -3,6 +3,7 @@
  */
 #include "host/fake_machine.h"
 
+#include "arch/x86_64/acpi.h"
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
 #include "core/irq.h"
@@ -25,8 +26,14 @@ static struct {
 		void *arg;
 	} handlers[MAX_HANDLERS];
 	unsigned nr_handlers;
+	struct {
+		u64 base;
+		struct fake_bar bar;
+	} windows[FAKE_MAX_WINDOWS];
+	unsigned nr_windows;
 } fake;
 
+struct acpi_info acpi; /* the firmware of this machine says nothing */
 u64 fake_ram_end, fake_mmio_reads, fake_mmio_writes;
 unsigned fake_vectors_left;
 
@@ -36,6 +43,14 @@ void fake_machine_reset(void)
 	fake_ram_end = fake_mmio_reads = fake_mmio_writes = 0;
 	fake_vectors_left = 64;
 	pci_set_ecam(0, 0, 0);
+	memset(&acpi, 0, sizeof(acpi));
+}
+
+void fake_window_add(u64 base, u64 size, u64 (*read)(void *, u64, unsigned), void (*write)(void *, u64, unsigned, u64), void *ctx)
+{
+	REQUIRE(fake.nr_windows < FAKE_MAX_WINDOWS);
+	fake.windows[fake.nr_windows].base = base;
+	fake.windows[fake.nr_windows++].bar = (struct fake_bar){ size, false, read, write, ctx };
 }
 
 struct fake_func *fake_func_add(u8 bus, u8 slot, u8 func, u16 vendor, u16 device, u32 class_code)
@@ -178,6 +193,11 @@ static u64 bar_base(const struct fake_func *f, unsigned i)
 
 static const struct fake_bar *window_at(u64 a, unsigned bytes, u64 *off)
 {
+	for (unsigned i = 0; i < fake.nr_windows; i++) {
+		*off = a - fake.windows[i].base;
+		if (a >= fake.windows[i].base && *off + bytes <= fake.windows[i].bar.size)
+			return &fake.windows[i].bar;
+	}
 	for (unsigned n = 0; n < fake.nr; n++) {
 		struct fake_func *f = &fake.funcs[n];
 
@@ -237,6 +257,22 @@ void fake_mmio_write(volatile void *at, unsigned bytes, u64 v)
 }
 
 /* ---- interrupts: core/irq.h, faked ---- */
+
+#define GSI_SLOT 0xff /* of handlers that are no function's; index is the number */
+
+int irq_request_gsi(unsigned gsi, bool active_low, const char *name, irq_handler_t fn, void *arg)
+{
+	REQUIRE(fake.nr_handlers < MAX_HANDLERS);
+	fake.handlers[fake.nr_handlers++] = (struct handler){ GSI_SLOT, GSI_SLOT, GSI_SLOT, (u8)gsi, fn, arg };
+	return 0;
+}
+
+bool fake_gsi(unsigned gsi)
+{
+	const struct fake_func nobody = { .bus = GSI_SLOT, .slot = GSI_SLOT, .func = GSI_SLOT };
+
+	return fake_irq(&nobody, gsi);
+}
 
 static int add_handler(const struct pci_dev *pdev, unsigned index, irq_handler_t fn, void *arg)
 {

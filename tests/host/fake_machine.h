@@ -10,6 +10,7 @@
 #include "drivers/pci/pci.h"
 
 #define FAKE_MAX_FUNCS 96
+#define FAKE_MAX_WINDOWS 4
 
 struct fake_bar {
 	u64 size; /* 0: none */
@@ -35,6 +36,11 @@ void fake_config_set(struct fake_func *f, unsigned off, unsigned bytes, u32 v);
 u32 fake_config_get(const struct fake_func *f, unsigned off, unsigned bytes);
 /* Serves configuration space in memory at `base` too, for buses first..last. */
 void fake_ecam(u64 base, u8 first, u8 last);
+
+/* Registers that are no PCI function's, at a physical address; interrupts by the number of an I/O APIC input. */
+void fake_window_add(u64 base, u64 size, u64 (*read)(void *ctx, u64 off, unsigned bytes),
+		     void (*write)(void *ctx, u64 off, unsigned bytes, u64 v), void *ctx);
+bool fake_gsi(unsigned gsi);
 
 /* Accesses so far, for tests that count them. */
 extern u64 fake_mmio_reads, fake_mmio_writes;

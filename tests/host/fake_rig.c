@@ -5,12 +5,15 @@
 
 #include "host/fake_rig.h"
 
+#include "drivers/virtio-net/virtio_mmio.h"
 #include "host/harness.h"
 #include "lib/string.h"
 
 #define ETH_BYTES 14
 #define IP_BYTES  20
 #define TCP_BYTES 20
+
+const char *rig_cmdline = "";
 
 static struct rig *current; /* one at a time; link_ops have no argument */
 static struct net_device *kept[2048];
@@ -58,6 +61,7 @@ struct rig *rig_probe(size_t pool_bytes)
 	r->cpu = r->net->cpus[0];
 	pci_init();
 	pci_probe(r->net);
+	virtio_mmio_init(r->net, rig_cmdline);
 	r->dev = dev_by_name(r->net, "eth0");
 	r->bufs_at_start = r->cpu->skb_pool->nr_free_bufs;
 	current = r;

@@ -22,6 +22,8 @@ struct rig {
 	u64 bufs_at_start; /* free in the pool */
 };
 
+/* The kernel command line that tells of devices; empty unless a test sets it. */
+extern const char *rig_cmdline;
 /* After the fake devices were added: enumerates, probes, opens the first device. pool_bytes 0: 4 MiB. */
 struct rig *rig_create(size_t pool_bytes);
 /* The same without opening. */

@@ -25,7 +25,10 @@ static void fire(struct fake_virtio *d, u16 vector, u8 isr_bit)
 		return;
 	}
 	d->isr |= isr_bit;
-	fake_irq(d->func, FAKE_INTX);
+	if (d->func)
+		fake_irq(d->func, FAKE_INTX);
+	else
+		fake_gsi(FAKE_MMIO_GSI);
 }
 
 static void device_reset(struct fake_virtio *d)
@@ -128,7 +131,7 @@ u8 *fake_virtio_buffer(struct fake_virtio *d, unsigned qi, u16 id)
 static void check_not_in_use(struct fake_virtio *d)
 {
 	CHECK(d->status & VIRTIO_S_DRIVER_OK);
-	CHECK(fake_config_get(d->func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
+	CHECK(!d->func || fake_config_get(d->func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
 }
 
 bool fake_virtio_receive(struct fake_virtio *d, const struct virtio_net_hdr *h, const void *frame, u32 len)
@@ -385,6 +388,112 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 v)
 		fake_virtio_send(d);
 }
 
+/* ---- the same device behind the registers of 4.2.2 ---- */
+
+static u64 device_config(struct fake_virtio *d, u64 off, unsigned bytes)
+{
+	u64 v = 0;
+
+	for (unsigned i = 0; i < bytes; i++)
+		v |= device_read(d, off + i) << (8 * i);
+	return v;
+}
+
+static u64 mmio_reg_read(void *ctx, u64 off, unsigned bytes)
+{
+	struct fake_virtio *d = ctx;
+	struct fake_vq *q = &d->vq[d->queue_sel & 1];
+
+	if (off >= VIRTIO_MMIO_CONFIG)
+		return device_config(d, off - VIRTIO_MMIO_CONFIG, bytes);
+	CHECK_EQ(bytes, 4);
+	switch (off) {
+	case VIRTIO_MMIO_MAGIC:
+		return d->magic;
+	case VIRTIO_MMIO_VERSION:
+		return d->version;
+	case VIRTIO_MMIO_DEVICE_ID:
+		return d->kind;
+	case VIRTIO_MMIO_DEVICE_FEATURES:
+		return (u32)(d->offered >> (d->device_sel ? 32 : 0));
+	case VIRTIO_MMIO_QUEUE_NUM_MAX:
+		return d->queue_sel < 2 ? d->queue_max : 0;
+	case VIRTIO_MMIO_QUEUE_READY:
+		return d->always_ready || (q->enabled && !d->never_ready);
+	case VIRTIO_MMIO_INTERRUPT_STATUS:
+		return d->isr;
+	case VIRTIO_MMIO_STATUS:
+		return d->status;
+	case VIRTIO_MMIO_CONFIG_GENERATION:
+		return d->restless ? d->generation++ : d->generation;
+	}
+	CHECK(!"an MMIO register that can be read");
+	return 0;
+}
+
+static void mmio_reg_write(void *ctx, u64 off, unsigned bytes, u64 v)
+{
+	static const struct {
+		u16 mmio, common;
+	} same[] = {
+		{ VIRTIO_MMIO_DEVICE_FEATURES_SEL, VIRTIO_PCI_DEVICE_FEATURE_SELECT },
+		{ VIRTIO_MMIO_DRIVER_FEATURES_SEL, VIRTIO_PCI_DRIVER_FEATURE_SELECT },
+		{ VIRTIO_MMIO_DRIVER_FEATURES, VIRTIO_PCI_DRIVER_FEATURE },
+		{ VIRTIO_MMIO_QUEUE_SEL, VIRTIO_PCI_QUEUE_SELECT },
+		{ VIRTIO_MMIO_QUEUE_NUM, VIRTIO_PCI_QUEUE_SIZE },
+		{ VIRTIO_MMIO_STATUS, VIRTIO_PCI_DEVICE_STATUS },
+		{ VIRTIO_MMIO_QUEUE_DESC, VIRTIO_PCI_QUEUE_DESC },
+		{ VIRTIO_MMIO_QUEUE_DESC + 4, VIRTIO_PCI_QUEUE_DESC + 4 },
+		{ VIRTIO_MMIO_QUEUE_DRIVER, VIRTIO_PCI_QUEUE_DRIVER },
+		{ VIRTIO_MMIO_QUEUE_DRIVER + 4, VIRTIO_PCI_QUEUE_DRIVER + 4 },
+		{ VIRTIO_MMIO_QUEUE_DEVICE, VIRTIO_PCI_QUEUE_DEVICE },
+		{ VIRTIO_MMIO_QUEUE_DEVICE + 4, VIRTIO_PCI_QUEUE_DEVICE + 4 },
+	};
+	struct fake_virtio *d = ctx;
+
+	CHECK_EQ(bytes, 4);
+	if (off == VIRTIO_MMIO_QUEUE_NOTIFY) {
+		window_write(d, NOTIFY_OFF + v * NOTIFY_MULT, 2, v);
+	} else if (off == VIRTIO_MMIO_INTERRUPT_ACK) {
+		CHECK_EQ(v & ~(u64)d->isr, 0);
+		d->isr &= (u8)~v;
+	} else if (off == VIRTIO_MMIO_QUEUE_READY && v) {
+		enable_queue(d);
+	} else if (off == VIRTIO_MMIO_QUEUE_READY) {
+		d->vq[d->queue_sel & 1].enabled = false;
+	} else {
+		for (unsigned i = 0; i < ARRAY_SIZE(same); i++)
+			if (same[i].mmio == off) {
+				common_write(d, same[i].common, v);
+				return;
+			}
+		CHECK(!"an MMIO register that can be written");
+	}
+}
+
+static void make_honest(struct fake_virtio *d)
+{
+	d->offered = ~0ull;
+	d->queue_max = 256;
+	memcpy(d->mac, "\x52\x54\x00\x12\x34\x56", 6);
+	d->link_status = VIRTIO_NET_S_LINK_UP;
+	d->mtu = 1500;
+}
+
+struct fake_virtio *fake_virtio_create_mmio(void)
+{
+	struct fake_virtio *d = calloc(1, sizeof(*d));
+
+	make_honest(d);
+	d->magic = VIRTIO_MMIO_MAGIC_VALUE;
+	d->version = VIRTIO_MMIO_VERSION_MODERN;
+	d->kind = VIRTIO_ID_NET;
+	fake_window_add(FAKE_MMIO_BASE, 0x200, mmio_reg_read, mmio_reg_write, d);
+	device_reset(d);
+	d->resets = 0;
+	return d;
+}
+
 /* ---- the function ---- */
 
 static u8 put_cap(struct fake_func *f, u8 at, u8 next, u8 type, u32 off, u32 len)
@@ -409,11 +518,7 @@ struct fake_virtio *fake_virtio_create(u8 slot)
 	struct fake_func *f = fake_func_add(0, slot, 0, VIRTIO_PCI_VENDOR, VIRTIO_PCI_NET, 0x020000);
 
 	d->func = f;
-	d->offered = ~0ull;
-	d->queue_max = 256;
-	memcpy(d->mac, "\x52\x54\x00\x12\x34\x56", 6);
-	d->link_status = VIRTIO_NET_S_LINK_UP;
-	d->mtu = 1500;
+	make_honest(d);
 	f->bars[BAR] = (struct fake_bar){ WINDOW_BYTES, true, window_read, window_write, d };
 	f->bars[1].size = 0x1000;
 	f->config[PCI_INTERRUPT_PIN] = 1;

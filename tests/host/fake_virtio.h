@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * fake_virtio.h - a virtio network device on the fake PCI bus, written from the specification's device side.
+ * fake_virtio.h - a virtio network device on the fake PCI bus or behind bare registers, written from the specification's device side.
  *
  * It is honest until a test takes its used ring in hand: fake_virtio_push() writes any entry, fake_virtio_jump() any index.
  * It keeps its own idea of the rings, checks what the driver does (status order, descriptors, alignment), and computes
@@ -11,6 +11,8 @@
 #include "host/fake_machine.h"
 
 #define FAKE_VIRTIO_MAX_FRAME 70000
+#define FAKE_MMIO_BASE 0xfeb00e00u
+#define FAKE_MMIO_GSI  12
 
 struct fake_vq {
 	u16 size, vector;
@@ -21,7 +23,7 @@ struct fake_vq {
 };
 
 struct fake_virtio {
-	struct fake_func *func;
+	struct fake_func *func; /* NULL: its registers are at FAKE_MMIO_BASE */
 	/* ---- what it offers; set before the driver probes ---- */
 	u64 offered;
 	u16 queue_max;
@@ -31,6 +33,10 @@ struct fake_virtio {
 	bool refuse_features; /* FEATURES_OK does not stay */
 	bool refuse_vectors;  /* vector registers read back NO_VECTOR */
 	bool never_resets;    /* status stays */
+	bool never_ready;     /* MMIO: QueueReady does not stay */
+	bool always_ready;    /* MMIO: QueueReady is there before it is written */
+	bool restless;        /* the configuration's generation changes with each look */
+	u32 magic, version, kind; /* MMIO: what it says it is */
 	bool deaf;            /* notifications get lost */
 	bool mute;            /* interrupts get lost */
 	bool mute_event;      /* avail_event is not written */
@@ -53,6 +59,8 @@ struct fake_virtio {
 
 /* At slot `slot` of bus 0, modern, all features this driver knows offered, three vectors, queues of 256. Caller frees. */
 struct fake_virtio *fake_virtio_create(u8 slot);
+/* The same at FAKE_MMIO_BASE, with the interrupt line FAKE_MMIO_GSI: rig_cmdline must tell of it. */
+struct fake_virtio *fake_virtio_create_mmio(void);
 /* MSI-X vectors, 0: no such capability. */
 void fake_virtio_set_vectors(struct fake_virtio *d, u16 n);
 /* Removes what create() put into configuration space, as a legacy-only device would show itself. */

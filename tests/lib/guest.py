@@ -35,14 +35,14 @@ def exit_codes():
 
 class Guest:
     def __init__(self, boot="pvh", nic="virtio-net", cpus=1, mem=None, net="tap", tap="tap0", cmdline="",
-                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=1):
+                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=1, machine=None):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
         self.serial = os.path.join(self.dir, "serial")
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.proc = None
         self.elf = elf or os.path.join(BUILD, "barewire.elf")
         self.ip, self.http_port, self.echo_port = GUEST_IP, 80, 7
-        words = {"BOOT": boot, "NIC": nic, "CPUS": cpus, "MEM": mem, "SITE": site}
+        words = {"BOOT": boot, "MACHINE": machine, "NIC": nic, "CPUS": cpus, "MEM": mem, "SITE": site}
         self.gdb_path = os.path.join(self.dir, "gdb")
         options = ["--build", BUILD, "--elf", self.elf, "--qmp", self.qmp_path, *(["--gdb", self.gdb_path] if gdb else []), *options]
         if net == "user":

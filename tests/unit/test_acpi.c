@@ -239,6 +239,39 @@ TEST(the_one_op_and_long_package_lengths_are_understood)
 	CHECK_EQ(acpi.s5_typ_b, 7);
 }
 
+/* A virtio device without a bus as QEMU describes it: name, unique id, coherence, resources. */
+static const u8 virtio_device[] = {
+	8, '_', 'H', 'I', 'D', 0x0d, 'L', 'N', 'R', 'O', '0', '0', '0', '5', 0, 8, '_', 'U', 'I', 'D', 0x0a, 7,
+	8, '_', 'C', 'R', 'S', 0x11, 0x1a, 0x0a, 0x17,
+	0x86, 9, 0, 1, 0x00, 0x0e, 0xb0, 0xfe, 0x00, 0x02, 0, 0, 0x89, 6, 0, 1, 1, 31, 0, 0, 0, 0x79, 0,
+};
+
+TEST(virtio_devices_without_a_bus_are_found_by_their_name)
+{
+	power_on();
+	put(DSDT_AT + 50, virtio_device, sizeof(virtio_device));
+	table(DSDT_AT, "DSDT", 50 + sizeof(virtio_device));
+	acpi_init(RSDP_AT);
+	REQUIRE(acpi.nr_virtio == 1);
+	CHECK_EQ(acpi.virtio[0].base, 0xfeb00e00);
+	CHECK_EQ(acpi.virtio[0].len, 0x200);
+	CHECK_EQ(acpi.virtio[0].gsi, 31);
+	CHECK(!acpi.virtio[0].active_low);
+}
+
+TEST(a_virtio_device_whose_resources_are_not_whole_is_none)
+{
+	power_on();
+	make_dsdt((const char *)virtio_device, 40);
+	acpi_init(RSDP_AT);
+	CHECK_EQ(acpi.nr_virtio, 0);
+	power_on();
+	put(DSDT_AT + 50, virtio_device, sizeof(virtio_device));
+	table(DSDT_AT, "DSDT", 50 + 47); /* the table ends in the interrupt */
+	acpi_init(RSDP_AT);
+	CHECK_EQ(acpi.nr_virtio, 0);
+}
+
 TEST(tables_of_random_bytes_are_never_read_past_ram)
 {
 	struct test_rng rng = { 7 };

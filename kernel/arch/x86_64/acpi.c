@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * acpi.c - RSDP, RSDT/XSDT, MADT, FADT, HPET, MCFG, and the \_S5 package of the DSDT (ACPI 6.4 chapter 5).
+ * acpi.c - RSDP, RSDT/XSDT, MADT, FADT, HPET, MCFG (ACPI 6.4 chapter 5), and of the DSDT what needs no AML
+ * interpreter: the \_S5 package and the virtio devices without a bus, found by name and read as the constants they are.
  *
- * Firmware's tables are believed only where they lie in mapped RAM and their lengths and checksums hold. There is no AML
- * interpreter: \_S5 is found by its name and read as the constant package that it always is.
+ * Firmware's tables are believed only where they lie in mapped RAM and their lengths and checksums hold.
  */
 #include "arch/x86_64/acpi.h"
 #include "arch/x86_64/acpi.h"
@@ -226,6 +226,43 @@ static void read_s5(const struct sdt *dsdt)
 	}
 }
 
+#define VIRTIO_HID "LNRO0005"
+#define RESOURCES_WITHIN 96 /* bytes behind the name in which its resources stand */
+
+/* Memory32Fixed: 86 09 00 rw base length (6.4.3.4); Extended Interrupt: 89 06 00 flags 1 gsi (6.4.3.6), flag bit 2 active low. */
+static void read_resources(const u8 *p, const u8 *end, struct acpi_virtio *v)
+{
+	for (; end - p >= 9; p++) {
+		if (!v->len && end - p >= 12 && !memcmp(p, "\x86\x09\x00", 3)) {
+			memcpy(&v->base, p + 4, 4);
+			memcpy(&v->len, p + 8, 4);
+			p += 11;
+		} else if (v->len && !memcmp(p, "\x89\x06\x00", 3) && p[4] == 1) {
+			memcpy(&v->gsi, p + 5, 4);
+			v->active_low = p[3] >> 2 & 1;
+			return;
+		}
+	}
+	v->len = 0;
+}
+
+/* Device () { Name (_HID, "LNRO0005"), ... Name (_CRS, ResourceTemplate () { Memory32Fixed, Interrupt }) } */
+static void read_virtio(const struct sdt *dsdt)
+{
+	const u8 *p = (const u8 *)(dsdt + 1), *end = (const u8 *)dsdt + dsdt->length;
+
+	for (; end - p > (long)sizeof(VIRTIO_HID) && acpi.nr_virtio < ACPI_MAX_VIRTIO; p++) {
+		struct acpi_virtio *v = &acpi.virtio[acpi.nr_virtio];
+
+		if (memcmp(p, VIRTIO_HID, sizeof(VIRTIO_HID)))
+			continue;
+		p += sizeof(VIRTIO_HID);
+		*v = (struct acpi_virtio){ 0 };
+		read_resources(p, MIN(end, p + RESOURCES_WITHIN), v);
+		acpi.nr_virtio += v->len != 0;
+	}
+}
+
 static void read_fadt(const struct sdt *t)
 {
 	struct fadt f = { 0 };
@@ -246,8 +283,10 @@ static void read_fadt(const struct sdt *t)
 		acpi.reset_value = f.reset_value;
 	}
 	dsdt = table_at(f.x_dsdt ?: f.dsdt, 0);
-	if (dsdt)
-		read_s5(dsdt);
+	if (!dsdt)
+		return;
+	read_s5(dsdt);
+	read_virtio(dsdt);
 }
 
 static void read_hpet(const struct sdt *t)

@@ -8,6 +8,7 @@
 
 #define ACPI_MAX_IOAPICS 8
 #define ISA_IRQS         16
+#define ACPI_MAX_VIRTIO  32 /* a place each; QEMU has 24 at most */
 
 struct acpi_ioapic {
 	u32 address, gsi_base;
@@ -18,12 +19,20 @@ struct acpi_isa_irq { /* where an ISA interrupt arrives; identity, edge, active 
 	bool overridden; /* a MADT entry says so */
 };
 
+struct acpi_virtio { /* a virtio device without a bus: its registers, its interrupt line */
+	u64 base;
+	u32 len, gsi;
+	bool active_low;
+};
+
 struct acpi_info {
 	unsigned nr_cpus, nr_cpus_beyond; /* kept here; more than MAX_CPUS of them */
 	u32 apic_ids[MAX_CPUS];
 	unsigned nr_ioapics;
 	struct acpi_ioapic ioapics[ACPI_MAX_IOAPICS];
 	struct acpi_isa_irq isa[ISA_IRQS];
+	unsigned nr_virtio;
+	struct acpi_virtio virtio[ACPI_MAX_VIRTIO];
 	u64 hpet_base;                     /* 0: none */
 	u16 pm_timer;                      /* port; 0: none */
 	u16 pm1a_cnt, pm1b_cnt, smi_cmd;   /* ports */

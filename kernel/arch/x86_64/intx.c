@@ -112,6 +112,19 @@ static int route_vector(const struct route *r, const char *name)
 	return vector;
 }
 
+int irq_request_gsi(unsigned gsi, bool active_low, const char *name, irq_handler_t fn, void *arg)
+{
+	struct route r = { gsi, true, active_low };
+	int vector = route_vector(&r, name), err;
+
+	if (vector < 0)
+		return vector;
+	err = irq_add_handler((unsigned)vector, fn, arg);
+	if (!err)
+		ioapic_unmask(gsi);
+	return err;
+}
+
 int irq_request_intx(struct pci_dev *pdev, const char *name, irq_handler_t fn, void *arg)
 {
 	struct route r;

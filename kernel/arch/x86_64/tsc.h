@@ -19,7 +19,7 @@ struct tsc_rates {
 	const char *from; /* what they were measured against */
 };
 
-/* Asks CPUID, else measures for 2 to 5 ms against HPET, ACPI PM timer or PIT. Needs ACPI and the LAPIC; once, at boot. */
+/* Asks CPUID, else measures for 2 to 5 ms against HPET, ACPI PM timer, an emulated LAPIC timer or PIT. Needs ACPI and the LAPIC; once, at boot. */
 struct tsc_rates tsc_calibrate(void);
 /* Waits, for devices that ask for it (INIT-SIPI). Needs tsc_calibrate(). */
 void tsc_delay_us(unsigned us);

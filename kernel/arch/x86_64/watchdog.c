@@ -33,6 +33,8 @@
 #define PIT_CHANNEL0      0x40
 #define PIT_COMMAND       0x43
 #define PIT_RATE          0x34 /* channel 0, both bytes, mode 2 */
+#define PIT_READ_STATUS   0xe2 /* of channel 0, by the read-back command (8254) */
+#define PIT_RATE_BITS     0x3f
 #define PIT_TICKS_PER_LOOK 18  /* of 54.9 ms */
 
 static volatile char *hpet;  /* NULL: it is the PIT */
@@ -80,12 +82,14 @@ static bool hpet_start(void)
 	return true;
 }
 
-/* From 65536, as slow as it can. */
-static void pit_start(void)
+/* From 65536, as slow as it can. False: its status does not say what was asked for, there is none. */
+static bool pit_start(void)
 {
 	outb(PIT_COMMAND, PIT_RATE);
 	outb(PIT_CHANNEL0, 0);
 	outb(PIT_CHANNEL0, 0);
+	outb(PIT_COMMAND, PIT_READ_STATUS);
+	return (inb(PIT_CHANNEL0) & PIT_RATE_BITS) == PIT_RATE;
 }
 
 /* QEMU's comparator of 32 bits also interrupts when the counter wraps before it gets there: that one is let pass. */
@@ -117,9 +121,11 @@ void watchdog_start(unsigned seconds)
 
 	if (!seconds || ioapic_route_nmi(gsi, cpus[0].apic_id))
 		return;
+	if (!hpet_start() && !pit_start()) {
+		log_info("watchdog: off, this machine has neither HPET nor PIT");
+		return;
+	}
 	limit = seconds;
-	if (!hpet_start())
-		pit_start();
 	ioapic_unmask(gsi);
 	log_info("watchdog: %u s, %s through GSI %u as NMI", seconds, hpet ? "hpet" : "pit", gsi);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * virtio.h - a virtio device as its driver sees it, whatever carries it: PCI (virtio_pci.c) today.
+ * virtio.h - a virtio device as its driver sees it, whatever carries it: PCI (virtio_pci.c) or registers alone (virtio_mmio.c).
  *
  * A transport is a table of ops; virtio 1.2 chapter 3.1.1 is the order in which the driver calls them.
  */
@@ -23,6 +23,7 @@ struct virtio_device;
 
 struct virtio_transport_ops {
 	const char *name;
+	const char *line; /* what it has instead of vectors */
 	/* Status 0, and waits until the device says so: no DMA afterwards. -EIO: it does not; it was cut off the bus. */
 	int (*reset)(struct virtio_device *vdev);
 	u8 (*get_status)(struct virtio_device *vdev);
@@ -48,7 +49,7 @@ struct virtio_transport_ops {
 
 struct virtio_device {
 	const struct virtio_transport_ops *ops;
-	const char *bus; /* "00:03.0" */
+	const char *bus; /* "00:03.0", "mmio@feb00e00" */
 	struct virtio_irq irqs[VIRTIO_MAX_IRQS];
 	unsigned nr_irqs;
 	bool vectors; /* irqs[i] has vector i; else one line serves all */

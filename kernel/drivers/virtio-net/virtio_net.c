@@ -520,7 +520,7 @@ static int go_public(struct virtnet *vn, struct net *net)
 static void announce(const struct virtnet *vn)
 {
 	log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name, vn->vdev->bus,
-		 vn->vdev->vectors ? "MSI-X" : "INTx", (unsigned long long)vn->features, vn->pairs[0].rx.size,
+		 vn->vdev->vectors ? "MSI-X" : vn->vdev->ops->line, (unsigned long long)vn->features, vn->pairs[0].rx.size,
 		 vn->pairs[0].tx.size);
 	if (vn->nr_pairs > 1)
 		log_info("%s: %u pairs of queues%s", vn->dev.name, vn->nr_pairs,

@@ -216,6 +216,7 @@ static int vp_request_irqs(struct virtio_device *vdev, const struct virtio_irq *
 
 static const struct virtio_transport_ops virtio_pci_ops = {
 	.name = "virtio-pci",
+	.line = "INTx",
 	.reset = vp_reset,
 	.get_status = vp_get_status,
 	.set_status = vp_set_status,
