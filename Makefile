@@ -155,12 +155,12 @@ $B/unit/%: $B/host/tests/unit/test_%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^
 unit: $(UNIT:%=$B/unit/%)
-	$(Q)B=$B prove --exec tests/lib/keep $^
+	$(Q)B=$B tests/lib/prove $^
 $B/sim/%: $B/host/tests/sim/%.o $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^ -lm
 sim: $(SIM:%=$B/sim/%)
-	$(Q)prove --exec '' $^
+	$(Q)B=$B tests/lib/prove $^
 ## test-sim the simulations in full: every congestion control on every link against tests/sim/congestion.golden
 .PHONY: test-sim plots
 test-sim: $(SIM:%=$B/sim/%)
@@ -174,7 +174,7 @@ plots: $(SIM:%=$B/sim/%) $B/barewire.elf
 OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
 .PHONY: over6
 over6: $(OVER6)
-	$(Q)LAB_FAMILY=6 prove --exec '' $^
+	$(Q)B=$B KEEP_AS=over6 LAB_FAMILY=6 tests/lib/prove $^
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
 DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
             tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)
@@ -286,7 +286,7 @@ kept: $(FUZZ:%=$B/replay/%)
 
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
-PROVE     = B=$(abspath $B) prove --directives --timer --exec tests/lib/keep
+PROVE     = B=$(abspath $B) tests/lib/prove --directives --timer
 BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
 SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load)
 $(SANTOOLS): $B/san/%: $B/%
@@ -296,7 +296,7 @@ test: lint unit sim over6 kept $(BOOTABLE)
 	@tools/rfc --short $(RFCTAP)
 ## test-san the booted tests on the image of make SAN=1
 test-san: $(BOOTABLE) $(SANTOOLS)
-	@B=$(abspath $B)/san prove --directives --timer tests/qemu/*.t
+	@B=$(abspath $B)/san tests/lib/prove --directives --timer tests/qemu/*.t
 IPCASES   = frag arp pmtu
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t
