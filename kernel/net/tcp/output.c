@@ -95,13 +95,17 @@ static unsigned put_options(struct tcb *t, u8 flags, u8 *p)
 /* ---- one segment ---- */
 
 /* The window field. A SYN's is never scaled (RFC 7323 2.2). */
-static u16 window_field(struct tcb *t, u8 flags)
+static inline u16 window_field(struct tcb *t, u8 flags)
 {
 	u32 wnd;
 
 	if (unlikely(flags & TCP_SYN))
 		return (u16)MIN(t->rcv.wnd, 65535u);
-	wnd = tcp_select_window(t);
+	wnd = tcp_window_at_ease(t);
+	if (likely(wnd && wnd == t->rcv.wnd)) /* what was announced last, from here on */
+		t->rcv.wup = t->rcv.nxt;
+	else
+		wnd = tcp_select_window(t);
 	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
 }
 
@@ -167,6 +171,19 @@ static inline void ack_was_sent(struct tcb *t)
 	tcp_timer_clear(t, TCPT_DELACK);
 }
 
+/* With the timestamp and no other option. */
+static __force_inline void put_plain_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags)
+{
+	tcp_put_timestamp((u8 *)(push_header(t, skb, seq, flags, TCPOLEN_TSTAMP_ALIGNED) + 1), tcp_ts_now(t), t->ts_recent);
+}
+
+static inline void count_sent(struct tcb *t, u32 segs)
+{
+	t->segs_out += segs;
+	STAT_ADD(t->sk.cpu, TcpOutSegs, segs);
+	t->fq = t->sk.dst.dev->txq[0].qdisc->paces;
+}
+
 /* A segment of `flags` from seq on, or a GSO skb of several: with payload->len bytes, none when it is NULL. */
 static __force_inline bool do_transmit(struct tcb *t, seq_t seq, struct sk_buff *payload, u32 mss, u8 flags)
 {
@@ -193,14 +210,12 @@ static __force_inline bool do_transmit(struct tcb *t, seq_t seq, struct sk_buff 
 	if (unlikely(t->ecn_ok) && !(flags & TCP_SYN))
 		flags = tcp_ecn_send(t, skb, seq, payload && payload->len, flags);
 	if (likely(!(flags & TCP_SYN) && !t->nr_sacks && !t->dsack_due && t->ts_ok))
-		tcp_put_timestamp((u8 *)(push_header(t, skb, seq, flags, TCPOLEN_TSTAMP_ALIGNED) + 1), tcp_ts_now(t), t->ts_recent);
+		put_plain_header(t, skb, seq, flags);
 	else
 		push_header_slow(t, skb, seq, flags);
 	if (likely(flags & TCP_ACK))
 		ack_was_sent(t);
-	t->segs_out += segs;
-	STAT_ADD(cpu, TcpOutSegs, segs);
-	t->fq = t->sk.dst.dev->txq[0].qdisc->paces;
+	count_sent(t, segs);
 	if (tcp_is_paced(t) && payload)
 		tcp_pace_sent(t, skb, payload->len);
 	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
@@ -473,6 +488,75 @@ static void send_new_data(struct tcb *t)
 	tcp_chrono(t, held_by(t, wnd_limited));
 }
 
+/* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
+
+/* No reason to hold skb back, to cut it, to pace it or to write other options than the timestamp, and no loss to repair. */
+static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
+{
+	if (t->packets_out || skb->next != (const struct sk_buff *)&t->sendq || skb->len > t->mss)
+		return false;
+	if (t->ca_state | t->backoff | t->nr_sacks | t->dsack_due)
+		return false;
+	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more || t->fo || !t->tx || t->ca->cong_control)
+		return false;
+	return dst_valid(t->sk.cpu, &t->sk.dst) && seq_le(tcp_cb(skb)->end_seq, tcp_wnd_end(t)) &&
+	       tcp_now(t) - t->last_send_ns <= t->rto_us * NSEC_PER_USEC;
+}
+
+/* What data_was_sent() does, with queues that hold nothing else. */
+static inline void lone_was_sent(struct tcb *t, struct sk_buff *skb)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	struct net_cpu *cpu = t->sk.cpu;
+	u64 now = cpu->now_ns;
+
+	skb_queue_init(&t->sendq);
+	t->rtxq = (struct sk_buff_head){ skb, skb, 1 };
+	skb->next = skb->prev = (struct sk_buff *)&t->rtxq;
+	t->tsorted = (struct list_head){ &cb->ts, &cb->ts };
+	cb->ts = (struct list_head){ &t->tsorted, &t->tsorted };
+	cb->tx_ns = now;
+	t->first_tx_us = t->delivered_us = cpu_us(cpu) ?: 1;
+	cb->delivered_us = 0; /* tcp_rate_sent() */
+	t->snd.nxt = cb->end_seq;
+	if (skb->len < t->mss)
+		t->snd.small = cb->end_seq;
+	t->packets_out = 1;
+	t->data_segs_out++;
+	STAT(cpu, TcpExtTCPOrigDataSent);
+	if (t->ca->cwnd_event)
+		t->ca->cwnd_event(t, CA_EVENT_TX_START);
+	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
+		t->ack.pingpong = 1;
+	t->last_send_ns = now;
+}
+
+/* false: memory is out, nothing has changed. */
+static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
+
+	if (unlikely(!skb))
+		return false;
+	if (unlikely(!attach_payload(cpu, skb, payload))) {
+		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		return false;
+	}
+	tcp_cb(payload)->segs = 1;
+	put_plain_header(t, skb, tcp_cb(payload)->seq, tcp_cb(payload)->flags | TCP_ACK);
+	ack_was_sent(t);
+	count_sent(t, 1);
+	lone_was_sent(t, payload);
+	tcp_cwnd_validate(t, t->cwnd <= 1);
+	if (unlikely(!tcp_schedule_tlp(t, true)))
+		tcp_rearm_rto(t);
+	tcp_rate_check_app_limited(t);
+	tcp_chrono(t, held_by(t, false));
+	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
+	return true;
+}
+
 /* ---- once more ---- */
 
 static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
@@ -700,6 +784,7 @@ void tcp_flush(struct net_cpu *cpu)
 	tc->dirty_tail = &tc->dirty;
 	for (; t; t = next) {
 		u32 events = t->events;
+		struct sk_buff *skb;
 
 		next = t->dirty_next;
 		t->marked = false;
@@ -711,6 +796,8 @@ void tcp_flush(struct net_cpu *cpu)
 			t->events = 0;
 			sock_event(&t->sk, events);
 		}
-		tcp_output(t);
+		skb = tcp_send_head(t);
+		if (!(skb && t->sk.state == TCP_ESTABLISHED && is_lone(t, skb) && likely(send_lone(t, skb))))
+			tcp_output(t);
 	}
 }

@@ -325,6 +325,15 @@ void tcp_ack_policy(struct tcb *t)
 
 /* ---- text ---- */
 
+/* Told at once where nothing else brings the TCB to the flush: the reader sleeps in base context, so it runs no sooner. */
+static inline void tell_readable(struct tcb *t)
+{
+	if (t->marked)
+		t->events |= EPOLLIN;
+	else
+		sock_event(&t->sk, EPOLLIN);
+}
+
 /* Text that begins at rcv.nxt (or before it and reaches beyond). true: a FIN is reached. */
 static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
 {
@@ -344,7 +353,7 @@ static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
 		fin = fin || ofo_drain(t); /* nothing follows a FIN, whatever the queue says */
 		tcp_ack_now(t); /* RFC 5681 4.2: a gap is filled, or part of it */
 	}
-	tcp_event(t, EPOLLIN);
+	tell_readable(t);
 	return fin;
 }
 
@@ -408,16 +417,6 @@ u32 tcp_rcv_space(const struct tcb *t)
 	return t->sk.rcvbuf > t->sk.rmem_alloc ? tcp_win_from_space(t->sk.rcvbuf - t->sk.rmem_alloc) : 0;
 }
 
-/* The answer while nobody is behind with reading and memory is at ease, as almost always: what ssthresh allows. 0: not so. */
-static inline u32 window_at_ease(const struct tcb *t)
-{
-	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->rcv.wscale))
-		return 0;
-	if (unlikely(t->rcv.ssthresh > t->rcv.clamp || t->rcv.ssthresh > tcp_win_from_space(t->sk.rcvbuf)))
-		return 0;
-	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
-}
-
 /* What a window of so many bytes may become: whole scale units, nothing silly (RFC 9293 3.8.6.2.2). */
 u32 tcp_next_window(const struct tcb *t)
 {
@@ -437,7 +436,7 @@ u32 tcp_next_window(const struct tcb *t)
 /* Never takes back what was offered (SHLD-14). */
 u32 tcp_select_window(struct tcb *t)
 {
-	u32 old = tcp_receive_window(t), wnd = window_at_ease(t) ?: tcp_next_window(t);
+	u32 old = tcp_receive_window(t), wnd = tcp_window_at_ease(t) ?: tcp_next_window(t);
 
 	if (wnd < old) {
 		if (!wnd)

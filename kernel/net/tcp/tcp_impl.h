@@ -160,6 +160,15 @@ static inline u32 tcp_receive_window(const struct tcb *t)
 
 	return w > 0 ? (u32)w : 0;
 }
+/* The window while nobody is behind with reading and memory is at ease, as almost always: what ssthresh allows. 0: not so. */
+static inline u32 tcp_window_at_ease(const struct tcb *t)
+{
+	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->rcv.wscale))
+		return 0;
+	if (unlikely(t->rcv.ssthresh > t->rcv.clamp || t->rcv.ssthresh > tcp_win_from_space(t->sk.rcvbuf)))
+		return 0;
+	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
+}
 static inline void tcp_rmem_charge(struct tcb *t, struct sk_buff *skb)
 {
 	tcp_cb(skb)->charged = skb->truesize;
