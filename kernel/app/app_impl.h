@@ -28,7 +28,7 @@ struct app_cpu {
 	struct live *live;   /* of all CPUs */
 	int sockets[APP_SOCKETS];
 	u32 nr_sockets;
-	u32 conns;           /* of the echo family */
+	u32 conns;           /* of the echo family, with a fiber each */
 	u64 refused;         /* of them, because there were too many */
 	u64 echo_bytes, datagrams;
 	bool ending;         /* a shutdown is under way */

@@ -1,40 +1,174 @@
 /* SPDX-License-Identifier: MIT
  * echo.c - echo (RFC 862), discard (863), daytime (867) and chargen (864): small services, each in another I/O model.
  *
- * TCP echo: a fiber per connection, blocking calls, the received skb itself is sent back. UDP echo: one fiber and a
- * multishot completion, datagrams reaped in batches. Discard: blocking read, and blocking receive of skbs. Daytime: one
- * blocking write; a completion per datagram asked for. Chargen: non-blocking writes and poll().
+ * TCP echo: one fiber and multishot completions for all connections, the received skb itself is sent back; a fiber of its own
+ * and blocking calls for a connection that is slow to read. UDP echo: the same, without connections. Discard: a fiber per
+ * connection, blocking receive of skbs. Daytime: one blocking write. Chargen: non-blocking writes and poll().
  */
 #include "app/app_impl.h"
 #include "app/http_value.h"
 #include "lib/string.h"
 
 #define BATCH 64 /* completions of one reaping */
+#define ACCEPT_RETRY_NS (100 * NSEC_PER_MSEC) /* no memory or no descriptor for one more */
 
 /* ---- echo over TCP ---- */
-static void echo_serve(struct net_cpu *cpu, int fd)
+struct tcp_echo {
+	struct net_cpu *cpu;
+	int fd, aio;
+	bool deaf; /* accepting failed: it is tried again */
+};
+
+/* A connection whose peer does not read as fast as it writes: from then on it has a fiber that waits for it. */
+struct tcp_slow {
+	struct net_cpu *cpu;
+	int fd;
+	struct sk_buff_head queue; /* received, not sent yet */
+};
+
+static bool echo_back(struct net_cpu *cpu, int fd, struct sk_buff *skb)
 {
+	unsigned len = skb->len;
+
+	if (sys_send_skb(cpu, fd, skb, 0)) {
+		sys_skb_free(cpu, skb);
+		return false;
+	}
+	if (cpu->app)
+		cpu->app->echo_bytes += len;
+	return true;
+}
+
+static void slow_end(struct tcp_slow *s)
+{
+	struct sk_buff *skb;
+
+	while ((skb = skb_dequeue(&s->queue)))
+		sys_skb_free(s->cpu, skb);
+	sys_close(s->cpu, s->fd);
+	kfree(s);
+}
+
+static void slow_fiber(void *arg)
+{
+	struct tcp_slow *s = arg;
+	struct net_cpu *cpu = s->cpu;
 	struct sk_buff *skb;
 	int err = 0;
 
-	while ((skb = sys_recv_skb(cpu, fd, 0, &err))) {
-		unsigned len = skb->len;
+	sys_fcntl_nonblock(cpu, s->fd, false);
+	while ((skb = skb_dequeue(&s->queue) ?: sys_recv_skb(cpu, s->fd, 0, &err)) && echo_back(cpu, s->fd, skb))
+		;
+	slow_end(s);
+	if (cpu->app)
+		cpu->app->conns--;
+}
 
-		err = sys_send_skb(cpu, fd, skb, 0);
-		if (err) {
-			sys_skb_free(cpu, skb);
-			return;
-		}
-		if (cpu->app)
-			cpu->app->echo_bytes += len;
+/* What came for the connection of c, with what came behind it in the same batch. NULL: no memory, or too many have a fiber. */
+static struct tcp_slow *take_over(const struct tcp_echo *e, struct aio_cqe *c, const struct aio_cqe *end)
+{
+	struct tcp_slow *s = e->cpu->app->conns < APP_CONNS_MAX ? kmalloc(sizeof(*s)) : NULL;
+	int fd = (int)c->data;
+
+	if (s) {
+		*s = (struct tcp_slow){ .cpu = e->cpu, .fd = fd };
+		skb_queue_init(&s->queue);
 	}
+	for (; c < end; c++) {
+		if (c->op != AIO_RECV_SKB || (int)c->data != fd)
+			continue;
+		if (c->skb && s)
+			skb_queue_tail(&s->queue, c->skb);
+		else if (c->skb)
+			sys_skb_free(e->cpu, c->skb);
+		c->skb = NULL;
+		c->more = true; /* nothing is left to do about it */
+	}
+	return s;
+}
+
+/* c's skb did not leave: there is no room for it, or nobody to send it to. */
+static void echo_slow(const struct tcp_echo *e, struct aio_cqe *c, const struct aio_cqe *end)
+{
+	int fd = (int)c->data;
+	struct tcp_slow *s;
+
+	sys_aio_cancel(e->cpu, e->aio, fd);
+	s = take_over(e, c, end);
+	if (!s)
+		sys_close(e->cpu, fd);
+	else if (fiber_spawn(e->cpu->fibers, "echo", slow_fiber, s))
+		e->cpu->app->conns++;
+	else
+		slow_end(s);
+}
+
+static void ask_for_connections(struct tcp_echo *e)
+{
+	struct aio_sqe sqe = { .op = AIO_ACCEPT, .flags = AIO_MULTISHOT, .fd = e->fd };
+
+	e->deaf = sys_aio_submit(e->cpu, e->aio, &sqe, 1) != 1;
+}
+
+static void echo_accepted(struct tcp_echo *e, const struct aio_cqe *c)
+{
+	struct aio_sqe sqe = { .op = AIO_RECV_SKB, .flags = AIO_MULTISHOT, .fd = (int)c->res, .data = (u64)c->res };
+
+	if (c->res >= 0 && sys_aio_submit(e->cpu, e->aio, &sqe, 1) != 1) {
+		e->cpu->app->refused++;
+		sys_close(e->cpu, sqe.fd);
+	}
+	e->deaf = !c->more;
+}
+
+static void echo_completed(struct tcp_echo *e, struct aio_cqe *c, const struct aio_cqe *end)
+{
+	unsigned len;
+
+	if (likely(c->skb != NULL)) {
+		len = c->skb->len;
+		if (likely(!sys_send_skb(e->cpu, (int)c->data, c->skb, MSG_DONTWAIT)))
+			e->cpu->app->echo_bytes += len;
+		else
+			echo_slow(e, c, end);
+	} else if (c->op == AIO_ACCEPT) {
+		echo_accepted(e, c);
+	} else if (!c->more) {
+		sys_close(e->cpu, (int)c->data);
+	}
+}
+
+static void echo_tcp_fiber(void *arg)
+{
+	struct tcp_echo e = *(struct tcp_echo *)arg;
+	struct aio_cqe cqe[BATCH];
+	int n;
+
+	kfree(arg);
+	while (e.cpu->app && (n = sys_aio_wait(e.cpu, e.aio, cqe, BATCH, e.deaf ? (s64)ACCEPT_RETRY_NS : -1)) >= 0) {
+		for (int i = 0; e.cpu->app && i < n; i++)
+			echo_completed(&e, &cqe[i], &cqe[n]);
+		if (unlikely(e.deaf) && e.cpu->app && !n)
+			ask_for_connections(&e);
+	}
+	sys_close(e.cpu, e.aio);
 }
 
 int echo_tcp_start(struct net_cpu *cpu, const struct app_service *s)
 {
-	int fd = app_socket(cpu, s);
+	int fd = app_socket(cpu, s), aio = fd < 0 ? fd : sys_aio_create(cpu);
+	struct tcp_echo *e = aio < 0 ? NULL : kmalloc(sizeof(*e));
 
-	return fd < 0 ? fd : app_accept_loop(cpu, s->name, fd, echo_serve);
+	if (e) {
+		*e = (struct tcp_echo){ .cpu = cpu, .fd = fd, .aio = aio };
+		ask_for_connections(e);
+		if (fiber_spawn(cpu->fibers, s->name, echo_tcp_fiber, e))
+			return 0;
+	}
+	kfree(e);
+	if (aio >= 0)
+		sys_close(cpu, aio);
+	return fd < 0 ? fd : -ENOMEM;
 }
 
 /* ---- echo over UDP ---- */

@@ -326,6 +326,32 @@ TEST(receives_and_sends_complete_with_their_counts)
 	lab_destroy(x.lab);
 }
 
+TEST(cancelled_operations_complete_no_more_and_others_go_on)
+{
+	struct aio_sqe sqe = { .op = AIO_RECV_SKB, .flags = AIO_MULTISHOT, .data = 1 };
+	struct aio_cqe cqe[4];
+	struct bench x;
+	int aio, other;
+
+	bench_up(&x);
+	sqe.fd = x.to;
+	aio = sys_aio_create(x.cpu);
+	other = sys_aio_create(x.cpu);
+	CHECK_EQ(sys_aio_submit(x.cpu, aio, &sqe, 1), 1);
+	CHECK_EQ(sys_aio_submit(x.cpu, other, &sqe, 1), 1);
+	bench_send(&x, "a");
+	CHECK_EQ(sys_aio_cancel(x.cpu, aio, x.to), 1);
+	CHECK_EQ(sys_aio_cancel(x.cpu, aio, x.to), 0);
+	CHECK_EQ(sys_aio_wait(x.cpu, aio, cqe, 4, 0), 0);
+	CHECK_EQ(sys_aio_wait(x.cpu, other, cqe, 4, 0), 1);
+	CHECK_EQ(cqe[0].res, 1);
+	sys_skb_free(x.cpu, cqe[0].skb);
+	CHECK_EQ(sys_aio_cancel(x.cpu, aio, 99), -EBADF);
+	CHECK_EQ(sys_aio_cancel(x.cpu, x.to, x.to), -EINVAL);
+	CHECK_EQ(kmem_cache_in_use(x.cpu->socket->cache[CACHE_AIO_OP]), 1);
+	lab_destroy(x.lab);
+}
+
 TEST(operations_end_with_their_file)
 {
 	struct aio_sqe sqe = { .op = AIO_RECV_SKB, .flags = AIO_MULTISHOT, .data = 9 };
@@ -405,6 +431,69 @@ TEST(tcp_echo_discard_daytime_and_chargen_do_what_their_rfcs_say)
 	free(discard.got);
 	free(day.got);
 	free(chars.got);
+	kit_stop(&k);
+}
+
+/* Writes until the other side takes no more for a second: bytes written, each its place modulo 251. */
+static size_t write_until_full(struct kit *k, int fd)
+{
+	u8 piece[1000];
+	size_t sent = 0;
+
+	for (int idle = 0; idle < 10;) {
+		long n;
+
+		for (size_t i = 0; i < sizeof(piece); i++)
+			piece[i] = (u8)((sent + i) % 251);
+		n = sys_write(k->a->cpu, fd, piece, sizeof(piece));
+		idle = n > 0 ? 0 : idle + 1;
+		sent += n > 0 ? (size_t)n : 0;
+		if (n <= 0)
+			lab_run(k->lab, 100 * NSEC_PER_MSEC);
+	}
+	return sent;
+}
+
+/* Reads until `sent` bytes came, or one that is wrong, or nothing more: how many were right. */
+static size_t read_all(struct kit *k, int fd, size_t sent)
+{
+	size_t got = 0;
+	u8 buf[4096];
+
+	for (int idle = 0; got < sent && idle < 100; idle++) {
+		long n = sys_read(k->a->cpu, fd, buf, sizeof(buf));
+
+		for (long i = 0; i < n; i++, got++)
+			if (buf[i] != got % 251)
+				return got;
+		if (n > 0)
+			idle = 0;
+		else
+			lab_run(k->lab, 20 * NSEC_PER_MSEC);
+	}
+	return got;
+}
+
+TEST(echo_takes_no_more_from_a_peer_that_does_not_read_and_loses_nothing)
+{
+	struct sockaddr_ip to;
+	struct kit k;
+	size_t sent;
+	int fd;
+
+	kit_start(&k);
+	to = kit_server(7);
+	fd = sys_socket(k.a->cpu, AF_INET, SOCK_STREAM, 0);
+	CHECK_EQ(sys_connect(k.a->cpu, fd, &to), -EINPROGRESS);
+	lab_run(k.lab, 100 * NSEC_PER_MSEC);
+	CHECK_EQ(k.b->cpu->app->conns, 0);
+	sent = write_until_full(&k, fd);
+	CHECK(sent > 100000 && sent < 32 << 20);
+	CHECK_EQ(k.b->cpu->app->conns, 1); /* it has a fiber, that waits */
+	CHECK_EQ(read_all(&k, fd, sent), sent);
+	sys_close(k.a->cpu, fd);
+	lab_run(k.lab, 5 * NSEC_PER_SEC);
+	CHECK_EQ(k.b->cpu->app->conns, 0);
 	kit_stop(&k);
 }
 

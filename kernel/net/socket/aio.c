@@ -48,12 +48,22 @@ static void op_free(struct aio_op *op)
 	file_put(f);
 }
 
+/* It ends without a completion, and with it what it was to send. */
+static void op_cancel(struct aio_op *op)
+{
+	if (op->sqe.op == AIO_SEND_SKB)
+		consume_skb(op->file->cpu, op->sqe.skb);
+	op_free(op);
+}
+
 /* ---- the operations ---- */
-static long op_recv_skb(struct socket *s, struct aio_cqe *cqe)
+/* An skb with -EAGAIN was the last there is: what comes later is a wake of its own. */
+static long op_recv_skb(struct aio_op *op, struct socket *s, struct aio_cqe *cqe)
 {
 	int err = 0;
 
 	cqe->skb = s->sk->prot->recv_skb(s->sk, &err);
+	op->dry = err == -EAGAIN;
 	return cqe->skb ? (long)cqe->skb->len : err;
 }
 
@@ -94,7 +104,7 @@ static long op_try(struct aio_op *op, struct aio_cqe *cqe)
 	}
 	switch ((enum aio_opcode)op->sqe.op) {
 	case AIO_RECV_SKB:
-		return op_recv_skb(s, cqe);
+		return op_recv_skb(op, s, cqe);
 	case AIO_SEND_SKB:
 		return op_send_skb(s, &op->sqe, cqe);
 	case AIO_RECV:
@@ -125,7 +135,7 @@ static int aio_collect(struct aio *a, struct aio_cqe *cqe, int max)
 	while (n < max && !list_empty(&a->ready)) {
 		struct aio_op *op = list_first(&a->ready, struct aio_op, ready);
 
-		op->queued = false;
+		op->queued = op->dry = false;
 		list_del(&op->ready);
 		cqe[n].res = op_try(op, &cqe[n]);
 		if (cqe[n].res == -EAGAIN)
@@ -135,7 +145,7 @@ static int aio_collect(struct aio *a, struct aio_cqe *cqe, int max)
 		cqe[n].more = op_goes_on(op, &cqe[n]);
 		if (!cqe[n].more)
 			op_free(op);
-		else if (op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
+		else if (!op->dry && op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
 			op_ready(op);
 		n++;
 	}
@@ -155,13 +165,8 @@ static void aio_release(struct file *f)
 {
 	struct aio *a = f->priv;
 
-	while (!list_empty(&a->ops)) {
-		struct aio_op *op = list_first(&a->ops, struct aio_op, all);
-
-		if (op->sqe.op == AIO_SEND_SKB)
-			consume_skb(f->cpu, op->sqe.skb);
-		op_free(op);
-	}
+	while (!list_empty(&a->ops))
+		op_cancel(list_first(&a->ops, struct aio_op, all));
 }
 static void aio_free(struct file *f)
 {
@@ -258,6 +263,31 @@ int sys_aio_submit(struct net_cpu *cpu, int aiofd, const struct aio_sqe *sqe, un
 	}
 	bh_enable(cpu);
 	return taken ? (int)taken : err;
+}
+
+int sys_aio_cancel(struct net_cpu *cpu, int aiofd, int fd)
+{
+	struct wait_entry *w, *next;
+	struct file *f;
+	struct aio *a;
+	int err = 0, n = 0;
+
+	bh_disable(cpu);
+	a = aio_lookup(cpu, aiofd, &err);
+	f = file_lookup(cpu, fd);
+	if (!f)
+		err = -EBADF;
+	if (!err)
+		list_for_each_entry_safe(w, next, &f->ops->wait(f)->entries, link) {
+			struct aio_op *op = container_of(w, struct aio_op, entry);
+
+			if (w->fn != op_wake || op->aio != a)
+				continue;
+			op_cancel(op);
+			n++;
+		}
+	bh_enable(cpu);
+	return err ?: n;
 }
 
 static int aio_sleep(struct aio *a, u64 deadline)

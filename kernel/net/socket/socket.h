@@ -115,6 +115,8 @@ struct aio_cqe {
 int sys_aio_create(struct net_cpu *cpu);
 /* Takes the first operations of n: how many, or -errno when not even one (-EBADF, -EINVAL, -ENOMEM). */
 int sys_aio_submit(struct net_cpu *cpu, int aiofd, const struct aio_sqe *sqe, unsigned n);
+/* Ends the queue's operations on fd without completions (an skb to be sent goes, too): how many, or -EBADF, -EINVAL. */
+int sys_aio_cancel(struct net_cpu *cpu, int aiofd, int fd);
 /* Up to max completions, waiting at most timeout_ns (<0: for ever) for the first one. */
 int sys_aio_wait(struct net_cpu *cpu, int aiofd, struct aio_cqe *cqe, int max, s64 timeout_ns);
 
