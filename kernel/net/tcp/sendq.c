@@ -18,13 +18,6 @@ static void wmem_charge(struct tcb *t, struct sk_buff *skb)
 	t->sk.cpu->tcp->mem_bytes += (u64)(s64)(s32)delta;
 }
 
-static void wmem_free_skb(struct tcb *t, struct sk_buff *skb)
-{
-	t->sk.wmem_alloc -= tcp_cb(skb)->charged;
-	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
-	consume_skb(t->sk.cpu, skb);
-}
-
 static bool too_much_unsent(const struct tcb *t)
 {
 	s64 lowat = t->notsent_lowat ? (s64)t->notsent_lowat : t->sk.cpu->sysctl.tcp_notsent_lowat;
@@ -382,7 +375,7 @@ void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb)
 		rb_erase(&t->rtx_tree, &cb->rb);
 	list_del(&cb->ts);
 	skb_unlink(&t->rtxq, skb);
-	wmem_free_skb(t, skb);
+	tcp_wmem_free_skb(t, skb);
 }
 
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq)
@@ -489,9 +482,9 @@ void tcp_sendq_purge(struct tcb *t)
 	struct sk_buff *skb;
 
 	while ((skb = skb_dequeue(&t->sendq)))
-		wmem_free_skb(t, skb);
+		tcp_wmem_free_skb(t, skb);
 	while ((skb = skb_dequeue(&t->rtxq)))
-		wmem_free_skb(t, skb);
+		tcp_wmem_free_skb(t, skb);
 	t->rtx_tree.node = NULL;
 	t->rtx_hint = NULL;
 	list_init(&t->tsorted);

@@ -153,6 +153,7 @@ struct tcp_congestion_ops {
 	/* For `ss -i`: "bbr:(...)" and the like; what scnprintf() says. NULL allowed */
 	int (*info)(const struct tcb *t, char *buf, size_t size);
 	bool paces; /* sets tcb.pacing_rate, and wants it kept */
+	bool wants_lone; /* pkts_acked: of a segment that was alone in flight too, not only when it is the fastest yet */
 };
 extern const struct tcp_congestion_ops tcp_reno, tcp_cubic, tcp_vegas, tcp_westwood, tcp_bic, tcp_bbr;
 /* NULL-terminated, in the order of tcp_cong_names (net_sysctl.h); the first is the default. */

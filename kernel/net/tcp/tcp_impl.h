@@ -222,6 +222,13 @@ static inline void tcp_rtx_insert(struct tcb *t, struct sk_buff *skb)
 	if (unlikely(t->rtx_tree.node != NULL))
 		tcp_tree_insert(t, skb);
 }
+/* The end of an skb that is out of its queue. */
+static inline void tcp_wmem_free_skb(struct tcb *t, struct sk_buff *skb)
+{
+	t->sk.wmem_alloc -= tcp_cb(skb)->charged;
+	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
+	consume_skb(t->sk.cpu, skb);
+}
 void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb);
 /* The first skb of the retransmit queue that ends after seq; NULL: none. O(log n). */
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq);

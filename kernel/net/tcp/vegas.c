@@ -125,5 +125,6 @@ const struct tcp_congestion_ops tcp_vegas = {
 	.set_state = vegas_set_state,
 	.cwnd_event = vegas_cwnd_event,
 	.pkts_acked = vegas_pkts_acked,
+	.wants_lone = true,
 	.info = vegas_info,
 };

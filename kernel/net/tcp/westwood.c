@@ -88,5 +88,6 @@ const struct tcp_congestion_ops tcp_westwood = {
 	.undo_cwnd = tcp_reno_undo_cwnd,
 	.cwnd_event = westwood_cwnd_event,
 	.pkts_acked = westwood_pkts_acked,
+	.wants_lone = true,
 	.info = westwood_info,
 };
