@@ -4,6 +4,7 @@
 #include "net/core/bpf.h"
 #include "lib/byteorder.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 enum { /* classes: the low three bits */
 	BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC,
@@ -85,6 +86,33 @@ static bool insn_is_good(const struct bpf_insn *i, unsigned left)
 	}
 }
 
+/* On every way to a load from scratch memory the word was stored: it is not cleared for a run. Jumps go forward only, so
+ * one pass knows all ways. */
+static bool loads_follow_stores(const struct bpf_insn *prog, unsigned n)
+{
+	u16 stored[BPF_MAX_INSNS], now = 0; /* a bit per word */
+
+	memset(stored, 0xff, sizeof(stored));
+	for (unsigned i = 0; i < n; i++) {
+		const struct bpf_insn *in = &prog[i];
+
+		now &= stored[i];
+		if (CLASS(in->code) == BPF_ST || CLASS(in->code) == BPF_STX)
+			now |= (u16)(1u << in->k);
+		else if (CLASS(in->code) <= BPF_LDX && MODE(in->code) == BPF_MEM && !(now >> in->k & 1))
+			return false;
+		if (CLASS(in->code) == BPF_JMP) {
+			bool always = OP(in->code) == BPF_JA;
+
+			stored[i + 1 + (always ? in->k : in->jt)] &= now;
+			stored[i + 1 + (always ? in->k : in->jf)] &= now;
+		}
+		if (CLASS(in->code) == BPF_JMP || CLASS(in->code) == BPF_RET)
+			now = 0xffff; /* what follows is reached by jumps alone */
+	}
+	return true;
+}
+
 int bpf_check(const struct bpf_insn *prog, unsigned n, unsigned *bad)
 {
 	unsigned i;
@@ -94,128 +122,121 @@ int bpf_check(const struct bpf_insn *prog, unsigned n, unsigned *bad)
 		if (n > BPF_MAX_INSNS || !insn_is_good(&prog[i], n - 1 - i))
 			return -EINVAL;
 	}
-	return n && CLASS(prog[n - 1].code) == BPF_RET ? 0 : -EINVAL;
+	return n && CLASS(prog[n - 1].code) == BPF_RET && loads_follow_stores(prog, n) ? 0 : -EINVAL;
 }
 
 /* ---------------------------------------------------------------- run */
 
-struct bpf_machine {
+struct bpf_machine { /* scratch words are not cleared: bpf_check() saw that none is loaded before it is stored */
 	const struct sk_buff *skb;
-	u32 a, x, mem[BPF_MEM_WORDS];
+	const u8 *data;
+	u32 linear, len; /* bytes at data; of the frame */
+	u32 a, x;
 };
 
-/* false: behind the end of the frame. */
-static bool load_packet(struct bpf_machine *m, u32 off, u32 size, u32 *out)
+/* `n` bytes at off that are not all linear. */
+static __noinline bool load_frags(const struct bpf_machine *m, u32 off, u32 n, u32 *out)
 {
-	u8 b[4] = { 0 };
-	u32 n = size == BPF_W ? 4 : size == BPF_H ? 2 : 1;
+	u8 b[4];
 
-	if (off > m->skb->len || n > m->skb->len - off || skb_copy_bits(m->skb, off, b, n))
+	if (off > m->len || n > m->len - off || skb_copy_bits(m->skb, off, b, n))
 		return false;
-	*out = n == 4 ? (u32)b[0] << 24 | (u32)b[1] << 16 | (u32)b[2] << 8 | b[3] : n == 2 ? (u32)b[0] << 8 | b[1] : b[0];
+	*out = 0;
+	for (u32 i = 0; i < n; i++)
+		*out = *out << 8 | b[i];
 	return true;
 }
 
-static bool run_load(struct bpf_machine *m, const struct bpf_insn *i)
+/* false: behind the end of the frame. */
+static __force_inline bool load_packet(const struct bpf_machine *m, u64 off, u32 n, u32 *out)
 {
-	u32 *to = CLASS(i->code) == BPF_LDX ? &m->x : &m->a;
+	const u8 *p = m->data + off;
+	be32 w;
+	be16 h;
 
-	switch (MODE(i->code)) {
-	case BPF_IMM:
-		*to = i->k;
-		return true;
-	case BPF_LEN:
-		*to = m->skb->len;
-		return true;
-	case BPF_MEM:
-		*to = m->mem[i->k];
-		return true;
-	case BPF_MSH: /* four times a nibble: the length of an IPv4 header */
-		if (!load_packet(m, i->k, BPF_B, to))
-			return false;
-		*to = (*to & 0xf) * 4;
-		return true;
-	case BPF_IND:
-		return i->k + m->x >= i->k && load_packet(m, i->k + m->x, SIZE(i->code), to);
+	if (unlikely(off + n > m->linear))
+		return off <= UINT32_MAX && load_frags(m, (u32)off, n, out);
+	if (n == 4) {
+		memcpy(&w, p, 4);
+		*out = be32_get(w);
+	} else if (n == 2) {
+		memcpy(&h, p, 2);
+		*out = be16_get(h);
+	} else {
+		*out = *p;
 	}
-	return load_packet(m, i->k, SIZE(i->code), to);
+	return true;
 }
 
 /* false: division by zero. */
-static bool run_alu(struct bpf_machine *m, const struct bpf_insn *i)
+static __noinline bool divide(u32 *a, u32 by, bool modulo)
 {
-	u32 v = i->code & BPF_X ? m->x : i->k;
-
-	switch (OP(i->code)) {
-	case BPF_ADD: m->a += v; break;
-	case BPF_SUB: m->a -= v; break;
-	case BPF_MUL: m->a *= v; break;
-	case BPF_OR: m->a |= v; break;
-	case BPF_AND: m->a &= v; break;
-	case BPF_XOR: m->a ^= v; break;
-	case BPF_LSH: m->a = v < 32 ? m->a << v : 0; break;
-	case BPF_RSH: m->a = v < 32 ? m->a >> v : 0; break;
-	case BPF_NEG: m->a = -m->a; break;
-	case BPF_DIV:
-		if (!v)
-			return false;
-		m->a /= v;
-		break;
-	case BPF_MOD:
-		if (!v)
-			return false;
-		m->a %= v;
-		break;
-	}
+	if (!by)
+		return false;
+	*a = modulo ? *a % by : *a / by;
 	return true;
 }
 
-/* How many instructions are passed over. */
-static u32 run_jump(const struct bpf_machine *m, const struct bpf_insn *i)
-{
-	u32 v = i->code & BPF_X ? m->x : i->k;
+#define LOAD(bytes, at)                                                                            \
+	if (!load_packet(&m, at, bytes, &m.a))                                                     \
+		return 0;                                                                          \
+	break
+#define ALU(op, expr)                                                                              \
+	case BPF_ALU | (op) | BPF_K: v = i->k; m.a = (expr); break;                                \
+	case BPF_ALU | (op) | BPF_X: v = m.x; m.a = (expr); break
+#define JUMP(op, cond)                                                                             \
+	case BPF_JMP | (op) | BPF_K: v = i->k; i += (cond) ? i->jt : i->jf; break;                 \
+	case BPF_JMP | (op) | BPF_X: v = m.x; i += (cond) ? i->jt : i->jf; break
 
-	switch (OP(i->code)) {
-	case BPF_JEQ: return m->a == v ? i->jt : i->jf;
-	case BPF_JGT: return m->a > v ? i->jt : i->jf;
-	case BPF_JGE: return m->a >= v ? i->jt : i->jf;
-	case BPF_JSET: return m->a & v ? i->jt : i->jf;
-	}
-	return i->k;
-}
-
+/* One dispatch for each instruction: bpf_check() let only these pass, so nothing else is asked here. */
 u32 bpf_run(const struct bpf_insn *prog, const struct sk_buff *skb)
 {
-	struct bpf_machine m = { .skb = skb };
-	const struct bpf_insn *i;
+	struct bpf_machine m = { .skb = skb, .data = skb->data, .linear = skb_headlen(skb), .len = skb->len };
+	u32 mem[BPF_MEM_WORDS], v;
 
-	for (i = prog;; i++) {
-		switch (CLASS(i->code)) {
-		case BPF_LD:
-		case BPF_LDX:
-			if (!run_load(&m, i))
+	for (const struct bpf_insn *i = prog;; i++) {
+		switch (i->code) {
+		case BPF_LD | BPF_ABS | BPF_W: LOAD(4, i->k);
+		case BPF_LD | BPF_ABS | BPF_H: LOAD(2, i->k);
+		case BPF_LD | BPF_ABS | BPF_B: LOAD(1, i->k);
+		case BPF_LD | BPF_IND | BPF_W: LOAD(4, (u64)i->k + m.x);
+		case BPF_LD | BPF_IND | BPF_H: LOAD(2, (u64)i->k + m.x);
+		case BPF_LD | BPF_IND | BPF_B: LOAD(1, (u64)i->k + m.x);
+		case BPF_LD | BPF_IMM: m.a = i->k; break;
+		case BPF_LD | BPF_LEN: m.a = m.len; break;
+		case BPF_LD | BPF_MEM: m.a = mem[i->k]; break;
+		case BPF_LDX | BPF_IMM: m.x = i->k; break;
+		case BPF_LDX | BPF_LEN: m.x = m.len; break;
+		case BPF_LDX | BPF_MEM: m.x = mem[i->k]; break;
+		case BPF_LDX | BPF_MSH | BPF_B: /* four times a nibble: the length of an IPv4 header */
+			if (!load_packet(&m, i->k, 1, &m.x))
+				return 0;
+			m.x = (m.x & 0xf) * 4;
+			break;
+		case BPF_ST: mem[i->k] = m.a; break;
+		case BPF_STX: mem[i->k] = m.x; break;
+		ALU(BPF_ADD, m.a + v);
+		ALU(BPF_SUB, m.a - v);
+		ALU(BPF_MUL, m.a * v);
+		ALU(BPF_OR, m.a | v);
+		ALU(BPF_AND, m.a & v);
+		ALU(BPF_XOR, m.a ^ v);
+		ALU(BPF_LSH, v < 32 ? m.a << v : 0);
+		ALU(BPF_RSH, v < 32 ? m.a >> v : 0);
+		case BPF_ALU | BPF_NEG: m.a = -m.a; break;
+		case BPF_ALU | BPF_DIV: case BPF_ALU | BPF_DIV | BPF_X: case BPF_ALU | BPF_MOD: case BPF_ALU | BPF_MOD | BPF_X:
+			if (!divide(&m.a, i->code & BPF_X ? m.x : i->k, OP(i->code) == BPF_MOD))
 				return 0;
 			break;
-		case BPF_ST:
-			m.mem[i->k] = m.a;
-			break;
-		case BPF_STX:
-			m.mem[i->k] = m.x;
-			break;
-		case BPF_ALU:
-			if (!run_alu(&m, i))
-				return 0;
-			break;
-		case BPF_JMP:
-			i += run_jump(&m, i);
-			break;
-		case BPF_RET:
-			return i->code & BPF_A ? m.a : i->k;
-		default:
-			if (i->code & BPF_TXA)
-				m.a = m.x;
-			else
-				m.x = m.a;
+		case BPF_JMP | BPF_JA: i += i->k; break;
+		JUMP(BPF_JEQ, m.a == v);
+		JUMP(BPF_JGT, m.a > v);
+		JUMP(BPF_JGE, m.a >= v);
+		JUMP(BPF_JSET, m.a & v);
+		case BPF_RET | BPF_K: return i->k;
+		case BPF_RET | BPF_A: return m.a;
+		case BPF_MISC | BPF_TAX: m.x = m.a; break;
+		case BPF_MISC | BPF_TXA: m.a = m.x; break;
 		}
 	}
 }

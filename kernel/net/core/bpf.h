@@ -2,7 +2,7 @@
  * bpf.h - the classic BSD packet filter (McCanne and Jacobson, "The BSD Packet Filter", 1993): what tcpdump compiles to.
  *
  * A program is checked once before it runs: every opcode known, every jump forward and inside, every scratch word
- * inside, no division by a constant zero, a return at the end. So it ends after at most its own length in steps. A load
+ * inside and stored before it is loaded, no division by a constant zero, a return at the end. So it ends after at most its own length in steps. A load
  * behind the end of the frame ends it with "no".
  */
 #pragma once
