@@ -101,16 +101,16 @@ static void ring_get_bytes(const struct pcap_ring *r, u32 at, void *out, u32 n)
 	memcpy((u8 *)out + first, r->bytes, n - first);
 }
 
-/* TCP over IPv4 between our port and the client's, either way. */
+/* TCP between our port and the client's, either way. Our own segments over IPv6 have no extension headers. */
 static bool is_own_stream(const struct pcap *p, const struct sk_buff *skb)
 {
 	u32 off = skb->dev->link->hdr_len, ihl;
 	u8 ip[20], ports[4];
 	u16 a, b;
 
-	if (skb_copy_bits(skb, off, ip, sizeof(ip)) || ip[0] >> 4 != 4 || ip[9] != IPPROTO_TCP)
+	if (skb_copy_bits(skb, off, ip, sizeof(ip)) || ip[ip[0] >> 4 == 6 ? 6 : 9] != IPPROTO_TCP)
 		return false;
-	ihl = (ip[0] & 0xfu) * 4;
+	ihl = ip[0] >> 4 == 6 ? 40 : (ip[0] & 0xfu) * 4;
 	if (skb_copy_bits(skb, off + ihl, ports, sizeof(ports)))
 		return false;
 	a = (u16)(ports[0] << 8 | ports[1]);
