@@ -15,7 +15,7 @@ say        = $(if $(filter 1,$(V)),@:,@printf '  %-4s %s\n')
 LIB    := errno ip_addr jhash rbtree siphash strutil
 LIBC   := printf string
 KCORE  := cmdline fiber timer
-NETCORE := bpf dev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats steer tap
+NETCORE := bpf dev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats stage steer tap
 NETCORE += last_drop
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
 NETCORE += dim ethtool
@@ -32,7 +32,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
 APP    := app echo archive site site_default mime sha1 websocket access_log \
           $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
 APP    += live live_sample live_numbers live_json live_page
-CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_sys cmd_tc console line serial table
+CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_balance cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_route complete ip_json json
 CONSOLE += cmd_ethtool
 CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
@@ -63,7 +63,7 @@ HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake
 SIM    := lossy congestion
 UNIT   += tcp_cong
 HOSTLIB += tests/host/flows tests/host/plot
-UNIT   += filter trace dns live
+UNIT   += filter trace dns live stage
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla

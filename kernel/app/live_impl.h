@@ -7,6 +7,7 @@
 #include "app/live.h"
 #include "net/core/last_drop.h"
 #include "net/core/qdisc.h"
+#include "net/core/stage.h"
 #include "net/tcp/tcp.h"
 
 #define LIVE_NUMBERS 4096u /* of a sample; what does not fit is left out */

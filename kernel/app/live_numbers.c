@@ -131,6 +131,17 @@ static void put_devices(struct fill *f)
 	}
 }
 
+static void put_stages(struct fill *f, const u64 *terms)
+{
+	u64 in, out;
+
+	for (unsigned i = 0; i < NR_STAGES; i++) {
+		stage_holds(&stages[i], terms, &in, &out);
+		put(f, in, "stage.%s", stages[i].name);
+		put(f, out, "stage.%s.known", stages[i].name);
+	}
+}
+
 static void put_sums(struct fill *f)
 {
 	static const char *const hooks[NR_NF_HOOKS] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING" };
@@ -146,6 +157,7 @@ static void put_sums(struct fill *f)
 	put(f, s->reasons, "balance.reasons");
 	put(f, b->alive, "balance.alive");
 	put(f, b->backlog, "balance.backlog");
+	put_stages(f, b->terms);
 	for (i = 0; i < ARRAY_SIZE(s->tcp_state); i++)
 		if (i)
 			put(f, s->tcp_state[i], "tcp.%s", live_state((u8)i));

@@ -71,6 +71,18 @@ static void stage(struct doc *d, const char *name, u64 passed, u64 depth, u64 hi
 	http_page_printf(d->page, "<td>%s\n", remark);
 }
 
+static void put_stages(struct doc *d)
+{
+	char name[32], known[32];
+
+	for (unsigned i = 0; i < NR_STAGES; i++) {
+		snprintf(name, sizeof(name), "stage.%s", stages[i].name);
+		snprintf(known, sizeof(known), "stage.%s.known", stages[i].name);
+		http_page_printf(d->page, " %s: %s.", stages[i].name, number(d, name) == number(d, known) ? "balanced" : "NOT BALANCED");
+	}
+	http_page_printf(d->page, "\n");
+}
+
 static void put_path(struct doc *d)
 {
 	static const char *const columns[] = { "Stage", "Passed", "Waiting", "Highest", "What is counted", NULL };
@@ -93,7 +105,8 @@ static void put_path(struct doc *d)
 	stage(d, "qdisc", queues(d, "tx", "packets"), 0, queues(d, "tx", "qhigh"), "frames let through");
 	stage(d, "tx ring", queues(d, "tx", "packets"), queues(d, "tx", "posted"), queues(d, "tx", "high"), "frames; descriptors in use");
 	table_end(d);
-	http_page_printf(d->page, "<p>Frames in: %s. skbs: %s.\n", in ? "balanced" : "NOT BALANCED", skbs ? "balanced" : "NOT BALANCED");
+	http_page_printf(d->page, "<p>Frames in: %s. skbs: %s.", in ? "balanced" : "NOT BALANCED", skbs ? "balanced" : "NOT BALANCED");
+	put_stages(d);
 }
 
 /* ---- CPUs, connections, drops ---- */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * cmd_sys.c - the machine and its tunables: sysctl, slab, balance, dmesg, poweroff, reboot.
+ * cmd_sys.c - the machine and its tunables: sysctl, slab, dmesg, poweroff, reboot.
  */
 #include "console/commands.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "net/core/qdisc.h"
 #include "net/core/skbuff.h"
 #include "platform.h"
 
@@ -84,77 +83,6 @@ int cmd_slab(struct console_call *c)
 			   p->nr_free_skbs, p->nr_skbs, (unsigned long long)p->skb_fail, p->nr_free_bufs, p->nr_bufs,
 			   p->low_bufs, (unsigned long long)p->buf_fail);
 	}
-	return 0;
-}
-
-struct balance_sum {
-	struct net_balance b;
-	u64 reasons; /* drops, summed over their reasons: each frame that died has one */
-};
-
-static void add_balance(struct net_cpu *cpu, void *arg)
-{
-	struct balance_sum *sum = arg;
-
-	bh_disable(cpu);
-	net_balance_add(cpu, &sum->b);
-	for (unsigned r = 1; r < DROP_MAX; r++)
-		sum->reasons += cpu->drops[r];
-	bh_enable(cpu);
-}
-
-/* The way out: what the disciplines hold now, refused ever, and what the drivers got. */
-static void print_queues(struct console_call *c)
-{
-	struct net *net = c->cpu->net;
-	unsigned i, q;
-
-	for (i = 0; i < net->nr_devs; i++) {
-		const struct net_device *dev = net->devs[i];
-
-		for (q = 0; dev && dev->flags & IFF_UP && q < dev->real_num_tx_queues; q++) {
-			const struct netdev_queue *txq = &dev->txq[q];
-
-			out_printf(c->out, "out     %s queue %u: queued %u + refused %llu, given to the driver %llu\n", dev->name, q,
-				   txq->qdisc->qlen, (unsigned long long)txq->qdisc->drops,
-				   (unsigned long long)txq->stats.packets);
-		}
-	}
-}
-
-static void print_balance(struct console_call *c, const struct net_balance *b, u64 reasons, bool ok)
-{
-	out_printf(c->out, "in      %llu = done %llu + taken %llu + dropped %llu\n", (unsigned long long)b->rx_frames,
-		   (unsigned long long)b->rx_done, (unsigned long long)b->rx_taken, (unsigned long long)b->rx_dropped);
-	out_printf(c->out, "skbs    %llu = consumed %llu + dropped %llu + alive %llu\n", (unsigned long long)b->allocs,
-		   (unsigned long long)b->consumed, (unsigned long long)b->dropped, (unsigned long long)b->alive);
-	out_printf(c->out, "reasons %llu = dropped %llu\n", (unsigned long long)reasons, (unsigned long long)b->dropped);
-	print_queues(c);
-	out_printf(c->out, "backlog %llu, buffers outside the pools %llu\n%s\n", (unsigned long long)b->backlog,
-		   (unsigned long long)b->bufs_alive, ok ? "balanced" : "NOT BALANCED");
-}
-
-/* Where the frames are, stage by stage. Each CPU adds its terms between two frames, so the sides agree under load too. */
-int cmd_balance(struct console_call *c)
-{
-	struct balance_sum sum = { .reasons = 0 };
-	const struct net_balance *b = &sum.b;
-	bool ok, json = c->argc == 2 && !strcmp(c->argv[1], "--json");
-
-	if (c->argc > 1 && !json)
-		return console_usage(c, c->argv[1]);
-	net_on_each_cpu(c->cpu, add_balance, &sum);
-	ok = net_balance_holds(b) && sum.reasons == b->dropped;
-	if (!json) {
-		print_balance(c, b, sum.reasons, ok);
-		return 0;
-	}
-	out_printf(c->out, "{\"rx_frames\":%llu,\"rx_done\":%llu,\"rx_taken\":%llu,\"rx_dropped\":%llu,\"backlog\":%llu,",
-		   (unsigned long long)b->rx_frames, (unsigned long long)b->rx_done, (unsigned long long)b->rx_taken,
-		   (unsigned long long)b->rx_dropped, (unsigned long long)b->backlog);
-	out_printf(c->out, "\"allocs\":%llu,\"consumed\":%llu,\"dropped\":%llu,\"alive\":%llu,\"reasons\":%llu,\"balanced\":%s}\n",
-		   (unsigned long long)b->allocs, (unsigned long long)b->consumed, (unsigned long long)b->dropped,
-		   (unsigned long long)b->alive, (unsigned long long)sum.reasons, ok ? "true" : "false");
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "net/core/frames.h"
 #include "net/core/gro.h"
 #include "net/core/netfilter.h"
+#include "net/core/stage.h"
 #include "net/core/steer.h"
 #include "net/core/tap.h"
 #include "net/core/trace.h"
@@ -511,10 +512,21 @@ void net_balance_add(struct net_cpu *cpu, struct net_balance *b)
 	b->dropped += pool->dropped;
 	b->alive += (u64)((s64)pool->nr_skbs - pool->nr_free_skbs - pool->in_transit);
 	b->bufs_alive += (u64)((s64)pool->nr_bufs - pool->nr_free_bufs);
+	for (unsigned i = 0; i < FLOW_MAX; i++)
+		b->terms[i] += cpu->stats[i];
+	for (unsigned r = DROP_FRAG_HDR; r <= DROP_DUP_FRAG; r++)
+		b->terms[FLOW_FragsDropped] += cpu->drops[r];
+	b->terms[FLOW_FragsWaiting] += frags_waiting(cpu);
+	b->terms[FLOW_OutParked] += neigh_parked(cpu);
 }
 
 bool net_balance_holds(const struct net_balance *b)
 {
+	u64 in, out;
+
+	for (unsigned i = 0; i < NR_STAGES; i++)
+		if (!stage_holds(&stages[i], b->terms, &in, &out))
+			return false;
 	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == b->consumed + b->dropped + b->alive;
 }
 

@@ -92,7 +92,7 @@ struct net_cpu {
 	struct net_sysctls sysctl;
 	struct timer_wheel wheel;
 	struct softnet_stats softnet;
-	u64 stats[STAT_MAX];
+	u64 stats[FLOW_MAX];
 	u64 drops[DROP_MAX];
 	struct drop_frame *last_drops;  /* by reason: the last frame (core/last_drop.c); NULL while nobody looks */
 	struct ring *inbox[MAX_CPUS]; /* from each other CPU; [id] is NULL */
@@ -146,7 +146,8 @@ void net_destroy(struct net *net);
  * now_ns when work is left, TIME_NEVER when nothing is armed. Never re-enters itself. */
 u64 net_poll(struct net_cpu *cpu, u64 now_ns);
 
-/* Where every frame is: rx_frames = rx_done + rx_taken + rx_dropped, and allocs = consumed + dropped + alive. */
+/* Where every frame is: rx_frames = rx_done + rx_taken + rx_dropped, allocs = consumed + dropped + alive, and what the
+ * stages say of it. */
 struct net_balance {
 	u64 rx_frames;  /* given to netif_receive_skb() */
 	u64 rx_done;    /* of those: did their work there */
@@ -155,10 +156,11 @@ struct net_balance {
 	u64 backlog;    /* wait to be taken in, those on their way to another CPU not counted */
 	u64 allocs, consumed, dropped, alive; /* skbs */
 	u64 bufs_alive; /* data buffers outside their pools, those in rx rings included */
+	u64 terms[FLOW_MAX]; /* of the stages' equations (core/stage.h) */
 };
-/* Sums over all CPUs; true when both equations hold. For moments when no poll runs. */
+/* Sums over all CPUs; true when all equations hold. For moments when no poll runs. */
 bool net_balance(struct net *net, struct net_balance *b);
-/* One CPU's terms, added to b: both equations hold for each CPU by itself, between two frames of it. */
+/* One CPU's terms, added to b: the equations hold for each CPU by itself, between two frames of it. */
 void net_balance_add(struct net_cpu *cpu, struct net_balance *b);
 bool net_balance_holds(const struct net_balance *b);
 

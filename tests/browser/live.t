@@ -184,6 +184,12 @@ def _():
     check_eq(sign, '"\u2260"')
     check(color != b.js("getComputedStyle(document.querySelector('.out > .edge')).color"), "the same colour")
     full["v"][full["names"].index("balance.in_known")] -= 1
+    for stage, where in (("ip", 2), ("output", 4), ("qdisc", 1)):  # and those of a stage alone, when only it forgets a frame
+        full["v"][full["names"].index("stage.%s.known" % stage)] += 1
+        b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
+        check_eq(b.js("document.querySelectorAll('.edge.bad').length"), where, stage)
+        check("stage %s" % stage in text("#balance"), text("#balance"))
+        full["v"][full["names"].index("stage.%s.known" % stage)] -= 1
     b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
     check_eq(b.js("document.querySelectorAll('.edge.bad').length"), 0)
     b.send("Page.removeScriptToEvaluateOnNewDocument", identifier=ident)

@@ -6,6 +6,7 @@
 #include "host/lab_impl.h"
 #include "lib/printf.h"
 #include "host/family.h"
+#include "net/core/stage.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv6/ip6.h"
 
@@ -69,17 +70,29 @@ static void end_fibers(struct fiber_sched *s)
 	}
 }
 
+static void note_stages(const struct lab_host *h, const struct net_balance *b)
+{
+	u64 in, out;
+
+	for (unsigned i = 0; i < NR_STAGES; i++)
+		if (!stage_holds(&stages[i], b->terms, &in, &out))
+			test_note("%s: stage %s: %llu in, %llu out", h->name, stages[i].name, (unsigned long long)in,
+				  (unsigned long long)out);
+}
+
 static void host_destroy(struct lab_host *h)
 {
 	unsigned errors = host_log_errors, nr_cpus = h->net->nr_cpus;
 	struct net_balance b;
 
-	if (!CHECK(net_balance(h->net, &b)))
+	if (!CHECK(net_balance(h->net, &b))) {
+		note_stages(h, &b);
 		test_note("%s: rx %llu = %llu + %llu + %llu; skbs %llu = %llu + %llu + %llu", h->name,
 			  (unsigned long long)b.rx_frames, (unsigned long long)b.rx_done,
 			  (unsigned long long)b.rx_taken, (unsigned long long)b.rx_dropped,
 			  (unsigned long long)b.allocs, (unsigned long long)b.consumed,
 			  (unsigned long long)b.dropped, (unsigned long long)b.alive);
+	}
 	net_destroy(h->net);
 	CHECK_EQ(host_log_errors, errors); /* skbs and buffers were all given back */
 	for (unsigned i = 0; i < nr_cpus; i++)

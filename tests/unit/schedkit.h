@@ -80,6 +80,7 @@ static inline void kit_send_at(struct kit *k, u32 flow, u32 len, u8 tos, u64 whe
 	skb->protocol = ETH_P_IP;
 	skb->network_header = (u16)(skb_headroom(skb) + 14);
 	skb->tstamp_ns = when;
+	FLOW(k->h->cpu, OutMovedIn); /* the way another CPU's frames come */
 	dev_queue_xmit(k->h->cpu, skb);
 }
 

@@ -64,6 +64,7 @@ static void send(struct wire_bench *w, u32 number, unsigned len)
 	p[0] = 0x45;
 	memcpy(p + 20, &number, 4);
 	skb->dev = w->da;
+	FLOW(w->a->cpu, OutMovedIn); /* the way another CPU's frames come */
 	dev_queue_xmit(w->a->cpu, skb);
 }
 
@@ -186,6 +187,7 @@ TEST(frames_longer_than_a_buffer_arrive_in_pieces)
 
 	memset(skb->data, 0x45, 40);
 	skb->dev = w->da;
+	FLOW(w->a->cpu, OutMovedIn); /* the way another CPU's frames come */
 	dev_queue_xmit(w->a->cpu, skb);
 	lab_run(w->lab, NSEC_PER_MSEC);
 	CHECK_EQ(w->got, 1);
@@ -229,6 +231,7 @@ TEST(what_an_unwired_device_sends_is_kept_and_what_is_injected_arrives)
 
 	memset(skb_put(skb, 80), 0x77, 80);
 	skb->dev = dev;
+	FLOW(h->cpu, OutMovedIn);
 	dev_queue_xmit(h->cpu, skb);
 	lab_run(lab, 10000);
 	CHECK_EQ(lab_sent_count(dev), 1);

@@ -43,6 +43,7 @@ static void send(struct bench *b, u8 tos, u8 number)
 	skb->dev = b->dev;
 	skb->protocol = ETH_P_IP;
 	skb->network_header = (u16)(skb_headroom(skb) + 14);
+	FLOW(b->h->cpu, OutMovedIn); /* the way another CPU's frames come */
 	dev_queue_xmit(b->h->cpu, skb);
 }
 
@@ -159,6 +160,7 @@ TEST(frames_that_are_not_ip_go_with_the_normal_ones)
 	memset(skb_put(skb, 40), 'a', 40);
 	skb->dev = b.dev;
 	skb->protocol = ETH_P_ARP;
+	FLOW(b.h->cpu, OutMovedIn);
 	dev_queue_xmit(b.h->cpu, skb);
 	lab_dev_stall(b.dev, false);
 	CHECK_STR(sent(&b), "!ab");

@@ -221,6 +221,7 @@ TEST(a_corrupted_frame_is_a_copy_and_the_payload_stays_as_it_was)
 	skb = skb_clone(k.h->cpu, keep);
 	skb->dev = k.dev;
 	skb->protocol = ETH_P_ARP;
+	FLOW(k.h->cpu, OutMovedIn); /* the way another CPU's frames come */
 	dev_queue_xmit(k.h->cpu, skb);
 	lab_run(k.lab, NSEC_PER_MSEC);
 	CHECK_EQ(lab_sent_count(k.dev), 1);

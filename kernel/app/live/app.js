@@ -256,6 +256,11 @@ for (const s of STAGES) {
   s.edge = make(li, "i", { class: s.id == "app" ? "edge back" : "edge", "aria-hidden": "true" });
 }
 
+// The equations of the balance that the edge behind a box stands for.
+const KEPT = { gro: ["link"], tapin: ["link"], ipin: ["ip", "ip6", "reassembly"], hookin: ["ip", "ip6"], tcpin: ["transport", "icmp", "icmp6"],
+  tcpout: ["output"], hookout: ["output"], ipout: ["output"], tapout: ["output"], qdisc: ["qdisc"] };
+const holds = stage => val("stage." + stage) == val("stage." + stage + ".known");
+
 function path() {
   const inOk = val("balance.in") == val("balance.in_known"), skbOk = val("balance.skbs") == val("balance.skbs_known"), whyOk = val("balance.dropped") == val("balance.reasons");
   for (const s of STAGES) {
@@ -265,21 +270,24 @@ function path() {
     set(what, s.what()); set(deep, s.deep());
     set(lostEl, lostNow ? "\u25bc " + short(lostNow) + "/s lost" : lost ? whole(lost) + " lost" : "none lost");
     cls(lostEl, "some", lost); cls(lostEl, "now", lostNow);
-    const ok = skbOk && whyOk && (s.lane == "out" || s.id == "app" || inOk);
+    const ok = skbOk && whyOk && (s.lane == "out" || s.id == "app" || inOk) && (KEPT[s.id] || []).every(holds);
     const e = s.edge, p = (PASS[s.id] || s.rate)();
     cls(e, "bad", !ok); cls(e, "idle", ok && !p); cls(e, "flow", p);
     e.style.setProperty("--t", Math.min(5, 1 + Math.log10(1 + p)).toFixed(1) + "px");
     e.style.setProperty("--s", Math.max(.15, 1.2 - Math.log10(1 + p) / 4).toFixed(2) + "s");
     s.box.setAttribute("aria-expanded", String(open == s));
   }
-  const ok = inOk && skbOk && whyOk;
-  const why = !inOk ? "frames in differ from done + taken + dropped" : !skbOk ? "skbs taken differ from given back + alive" : "drops differ from their reasons";
+  const torn = names.filter(n => /^stage\.[^.]+$/.test(n)).map(n => n.slice(6)).filter(s => !holds(s));
+  const ok = inOk && skbOk && whyOk && !torn.length;
+  const why = !inOk ? "frames in differ from done + taken + dropped" : !skbOk ? "skbs taken differ from given back + alive" : !whyOk ? "drops differ from their reasons" :
+    torn.map(s => `stage ${s}: ${whole(val("stage." + s))} in, ${whole(val("stage." + s + ".known"))} accounted for`).join("; ");
   set($("balance"), ok ? "\u2713 every frame is accounted for" : "\u2260 " + why);
   cls($("balance"), "bad", !ok);
   $("stage").hidden = !open;
   if (open)
     html($("stage"), `<h3>${open.t}${open.lane == "end" ? "" : ", " + open.lane}</h3><p>${open.help}</p><dl>` +
-      open.rows().concat(lostNames(open).filter(n => val(n)).map(n => ["\u25bc " + n.slice(5), whole(val(n))])).map(([k, v]) => `<div><dt>${esc(k)}</dt><dd>${esc(v)}</dd></div>`).join("") + "</dl>");
+      open.rows().concat(lostNames(open).filter(n => val(n)).map(n => ["\u25bc " + n.slice(5), whole(val(n))]),
+        (KEPT[open.id] || []).map(s => [(holds(s) ? "\u2713 " : "\u2260 ") + s + ", accounted for", whole(val("stage." + s + ".known")) + " of " + whole(val("stage." + s))])).map(([k, v]) => `<div><dt>${esc(k)}</dt><dd>${esc(v)}</dd></div>`).join("") + "</dl>");
 }
 
 // ---- rings as cells: full ones hold a frame, a dot is room for one, a low bar is sent and not cleaned up

@@ -18,6 +18,7 @@
 
 struct dev_cpu {
 	u64 rx_frames, rx_done, rx_taken, rx_dropped; /* see struct net_balance */
+	u64 rx_merged; /* of those taken: by GRO */
 	struct sk_buff_head backlog;  /* from lo */
 	struct sk_buff_head steered;  /* from other CPUs, behind their link header */
 	struct napi_struct backlog_napi;
@@ -188,6 +189,7 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 		if (likely(p->type == skb->protocol))
 			return p->rcv(cpu, skb);
 	while (++p < net_packet_types + net_nr_packet_types);
+	FLOW(cpu, LinkDropped);
 	return DROP_UNHANDLED_PROTO;
 }
 
@@ -221,6 +223,8 @@ static __noinline void receive_steered(struct net_cpu *cpu, struct sk_buff *skb)
 		owner = steer_frame(cpu, skb);
 	if (owner == cpu->id) {
 		cpu->dev->rx_frames++;
+		if (verdict != RX_OK)
+			FLOW(cpu, LinkDropped);
 		netif_rx_verdict(cpu, skb, verdict == RX_OK ? deliver(cpu, skb) : verdict);
 		return;
 	}
@@ -248,6 +252,8 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 	verdict = dev->link->rcv(cpu, skb);
 	if (likely(verdict == RX_OK))
 		verdict = deliver(cpu, skb);
+	else
+		FLOW(cpu, LinkDropped);
 	netif_rx_verdict(cpu, skb, verdict);
 }
 
@@ -257,6 +263,7 @@ void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned fr
 
 	cpu->dev->rx_frames += frames;
 	cpu->dev->rx_taken += frames;
+	cpu->dev->rx_merged += frames;
 	rx->packets += frames;
 	rx->bytes += (u64)frames * hdr_len; /* their payload is counted with skb */
 	rx->gro_packets++;
@@ -299,6 +306,12 @@ static int backlog_poll(struct napi_struct *napi, int budget)
 
 /* ---------------------------------------------------------------- out */
 
+void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)
+{
+	FLOW(cpu, OutDropped);
+	kfree_skb_reason(cpu, skb, reason);
+}
+
 static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 {
 	struct dev_cpu *dc = cpu->dev;
@@ -326,7 +339,7 @@ static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, stru
 	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
 	txq->stats.bytes += skb->len;
 	txq->need_flush = true;
-	if (unlikely(!txq->dirty || cpu->watch))
+	if (unlikely(!txq->dirty || cpu->watch & 1u << TRACE_START_XMIT))
 		first_xmit(cpu, txq, skb);
 	else
 		txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
@@ -346,6 +359,7 @@ static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 		return;
 	}
 	trace(cpu, TRACE_ENQUEUE, skb);
+	q->txq->enqueued++;
 	q->ops->enqueue(cpu, q, skb);
 	qdisc_run(cpu, q);
 }
@@ -382,7 +396,7 @@ static void fit_and_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct s
 	if (reason == RX_OK)
 		queue_xmit(cpu, txq, skb);
 	else
-		kfree_skb_reason(cpu, skb, reason);
+		out_drop(cpu, skb, reason);
 }
 
 static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
@@ -391,9 +405,10 @@ static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct 
 
 	skb_queue_init(&segs);
 	if (!skb_gso_segment(cpu, skb, &segs)) {
-		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		out_drop(cpu, skb, DROP_NOMEM);
 		return;
 	}
+	FLOW_ADD(cpu, OutSegments, segs.qlen - 1);
 	consume_skb(cpu, skb);
 	while ((skb = skb_dequeue(&segs)))
 		fit_and_xmit(cpu, txq, skb);
@@ -427,6 +442,7 @@ static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, 
 
 static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
 {
+	FLOW(cpu, OutMovedIn);
 	dev_queue_xmit(cpu, steer_skb(msg));
 }
 
@@ -448,7 +464,7 @@ static struct sk_buff *skb_for_elsewhere(struct net_cpu *cpu, struct sk_buff *sk
 	if (copy)
 		consume_skb(cpu, skb);
 	else
-		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		out_drop(cpu, skb, DROP_NOMEM);
 	return copy;
 }
 
@@ -462,8 +478,10 @@ static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struc
 		return;
 	msg = (struct inbox_msg *)skb->cb;
 	msg->fn = owner_xmit;
-	if (!inbox_put(cpu, cpu->net->cpus[owner], msg))
-		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+	if (inbox_put(cpu, cpu->net->cpus[owner], msg))
+		FLOW(cpu, OutMovedOut);
+	else
+		out_drop(cpu, skb, DROP_CPU_BACKLOG);
 }
 
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
@@ -475,7 +493,7 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 
 	keep_pointer(txq);
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
-		kfree_skb_reason(cpu, skb, DROP_DEV_READY);
+		out_drop(cpu, skb, DROP_DEV_READY);
 	else if (unlikely(txq->cpu != cpu->id))
 		xmit_elsewhere(cpu, txq->cpu, skb);
 	else if (unlikely(cpu->watch || features_needed(skb) & ~dev->features))
@@ -555,6 +573,15 @@ void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 	b->rx_taken += cpu->dev->rx_taken;
 	b->rx_dropped += cpu->dev->rx_dropped;
 	b->backlog += cpu->dev->backlog.qlen + cpu->dev->steered.qlen;
+	b->terms[FLOW_Frames] += cpu->dev->rx_frames;
+	b->terms[FLOW_LinkMerged] += cpu->dev->rx_merged;
+	for (unsigned i = 0; i < cpu->net->nr_devs; i++) {
+		const struct net_device *dev = cpu->net->devs[i];
+
+		for (unsigned q = 0; dev && q < dev->nr_txq; q++)
+			if (dev->txq[q].cpu == cpu->id)
+				qdisc_balance(&dev->txq[q], b->terms);
+	}
 }
 
 int dev_cpu_init(struct net_cpu *cpu)

@@ -99,6 +99,10 @@ struct netdev_queue { /* one tx queue */
 	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
 	struct qdisc *retired; /* the one before, for late readers of its counters */
 	bool swapping;       /* what waited in another discipline moves in (core/qdisc.c) */
+	u64 enqueued;        /* frames given to its disciplines */
+	struct {             /* what its former roots had done (core/qdisc.c) */
+		u64 passed, taken, dropped;
+	} past;
 	struct dev_stats stats;
 };
 
@@ -182,6 +186,8 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 /* ---- out ---- */
 /* A finished frame, link header included. Consumes it: tap, checksum and GSO as the device needs, qdisc, ring. */
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
+/* Frees a packet that dies on its way out, between IP and the discipline, and counts it. */
+void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);
 /* From the stack to the driver, for qdiscs: the queue is not stopped. */
 void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
 /* The net_tx row's device half: qdiscs of woken queues run, one doorbell per dirty queue. */

@@ -236,12 +236,14 @@ static struct sk_buff *join(struct net_cpu *cpu, struct frag_queue *q)
 {
 	struct sk_buff *whole = skb_dequeue(&q->pieces), *skb;
 
+	FLOW(cpu, FragsJoined);
 	while ((skb = skb_dequeue(&q->pieces))) {
 		if (!skb_share(cpu, whole, skb, skb->ip.hdr_len, skb->len - skb->ip.hdr_len)) {
-			consume_skb(cpu, skb);
+			kfree_skb_reason(cpu, skb, DROP_FRAG_NOMEM);
 			consume_skb(cpu, whole);
 			return NULL;
 		}
+		FLOW(cpu, FragsJoined);
 		consume_skb(cpu, skb);
 	}
 	return whole;
@@ -272,6 +274,7 @@ static struct sk_buff *gather(struct net_cpu *cpu, struct frag_queue *q)
 	whole->tstamp_ns = first->tstamp_ns;
 	whole->queue_mapping = first->queue_mapping;
 	whole->ip = first->ip;
+	FLOW_ADD(cpu, FragsJoined, q->pieces.qlen);
 	skb_queue_purge(cpu, &q->pieces, RX_OK);
 	return whole;
 }
@@ -324,6 +327,16 @@ enum drop_reason frag_rcv(struct net_cpu *cpu, struct sk_buff **skb, const struc
 	if (r == SKB_CONSUMED && q->have_last && q->got == q->end)
 		return assemble(cpu, q, skb);
 	return r;
+}
+
+u64 frags_waiting(const struct net_cpu *cpu)
+{
+	const struct frag_queue *q;
+	u64 n = 0;
+
+	list_for_each_entry(q, &cpu->frags->lru, lru)
+		n += q->pieces.qlen;
+	return n;
 }
 
 int frag_cpu_init(struct net_cpu *cpu)

@@ -32,5 +32,8 @@ enum drop_reason frag_rcv(struct net_cpu *cpu, struct sk_buff **skb, const struc
 /* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in *avail. */
 u8 *skb_at(struct sk_buff *skb, unsigned off, unsigned *avail);
 
+/* Fragments in unfinished reassemblies. */
+u64 frags_waiting(const struct net_cpu *cpu);
+
 int frag_cpu_init(struct net_cpu *cpu); /* 0 or -ENOMEM */
 void frag_cpu_destroy(struct net_cpu *cpu);

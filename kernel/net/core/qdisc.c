@@ -101,10 +101,31 @@ void qdisc_destroy(struct net_cpu *cpu, struct qdisc *q)
 	kfree(q);
 }
 
+/* A root goes: what it did is its queue's past. */
+static void remember(struct netdev_queue *txq, const struct qdisc *root)
+{
+	txq->past.passed += root->bypassed;
+	txq->past.taken += root->packets;
+	txq->past.dropped += root->drops + root->qlen; /* what still waits dies with it */
+}
+
+void qdisc_balance(const struct netdev_queue *txq, u64 *terms)
+{
+	const struct qdisc *q = txq->qdisc;
+
+	terms[FLOW_OutEnqueued] += txq->enqueued;
+	terms[FLOW_OutPassed] += txq->past.passed + (q ? q->bypassed : 0);
+	terms[FLOW_QdiscTaken] += txq->past.taken + (q ? q->packets : 0);
+	terms[FLOW_QdiscDropped] += txq->past.dropped + (q ? q->drops : 0);
+	terms[FLOW_QdiscWaiting] += q ? q->qlen : 0;
+}
+
 void qdisc_release(struct netdev_queue *txq)
 {
 	struct net_cpu *cpu = txq->dev->net->cpus[txq->cpu];
 
+	if (txq->qdisc)
+		remember(txq, txq->qdisc);
 	qdisc_destroy(cpu, txq->qdisc);
 	qdisc_destroy(cpu, txq->retired);
 	txq->qdisc = txq->retired = NULL;
@@ -163,6 +184,8 @@ static void take_place(struct net_cpu *cpu, struct qdisc *q)
 	while ((skb = old->ops->drain(old)))
 		q->ops->enqueue(cpu, q, skb);
 	txq->swapping = false;
+	if (!q->parent)
+		remember(txq, old);
 	*place = q;
 	timer_cancel(&cpu->wheel, &old->watchdog);
 	qdisc_destroy(cpu, txq->retired);

@@ -81,6 +81,9 @@ int qdisc_replace(struct net_cpu *cpu, struct net_device *dev, const struct qdis
 /* Frees a queue's disciplines, the one kept for late readers too. The device is closed. */
 void qdisc_release(struct netdev_queue *txq);
 
+/* Adds a queue's terms of the balance (core/stage.h). */
+void qdisc_balance(const struct netdev_queue *txq, u64 *terms);
+
 /* ---- for disciplines ---- */
 /* One skb more or less is queued; kept by whoever links it, and by all the classes above. */
 static inline void qdisc_added(struct qdisc *q, const struct sk_buff *skb)

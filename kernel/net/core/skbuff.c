@@ -426,7 +426,7 @@ static __noinline void consume_watched(struct net_cpu *cpu, struct sk_buff *skb)
 
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	if (unlikely(cpu->watch))
+	if (unlikely(cpu->watch & 1u << TRACE_CONSUME))
 		consume_watched(cpu, skb); /* the last call, so that nothing is saved across it */
 	else
 		skb_free(cpu, skb);

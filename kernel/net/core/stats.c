@@ -1,26 +1,32 @@
 /* SPDX-License-Identifier: MIT
- * stats.c - names and help of the SNMP counters.
+ * stats.c - names and help of the counters.
  */
 #include "net/core/stats.h"
 
-static const char *const names[STAT_MAX] = {
+static const char *const names[FLOW_MAX] = {
 #define X(name, help) [STAT_##name] = #name,
 	NET_STATS(X)
 #undef X
+#define X(name, help) [FLOW_##name] = #name,
+	NET_FLOWS(X)
+#undef X
 };
 
-static const char *const helps[STAT_MAX] = {
+static const char *const helps[FLOW_MAX] = {
 #define X(name, help) [STAT_##name] = help,
 	NET_STATS(X)
+#undef X
+#define X(name, help) [FLOW_##name] = help,
+	NET_FLOWS(X)
 #undef X
 };
 
 const char *stat_name(enum net_stat s)
 {
-	return (unsigned)s < STAT_MAX ? names[s] : "?";
+	return (unsigned)s < FLOW_MAX ? names[s] : "?";
 }
 
 const char *stat_help(enum net_stat s)
 {
-	return (unsigned)s < STAT_MAX ? helps[s] : "?";
+	return (unsigned)s < FLOW_MAX ? helps[s] : "?";
 }

@@ -172,6 +172,7 @@
 	X(Ip6InAddrErrors, "dropped for their addresses")                                          \
 	X(Ip6InUnknownProtos, "next header without a handler")                                     \
 	X(Ip6InTruncatedPkts, "shorter than they say")                                             \
+	X(Ip6InDiscards, "dropped although correct")                                               \
 	X(Ip6InDelivers, "handed to a protocol")                                                   \
 	X(Ip6OutForwDatagrams, "forwarded")                                                        \
 	X(Ip6OutRequests, "handed down by protocols")                                              \
@@ -229,15 +230,57 @@
 	X(CopyOutBytes, "payload bytes copied on the way to the device")                           \
 	X(CsumSoftBytes, "payload bytes summed by the CPU")
 
+/* What SNMP has no name for, of the way of a frame: further terms of the balance (core/stage.h), which nstat does not show. */
+#define NET_FLOWS(X)                                                                               \
+	X(LinkMerged, "frames that GRO merged into others")                                        \
+	X(LinkDropped, "died at the link: header, address, EtherType")                             \
+	X(ArpIn, "ARP messages received")                                                          \
+	X(ArpOut, "ARP messages sent")                                                             \
+	X(IpMovedIn, "whole IPv4 datagrams from another CPU")                                      \
+	X(IpMovedOut, "whole IPv4 datagrams to another CPU")                                       \
+	X(Ip6MovedIn, "whole IPv6 packets from another CPU")                                       \
+	X(Ip6MovedOut, "whole IPv6 packets to another CPU")                                        \
+	X(InetMovedIn, "segments, datagrams and messages from another CPU")                        \
+	X(InetMovedOut, "segments, datagrams and messages to another CPU")                         \
+	X(FragsJoined, "fragments that became part of a whole")                                    \
+	X(UdpInCopies, "copies of datagrams to groups, for further sockets")                       \
+	X(IcmpInOthers, "ICMP messages of a type without a counter")                               \
+	X(IcmpInTypedErrors, "found malformed after their type was counted")                       \
+	X(Icmp6InOthers, "ICMPv6 messages of a type without a counter")                            \
+	X(Icmp6InTypedErrors, "found malformed after their type was counted")                      \
+	X(OutDropped, "died between IP and the queueing discipline")                               \
+	X(OutMovedIn, "frames from another CPU, for a queue of this one")                          \
+	X(OutMovedOut, "frames to another CPU, for a queue of that one")                           \
+	X(OutSegments, "frames that segmentation in software added")                               \
+	X(QdiscAdded, "twins that a discipline made")                                              \
+	/* read elsewhere when the terms are summed (net_balance_add) */                           \
+	X(Frames, "frames taken in")                                                               \
+	X(FragsWaiting, "fragments in unfinished reassemblies")                                    \
+	X(FragsDropped, "fragments that died")                                                     \
+	X(OutParked, "packets that wait for a neighbour's link address")                           \
+	X(OutPassed, "frames that found their discipline empty and passed by")                     \
+	X(OutEnqueued, "frames given to disciplines")                                              \
+	X(QdiscTaken, "frames taken from disciplines")                                             \
+	X(QdiscWaiting, "frames in disciplines")                                                   \
+	X(QdiscDropped, "frames that disciplines refused")
+
 enum net_stat {
 #define X(name, help) STAT_##name,
 	NET_STATS(X)
 #undef X
-	STAT_MAX
+	STAT_MAX,
+	FLOW_BEFORE_FIRST = STAT_MAX - 1,
+#define X(name, help) FLOW_##name,
+	NET_FLOWS(X)
+#undef X
+	FLOW_MAX
 };
 
 #define STAT(cpu, name)         ((cpu)->stats[STAT_##name]++)
 #define STAT_ADD(cpu, name, n)  ((cpu)->stats[STAT_##name] += (u64)(n))
+
+#define FLOW(cpu, name)         ((cpu)->stats[FLOW_##name]++)
+#define FLOW_ADD(cpu, name, n)  ((cpu)->stats[FLOW_##name] += (u64)(n))
 
 const char *stat_name(enum net_stat s);
 const char *stat_help(enum net_stat s);

@@ -72,12 +72,16 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 		icmp_send(cpu, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
 		return DROP_IP_TTL;
 	}
-	if (too_big(cpu, skb, dst))
+	if (too_big(cpu, skb, dst)) {
+		STAT(cpu, IpInDiscards);
 		return DROP_PKT_TOO_BIG;
+	}
 	decrease_ttl(skb);
 	r = nf_hook(cpu, skb, NF_FORWARD, in, dst->dev);
-	if (unlikely(r))
+	if (unlikely(r)) {
+		STAT(cpu, IpInDiscards);
 		return r;
+	}
 	STAT(cpu, IpForwDatagrams);
 	STAT_ADD(cpu, IpExtOutOctets, skb->len);
 	skb->tstamp_ns = 0; /* on the way out: leave at once */
@@ -85,6 +89,12 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 		skb->ip_summed = CHECKSUM_NONE;
 	ip_finish_output(cpu, skb, dst, in);
 	return SKB_CONSUMED;
+}
+
+static __cold enum drop_reason address_fault(struct net_cpu *cpu, enum drop_reason r)
+{
+	STAT(cpu, IpInAddrErrors);
+	return r;
 }
 
 enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb)
@@ -95,13 +105,13 @@ enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (is_link_local(ip_v4(&skb->ip.src)) || v4_is_loopback(ip_v4(&skb->ip.src)) ||
 	    !ip_v4(&skb->ip.src).raw)
-		return DROP_IP_INVALID_SOURCE;
+		return address_fault(cpu, DROP_IP_INVALID_SOURCE);
 	if (is_link_local(ip_v4(&skb->ip.dst)))
-		return DROP_IP_INVALID_DEST;
+		return address_fault(cpu, DROP_IP_INVALID_DEST);
 	err = ip_route_output(cpu, &fl, &dst);
 	if (err)
 		return no_route(cpu, skb, err);
 	if (dst.type != ADDR_UNICAST) /* directed broadcasts: RFC 2644 */
-		return DROP_IP_INVALID_DEST;
+		return address_fault(cpu, DROP_IP_INVALID_DEST);
 	return forward_to(cpu, skb, &dst);
 }

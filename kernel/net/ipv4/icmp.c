@@ -106,6 +106,7 @@ static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb,
 	STAT(cpu, IcmpInTimestamps);
 	if (!skb_may_pull(cpu, skb, ICMP_TIMESTAMP_LEN)) {
 		STAT(cpu, IcmpInErrors);
+		FLOW(cpu, IcmpInTypedErrors);
 		return DROP_ICMP_HDR;
 	}
 	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_timestamp(cpu, skb);
@@ -115,6 +116,7 @@ static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
 
+	FLOW(cpu, InetMovedIn);
 	steer_end(cpu, skb, icmp_protocol.rcv(cpu, skb));
 }
 
@@ -122,6 +124,7 @@ static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 static enum drop_reason move(struct net_cpu *cpu, struct sk_buff *skb, unsigned to)
 {
 	cpu->stats[STAT_IcmpInMsgs]--; /* it is counted there */
+	FLOW(cpu, InetMovedOut);
 	if (skb->ip_summed == CHECKSUM_NONE)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
 	return steer_move(cpu, to, skb, moved_rcv);
@@ -217,6 +220,7 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
 	    !skb_may_pull(cpu, skb, ipv4_hdr_bytes(skb->data) + 8u) ||
 	    ipv4_parse_quoted(skb->data, skb_headlen(skb), &ip)) {
 		STAT(cpu, IcmpInErrors);
+		FLOW(cpu, IcmpInTypedErrors);
 		return DROP_ICMP_HDR;
 	}
 	owner = error_owner(cpu, skb, &ip);
@@ -300,8 +304,10 @@ static enum drop_reason icmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		STAT(cpu, IcmpInErrors);
 		return DROP_ICMP_CSUM;
 	}
-	if (m.type >= ARRAY_SIZE(icmp_types) || !icmp_types[m.type])
+	if (m.type >= ARRAY_SIZE(icmp_types) || !icmp_types[m.type]) {
+		FLOW(cpu, IcmpInOthers);
 		return DROP_ICMP_TYPE; /* RFC 1122 3.2.2: silently */
+	}
 	return icmp_types[m.type](cpu, skb, &m);
 }
 

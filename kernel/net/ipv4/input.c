@@ -38,6 +38,13 @@ void ip_reload_cb(struct sk_buff *skb)
 	skb->ip.ttl = h->ttl;
 }
 
+/* Nothing is wrong with it, and it goes no further: a rule, a group that nobody joined (RFC 4293, ipSystemStatsInDiscards). */
+static __cold enum drop_reason discarded(struct net_cpu *cpu, enum drop_reason r)
+{
+	STAT(cpu, IpInDiscards);
+	return r;
+}
+
 /* ---- checks ---- */
 static __cold enum drop_reason header_fault(struct net_cpu *cpu, enum ipv4_fault fault)
 {
@@ -108,7 +115,7 @@ static __cold enum drop_reason check_options(struct net_cpu *cpu, struct sk_buff
 		icmp_send(cpu, skb, ICMP_PARAMETERPROB, 0, opt.bad);
 		return DROP_IP_OPTIONS;
 	}
-	return opt.source_route ? DROP_IP_SOURCE_ROUTE : RX_OK;
+	return opt.source_route ? discarded(cpu, DROP_IP_SOURCE_ROUTE) : RX_OK;
 }
 
 /* ---- delivery ---- */
@@ -126,7 +133,7 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 	enum drop_reason r = nf_hook(cpu, skb, NF_LOCAL_IN, skb->dev, NULL);
 
 	if (unlikely(r))
-		return r;
+		return discarded(cpu, r);
 	if (unlikely(!p))
 		return unknown_protocol(cpu, skb);
 	skb_pull(skb, skb->ip.hdr_len);
@@ -153,6 +160,7 @@ static void whole_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
 
+	FLOW(cpu, IpMovedIn);
 	steer_end(cpu, skb, rcv_slow(cpu, skb));
 }
 
@@ -170,8 +178,10 @@ static enum drop_reason deliver_fragment(struct net_cpu *cpu, struct sk_buff *sk
 
 	if (r)
 		return r;
-	if (is_elsewhere(cpu, skb, &owner))
+	if (is_elsewhere(cpu, skb, &owner)) {
+		FLOW(cpu, IpMovedOut);
 		return steer_move(cpu, owner, skb, whole_rcv);
+	}
 	return end_of(cpu, skb, deliver(cpu, skb));
 }
 
@@ -214,7 +224,7 @@ static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb,
 	else
 		STAT(cpu, IpExtInBcastPkts);
 	if (type == ADDR_MULTICAST && !ip_mc_is_member(cpu, skb->dev, ip->daddr))
-		return DROP_IP_NO_MEMBER; /* RFC 1112 7.2 */
+		return discarded(cpu, DROP_IP_NO_MEMBER); /* RFC 1112 7.2 */
 	if (skb->pkt_type == PACKET_HOST)
 		skb->pkt_type = type == ADDR_MULTICAST ? PACKET_MULTICAST : PACKET_BROADCAST;
 	/* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */
@@ -321,7 +331,7 @@ static enum drop_reason rcv_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 	enum drop_reason r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
 
 	if (r)
-		return r;
+		return discarded(cpu, r);
 	ip_reload_cb(skb);
 	ip->saddr = ip_v4(&skb->ip.src);
 	ip->daddr = ip_v4(&skb->ip.dst);
@@ -336,8 +346,10 @@ static enum drop_reason rcv_hooked_fragment(struct net_cpu *cpu, struct sk_buff 
 
 	if (r)
 		return r;
-	if (is_elsewhere(cpu, skb, &owner))
+	if (is_elsewhere(cpu, skb, &owner)) {
+		FLOW(cpu, IpMovedOut);
 		return steer_move(cpu, owner, skb, whole_rcv);
+	}
 	ip->frag_off = 0;
 	ip->mf = false;
 	ip->tot_len = (u16)skb->len;
@@ -394,7 +406,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
-	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | cpu->watch)))
+	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | (cpu->watch & TRACE_ALL))))
 		return rcv_plain(cpu, skb);
 	if (unlikely(tot_len != len)) { /* padded by the link; anything else is odd */
 		if (tot_len > len || tot_len < IPV4_HLEN || skb->data_len)

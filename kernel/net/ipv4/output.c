@@ -32,6 +32,15 @@ static inline void output_routed(struct net_cpu *cpu, struct sk_buff *skb, struc
 		neigh_xmit(cpu, skb, dst);
 }
 
+/* A rule says no: it died, or is the rule's own now (RFC 4293, ipSystemStatsOutDiscards). */
+static __cold void refused(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason r)
+{
+	STAT(cpu, IpOutDiscards);
+	FLOW(cpu, OutDropped);
+	if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
+}
+
 void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 		      struct net_device *in)
 {
@@ -41,8 +50,8 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
 	if (likely(!r))
 		output_routed(cpu, skb, dst);
-	else if (r != SKB_CONSUMED)
-		kfree_skb_reason(cpu, skb, r);
+	else
+		refused(cpu, skb, r);
 }
 
 /* 20 bytes in front of skb->data, checksum made from the words while they are at hand. `what`: as in struct ip_out,
@@ -103,8 +112,8 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, str
 
 	if (!r)
 		ip_finish_output(cpu, skb, &way, NULL);
-	else if (r != SKB_CONSUMED)
-		kfree_skb_reason(cpu, skb, r);
+	else
+		refused(cpu, skb, r);
 }
 
 /* The header stands: hooks and the way down. */
@@ -259,7 +268,7 @@ static void ip_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *ds
 
 		if (!send_fragment(&f, off, n)) {
 			STAT(cpu, IpFragFails);
-			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP_NOMEM);
 			return;
 		}
 		off += n;
@@ -277,7 +286,7 @@ static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, cons
 	if ((be16_get(h->frag) & IP_DF) || way.mtu < IPV4_MTU_MIN) {
 		STAT(cpu, IpFragFails);
 		icmp_report(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, way.mtu);
-		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		out_drop(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
 	if (skb->ip_summed == CHECKSUM_PARTIAL)

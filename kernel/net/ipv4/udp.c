@@ -111,6 +111,7 @@ static enum drop_reason deliver_all(struct net_cpu *cpu, struct sk_buff *skb, u1
 			enum drop_reason r;
 
 			*udp_cb(clone) = *udp_cb(skb);
+			FLOW(cpu, UdpInCopies);
 			r = queue_rcv(cpu, last, clone);
 			if (r != SKB_CONSUMED)
 				kfree_skb_reason(cpu, clone, r);
@@ -124,6 +125,7 @@ static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
 
+	FLOW(cpu, InetMovedIn);
 	steer_end(cpu, skb, udp_protocol.rcv(cpu, skb));
 }
 
@@ -136,6 +138,7 @@ static __noinline enum drop_reason rcv_elsewhere(struct net_cpu *cpu, struct sk_
 		return no_socket(cpu, skb);
 	if (skb->ip_summed == CHECKSUM_NONE)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	FLOW(cpu, InetMovedOut);
 	return steer_move(cpu, (unsigned)home, skb, moved_rcv);
 }
 

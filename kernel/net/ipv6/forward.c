@@ -45,8 +45,10 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 	}
 	skb->ip.ttl = --((struct ipv6_hdr *)skb->data)->hop_limit;
 	r = nf_hook(cpu, skb, NF_FORWARD, in, dst->dev);
-	if (unlikely(r))
+	if (unlikely(r)) {
+		STAT(cpu, Ip6InDiscards);
 		return r;
+	}
 	STAT(cpu, Ip6OutForwDatagrams);
 	STAT_ADD(cpu, Ip6OutOctets, skb->len);
 	skb->tstamp_ns = 0; /* on the way out: leave at once */
@@ -68,7 +70,9 @@ enum drop_reason ip6_forward(struct net_cpu *cpu, struct sk_buff *skb)
 		icmp6_send(cpu, skb, ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE, 0);
 		return DROP_IP_INNOROUTES;
 	}
-	if (dst.type != ADDR_UNICAST)
+	if (dst.type != ADDR_UNICAST) {
+		STAT(cpu, Ip6InAddrErrors);
 		return DROP_IP_INVALID_DEST;
+	}
 	return forward_to(cpu, skb, &dst);
 }

@@ -56,6 +56,8 @@ static void count_in(struct net_cpu *cpu, u8 type)
 	STAT(cpu, Icmp6InMsgs);
 	if (stats[type])
 		cpu->stats[stats[type]]++;
+	else
+		FLOW(cpu, Icmp6InOthers);
 }
 
 /* ---- echo ---- */
@@ -180,6 +182,7 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, 
 	    !ipv6_skip_ext(skb->data, skb_headlen(skb), &ip.nexthdr, &off, &fragment) || skb->len < off + 8 ||
 	    !skb_may_pull(cpu, skb, off + 8)) {
 		STAT(cpu, Icmp6InErrors);
+		FLOW(cpu, Icmp6InTypedErrors);
 		return DROP_ICMP_HDR;
 	}
 	if (ip6_addr_type(cpu, &ip.saddr) != ADDR_LOCAL || ip_is_v4(&ip.daddr) ||
@@ -256,6 +259,7 @@ enum drop_reason icmp6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (checksum_fails(cpu, skb)) {
 		STAT(cpu, Icmp6InCsumErrors);
 		STAT(cpu, Icmp6InErrors);
+		FLOW(cpu, Icmp6InTypedErrors);
 		return DROP_ICMP_CSUM;
 	}
 	switch (m.type) {

@@ -34,6 +34,13 @@ void ip6_reload_cb(struct sk_buff *skb)
 	skb->ip.ttl = h->hop_limit;
 }
 
+/* Nothing is wrong with it, and it goes no further: a rule, a group that nobody joined (RFC 4293, ipSystemStatsInDiscards). */
+static __cold enum drop_reason discarded(struct net_cpu *cpu, enum drop_reason r)
+{
+	STAT(cpu, Ip6InDiscards);
+	return r;
+}
+
 /* ---- checks ---- */
 static __cold enum drop_reason header_fault(struct net_cpu *cpu, enum ipv6_fault fault)
 {
@@ -159,6 +166,7 @@ static void whole_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
 
+	FLOW(cpu, Ip6MovedIn);
 	steer_end(cpu, skb, local_in(cpu, skb, (enum addr_type)skb->ip.addr_type));
 }
 
@@ -184,8 +192,10 @@ static enum drop_reason rcv_fragment(struct net_cpu *cpu, struct sk_buff **skb, 
 	if (unlikely(cpu->net->steer->on)) { /* pieces were steered by their addresses: the whole may be another CPU's */
 		unsigned owner = steer_frame(cpu, *skb);
 
-		if (owner != cpu->id)
+		if (owner != cpu->id) {
+			FLOW(cpu, Ip6MovedOut);
 			return steer_move(cpu, owner, *skb, whole_rcv);
+		}
 	}
 	*whole = true;
 	*w = (struct walk){ .off = IPV6_HLEN, .named = 6, .nexthdr = (*skb)->data[6] };
@@ -240,7 +250,7 @@ static enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb, const 
 	enum drop_reason r = nf_hook(cpu, skb, NF_LOCAL_IN, skb->dev, NULL);
 
 	if (r)
-		return r;
+		return discarded(cpu, r);
 	if (w->nexthdr != IPPROTO_ICMPV6 && (!p || w->nexthdr == IPPROTO_ICMP))
 		return unknown_protocol(cpu, skb, w);
 	skb_pull(skb, w->off);
@@ -303,7 +313,7 @@ static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb)
 		STAT(cpu, Ip6InMcastPkts);
 		if (ip6_is_member(cpu, skb->dev, &skb->ip.dst))
 			return local_in(cpu, skb, type);
-		return DROP_IP6_NOT_MEMBER;
+		return discarded(cpu, DROP_IP6_NOT_MEMBER);
 	}
 	if (skb->pkt_type == PACKET_BROADCAST) {
 		STAT(cpu, Ip6InAddrErrors);
@@ -366,7 +376,7 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 	count_ecn(cpu, ip.tclass);
 	ip6_fill_cb(skb, &ip);
 	if (!cpu->ip6->params[skb->dev->ifindex].up && !(skb->dev->flags & IFF_LOOPBACK))
-		return DROP_IP6_DISABLED;
+		return discarded(cpu, DROP_IP6_DISABLED);
 	if (ip.nexthdr == NEXTHDR_HOP) {
 		r = rcv_hop_by_hop(cpu, skb);
 		if (r)
@@ -376,7 +386,7 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 		find_transport(cpu, skb);
 		r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
 		if (r)
-			return r;
+			return discarded(cpu, r);
 		ip6_reload_cb(skb);
 	}
 	return route_input(cpu, skb);

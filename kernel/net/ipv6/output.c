@@ -55,7 +55,16 @@ static void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst 
 	}
 	STAT(cpu, Ip6FragFails);
 	icmp6_report(cpu, skb, ICMPV6_PKT_TOOBIG, 0, way.mtu);
-	kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+	out_drop(cpu, skb, DROP_PKT_TOO_BIG);
+}
+
+/* A rule says no: it died, or is the rule's own now (RFC 4293, ipSystemStatsOutDiscards). */
+static __cold void refused(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason r)
+{
+	STAT(cpu, Ip6OutDiscards);
+	FLOW(cpu, OutDropped);
+	if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, skb, r);
 }
 
 void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
@@ -65,8 +74,7 @@ void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
 	if (r) {
-		if (r != SKB_CONSUMED)
-			kfree_skb_reason(cpu, skb, r);
+		refused(cpu, skb, r);
 	} else if (skb->len > dst->mtu && !skb->gso_size) {
 		too_long(cpu, skb, dst, in != NULL); /* what is forwarded was measured before; rules may have let it grow */
 	} else {
@@ -98,8 +106,8 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, con
 	}
 	if (!r)
 		ip6_finish_output(cpu, skb, &way, NULL);
-	else if (r != SKB_CONSUMED)
-		kfree_skb_reason(cpu, skb, r);
+	else
+		refused(cpu, skb, r);
 }
 
 static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct ip6_out *o, struct dst *dst)
@@ -223,7 +231,7 @@ void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		n = MIN(chunk, left);
 		if (!send_fragment(&f, off, n)) {
 			STAT(cpu, Ip6FragFails);
-			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP_NOMEM);
 			return;
 		}
 	}

@@ -52,6 +52,7 @@ static void arp_send(struct net_cpu *cpu, struct net_device *dev, const struct a
 	skb->protocol = ETH_P_ARP;
 	skb->dev = dev;
 	dev->link->header(dev, skb, to);
+	FLOW(cpu, ArpOut);
 	dev_queue_xmit(cpu, skb);
 }
 
@@ -161,6 +162,7 @@ enum drop_reason arp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	bool for_us;
 	enum drop_reason r;
 
+	FLOW(cpu, ArpIn);
 	if (!dev->link->addr_len || !skb_may_pull(cpu, skb, sizeof(struct arp_hdr)) ||
 	    !arp_parse(skb->data, skb_headlen(skb), &a))
 		return DROP_ARP_HDR;

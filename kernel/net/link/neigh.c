@@ -76,6 +76,7 @@ struct neigh *neigh_lookup(struct net_cpu *cpu, struct net_device *dev, const st
 static void neigh_free(struct net_cpu *cpu, struct neigh *n, enum drop_reason reason)
 {
 	timer_cancel(&cpu->wheel, &n->timer);
+	FLOW_ADD(cpu, OutDropped, n->parked.qlen);
 	skb_queue_purge(cpu, &n->parked, reason);
 	hlist_del(&n->hash);
 	list_del(&n->lru);
@@ -158,6 +159,15 @@ const struct neigh *neigh_next(const struct net_cpu *cpu, const struct neigh *n)
 	return next == &cpu->neigh->lru ? NULL : list_entry(next, const struct neigh, lru);
 }
 
+u64 neigh_parked(const struct net_cpu *cpu)
+{
+	u64 n = 0;
+
+	for (const struct neigh *e = neigh_next(cpu, NULL); e; e = neigh_next(cpu, e))
+		n += e->parked.qlen;
+	return n;
+}
+
 /* ---- states ---- */
 static void enter(struct neigh *n, enum neigh_state state, u64 for_ns)
 {
@@ -215,7 +225,7 @@ static void fail(struct neigh *n)
 		skb->next = NULL;
 		if (error)
 			error(cpu, skb);
-		kfree_skb_reason(cpu, skb, DROP_NEIGH_FAILED);
+		out_drop(cpu, skb, DROP_NEIGH_FAILED);
 	}
 }
 
@@ -297,7 +307,7 @@ static void park(struct neigh *n, struct sk_buff *skb)
 
 	n->used_ns = cpu->now_ns;
 	if (n->parked.qlen >= NEIGH_PARKED)
-		kfree_skb_reason(cpu, skb_dequeue(&n->parked), DROP_NEIGH_QUEUEFULL);
+		out_drop(cpu, skb_dequeue(&n->parked), DROP_NEIGH_QUEUEFULL);
 	skb_queue_tail(&n->parked, skb);
 	if (n->state != NEIGH_INCOMPLETE)
 		start_resolution(n);
@@ -310,7 +320,7 @@ static void output_unicast(struct net_cpu *cpu, struct sk_buff *skb, struct dst 
 	if (!n) {
 		n = dst->neigh = neigh_get(cpu, dst->dev, &dst->next_hop);
 		if (!n) {
-			kfree_skb_reason(cpu, skb, DROP_NEIGH_NOMEM);
+			out_drop(cpu, skb, DROP_NEIGH_NOMEM);
 			return;
 		}
 	}
@@ -373,7 +383,7 @@ void neigh_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		struct sk_buff *copy = with_headroom(cpu, skb);
 
 		if (!copy) {
-			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP_NOMEM);
 			return;
 		}
 		consume_skb(cpu, skb);

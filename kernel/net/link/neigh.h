@@ -85,6 +85,9 @@ static inline void neigh_xmit(struct net_cpu *cpu, struct sk_buff *skb, struct d
 	neigh_output(cpu, skb, dst);
 }
 
+/* Packets parked on all entries of this CPU. */
+u64 neigh_parked(const struct net_cpu *cpu);
+
 /* The entry of addr on dev; NULL: none. */
 struct neigh *neigh_lookup(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr);
 /* The same, made when absent; NULL: table full of entries in use, or no memory. May evict, which

@@ -323,8 +323,10 @@ static void netem_enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *
 	if (twice && !lost) {
 		struct sk_buff *twin = skb_copy(cpu, skb); /* sums are finished in place, so each has its bytes */
 
-		if (twin)
+		if (twin) {
+			FLOW(cpu, QdiscAdded);
 			put(cpu, q, twin);
+		}
 	}
 	if (twice || !lost)
 		put(cpu, q, skb);

@@ -540,6 +540,7 @@ static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
 
+	FLOW(cpu, InetMovedIn);
 	steer_end(cpu, skb, tcp_protocol.rcv(cpu, skb));
 }
 
@@ -550,6 +551,7 @@ static enum drop_reason rcv_closed(struct net_cpu *cpu, struct tcp_in *in)
 
 	if (home >= 0) {
 		cpu->stats[STAT_TcpInSegs]--; /* it is counted there */
+		FLOW(cpu, InetMovedOut);
 		if (in->skb->ip_summed == CHECKSUM_NONE)
 			in->skb->ip_summed = CHECKSUM_UNNECESSARY;
 		return steer_move(cpu, (unsigned)home, in->skb, moved_rcv);
