@@ -44,7 +44,7 @@ PORTABLE := app/live_doc $(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%) $(APP
 ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc smp tsc uart watchdog
 DRIVERS := pci/pci pci/enumerate pci/drivers \
            virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_net_mq virtio-net/virtio_pci virtio-net/virtio_mmio virtio-net/virtqueue \
-           e1000/e1000 e1000/e1000_io
+           e1000/e1000 e1000/e1000_hw e1000/e1000_mq e1000/e1000_io
 MACHINE := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
 MACHINE += core/profile
@@ -52,7 +52,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_lies virtio_mmio e1000 mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
+UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_lies virtio_mmio e1000 e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_host ipv6_router
 UNIT   += tcp_predict tcp_fastopen tcp_api tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle
 UNIT   += igmp linklocal
@@ -119,7 +119,7 @@ $B/host/kernel/%.o: kernel/%.c
 	$(say) HCC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HCFLAGS) -c $< -o $@
-$B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o $B/host/tests/unit/test_e1000.o: COMMON := -Itests/host/machine $(COMMON)
+$B/host/kernel/drivers/%.o $B/host/tests/host/fake_%.o $B/host/tests/unit/test_virt%.o $B/host/tests/unit/test_e1000%.o: COMMON := -Itests/host/machine $(COMMON)
 $(addprefix $B/host/tests/unit/test_,mm.o acpi.o rtc.o random.o): COMMON := -Itests/host/ram $(COMMON)
 $B/host/%.o: %.c
 	$(say) HCC $<

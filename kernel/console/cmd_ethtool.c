@@ -59,6 +59,9 @@ static void print_coalesce(struct console_call *c, const struct net_device *dev)
 	else
 		out_printf(c->out, "n/a\n");
 	out_printf(c->out, "tx-usecs:\t%u\ntx-frames:\t%u\n", k->tx_usecs, k->tx_frames);
+	if (dev->has_delays)
+		out_printf(c->out, "rx-delay:\t%u\nrx-abs-delay:\t%u\ntx-delay:\t%u\ntx-abs-delay:\t%u\n", k->rx_delay,
+			   k->rx_abs_delay, k->tx_delay, k->tx_abs_delay);
 }
 
 static void print_rings(struct console_call *c, const struct net_device *dev)

@@ -12,9 +12,9 @@
 static u32 *reg(struct fake_e1000 *d, u32 off) { return &d->regs[off / 4]; }
 static u32 get(const struct fake_e1000 *d, u32 off) { return d->regs[off / 4]; }
 
-static struct e1000_rx_desc *rx_desc(const struct fake_e1000 *d, u32 i)
+static union e1000_rx_desc *rx_desc(const struct fake_e1000 *d, u32 i)
 {
-	return (struct e1000_rx_desc *)(uintptr_t)((u64)get(d, E1000_RDBAH) << 32 | get(d, E1000_RDBAL)) + i;
+	return (union e1000_rx_desc *)(uintptr_t)((u64)get(d, E1000_RDBAH) << 32 | get(d, E1000_RDBAL)) + i;
 }
 
 static union e1000_tx_desc *tx_desc(const struct fake_e1000 *d, u32 i)
@@ -35,9 +35,41 @@ static void device_reset(struct fake_e1000 *d)
 	d->resets++;
 }
 
+/* 82574 7.4: causes of the queues and of the rest, each by the vector that IVAR names; firing clears and masks what EIAC has. */
+static void fire_vectors(struct fake_e1000 *d)
+{
+	static const struct {
+		u32 cause;
+		u8 shift; /* in IVAR */
+	} causes[] = { { E1000_INT_RXQ0, 0 }, { E1000_INT_TXQ0, 8 }, { E1000_INT_OTHER, 16 } };
+
+	if (d->icr & E1000_INT_RXT0)
+		d->icr |= E1000_INT_RXQ0;
+	if (d->icr & E1000_INT_TXDW)
+		d->icr |= E1000_INT_TXQ0;
+	if (d->icr & (E1000_INT_REST & ~E1000_INT_OTHER))
+		d->icr |= E1000_INT_OTHER;
+	d->icr &= ~(E1000_INT_RXT0 | E1000_INT_TXDW);
+	for (unsigned i = 0; i < ARRAY_SIZE(causes); i++) {
+		u32 c = causes[i].cause, entry = get(d, E1000_IVAR) >> causes[i].shift & 15;
+
+		if (!(d->icr & d->ims & c))
+			continue;
+		CHECK(entry & E1000_IVAR_VALID);
+		d->interrupts++;
+		d->icr &= ~(c & get(d, E1000_EIAC));
+		d->ims &= ~(c & get(d, E1000_EIAC));
+		fake_irq(d->func, entry & 7);
+	}
+}
+
 void fake_e1000_cause(struct fake_e1000 *d, u32 cause)
 {
 	d->icr |= cause;
+	if (d->is_82574) {
+		fire_vectors(d);
+		return;
+	}
 	if (!(d->icr & d->ims))
 		return;
 	d->interrupts++;
@@ -57,7 +89,7 @@ void fake_e1000_set_link(struct fake_e1000 *d, bool up)
 
 unsigned fake_e1000_offered(const struct fake_e1000 *d)
 {
-	u32 size = get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc);
+	u32 size = get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc);
 
 	return size ? (get(d, E1000_RDT) + size - get(d, E1000_RDH)) % size : 0;
 }
@@ -68,24 +100,40 @@ static void check_running(struct fake_e1000 *d, u32 control, u32 enable)
 	CHECK(fake_config_get(d->func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
 }
 
-static struct e1000_rx_desc *next_rx(struct fake_e1000 *d)
+static union e1000_rx_desc *next_rx(struct fake_e1000 *d)
 {
 	u32 head = get(d, E1000_RDH);
 
 	check_running(d, E1000_RCTL, E1000_RCTL_EN);
 	REQUIRE(fake_e1000_offered(d) > 0);
-	*reg(d, E1000_RDH) = (head + 1) % (get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
+	*reg(d, E1000_RDH) = (head + 1) % (get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
+	if (d->is_82574) {
+		CHECK(get(d, E1000_RFCTL) & E1000_RFCTL_EXSTEN);
+		CHECK_EQ(rx_desc(d, head)->word, 0);
+	}
 	CHECK_EQ(rx_desc(d, head)->status, 0);
 	return rx_desc(d, head);
 }
 
-void fake_e1000_write_back(struct fake_e1000 *d, u16 len, u8 status, u8 errors)
+/* 3.2.3; 82574 7.1.5.2: the address makes room for the hash. */
+static void put_back(struct fake_e1000 *d, union e1000_rx_desc *e, u16 len, u8 status, u8 errors)
 {
-	struct e1000_rx_desc *e = next_rx(d);
-
+	if (d->is_82574) {
+		e->ext.mrq = 1;
+		e->ext.hash = 0xdeadbeef;
+		e->ext.vlan = 0xffff;
+		e->ext.length = len;
+		e->ext.status = (u32)errors << 24 | 0x00ffff00 | status;
+		return;
+	}
 	e->length = len;
 	e->errors = errors;
 	e->status = status;
+}
+
+void fake_e1000_write_back(struct fake_e1000 *d, u16 len, u8 status, u8 errors)
+{
+	put_back(d, next_rx(d), len, status, errors);
 }
 
 bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 piece, u8 status, u8 errors)
@@ -96,15 +144,13 @@ bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 pi
 	if (fake_e1000_offered(d) < DIV_ROUND_UP(len, piece))
 		return false;
 	while (len) {
-		struct e1000_rx_desc *e = next_rx(d);
+		union e1000_rx_desc *e = next_rx(d);
 		u32 n = MIN(len, piece);
 
 		memcpy((void *)(uintptr_t)e->addr, p, n);
 		p += n;
 		len -= n;
-		e->length = (u16)n;
-		e->errors = errors;
-		e->status = status | E1000_RXD_DD | (len ? 0 : E1000_RXD_EOP);
+		put_back(d, e, (u16)n, status | E1000_RXD_DD | (len ? 0 : E1000_RXD_EOP), errors);
 	}
 	fake_e1000_cause(d, E1000_INT_RXT0);
 	return true;
@@ -245,6 +291,10 @@ static u64 window_read(void *ctx, u64 off, unsigned bytes)
 		d->icr = 0;
 		return v;
 	}
+	if (off == E1000_EERD && d->is_82574) {
+		v = get(d, E1000_EERD) >> E1000_EERD_ADDR_SHIFT_82574 & 0x3f;
+		return d->eeprom_dead ? 0 : (u32)d->eeprom[v] << E1000_EERD_DATA_SHIFT | E1000_EERD_DONE_82574;
+	}
 	if (off == E1000_EERD) {
 		v = get(d, E1000_EERD) >> E1000_EERD_ADDR_SHIFT & 0x3f;
 		return d->eeprom_dead ? 0 : (u32)d->eeprom[v] << E1000_EERD_DATA_SHIFT | E1000_EERD_DONE;
@@ -274,8 +324,11 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 	case E1000_CTRL:
 		write_ctrl(d, v);
 		return;
-	case E1000_STATUS:
 	case E1000_ICR:
+		CHECK(d->is_82574);
+		d->icr &= ~v;
+		return;
+	case E1000_STATUS:
 		CHECK(!"a register that can be written");
 		return;
 	case E1000_IMS:
@@ -289,14 +342,14 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 	*reg(d, (u32)off) = v;
 	if (off == E1000_RDT) {
 		d->rdt_writes++;
-		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
+		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
 	} else if (off == E1000_RDLEN || off == E1000_TDLEN) {
 		CHECK_EQ(v % 128, 0); /* 13.4.27 */
 	} else if (off == E1000_RDBAL || off == E1000_TDBAL) {
 		CHECK_EQ(v % 16, 0);
 	} else if (off == E1000_TDT && get(d, E1000_TDLEN)) {
 		d->tdt_writes++;
-		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(struct e1000_rx_desc));
+		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
 		if (!d->lazy_tx && get(d, E1000_TCTL) & E1000_TCTL_EN)
 			fake_e1000_send(d);
 	}
@@ -313,17 +366,36 @@ void fake_e1000_set_mac(struct fake_e1000 *d, const u8 mac[6])
 	d->eeprom[63] = E1000_EEPROM_SUM - sum;
 }
 
-struct fake_e1000 *fake_e1000_create(u8 slot)
+static struct fake_e1000 *create(u8 slot, u16 device)
 {
 	static const u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
 	struct fake_e1000 *d = calloc(1, sizeof(*d));
 
-	d->func = fake_func_add(0, slot, 0, E1000_VENDOR, E1000_82540EM, 0x020000);
+	d->func = fake_func_add(0, slot, 0, E1000_VENDOR, device, 0x020000);
 	d->func->bars[0] = (struct fake_bar){ E1000_REGS_BYTES, false, window_read, window_write, d };
 	d->func->config[PCI_INTERRUPT_PIN] = 1;
 	fake_e1000_set_mac(d, mac);
 	*reg(d, E1000_STATUS) = E1000_STATUS_LU | E1000_STATUS_SPEED_1000;
 	device_reset(d);
 	d->resets = 0;
+	return d;
+}
+
+struct fake_e1000 *fake_e1000_create(u8 slot)
+{
+	return create(slot, E1000_82540EM);
+}
+
+struct fake_e1000 *fake_e1000e_create(u8 slot)
+{
+	struct fake_e1000 *d = create(slot, E1000_82574L);
+
+	d->is_82574 = true;
+	d->func->bars[3].size = 0x4000;
+	fake_config_set(d->func, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
+	d->func->config[PCI_CAPABILITY_LIST] = 0xa0;
+	fake_config_set(d->func, 0xa0, 2, PCI_CAP_ID_MSIX);
+	fake_config_set(d->func, 0xa0 + PCI_MSIX_CONTROL, 2, 5 - 1);
+	fake_config_set(d->func, 0xa0 + PCI_MSIX_TABLE, 4, 3);
 	return d;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * fake_e1000.h - an 8254x controller on the fake PCI bus, written from the manual's device side: registers, EEPROM,
+ * fake_e1000.h - an 8254x or 82574L controller on the fake PCI bus, written from the manual's device side: registers, EEPROM,
  * rings, interrupt causes, checksum insertion and segmentation.
  *
  * It is honest until a test tells it otherwise, and checks what the driver does (ring addresses and lengths, tail moves,
@@ -14,6 +14,7 @@
 
 struct fake_e1000 {
 	struct fake_func *func;
+	bool is_82574;
 	u16 eeprom[64];
 	/* ---- misbehaviour ---- */
 	bool eeprom_dead;  /* EERD never says done */
@@ -38,6 +39,8 @@ struct fake_e1000 {
 
 /* At slot `slot` of bus 0, an 82540EM with address 52:54:00:12:34:57, link up. Caller frees. */
 struct fake_e1000 *fake_e1000_create(u8 slot);
+/* The same as an 82574L: extended receive descriptors, a vector for each cause. */
+struct fake_e1000 *fake_e1000e_create(u8 slot);
 void fake_e1000_set_mac(struct fake_e1000 *d, const u8 mac[6]); /* with the checksum right */
 /* Gives the driver a frame, in pieces of `piece` bytes (0: whole), status bits beside DD and EOP, errors.
  * false: no descriptors. Interrupts when unmasked. */

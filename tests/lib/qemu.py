@@ -11,7 +11,7 @@ import threading
 from net import BUILD, ROOT
 
 LONG = bool(os.environ.get("LONG"))  # make test-NAME; make test takes the short form
-NICS = ["virtio-net", "e1000"]
+NICS = ["virtio-net", "e1000", *(["e1000e"] if LONG else [])]
 MIB = 1 << 20
 
 

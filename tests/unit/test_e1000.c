@@ -2,59 +2,13 @@
  * test_e1000.c - the e1000 driver on a fake device: EEPROM, both directions, checksum and segmentation contexts,
  * back-pressure, link changes, hangs, shortage of memory, and a device that lies.
  */
-#include <stdlib.h>
-
-#include "drivers/e1000/e1000_impl.h"
-#include "host/fake_e1000.h"
-#include "host/fake_rig.h"
+#include "host/fake_e1000_rig.h"
 #include "host/fake_virtio.h"
-#include "host/harness.h"
-#include "lib/string.h"
-#include "net/core/ethtool.h"
 
 static struct fake_e1000 *device(void)
 {
 	fake_machine_reset();
 	return fake_e1000_create(4);
-}
-
-static struct e1000 *e1000_of(struct rig *r) { return r->dev->priv; }
-
-static void finish(struct rig *r, struct fake_e1000 *d)
-{
-	rig_destroy(r);
-	free(d);
-}
-
-static bool give(struct fake_e1000 *d, u32 len)
-{
-	u8 frame[2048];
-
-	rig_bytes(frame, len);
-	return fake_e1000_receive(d, frame, len, 0, E1000_RXD_IXSM, 0);
-}
-
-static void expect_working(struct rig *r, struct fake_e1000 *d)
-{
-	static const u32 sizes[] = { 14, 60, 64, 590, 1514 };
-	u8 frame[1514];
-
-	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
-		unsigned before = r->nr_in, sent = d->nr_sent;
-
-		rig_bytes(frame, sizes[i]);
-		CHECK(give(d, sizes[i]));
-		rig_run(r, 0);
-		CHECK_EQ(r->nr_in, before + 1);
-		CHECK_EQ(r->in_len, sizes[i]);
-		CHECK_MEM(r->in, frame, sizes[i]);
-		rig_send(r, rig_skb(r, sizes[i], 100, 1000, false, 0));
-		rig_run(r, 10 * NSEC_PER_MSEC);
-		CHECK_EQ(d->nr_sent, sent + 1);
-		CHECK_EQ(d->sent_len, sizes[i]);
-		CHECK_MEM(d->sent, frame, sizes[i]);
-	}
-	CHECK_EQ(e1000_of(r)->tx.clean, e1000_of(r)->tx.use);
 }
 
 TEST(a_device_is_found_named_and_opened)
@@ -562,8 +516,8 @@ TEST(descriptors_beyond_the_tail_marked_done_are_not_looked_at)
 	struct rig *r = rig_create(0);
 	struct e1000 *e = e1000_of(r);
 
-	e->rx.desc[E1000_RING - 1].status = E1000_RXD_DD | E1000_RXD_EOP; /* the one that is never posted at first */
-	e->rx.desc[E1000_RING - 1].length = 60;
+	e->queues[0].rx.desc[E1000_RING - 1].status = E1000_RXD_DD | E1000_RXD_EOP; /* the one that is never posted at first */
+	e->queues[0].rx.desc[E1000_RING - 1].length = 60;
 	for (unsigned i = 0; i < 40; i++)
 		CHECK(give(d, 60));
 	rig_run(r, 0);
@@ -580,18 +534,18 @@ TEST(random_scribbling_over_the_rings_never_harms_us)
 
 	d->lazy_tx = true;
 	for (unsigned i = 0; i < 20000; i++) {
-		unsigned at = rng_below(&rng, 2) ? rng_below(&rng, E1000_RING) : e->rx.clean;
+		unsigned at = rng_below(&rng, 2) ? rng_below(&rng, E1000_RING) : e->queues[0].rx.clean;
 
-		switch (e->down ? 9 : rng_below(&rng, 8)) {
+		switch (e->queues[0].down ? 9 : rng_below(&rng, 8)) {
 		case 0:
-			e->rx.desc[at].status = (u8)rng_next(&rng);
-			e->rx.desc[at].length = (u16)rng_below(&rng, E1000_RX_LEN + 20);
+			e->queues[0].rx.desc[at].status = (u8)rng_next(&rng);
+			e->queues[0].rx.desc[at].length = (u16)rng_below(&rng, E1000_RX_LEN + 20);
 			break;
 		case 1:
-			e->rx.desc[at].errors = (u8)rng_next(&rng);
+			e->queues[0].rx.desc[at].errors = (u8)rng_next(&rng);
 			break;
 		case 2:
-			e->tx.desc[at].data.status = (u8)rng_next(&rng);
+			e->queues[0].tx.desc[at].data.status = (u8)rng_next(&rng);
 			break;
 		case 3: /* the ring may never move again, and the rest waits in the qdisc */
 			if (r->cpu->skb_pool->nr_free_bufs > 500)
@@ -654,14 +608,6 @@ TEST(both_kinds_of_device_at_once_are_named_in_bus_order)
 }
 
 /* ---- what `ethtool` changes ---- */
-
-static int set(struct rig *r, char group, const char *name, const char *value)
-{
-	struct ethtool_change c;
-
-	ethtool_begin(r->dev, &c);
-	return ethtool_set(r->dev, &c, group, name, value) ?: ethtool_commit(r->cpu, r->dev, &c);
-}
 
 TEST(rings_are_made_anew_in_each_size_with_frames_in_them)
 {

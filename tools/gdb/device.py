@@ -121,26 +121,34 @@ def virtqueue(name, vq, verbose):
 
 def e1000_rings(dev, verbose):
     e = dev["priv"].cast(type_of("struct e1000").pointer())
-    yield "%s: %s%s%s" % (array_text(dev["name"]), "open" if e["open"] else "closed", ", BROKEN" if e["broken"] else "",
-                          ", DEAD" if e["dead"] else "")
-    rx, tx = e["rx"], e["tx"]
+    yield "%s: %s%s" % (array_text(dev["name"]), "open" if e["open"] else "closed", ", DEAD" if e["dead"] else "")
+    for i in range(int(e["nr_queues"])):
+        yield from e1000_queue(e["queues"][i], i, verbose)
+
+
+def e1000_queue(q, n, verbose):
+    rx, tx = q["rx"], q["tx"]
+
+    def status(d):
+        return int(d["ext"]["status"]) if q["ext"] else int(d["status"])
     size = int(rx["mask"]) + 1
-    done = [i for i in range(size) if int(rx["desc"]) and int(rx["desc"][i]["status"]) & RXD_DD]
-    yield "  rx: size %d, with the device %d, next to take %d, next to give %d, tail %d; filled and not yet taken %d" % (
-        size, (int(rx["use"]) - int(rx["clean"])) % size, int(rx["clean"]), int(rx["use"]), int(rx["tail"]), len(done))
+    done = [i for i in range(size) if int(rx["desc"]) and status(rx["desc"][i]) & RXD_DD]
+    yield "  rx%d: size %d, with the device %d, next to take %d, next to give %d, tail %d; filled and not yet taken %d%s" % (
+        n, size, (int(rx["use"]) - int(rx["clean"])) % size, int(rx["clean"]), int(rx["use"]), int(rx["tail"]), len(done),
+        ", BROKEN" if q["broken"] else "")
     for i in done if verbose else []:
         d = rx["desc"][i]
-        yield "    [%d] %d bytes status 0x%02x errors 0x%02x buffer %s" % (
-            i, int(d["length"]), int(d["status"]), int(d["errors"]), hex(int(rx["bufs"][i])))
-    yield "  tx: size %d, free %d, oldest %d, next %d, tail %d" % (
-        int(tx["mask"]) + 1, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
+        yield "    [%d] %d bytes status 0x%x buffer %s" % (
+            i, int(d["ext"]["length"] if q["ext"] else d["length"]), status(d), hex(int(rx["bufs"][i])))
+    yield "  tx%d: size %d, free %d, oldest %d, next %d, tail %d" % (
+        n, int(tx["mask"]) + 1, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
     for i in range(int(tx["mask"]) + 1 if verbose else 0):
         slot = tx["slots"][i]
         if int(slot["skb"]):
             yield "    [%d..%d] skb %s of %d bytes" % (i, int(slot["last"]), hex(int(slot["skb"])), int(slot["skb"]["len"]))
 
 
-RINGS = {"virtio-net": virtio_rings, "e1000": e1000_rings}
+RINGS = {"virtio-net": virtio_rings, "e1000": e1000_rings, "e1000e": e1000_rings}
 
 
 @command("pci", "", "PCI functions: address, ids, class, BARs, MSI-X entries.")

@@ -94,9 +94,11 @@ def ring_skbs(dev):
         for i in range(int(vn["nr_pairs"])):
             vq = vn["pairs"][i]["tx"]
             yield from (vq["slots"][n]["token"] for n in range(int(vq["size"])) if int(vq["slots"][n]["token"]))
-    elif kind == "e1000":
-        tx = dev["priv"].cast(type_of("struct e1000").pointer())["tx"]
-        yield from (tx["slots"][n]["skb"] for n in range(int(tx["mask"]) + 1) if int(tx["slots"][n]["skb"]))
+    elif kind in ("e1000", "e1000e"):
+        e = dev["priv"].cast(type_of("struct e1000").pointer())
+        for i in range(int(e["nr_queues"])):
+            tx = e["queues"][i]["tx"]
+            yield from (tx["slots"][n]["skb"] for n in range(int(tx["mask"]) + 1) if int(tx["slots"][n]["skb"]))
 
 
 def owners():

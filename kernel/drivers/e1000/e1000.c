@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * e1000.c - Intel 8254x gigabit controllers: EEPROM, initialisation (SDM 14.3 to 14.5), open and stop, link, recovery.
+ * e1000.c - Intel 8254x and 82574L gigabit controllers: initialisation (SDM 14.3 to 14.5), open and stop, link, recovery, settings.
  *
- * INTx through core/irq.h. open() resets the device and writes every register it needs; so does the recovery of a device
- * that lied about a length or stopped sending, at most once in E1000_RETRY_NS.
+ * open() resets the device and writes every register it needs; so does the recovery of a device that lied about a length or
+ * stopped sending, at most once in E1000_RETRY_NS. Where there are two queues each CPU leaves and enters its own (e1000_mq.c).
  */
 #include "drivers/e1000/e1000.h"
 #include "drivers/e1000/e1000_impl.h"
@@ -10,113 +10,13 @@
 #include "arch/x86_64/paging.h"
 #include "core/irq.h"
 #include "lib/errno.h"
+#include "net/core/steer.h"
 #include "platform.h"
 
 #define ETH_MTU		 1500
 #define IPV4_MIN_MTU	 68 /* RFC 791 */
-#define EEPROM_SPINS	 1000
-#define RESET_TIMEOUT_NS (20 * NSEC_PER_MSEC)
-#define RESET_SETTLE_NS	 (2 * NSEC_PER_USEC) /* 14.2: no register access for 1 us after RST */
-#define RX_DELAY	 0 /* units of 1.024 us: the first frame interrupts, ITR holds off the next */
-
-/* ---- EEPROM and address ---- */
-
-/* 5.3: one 16-bit word, or -EIO. */
-static int eeprom_word(struct e1000 *e, unsigned index)
-{
-	unsigned spins;
-	u32 v;
-
-	e1000_write(e, E1000_EERD, index << E1000_EERD_ADDR_SHIFT | E1000_EERD_START);
-	for (spins = 0; spins < EEPROM_SPINS; spins++) {
-		v = e1000_read(e, E1000_EERD);
-		if (v & E1000_EERD_DONE)
-			return (int)(v >> E1000_EERD_DATA_SHIFT);
-		cpu_relax();
-	}
-	return -EIO;
-}
-
-/* The address in the EEPROM, when the sum of all words is right. */
-static int mac_from_eeprom(struct e1000 *e, u8 *mac)
-{
-	u16 sum = 0;
-	unsigned i;
-	int word;
-
-	for (i = 0; i < E1000_EEPROM_WORDS; i++) {
-		word = eeprom_word(e, i);
-		if (word < 0)
-			return word;
-		sum += (u16)word;
-		if (i < 3) {
-			mac[2 * i] = (u8)word;
-			mac[2 * i + 1] = (u8)(word >> 8);
-		}
-	}
-	return sum == E1000_EEPROM_SUM ? 0 : -EPROTO;
-}
-
-/* 13.5.2: the device loads its first receive address from the EEPROM itself. */
-static void mac_from_registers(struct e1000 *e, u8 *mac)
-{
-	u32 low = e1000_read(e, E1000_RAL0), high = e1000_read(e, E1000_RAH0);
-	unsigned i;
-
-	for (i = 0; i < 4; i++)
-		mac[i] = (u8)(low >> (8 * i));
-	mac[4] = (u8)high;
-	mac[5] = (u8)(high >> 8);
-}
-
-static bool mac_usable(const u8 *mac)
-{
-	return !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]);
-}
-
-static void read_mac(struct e1000 *e)
-{
-	u8 *mac = e->dev.addr;
-	int err = mac_from_eeprom(e, mac);
-
-	if (err) {
-		log_warn("e1000 %s: EEPROM unreadable or its checksum wrong (%s)", e->pdev->name,
-			 errno_name(err));
-		mac_from_registers(e, mac);
-	}
-	if (mac_usable(mac))
-		return;
-	random_bytes(mac, sizeof(e->dev.addr));
-	mac[0] = (u8)((mac[0] & 0xfe) | 2); /* unicast, locally administered */
-}
 
 /* ---- registers: 14.3 general, 14.4 receive, 14.5 transmit ---- */
-
-/* 14.2. -EIO: the reset does not end; the device was cut off the bus. */
-static int hw_reset(struct e1000 *e)
-{
-	u64 start;
-
-	e1000_write(e, E1000_IMC, ~0u);
-	if (e1000_read(e, E1000_RCTL) & E1000_RCTL_EN)
-		e1000_write(e, E1000_RCTL, 0);
-	e1000_write(e, E1000_TCTL, E1000_TCTL_PSP);
-	e1000_read(e, E1000_STATUS); /* posted writes are through */
-	e1000_write(e, E1000_CTRL, e1000_read(e, E1000_CTRL) | E1000_CTRL_RST);
-	start = clock_ns();
-	while (clock_ns() - start < RESET_SETTLE_NS)
-		cpu_relax();
-	while (e1000_read(e, E1000_CTRL) & E1000_CTRL_RST) {
-		if (clock_ns() - start > RESET_TIMEOUT_NS) {
-			pci_disable_master(e->pdev);
-			return -EIO;
-		}
-		cpu_relax();
-	}
-	e1000_write(e, E1000_IMC, ~0u);
-	e1000_read(e, E1000_ICR);
-	return 0;
-}
 
 static void init_general(struct e1000 *e)
 {
@@ -137,20 +37,38 @@ static void init_general(struct e1000 *e)
 		e1000_write(e, E1000_MTA + 4 * i, 0);
 }
 
+static void init_rx_ring(struct e1000_queue *q)
+{
+	u64 ring = virt_to_phys(q->rx.desc);
+	u32 at = q->index * E1000_QUEUE_STRIDE;
+
+	e1000_write(q->e, E1000_RDBAL + at, (u32)ring);
+	e1000_write(q->e, E1000_RDBAH + at, (u32)(ring >> 32));
+	e1000_write(q->e, E1000_RDLEN + at, (q->rx.mask + 1u) * (u32)sizeof(union e1000_rx_desc));
+	e1000_write(q->e, E1000_RDH + at, 0);
+	e1000_write(q->e, E1000_RDT + at, 0);
+}
+
+static void init_tx_ring(struct e1000_queue *q)
+{
+	u64 ring = virt_to_phys(q->tx.desc);
+	u32 at = q->index * E1000_QUEUE_STRIDE;
+
+	e1000_write(q->e, E1000_TDBAL + at, (u32)ring);
+	e1000_write(q->e, E1000_TDBAH + at, (u32)(ring >> 32));
+	e1000_write(q->e, E1000_TDLEN + at, (q->tx.mask + 1u) * (u32)sizeof(union e1000_tx_desc));
+	e1000_write(q->e, E1000_TDH + at, 0);
+	e1000_write(q->e, E1000_TDT + at, 0);
+}
+
 /* All multicast is let in: the stack above knows its groups. QEMU holds back what arrives in the first second after each
  * write of RCTL, so that it is written once, here. */
 static void init_receive(struct e1000 *e)
 {
-	u64 ring = virt_to_phys(e->rx.desc);
 	u32 promisc = e->dev.flags & IFF_PROMISC ? E1000_RCTL_UPE : 0;
 
-	e1000_write(e, E1000_RDBAL, (u32)ring);
-	e1000_write(e, E1000_RDBAH, (u32)(ring >> 32));
-	e1000_write(e, E1000_RDLEN, (e->rx.mask + 1u) * (u32)sizeof(struct e1000_rx_desc));
-	e1000_write(e, E1000_RDH, 0);
-	e1000_write(e, E1000_RDT, 0);
-	e1000_write(e, E1000_RDTR, RX_DELAY);
-	e1000_write(e, E1000_RADV, RX_DELAY);
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		init_rx_ring(&e->queues[i]);
 	e1000_write(e, E1000_RCTL,
 		    E1000_RCTL_EN | E1000_RCTL_BAM | E1000_RCTL_MPE | E1000_RCTL_SECRC |
 			    E1000_RCTL_BSIZE_2048 | promisc);
@@ -158,13 +76,8 @@ static void init_receive(struct e1000 *e)
 
 static void init_transmit(struct e1000 *e)
 {
-	u64 ring = virt_to_phys(e->tx.desc);
-
-	e1000_write(e, E1000_TDBAL, (u32)ring);
-	e1000_write(e, E1000_TDBAH, (u32)(ring >> 32));
-	e1000_write(e, E1000_TDLEN, (e->tx.mask + 1u) * (u32)sizeof(union e1000_tx_desc));
-	e1000_write(e, E1000_TDH, 0);
-	e1000_write(e, E1000_TDT, 0);
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		init_tx_ring(&e->queues[i]);
 	e1000_write(e, E1000_TIPG, E1000_TIPG_COPPER);
 	e1000_write(e, E1000_TCTL,
 		    E1000_TCTL_EN | E1000_TCTL_PSP | E1000_TCTL_RTLC |
@@ -186,35 +99,70 @@ static void update_carrier(struct e1000 *e)
 
 /* ---- up and down ---- */
 
+void e1000_enter(struct e1000_queue *q)
+{
+	q->left = q->broken = q->down = false;
+	e1000_refill(q);
+	e1000_write(q->e, E1000_IMS, q->ims);
+	netif_wake_queue(q->cpu, &q->dev->txq[q->index]);
+}
+
+void e1000_leave(struct e1000_queue *q)
+{
+	struct netdev_queue *txq = &q->dev->txq[q->index];
+
+	q->down = true;
+	if (!txq->stopped)
+		netif_stop_queue(txq); /* what is sent meanwhile waits in the discipline */
+	e1000_reclaim(q);
+	__atomic_store_n(&q->left, true, __ATOMIC_RELEASE);
+}
+
+/* With vectors, link changes and overruns have one of their own. */
+static void unmask_rest(struct e1000 *e)
+{
+	if (e->vectors)
+		e1000_write(e, E1000_IMS, E1000_INT_OTHER | E1000_INT_LSC);
+}
+
 static int start(struct e1000 *e)
 {
 	int err;
 
 	pci_enable(e->pdev);
-	err = hw_reset(e);
+	err = e1000_hw_reset(e);
 	if (err)
 		return err;
-	e1000_rings_reset(e);
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		e1000_rings_reset(&e->queues[i]);
 	init_general(e);
+	e1000_init_82574(e);
+	e->running = true;
+	e1000_retune(&e->dev);
 	init_receive(e);
 	init_transmit(e);
-	e->down = e->broken = false;
-	e1000_retune(&e->dev);
-	e1000_refill(e);
-	e1000_write(e, E1000_IMS, E1000_INT_ALWAYS);
+	e1000_enter_all(e);
+	unmask_rest(e);
 	update_carrier(e);
 	return 0;
 }
 
-/* After this no DMA: the device is in reset, or off the bus. */
-static int quiesce(struct e1000 *e)
+static void cut(struct e1000 *e)
 {
-	int err;
+	log_err("%s: the device does not reset: cut off", e->dev.name);
+	e->dead = true;
+	netif_carrier_off(&e->dev);
+}
 
-	e->down = true;
-	err = hw_reset(e);
-	e1000_reclaim(e);
-	return err;
+/* No DMA afterwards: the device is in reset, or off the bus. True: no CPU uses a ring any more; else attention is called when that
+ * is so. */
+static bool quiesce(struct e1000 *e)
+{
+	e->running = false;
+	if (!e->dead && !e->quieting && e1000_hw_reset(e) < 0)
+		cut(e);
+	e->quieting = !e1000_leave_all(e);
+	return !e->quieting;
 }
 
 static int e1000_open(struct net_device *dev)
@@ -235,34 +183,61 @@ static void e1000_stop(struct net_device *dev)
 	netif_carrier_off(dev);
 }
 
+static bool is_broken(const struct e1000 *e)
+{
+	bool broken = false;
+
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		broken |= !e1000_is_ordered(&e->queues[i]) && READ_ONCE(e->queues[i].down);
+	return broken;
+}
+
 static void restart(struct e1000 *e)
 {
 	log_warn("%s: resetting the device", e->dev.name);
-	if (quiesce(e) < 0 || start(e) < 0) {
-		log_err("%s: the device does not reset: cut off", e->dev.name);
-		e->dead = true;
-		netif_carrier_off(&e->dev);
+	if (start(e) < 0) {
+		cut(e);
 		return;
 	}
-	e->dev.rx[0].resets++;
-	netif_wake_queue(e->cpu, &e->dev.txq[0]);
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		e->dev.rx[i].resets++;
 }
+
+/* What the vector of the rest stands for is acknowledged before the look, so that a change after it interrupts again. */
+static void look(struct e1000 *e)
+{
+	if (e->vectors)
+		e1000_write(e, E1000_ICR, E1000_INT_REST);
+	e->dev.rx[0].dropped += e1000_read(e, E1000_MPC);
+	update_carrier(e);
+	unmask_rest(e);
+}
+
+static void resize(struct e1000 *e);
 
 void e1000_attend(struct e1000 *e, u64 now_ns)
 {
-	e->attention = false;
+	struct e1000_queue *first = &e->queues[0];
+
+	first->attention = false;
 	if (!e->open || e->dead)
 		return;
-	if (!e->broken) {
-		e->dev.rx[0].dropped += e1000_read(e, E1000_MPC);
-		update_carrier(e);
-	} else if (now_ns >= e->retry_ns) {
-		e->retry_ns = now_ns + E1000_RETRY_NS;
-		restart(e);
-	} else {
-		quiesce(e);
-		timer_arm(&e->cpu->wheel, &e->timer, e->retry_ns);
+	if (!e->quieting && !e->renew && !is_broken(e)) {
+		look(e);
+		return;
 	}
+	if (!quiesce(e)) {
+		timer_arm(&first->cpu->wheel, &first->timer, now_ns + E1000_REAP_NS); /* look again, whoever forgets to call */
+		return;
+	}
+	if (!e->dead && (e->renew || now_ns >= e->retry_ns)) {
+		if (!e->renew)
+			e->retry_ns = now_ns + E1000_RETRY_NS;
+		resize(e);
+		restart(e);
+	}
+	if (!e->dead && first->down)
+		timer_arm(&first->cpu->wheel, &first->timer, e->retry_ns);
 }
 
 /* ---- what `ethtool` asks for ---- */
@@ -273,8 +248,8 @@ static void e1000_reset(struct net_device *dev)
 
 	if (!e->open || e->dead)
 		return;
-	netif_stop_queue(&dev->txq[0]);
-	restart(e);
+	e->renew = true;
+	e1000_attend(e, e->queues[0].cpu->now_ns);
 }
 
 /* Slots with blocks of pages: larger than what kmalloc() has. */
@@ -319,39 +294,67 @@ static int alloc_rings(struct e1000_rx_ring *rx, struct e1000_tx_ring *tx, struc
 	return 0;
 }
 
+static bool resize_queue(struct e1000_queue *q, struct dev_rings n)
+{
+	struct e1000_rx_ring rx;
+	struct e1000_tx_ring tx;
+
+	if (q->rx.mask + 1u == n.rx && q->tx.mask + 1u == n.tx)
+		return true;
+	if (alloc_rings(&rx, &tx, n) < 0)
+		return false;
+	free_rings(&q->rx, &q->tx);
+	q->rx = rx;
+	q->tx = tx;
+	return true;
+}
+
+/* Nobody uses a ring: those of other sizes than wanted are made anew, as they were where there is no memory. */
+static void resize(struct e1000 *e)
+{
+	bool done = true;
+
+	e->renew = false;
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		done &= resize_queue(&e->queues[i], e->want);
+	if (!done)
+		log_warn("%s: no memory for rings of %u and %u", e->dev.name, e->want.rx, e->want.tx);
+	e->dev.rings = (struct dev_rings){ e->queues[0].rx.mask + 1u, e->queues[0].tx.mask + 1u };
+}
+
 static int e1000_set_rings(struct net_device *dev, struct dev_rings rings)
 {
 	struct e1000 *e = dev->priv;
-	struct e1000_rx_ring rx;
-	struct e1000_tx_ring tx;
-	int err = e->dead ? -EIO : alloc_rings(&rx, &tx, rings);
 
-	if (err)
-		return err;
-	netif_stop_queue(&dev->txq[0]);
-	quiesce(e);
-	free_rings(&e->rx, &e->tx);
-	e->rx = rx;
-	e->tx = tx;
-	dev->rings = rings;
+	e->want = rings;
 	if (e->open)
-		restart(e);
+		e1000_reset(dev);
+	else
+		resize(e);
 	return e->dead ? -EIO : 0;
 }
 
 /* ---- probe ---- */
 
-static struct dev_ring e1000_ring(const struct net_device *dev, unsigned q, bool tx)
+static bool is_filled(const struct e1000_queue *q, u32 i)
+{
+	const volatile union e1000_rx_desc *d = &q->rx.desc[i & q->rx.mask];
+
+	return (q->ext ? (u8)d->ext.status : d->status) & E1000_RXD_DD;
+}
+
+static struct dev_ring e1000_ring(const struct net_device *dev, unsigned n, bool tx)
 {
 	const struct e1000 *e = dev->priv;
+	const struct e1000_queue *q = &e->queues[n % E1000_QUEUES];
 	struct dev_ring r = { .size = 0 };
 
-	if (!e->open || e->down)
+	if (!e->open || n >= e->nr_queues || READ_ONCE(q->down))
 		return r;
-	r.size = (tx ? e->tx.mask : e->rx.mask) + 1u;
-	r.at = tx ? e->tx.clean : e->rx.clean;
-	r.posted = tx ? (u32)e->tx.mask - e->tx.nr_free : (u32)(e->rx.use - e->rx.clean) & e->rx.mask;
-	while (!tx && r.posted && e->rx.desc[(r.at + r.waiting) & e->rx.mask].status & E1000_RXD_DD) {
+	r.size = (tx ? q->tx.mask : q->rx.mask) + 1u;
+	r.at = tx ? q->tx.clean : q->rx.clean;
+	r.posted = tx ? (u32)q->tx.mask - q->tx.nr_free : (u32)(q->rx.use - q->rx.clean) & q->rx.mask;
+	while (!tx && r.posted && is_filled(q, r.at + r.waiting)) {
 		r.waiting++;
 		r.posted--;
 	}
@@ -385,35 +388,96 @@ static void fill_netdev(struct e1000 *e)
 	dev->ops = &e1000_ops;
 	dev->link = &eth_link_ops;
 	dev->priv = e;
-	dev->driver = "e1000";
+	dev->driver = e->is_82574 ? "e1000e" : "e1000";
 	dev->bus = e->pdev->name;
-	dev->nr_txq = dev->nr_rxq = 1;
+	dev->nr_txq = dev->nr_rxq = e->nr_queues;
 	dev->coalesce = (struct dev_coalesce){ .rx_usecs = E1000_ITR_USECS, .tx_usecs = E1000_REAP_NS / NSEC_PER_USEC,
 					       .tx_frames = E1000_TX_FRAMES };
-	dev->rings = (struct dev_rings){ e->rx.mask + 1u, e->tx.mask + 1u };
+	dev->has_delays = true;
+	dev->rings = e->want = (struct dev_rings){ E1000_RING, E1000_RING };
 	dev->rings_min = E1000_RING_MIN;
 	dev->rings_max = (struct dev_rings){ E1000_RING_MAX, E1000_RING_MAX };
 }
 
 static void destroy(struct e1000 *e)
 {
-	free_rings(&e->rx, &e->tx);
+	for (unsigned i = 0; i < e->nr_queues; i++)
+		free_rings(&e->queues[i].rx, &e->queues[i].tx);
 	kfree(e);
 }
 
-/* Registers, rings, address. */
-static int prepare(struct e1000 *e)
+/* Two where the device has them, two CPUs own flows, and each can have a vector. */
+static unsigned choose_queues(struct e1000 *e, const struct net *net)
 {
+	e->vectors = e->is_82574 && irq_msix_count(e->pdev) >= E1000_VECTORS;
+	return e->vectors && net->nr_cpus > 1 && net->steer->mode == STEER_RSS ? E1000_QUEUES : 1;
+}
+
+static int create_queue(struct e1000 *e, u16 index)
+{
+	struct e1000_queue *q = &e->queues[index];
+
+	q->e = e;
+	q->dev = &e->dev;
+	q->index = index;
+	q->ext = e->is_82574;
+	q->down = q->left = true;
+	q->rdt = e->regs + E1000_RDT + index * E1000_QUEUE_STRIDE;
+	q->tdt = e->regs + E1000_TDT + index * E1000_QUEUE_STRIDE;
+	timer_init(&q->timer, e1000_timer);
+	return alloc_rings(&q->rx, &q->tx, (struct dev_rings){ E1000_RING, E1000_RING });
+}
+
+/* Registers, rings, address. */
+static int prepare(struct e1000 *e, const struct net *net)
+{
+	int err = 0;
+
 	pci_enable(e->pdev);
 	e->regs = pci_map_bar(e->pdev, 0, 0, E1000_REGS_BYTES);
 	if (!e->regs)
 		return -ENXIO;
-	if (alloc_rings(&e->rx, &e->tx, (struct dev_rings){ E1000_RING, E1000_RING }) < 0)
-		return -ENOMEM;
-	if (hw_reset(e) < 0)
+	e->nr_queues = choose_queues(e, net);
+	for (u16 i = 0; i < e->nr_queues && !err; i++)
+		err = create_queue(e, i);
+	if (err)
+		return err;
+	if (e1000_hw_reset(e) < 0)
 		return -EIO;
-	read_mac(e);
+	e1000_read_mac(e);
 	return 0;
+}
+
+static void announce(const struct e1000 *e)
+{
+	const struct pci_dev *pdev = e->pdev;
+
+	if (e->vectors)
+		log_info("%s: %s %04x:%04x at %s, MSI-X, %u queue%s, rings %u/%u", e->dev.name, e->dev.driver, pdev->vendor,
+			 pdev->device, pdev->name, e->nr_queues, e->nr_queues > 1 ? "s, RSS" : "", E1000_RING, E1000_RING);
+	else
+		log_info("%s: %s %04x:%04x at %s, INTx pin %c, rings %u/%u", e->dev.name, e->dev.driver, pdev->vendor,
+			 pdev->device, pdev->name, 'A' + pdev->irq_pin - 1, E1000_RING, E1000_RING);
+}
+
+/* From here on nothing is taken back: handlers and NAPI are known to others. */
+static void go_public(struct e1000 *e, struct net *net)
+{
+	int err;
+
+	for (unsigned i = 0; i < e->nr_queues; i++) {
+		struct e1000_queue *q = &e->queues[i];
+
+		q->cpu = net->cpus[e->dev.txq[i].cpu];
+		netif_napi_add(q->cpu, &e->dev, &q->napi, e1000_poll, 64);
+	}
+	err = e1000_request_irqs(e);
+	if (!err) {
+		announce(e);
+		return;
+	}
+	log_err("%s: no interrupt: %s", e->dev.name, errno_name(err));
+	e->dead = true; /* it stays registered, and open() refuses */
 }
 
 static int e1000_probe(struct net *net, struct pci_dev *pdev)
@@ -424,34 +488,24 @@ static int e1000_probe(struct net *net, struct pci_dev *pdev)
 	if (!e)
 		return -ENOMEM;
 	e->pdev = pdev;
-	e->down = true;
-	timer_init(&e->timer, e1000_timer);
-	err = prepare(e);
+	e->is_82574 = pdev->device == E1000_82574L;
+	err = prepare(e, net);
 	if (!err) {
 		fill_netdev(e);
 		err = register_netdev(net, &e->dev);
 	}
-	if (err) {
+	if (err)
 		destroy(e);
-		return err;
-	}
-	e->cpu = net->cpus[e->dev.txq[0].cpu];
-	netif_napi_add(e->cpu, &e->dev, &e->napi, e1000_poll, 64);
-	err = irq_request_intx(pdev, e->dev.name, e1000_irq, e);
-	if (err) {
-		log_err("%s: no interrupt: %s", e->dev.name, errno_name(err));
-		e->dead = true; /* it stays registered, and open() refuses */
-		return 0;
-	}
-	log_info("%s: e1000 %04x:%04x at %s, INTx pin %c, rings %u/%u", e->dev.name, pdev->vendor,
-		 pdev->device, pdev->name, 'A' + pdev->irq_pin - 1, E1000_RING, E1000_RING);
-	return 0;
+	else
+		go_public(e, net);
+	return err;
 }
 
 static const struct pci_id e1000_ids[] = {
 	{E1000_VENDOR, E1000_82540EM},
 	{E1000_VENDOR, E1000_82544GC},
 	{E1000_VENDOR, E1000_82545EM},
+	{E1000_VENDOR, E1000_82574L},
 	{0, 0},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * e1000_hw.h - registers and descriptors of the 8254x family, names and sections of Intel's "PCI/PCI-X Family of Gigabit
- * Ethernet Controllers Software Developer's Manual" (317453). Offsets are bytes into BAR 0.
+ * Ethernet Controllers Software Developer's Manual" (317453), and what the 82574L has beside them or otherwise ("82574 GbE
+ * Controller Family Datasheet", 7 and 10; marked 82574). Offsets are bytes into BAR 0.
  */
 #pragma once
 
@@ -102,16 +103,72 @@
 #define E1000_RAH_AV    (1u << 31)
 #define E1000_MPC       0x4010
 
-/* 3.2.3: receive descriptor */
-struct e1000_rx_desc {
-	u64 addr;
-	u16 length;
-	u16 csum;
-	u8 status;
-	u8 errors;
-	u16 special;
+/* 82574 10.2: what belongs to queue 1 stands so much behind queue 0's */
+#define E1000_QUEUE_STRIDE 0x100
+#define E1000_QUEUES       2
+
+/* 82574 10.2.2.2 to 10.2.4: extended control, the vector of each cause, throttling of each vector, automatic clear and mask */
+#define E1000_CTRL_EXT         0x0018
+#define E1000_CTRL_EXT_EIAME   (1u << 24) /* IAM's causes are masked when their vector fires */
+#define E1000_CTRL_EXT_PBA_CLR (1u << 31) /* unmasking clears the vector's pending bit */
+#define E1000_EIAC             0x00dc
+#define E1000_IAM              0x00e0
+#define E1000_IVAR             0x00e4
+#define E1000_IVAR_VALID       8u /* of each four bits; the others are the vector */
+#define E1000_IVAR_TX_EVERY    (1u << 31) /* a tx cause with each write-back */
+#define E1000_EITR             0x00e8     /* one per vector, 4 bytes each, in units of 256 ns */
+#define E1000_INT_RXQ0         (1u << 20)
+#define E1000_INT_TXQ0         (1u << 22)
+#define E1000_INT_OTHER        (1u << 24)
+#define E1000_INT_MDAC         (1u << 9)
+#define E1000_INT_SRPD         (1u << 16) /* a small frame */
+#define E1000_INT_ACK          (1u << 17) /* a TCP acknowledgment */
+#define E1000_INT_MNG          (1u << 18)
+#define E1000_INT_REST         (E1000_INT_OTHER | E1000_INT_LSC | E1000_INT_RXO | E1000_INT_MDAC | E1000_INT_SRPD | E1000_INT_ACK | E1000_INT_MNG)
+
+/* 82574 10.2.5.15: extended receive descriptors */
+#define E1000_RFCTL        0x5008
+#define E1000_RFCTL_ACKDIS (1u << 12) /* acknowledgments are no cause of their own */
+#define E1000_RFCTL_EXSTEN (1u << 15)
+/* 82574 7.1.2.8, 10.2.5.22 to 10.2.5.24: receive side scaling */
+#define E1000_RXCSUM_PCSD   (1u << 13) /* the hash in the checksum's place */
+#define E1000_MRQC          0x5818
+#define E1000_MRQC_RSS      1u
+#define E1000_MRQC_TCP_IPV4 (1u << 16)
+#define E1000_MRQC_IPV4     (1u << 17)
+#define E1000_MRQC_TCP_IPV6 (1u << 18)
+#define E1000_MRQC_IPV6     (1u << 20)
+#define E1000_RETA          0x5c00 /* 128 entries of a byte */
+#define E1000_RETA_ENTRIES  128
+#define E1000_RETA_QUEUE1   0x80u
+#define E1000_RSSRK         0x5c80 /* 40 bytes, the first of the key in the lowest byte */
+/* 82574 10.2.1.5: EERD has its bits elsewhere */
+#define E1000_EERD_DONE_82574       (1u << 1)
+#define E1000_EERD_ADDR_SHIFT_82574 2
+/* 82574 10.2.6.8: bit 22 is to be 1 */
+#define E1000_TXDCTL        0x3828
+#define E1000_TXDCTL_RSV    (1u << 22)
+
+/* 3.2.3: receive descriptor, and 82574 7.1.5: the extended one, as the driver gives it (addr, 0) and as it comes back */
+union e1000_rx_desc {
+	struct {
+		u64 addr;
+		u16 length;
+		u16 csum;
+		u8 status;
+		u8 errors;
+		u16 special;
+	};
+	struct {
+		u64 same_addr, word; /* word 0: nothing is done */
+	};
+	struct {
+		u32 mrq, hash;
+		u32 status; /* lowest byte: status, highest: errors, each as above */
+		u16 length, vlan;
+	} ext;
 };
-_Static_assert(sizeof(struct e1000_rx_desc) == 16, "SDM 3.2.3");
+_Static_assert(sizeof(union e1000_rx_desc) == 16, "SDM 3.2.3");
 /* 3.2.3.1 */
 #define E1000_RXD_DD    0x01
 #define E1000_RXD_EOP   0x02
@@ -160,6 +217,7 @@ _Static_assert(sizeof(union e1000_tx_desc) == 16, "SDM 3.3.6, 3.3.7");
 #define E1000_TXD_TSE  (0x04u << 24)
 #define E1000_TXD_RS   (0x08u << 24)
 #define E1000_TXD_DEXT (0x20u << 24)
+#define E1000_TXD_IDE  (0x80u << 24) /* the interrupt of its completion waits for TIDV and TADV */
 #define E1000_TXD_DD         0x01
 #define E1000_TXD_POPTS_IXSM 0x01
 #define E1000_TXD_POPTS_TXSM 0x02
@@ -169,3 +227,4 @@ _Static_assert(sizeof(union e1000_tx_desc) == 16, "SDM 3.3.6, 3.3.7");
 #define E1000_82540EM 0x100e
 #define E1000_82544GC 0x100c
 #define E1000_82545EM 0x100f
+#define E1000_82574L  0x10d3

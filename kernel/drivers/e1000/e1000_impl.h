@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * e1000_impl.h - one 8254x controller as the driver's two files share it.
+ * e1000_impl.h - one controller of the family as the driver's files share it.
  *
- *   e1000.c     its life: EEPROM, registers, open, stop, link, recovery
- *   e1000_io.c  its frames: receive, refill, transmit, completions, doorbells
+ *   e1000.c      its life: registers, open, stop, link, recovery, settings
+ *   e1000_hw.c   EEPROM and address, reset, and what an 82574L has beside: vectors, RSS
+ *   e1000_mq.c   what one CPU asks of the other, where there are two queues
+ *   e1000_io.c   its frames: receive, refill, transmit, completions, doorbells
  *
- * One CPU owns the device and its NAPI. Everything but the interrupt handler runs in softirq, or in base context with
- * softirq held off. A register access leaves the virtual machine: per interrupt there are three (cause, mask, unmask),
- * per burst one doorbell; what was received and sent is learnt from the descriptors in memory.
+ * A queue, which is a pair of rings, has one owner CPU and one NAPI. An 8254x has one queue and the INTx line; an 82574L two,
+ * when there are two CPUs, with a vector each. Everything but the interrupt handlers runs in softirq, or in base context with
+ * softirq held off. A register access leaves the virtual machine: per interrupt of the line there are three (cause, mask,
+ * unmask), of a vector one (unmask), per burst one doorbell; what was received and sent is learnt from the descriptors.
  */
 #pragma once
 
@@ -20,6 +23,8 @@
 #define E1000_RING_MIN  128
 #define E1000_RING_MAX  1024
 #define E1000_ITR_UNIT_NS 256 /* 13.4.18 */
+#define E1000_DELAY_UNIT_NS 1024 /* 13.4.30 */
+#define E1000_VECTORS   (E1000_QUEUES + 1)
 #define E1000_ITR_USECS 50   /* rx-usecs until set: at most 20 000 interrupts a second */
 #define E1000_ITR_LEAST 20u  /* adaptive: between two interrupts when nothing may wait */
 #define E1000_TX_FRAMES 1    /* tx-frames: each flush looks for completions */
@@ -41,7 +46,7 @@ _Static_assert(E1000_RING_MIN > 2 * E1000_TX_FREE, "the ring holds two of the la
 #define E1000_INT_ALWAYS (E1000_INT_RXT0 | E1000_INT_RXDMT0 | E1000_INT_RXO | E1000_INT_LSC)
 
 struct e1000_rx_ring {
-	volatile struct e1000_rx_desc *desc;
+	volatile union e1000_rx_desc *desc;
 	u16 clean;  /* the next one the device fills */
 	u16 use;    /* the next one to give to it */
 	u16 tail;   /* what RDT was last written with */
@@ -66,29 +71,56 @@ struct e1000_tx_ring {
 	} *slots;
 };
 
-struct e1000 {
-	struct net_device dev;
-	struct pci_dev *pdev;
-	volatile u8 *regs;
+struct e1000;
+
+struct e1000_queue {
+	struct e1000 *e;
+	struct net_device *dev;
 	struct net_cpu *cpu; /* owner */
-	bool open;
+	u16 index;
+	bool ext;        /* extended receive descriptors: an 82574L */
 	bool down;       /* the rings are not to be touched: closed, or waiting for the reset */
 	bool broken;     /* the device lied or hangs */
-	bool dead;       /* it does not reset, or has no interrupt: never touched again */
-	bool attention;  /* for the next poll: link, overrun or broken; set in hard IRQ too */
+	bool attention;  /* of the first: see e1000_attend(); set in hard IRQ too */
+	bool left;       /* down, and everything was taken back */
+	bool calling;    /* `call` is on its way to the first queue's CPU, which clears it */
+	bool ordered;    /* `order` is on its way from there, and cleared when it is carried out */
+	struct inbox_msg call, order;
+	volatile u8 *rdt, *tdt; /* its doorbells */
+	u32 ims, ims_tx; /* causes to unmask after a poll; and those of completions, while it is stopped */
+	u32 tx_cmd;      /* of each data descriptor */
 	struct dim dim;
-	u64 retry_ns;    /* no reset before */
 	struct napi_struct napi;
 	struct timer timer; /* armed while frames are in the tx ring, or the rx ring starves */
 	struct e1000_rx_ring rx;
 	struct e1000_tx_ring tx;
 };
 
+struct e1000 {
+	struct net_device dev;
+	struct pci_dev *pdev;
+	volatile u8 *regs;
+	bool is_82574;
+	bool vectors;    /* MSI-X: one for each queue, then one for the rest */
+	bool open;
+	bool running;    /* registers hold what was set */
+	bool dead;       /* it does not reset, or has no interrupt: never touched again */
+	bool quieting;   /* a reset waits for CPUs that have not left their rings yet */
+	bool renew;      /* a reset was asked for, */
+	struct dev_rings want; /* and rings of these sizes */
+	u64 retry_ns;    /* no reset before */
+	unsigned nr_queues;
+	struct e1000_queue queues[E1000_QUEUES]; /* the first is the device's own: its CPU tends it */
+};
+
 static inline u32 e1000_read(struct e1000 *e, u32 reg) { return mmio_read32(e->regs + reg); }
 static inline void e1000_write(struct e1000 *e, u32 reg, u32 v) { mmio_write32(e->regs + reg, v); }
+static inline bool e1000_is_ordered(const struct e1000_queue *q) { return __atomic_load_n(&q->ordered, __ATOMIC_ACQUIRE); }
 
 /* ---- e1000_io.c ---- */
-bool e1000_irq(void *arg);
+bool e1000_irq(void *arg);       /* the line; the device */
+bool e1000_queue_irq(void *arg); /* a vector; the queue */
+bool e1000_other_irq(void *arg); /* a vector; the device */
 int e1000_poll(struct napi_struct *napi, int budget);
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void e1000_flush(struct net_device *dev, unsigned txq);
@@ -97,12 +129,34 @@ void e1000_timer(struct timer *t, u64 now_ns);
 /* dev->coalesce or dev->features were written. */
 void e1000_retune(struct net_device *dev);
 /* Both rings as new and empty. */
-void e1000_rings_reset(struct e1000 *e);
+void e1000_rings_reset(struct e1000_queue *q);
 /* Fills the receive ring as far as buffers go, and tells the device. */
-void e1000_refill(struct e1000 *e);
+void e1000_refill(struct e1000_queue *q);
 /* Takes back every buffer and frame; the device has been reset. */
-void e1000_reclaim(struct e1000 *e);
+void e1000_reclaim(struct e1000_queue *q);
+
+/* ---- e1000_hw.c ---- */
+/* -EIO: the reset does not end; the device was cut off the bus. */
+int e1000_hw_reset(struct e1000 *e);
+/* The device's address, or a random one. */
+void e1000_read_mac(struct e1000 *e);
+/* An 82574L's causes to their vectors, its hash key and table. The device was reset. */
+void e1000_init_82574(struct e1000 *e);
+/* Connects the handlers. 0 or -errno. */
+int e1000_request_irqs(struct e1000 *e);
+
+/* ---- e1000_mq.c ---- */
+/* Asks the first queue's CPU to attend, from the queue's own. */
+void e1000_call(struct e1000_queue *q);
+/* Runs e1000_leave() for each queue on its CPU; true: all have left already, else attention is called when they have. */
+bool e1000_leave_all(struct e1000 *e);
+/* Runs e1000_enter() likewise. */
+void e1000_enter_all(struct e1000 *e);
 
 /* ---- e1000.c ---- */
-/* In poll, when e->attention is set: link, overruns, and the reset of a device that is broken. */
+/* In poll of the first queue, when its `attention` is set: link, overruns, and the reset of a device that is broken. */
 void e1000_attend(struct e1000 *e, u64 now_ns);
+/* Out of the rings: takes everything back. On the queue's CPU, the device is reset. */
+void e1000_leave(struct e1000_queue *q);
+/* Buffers in, doorbell, interrupts. On the queue's CPU, the device is ready. */
+void e1000_enter(struct e1000_queue *q);

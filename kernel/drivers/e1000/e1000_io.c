@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * e1000_io.c - the 8254x's frames (SDM chapter 3): both directions, in NAPI's poll and in start_xmit().
+ * e1000_io.c - the family's frames (SDM chapter 3): both directions, in NAPI's poll and in start_xmit().
  *
  * Receive: a buffer of the CPU's pool per descriptor; the status byte, written last by the device, says that it is done.
  * Transmit: data descriptors of the extended kind; a context descriptor before them when the checksum's place differs from
@@ -20,44 +20,67 @@
 bool e1000_irq(void *arg)
 {
 	struct e1000 *e = arg;
+	struct e1000_queue *q = &e->queues[0];
 	u32 cause = e1000_read(e, E1000_ICR);
 
 	if (!cause)
 		return false;
-	if (e->down)
+	if (q->down)
 		return true;
-	e->dev.rx[0].interrupts++;
+	q->dev->rx[0].interrupts++;
 	e1000_write(e, E1000_IMC, ~0u);
 	if (cause & (E1000_INT_LSC | E1000_INT_RXO))
-		e->attention = true;
-	napi_schedule(&e->napi);
+		q->attention = true;
+	napi_schedule(&q->napi);
+	return true;
+}
+
+/* 82574 7.4.1: firing has cleared and masked the cause (EIAC, IAM). */
+bool e1000_queue_irq(void *arg)
+{
+	struct e1000_queue *q = arg;
+
+	if (q->down)
+		return true;
+	q->dev->rx[q->index].interrupts++;
+	napi_schedule(&q->napi);
+	return true;
+}
+
+/* Link changes, overruns. */
+bool e1000_other_irq(void *arg)
+{
+	struct e1000_queue *first = &((struct e1000 *)arg)->queues[0];
+
+	first->attention = true;
+	napi_schedule(&first->napi);
 	return true;
 }
 
 /* Nothing more goes in or out until poll has reset the device. */
-static __cold void halt(struct e1000 *e)
+static __cold void halt(struct e1000_queue *q)
 {
-	if (e->down)
+	if (q->down)
 		return;
-	e->down = e->broken = e->attention = true;
-	netif_stop_queue(&e->dev.txq[0]);
-	napi_schedule(&e->napi);
+	q->down = q->broken = true;
+	netif_stop_queue(&q->dev->txq[q->index]);
+	e1000_call(q);
 }
 
-static void arm_timer(struct e1000 *e, u64 delay_ns)
+static void arm_timer(struct e1000_queue *q, u64 delay_ns)
 {
-	timer_arm(&e->cpu->wheel, &e->timer, e->cpu->now_ns + delay_ns);
+	timer_arm(&q->cpu->wheel, &q->timer, q->cpu->now_ns + delay_ns);
 }
 
-void e1000_rings_reset(struct e1000 *e)
+void e1000_rings_reset(struct e1000_queue *q)
 {
-	memset((void *)e->rx.desc, 0, (e->rx.mask + 1u) * sizeof(struct e1000_rx_desc));
-	memset((void *)e->tx.desc, 0, (e->tx.mask + 1u) * sizeof(union e1000_tx_desc));
-	e->rx.clean = e->rx.use = e->rx.tail = 0;
-	e->rx.skip = false;
-	e->tx.clean = e->tx.use = e->tx.tail = 0;
-	e->tx.nr_free = e->tx.mask; /* head == tail is an empty ring (3.4): never use all */
-	e->tx.context = 0;
+	memset((void *)q->rx.desc, 0, (q->rx.mask + 1u) * sizeof(union e1000_rx_desc));
+	memset((void *)q->tx.desc, 0, (q->tx.mask + 1u) * sizeof(union e1000_tx_desc));
+	q->rx.clean = q->rx.use = q->rx.tail = 0;
+	q->rx.skip = false;
+	q->tx.clean = q->tx.use = q->tx.tail = 0;
+	q->tx.nr_free = q->tx.mask; /* head == tail is an empty ring (3.4): never use all */
+	q->tx.context = 0;
 }
 
 /* ---- receive ---- */
@@ -67,106 +90,124 @@ static u16 rx_posted(const struct e1000_rx_ring *rx)
 	return (rx->use - rx->clean) & rx->mask;
 }
 
-void e1000_refill(struct e1000 *e)
+void e1000_refill(struct e1000_queue *q)
 {
-	struct e1000_rx_ring *rx = &e->rx;
+	struct e1000_rx_ring *rx = &q->rx;
 
 	while (rx_posted(rx) < rx->mask) {
-		struct skb_buf *b = skb_buf_alloc(e->cpu);
+		struct skb_buf *b = skb_buf_alloc(q->cpu);
 
 		if (!b) {
-			e->dev.rx[0].no_buf++;
+			q->dev->rx[q->index].no_buf++;
 			break;
 		}
 		rx->bufs[rx->use] = b;
 		san_device_owns(skb_buf_room(b), SKB_BUF_ROOM);
 		rx->desc[rx->use].addr = virt_to_phys(skb_buf_room(b) + E1000_RX_OFF);
-		rx->desc[rx->use].status = 0;
+		rx->desc[rx->use].word = 0;
 		rx->use = (rx->use + 1) & rx->mask;
 	}
 	if (rx->tail == rx->use)
 		return;
 	rx->tail = rx->use;
 	wmb();
-	e1000_write(e, E1000_RDT, rx->tail);
-	e->dev.rx[0].kicks++;
+	mmio_write32(q->rdt, rx->tail);
+	q->dev->rx[q->index].kicks++;
 }
 
 /* In batches; when buffers are so short that interrupts could stay away, the timer tries again. */
-static void refill_batch(struct e1000 *e)
+static void refill_batch(struct e1000_queue *q)
 {
-	if (e->rx.mask - rx_posted(&e->rx) < E1000_REFILL)
+	if (q->rx.mask - rx_posted(&q->rx) < E1000_REFILL)
 		return;
-	e1000_refill(e);
-	if (unlikely(rx_posted(&e->rx) < E1000_REFILL && !e->timer.armed))
-		arm_timer(e, E1000_REAP_NS);
+	e1000_refill(q);
+	if (unlikely(rx_posted(&q->rx) < E1000_REFILL && !q->timer.armed))
+		arm_timer(q, E1000_REAP_NS);
 }
 
 /* A frame that died before it was an skb. */
-static __cold void lose(struct e1000 *e, struct skb_buf *b, enum drop_reason reason)
+static __cold void lose(struct e1000_queue *q, struct skb_buf *b, enum drop_reason reason)
 {
-	e->dev.rx[0].dropped++;
-	e->cpu->drops[reason]++;
-	skb_buf_put(e->cpu, b);
+	q->dev->rx[q->index].dropped++;
+	q->cpu->drops[reason]++;
+	skb_buf_put(q->cpu, b);
 }
 
-static void receive(struct e1000 *e, struct skb_buf *b, u16 len, u8 status, u8 errors)
+static void receive(struct e1000_queue *q, struct skb_buf *b, u16 len, u8 status, u8 errors)
 {
-	struct dev_stats *stats = &e->dev.rx[0];
+	struct dev_stats *stats = &q->dev->rx[q->index];
 	bool summed = !(status & E1000_RXD_IXSM) && status & E1000_RXD_TCPCS && !(errors & E1000_RXE_TCPE);
 	struct sk_buff *skb;
 
 	if (unlikely(len < ETH_HEADER_BYTES || errors & E1000_RXE_FRAME)) {
 		stats->errors++;
-		lose(e, b, DROP_DEV_HDR);
+		lose(q, b, DROP_DEV_HDR);
 		return;
 	}
 	stats->csum_good += summed;
-	if (gro_wants(e->cpu, &e->dev, len) && gro_receive(e->cpu, &e->dev, 0, b, E1000_RX_OFF, len, summed))
+	if (gro_wants(q->cpu, q->dev, len) && gro_receive(q->cpu, q->dev, q->index, b, E1000_RX_OFF, len, summed))
 		return;
-	skb = build_skb(e->cpu, b, E1000_RX_OFF, len);
+	skb = build_skb(q->cpu, b, E1000_RX_OFF, len);
 	if (unlikely(!skb)) {
-		lose(e, b, DROP_NOMEM);
+		lose(q, b, DROP_NOMEM);
 		return;
 	}
-	skb->dev = &e->dev;
-	skb->queue_mapping = 0;
+	skb->dev = q->dev;
+	skb->queue_mapping = q->index;
 	if (summed)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	netif_receive_skb(e->cpu, skb);
+	netif_receive_skb(q->cpu, skb);
 }
 
 /* Longer than a buffer: not asked for (RCTL.LPE is off), so each of its pieces is dropped and the frame counted once. */
-static __cold void skip_piece(struct e1000 *e, struct skb_buf *b, bool last)
+static __cold void skip_piece(struct e1000_queue *q, struct skb_buf *b, bool last)
 {
-	if (!e->rx.skip) {
-		e->dev.rx[0].errors++;
-		lose(e, b, DROP_DEV_HDR);
+	if (!q->rx.skip) {
+		q->dev->rx[q->index].errors++;
+		lose(q, b, DROP_DEV_HDR);
 	} else {
-		skb_buf_put(e->cpu, b);
+		skb_buf_put(q->cpu, b);
 	}
-	e->rx.skip = !last;
+	q->rx.skip = !last;
 }
 
-static int receive_batch(struct e1000 *e, int budget)
+/* What the device wrote into a descriptor; false: nothing yet. Status comes last. */
+static inline bool rx_done(const volatile union e1000_rx_desc *d, bool ext, u16 *len, u8 *status, u8 *errors)
 {
-	struct e1000_rx_ring *rx = &e->rx;
+	u32 word;
+
+	if (ext) {
+		word = d->ext.status;
+		*status = (u8)word;
+		*errors = (u8)(word >> 24);
+	} else {
+		*status = d->status;
+	}
+	if (!(*status & E1000_RXD_DD))
+		return false;
+	rmb();
+	*len = ext ? d->ext.length : d->length;
+	if (!ext)
+		*errors = d->errors;
+	return true;
+}
+
+static int receive_batch(struct e1000_queue *q, int budget)
+{
+	struct e1000_rx_ring *rx = &q->rx;
+	bool ext = q->ext;
 	int work = 0;
 
 	while (work < budget && rx->clean != rx->use) {
-		volatile struct e1000_rx_desc *d = &rx->desc[rx->clean];
 		struct skb_buf *b = rx->bufs[rx->clean];
-		u8 status = d->status, errors;
+		u8 status, errors = 0;
 		u16 len;
 
-		if (!(status & E1000_RXD_DD))
+		if (!rx_done(&rx->desc[rx->clean], ext, &len, &status, &errors))
 			break;
-		rmb();
-		len = d->length;
-		errors = d->errors;
 		if (unlikely(len > E1000_RX_LEN)) {
-			e->dev.rx[0].lies++;
-			halt(e);
+			q->dev->rx[q->index].lies++;
+			halt(q);
 			break;
 		}
 		rx->bufs[rx->clean] = NULL;
@@ -174,9 +215,9 @@ static int receive_batch(struct e1000 *e, int budget)
 		rx->clean = (rx->clean + 1) & rx->mask;
 		work++;
 		if (unlikely(rx->skip || !(status & E1000_RXD_EOP)))
-			skip_piece(e, b, status & E1000_RXD_EOP);
+			skip_piece(q, b, status & E1000_RXD_EOP);
 		else
-			receive(e, b, len, status, errors);
+			receive(q, b, len, status, errors);
 	}
 	return work;
 }
@@ -184,10 +225,10 @@ static int receive_batch(struct e1000 *e, int budget)
 /* ---- transmit ---- */
 
 /* Frees what the device has sent; wakes a queue that waits for room. Returns whether anything moved. */
-static bool reap(struct e1000 *e)
+static bool reap(struct e1000_queue *q)
 {
-	struct e1000_tx_ring *tx = &e->tx;
-	struct netdev_queue *q = &e->dev.txq[0];
+	struct e1000_tx_ring *tx = &q->tx;
+	struct netdev_queue *txq = &q->dev->txq[q->index];
 	bool moved = false;
 
 	while (tx->clean != tx->tail) {
@@ -199,11 +240,11 @@ static bool reap(struct e1000 *e)
 		tx->nr_free += (after - tx->clean) & tx->mask;
 		tx->clean = after;
 		moved = true;
-		consume_skb(e->cpu, slot->skb);
+		consume_skb(q->cpu, slot->skb);
 		slot->skb = NULL;
 	}
-	if (unlikely(q->stopped) && !e->down && tx->nr_free >= 2 * E1000_TX_FREE)
-		netif_wake_queue(e->cpu, q);
+	if (unlikely(txq->stopped) && !q->down && tx->nr_free >= 2 * E1000_TX_FREE)
+		netif_wake_queue(q->cpu, txq);
 	return moved;
 }
 
@@ -255,6 +296,7 @@ static void put_tso_context(struct e1000_tx_ring *tx, struct sk_buff *skb)
 	/* RFC 9293 3.1: the TCP header's length, in words, is the upper half of its byte 12 */
 	unsigned hdrlen = start + (skb->head[skb->csum_start + 12] >> 4) * 4u;
 
+	tx->context = 0; /* an 82574L keeps one context for both (82574 7.2.5) */
 	put_context(tx, (struct e1000_tx_context){
 				.ipcss = (u8)ip,
 				.ipcso = (u8)(ip + 10),
@@ -289,10 +331,9 @@ static inline void put_part(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 
 	put_data(tx, addr, cmd | last | len, popts);
 }
 
-static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
+static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb, u32 cmd)
 {
 	const u32 end = E1000_TXD_EOP | E1000_TXD_RS;
-	u32 cmd = E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_IFCS;
 	struct e1000_tx_slot *slot = &tx->slots[tx->use];
 	unsigned i, nr_frags = skb->nr_frags;
 	u8 popts = 0;
@@ -315,155 +356,173 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb)
 
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 {
-	struct e1000 *e = dev->priv;
-	struct netdev_queue *q = &dev->txq[txq];
+	struct e1000_queue *q = &((struct e1000 *)dev->priv)->queues[txq];
+	struct netdev_queue *nq = &dev->txq[txq];
 
-	if (unlikely(e->down)) {
-		q->stats.dropped++;
-		kfree_skb_reason(e->cpu, skb, DROP_FULL_RING);
+	if (unlikely(q->down)) {
+		nq->stats.dropped++;
+		kfree_skb_reason(q->cpu, skb, DROP_FULL_RING);
 		return;
 	}
-	put_frame(&e->tx, skb);
-	if (likely(e->tx.nr_free >= E1000_TX_FREE))
+	put_frame(&q->tx, skb, q->tx_cmd);
+	if (likely(q->tx.nr_free >= E1000_TX_FREE))
 		return;
-	netif_stop_queue(q);
-	e1000_write(e, E1000_IMS, E1000_INT_TXDW);
+	netif_stop_queue(nq);
+	e1000_write(q->e, E1000_IMS, q->ims_tx);
 }
 
 /* Emulators send within the write of TDT: what they have sent is freed at once, and needs no timer. */
 void e1000_flush(struct net_device *dev, unsigned txq)
 {
-	struct e1000 *e = dev->priv;
-	struct e1000_tx_ring *tx = &e->tx;
+	struct e1000_queue *q = &((struct e1000 *)dev->priv)->queues[txq];
+	struct e1000_tx_ring *tx = &q->tx;
 
-	if (unlikely(e->down) || tx->tail == tx->use)
+	if (unlikely(q->down) || tx->tail == tx->use)
 		return;
 	tx->tail = tx->use;
 	wmb();
-	e1000_write(e, E1000_TDT, tx->tail);
+	mmio_write32(q->tdt, tx->tail);
 	dev->txq[txq].stats.kicks++;
-	reap(e);
-	if (tx->clean != tx->tail && !e->timer.armed) {
+	reap(q);
+	if (tx->clean != tx->tail && !q->timer.armed) {
 		tx->seen = tx->clean;
-		tx->seen_ns = e->cpu->now_ns;
-		arm_timer(e, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
+		tx->seen_ns = q->cpu->now_ns;
+		arm_timer(q, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
 	}
 }
 
 /* ---- what keeps the rings moving ---- */
 
-static void check_hang(struct e1000 *e, u64 now_ns)
+static void check_hang(struct e1000_queue *q, u64 now_ns)
 {
-	struct e1000_tx_ring *tx = &e->tx;
+	struct e1000_tx_ring *tx = &q->tx;
 
-	if (tx->clean == tx->tail || tx->seen != tx->clean || !e->dev.carrier) {
+	if (tx->clean == tx->tail || tx->seen != tx->clean || !q->dev->carrier) {
 		tx->seen = tx->clean;
 		tx->seen_ns = now_ns;
 	} else if (now_ns - tx->seen_ns >= E1000_HANG_NS) {
-		e->dev.txq[0].stats.requeued++;
-		halt(e);
+		q->dev->txq[q->index].stats.requeued++;
+		halt(q);
 	}
 }
 
 void e1000_timer(struct timer *t, u64 now_ns)
 {
-	struct e1000 *e = container_of(t, struct e1000, timer);
+	struct e1000_queue *q = container_of(t, struct e1000_queue, timer);
 	bool moved;
 
-	if (e->down) { /* time for the next reset */
-		e->attention = true;
-		napi_schedule(&e->napi);
+	if (q->down) { /* time for the next reset */
+		e1000_call(q);
 		return;
 	}
-	moved = reap(e);
-	check_hang(e, now_ns);
-	if (e->down)
+	moved = reap(q);
+	check_hang(q, now_ns);
+	if (q->down)
 		return;
-	refill_batch(e);
-	if (e->tx.clean != e->tx.tail && !e->timer.armed)
-		arm_timer(e, moved ? E1000_REAP_NS : E1000_IDLE_NS);
+	refill_batch(q);
+	if (q->tx.clean != q->tx.tail && !q->timer.armed)
+		arm_timer(q, moved ? E1000_REAP_NS : E1000_IDLE_NS);
 }
 
 void e1000_watchdog(struct net_device *dev, unsigned txq, u64 now_ns)
 {
-	struct e1000 *e = dev->priv;
+	struct e1000_queue *q = &((struct e1000 *)dev->priv)->queues[txq];
 
-	if (e->down)
+	if (q->down)
 		return;
-	reap(e);
-	check_hang(e, now_ns);
+	reap(q);
+	check_hang(q, now_ns);
 }
 
-void e1000_reclaim(struct e1000 *e)
+void e1000_reclaim(struct e1000_queue *q)
 {
 	unsigned i;
 
-	for (i = 0; i <= e->rx.mask; i++) {
-		if (e->rx.bufs[i])
-			skb_buf_put(e->cpu, e->rx.bufs[i]);
-		e->rx.bufs[i] = NULL;
+	for (i = 0; i <= q->rx.mask; i++) {
+		if (q->rx.bufs[i])
+			skb_buf_put(q->cpu, q->rx.bufs[i]);
+		q->rx.bufs[i] = NULL;
 	}
-	for (i = 0; i <= e->tx.mask; i++) {
-		if (!e->tx.slots[i].skb)
+	for (i = 0; i <= q->tx.mask; i++) {
+		if (!q->tx.slots[i].skb)
 			continue;
-		e->dev.txq[0].stats.dropped++;
-		kfree_skb_reason(e->cpu, e->tx.slots[i].skb, DROP_FULL_RING);
-		e->tx.slots[i].skb = NULL;
+		q->dev->txq[q->index].stats.dropped++;
+		kfree_skb_reason(q->cpu, q->tx.slots[i].skb, DROP_FULL_RING);
+		q->tx.slots[i].skb = NULL;
 	}
-	timer_cancel(&e->cpu->wheel, &e->timer);
+	timer_cancel(&q->cpu->wheel, &q->timer);
 }
 
 /* ---- moderation: `ethtool -C` ---- */
 
-/* 13.4.18: the least time between two interrupts. RDTR and RADV stay 0: with ITR the first frame of a burst interrupts at
- * once, and they would make it wait. */
-static void set_itr(struct e1000 *e, u32 usecs)
+/* 13.4.18, 82574 10.2.4.2: the least time between two interrupts: of the line, or of a queue's vector. */
+static void set_itr(struct e1000_queue *q, u32 usecs)
 {
-	e1000_write(e, E1000_ITR, usecs * 1000 / E1000_ITR_UNIT_NS);
+	u32 reg = q->e->vectors ? E1000_EITR + 4u * q->index : E1000_ITR;
+
+	e1000_write(q->e, reg, usecs * 1000 / E1000_ITR_UNIT_NS);
+}
+
+/* In units of 1.024 us, of 16 bits. The timers that start with a frame (13.4.30, 13.4.31, 13.4.43, 13.4.44) are 0 until set: with
+ * ITR the first frame of a burst interrupts at once, and they make it wait. */
+static void set_delays(struct e1000_queue *q, const struct dev_coalesce *c)
+{
+	u32 at = q->index * E1000_QUEUE_STRIDE;
+
+	e1000_write(q->e, E1000_RDTR + at, c->rx_delay * 1000 / E1000_DELAY_UNIT_NS);
+	e1000_write(q->e, E1000_RADV + at, c->rx_abs_delay * 1000 / E1000_DELAY_UNIT_NS);
+	e1000_write(q->e, E1000_TIDV + at, c->tx_delay * 1000 / E1000_DELAY_UNIT_NS);
+	e1000_write(q->e, E1000_TADV + at, c->tx_abs_delay * 1000 / E1000_DELAY_UNIT_NS);
+	q->tx_cmd = E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_IFCS | (c->tx_delay ? E1000_TXD_IDE : 0);
 }
 
 void e1000_retune(struct net_device *dev)
 {
+	const struct dev_coalesce *c = &dev->coalesce;
 	struct e1000 *e = dev->priv;
+	u32 sums = dev->features & NETIF_F_RXCSUM ? E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL : 0;
 
-	if (e->down)
+	if (!e->running)
 		return;
-	set_itr(e, dev->coalesce.adaptive_rx ? E1000_ITR_LEAST + dim_level(&e->dim).usecs : dev->coalesce.rx_usecs);
-	e1000_write(e, E1000_RXCSUM, dev->features & NETIF_F_RXCSUM ? E1000_RXCSUM_IPOFL | E1000_RXCSUM_TUOFL : 0);
+	for (unsigned i = 0; i < e->nr_queues; i++) {
+		struct e1000_queue *q = &e->queues[i];
+
+		set_itr(q, c->adaptive_rx ? E1000_ITR_LEAST + dim_level(&q->dim).usecs : c->rx_usecs);
+		set_delays(q, c);
+	}
+	e1000_write(e, E1000_RXCSUM, sums | (e->nr_queues > 1 ? E1000_RXCSUM_PCSD : 0));
 }
 
-static __noinline void adapt(struct e1000 *e)
+static __noinline void adapt(struct e1000_queue *q)
 {
-	const struct dev_stats *rx = &e->dev.rx[0];
+	const struct dev_stats *rx = &q->dev->rx[q->index];
 
-	if (dim_update(&e->dim, e->cpu->now_ns, rx->packets, rx->bytes + e->dev.txq[0].stats.bytes))
-		set_itr(e, E1000_ITR_LEAST + dim_level(&e->dim).usecs);
+	if (dim_update(&q->dim, q->cpu->now_ns, rx->packets, rx->bytes + q->dev->txq[q->index].stats.bytes))
+		set_itr(q, E1000_ITR_LEAST + dim_level(&q->dim).usecs);
 }
 
-/* Unmasking needs no second look: causes that came while masked are kept in ICR, and raise the line at once. */
+/* Unmasking needs no second look: causes that came while masked are kept in ICR, and raise the interrupt at once. */
 int e1000_poll(struct napi_struct *napi, int budget)
 {
-	struct e1000 *e = container_of(napi, struct e1000, napi);
+	struct e1000_queue *q = container_of(napi, struct e1000_queue, napi);
 	int work = 0;
 
-	if (unlikely(e->attention))
-		e1000_attend(e, e->cpu->now_ns);
-	if (!e->down) {
-		reap(e);
-		work = receive_batch(e, budget);
-		if (likely(!e->down))
-			refill_batch(e);
+	if (unlikely(q->attention))
+		e1000_attend(q->e, q->cpu->now_ns);
+	if (!q->down) {
+		reap(q);
+		work = receive_batch(q, budget);
+		if (likely(!q->down))
+			refill_batch(q);
 	}
 	if (work >= budget)
 		return work;
 	napi_complete(napi, work);
-	if (unlikely(e->dev.coalesce.adaptive_rx) && work && !e->down)
-		adapt(e);
-	if (unlikely(e->attention))
+	if (unlikely(q->dev->coalesce.adaptive_rx) && work && !q->down)
+		adapt(q);
+	if (unlikely(q->attention))
 		napi_schedule(napi);
-	else if (!e->down)
-		e1000_write(e, E1000_IMS,
-			    e->dev.txq[0].stopped ? E1000_INT_ALWAYS | E1000_INT_TXDW
-						  : E1000_INT_ALWAYS);
+	else if (!q->down)
+		e1000_write(q->e, E1000_IMS, q->dev->txq[q->index].stopped ? q->ims | q->ims_tx : q->ims);
 	return work;
 }

@@ -37,6 +37,8 @@ struct dev_ring {
 struct dev_coalesce {
 	u32 rx_usecs, rx_frames, tx_usecs, tx_frames;
 	u32 adaptive_rx; /* 0 or 1 */
+	/* Of a device that has them (has_delays), microseconds: how long an interrupt waits after the last frame, and after the first. */
+	u32 rx_delay, rx_abs_delay, tx_delay, tx_abs_delay;
 };
 /* Descriptors of each ring. */
 struct dev_rings {
@@ -140,6 +142,7 @@ struct net_device {
 	u32 wanted_features;         /* of hw_features: what was asked for; features is what of it goes together */
 	struct dev_coalesce coalesce;
 	u32 rx_frames_max;           /* frames that moderation can count to; 0: it goes by time alone */
+	bool has_delays;
 	struct dev_rings rings, rings_max;
 	u32 rings_min;
 };

@@ -31,6 +31,10 @@ static const struct setting settings[] = {
 	{ "rx-frames", 'C', NUMBER, AT(coalesce.rx_frames), 0, UINT32_MAX },
 	{ "tx-usecs", 'C', NUMBER, AT(coalesce.tx_usecs), 1, MAX_USECS },
 	{ "tx-frames", 'C', NUMBER, AT(coalesce.tx_frames), 1, 1024 },
+	{ "rx-delay", 'C', NUMBER, AT(coalesce.rx_delay), 0, MAX_USECS },
+	{ "rx-abs-delay", 'C', NUMBER, AT(coalesce.rx_abs_delay), 0, MAX_USECS },
+	{ "tx-delay", 'C', NUMBER, AT(coalesce.tx_delay), 0, MAX_USECS },
+	{ "tx-abs-delay", 'C', NUMBER, AT(coalesce.tx_abs_delay), 0, MAX_USECS },
 	{ "adaptive-rx", 'C', SWITCH, AT(coalesce.adaptive_rx), 0, 0 },
 	{ "rx", 'G', NUMBER, AT(rings.rx), 0, UINT32_MAX },
 	{ "tx", 'G', NUMBER, AT(rings.tx), 0, UINT32_MAX },
@@ -127,7 +131,9 @@ static int check_coalesce(const struct net_device *dev, struct ethtool_change *c
 		say(c, "%s has no interrupts to moderate", dev->name);
 		return -EOPNOTSUPP;
 	}
-	if (k->rx_frames > dev->rx_frames_max)
+	if ((k->rx_delay | k->rx_abs_delay | k->tx_delay | k->tx_abs_delay) && !dev->has_delays)
+		say(c, "rx-delay and the like: %s has no such timers", dev->name);
+	else if (k->rx_frames > dev->rx_frames_max)
 		say(c, "rx-frames %u: %s allows 0 to %u", k->rx_frames, dev->name, dev->rx_frames_max);
 	else if (k->rx_frames > 1 && !k->rx_usecs)
 		say(c, "rx-frames %u: needs rx-usecs above 0, or the last frames would wait for ever", k->rx_frames);

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ * test_e1000e.c - the e1000 driver on a fake 82574L: vectors that clear and mask by themselves, extended receive descriptors,
+ * throttling per vector, timers, links, and a device that lies.
+ */
+#include "host/fake_e1000_rig.h"
+
+static struct fake_e1000 *device(void)
+{
+	fake_machine_reset();
+	return fake_e1000e_create(4);
+}
+
+static u32 reg(const struct fake_e1000 *d, u32 off) { return d->regs[off / 4]; }
+
+TEST(a_device_is_found_named_and_opened)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	static const u8 mac[6] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x57 };
+
+	CHECK_STR(r->dev->driver, "e1000e");
+	CHECK_MEM(r->dev->addr, mac, 6);
+	CHECK(r->dev->carrier);
+	CHECK_EQ(fake_e1000_offered(d), E1000_RING - 1);
+	CHECK_EQ(r->dev->nr_rxq, 1); /* one CPU */
+	CHECK(!(reg(d, E1000_MRQC) & E1000_MRQC_RSS));
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(a_vector_costs_no_register_but_the_unmasking)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	u64 reads, writes;
+
+	for (unsigned i = 0; i < 8; i++)
+		CHECK(give(d, 60)); /* the first of them interrupts, its cause is masked until the poll is over */
+	reads = fake_mmio_reads;
+	writes = fake_mmio_writes;
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 8);
+	CHECK_EQ(r->dev->rx[0].interrupts, 2); /* that of the frames that came masked is kept, and comes after the poll */
+	CHECK_EQ(fake_mmio_reads, reads);
+	CHECK(fake_mmio_writes - writes <= 2);
+	finish(r, d);
+}
+
+TEST(frames_that_come_while_masked_interrupt_when_unmasked)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		CHECK(give(d, 60 + i % 1000));
+		if (i % 7 == 0)
+			rig_run(r, 0);
+	}
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 1000);
+	finish(r, d);
+}
+
+TEST(sums_are_believed_from_the_extended_status)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	u8 frame[600];
+
+	rig_bytes(frame, sizeof(frame));
+	CHECK(fake_e1000_receive(d, frame, sizeof(frame), 0, E1000_RXD_TCPCS, 0));
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->rx[0].csum_good, 1);
+	CHECK(fake_e1000_receive(d, frame, sizeof(frame), 0, E1000_RXD_TCPCS, E1000_RXE_TCPE));
+	CHECK(fake_e1000_receive(d, frame, sizeof(frame), 0, E1000_RXD_TCPCS | E1000_RXD_IXSM, 0));
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->rx[0].csum_good, 1);
+	CHECK_EQ(r->nr_in, 3);
+	CHECK(fake_e1000_receive(d, frame, sizeof(frame), 0, 0, E1000_RXE_CE));
+	rig_run(r, 0);
+	CHECK_EQ(r->dev->rx[0].errors, 1);
+	CHECK_EQ(r->nr_in, 3);
+	finish(r, d);
+}
+
+TEST(sums_are_inserted_after_segments_were_cut)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	unsigned contexts;
+
+	rig_send(r, rig_skb(r, 500, 500, 0, true, 0));
+	rig_send(r, rig_skb(r, 500, 500, 0, true, 0));
+	CHECK_EQ(d->nr_contexts, 1);
+	rig_send(r, rig_skb(r, 9000, 54, 1900, true, 1448));
+	contexts = d->nr_contexts;
+	rig_send(r, rig_skb(r, 500, 500, 0, true, 0));
+	CHECK_EQ(d->nr_contexts, contexts + 1); /* the one context was the segments' */
+	finish(r, d);
+}
+
+TEST(link_changes_come_by_the_vector_of_the_rest)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < 3; i++) {
+		fake_e1000_set_link(d, false);
+		rig_run(r, 0);
+		CHECK(!r->dev->carrier);
+		fake_e1000_set_link(d, true);
+		rig_run(r, 0);
+		CHECK(r->dev->carrier);
+	}
+	CHECK_EQ(d->icr, 0); /* acknowledged: it does not come for ever */
+	CHECK_EQ(d->interrupts, 6);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(causes_that_nobody_asked_for_are_acknowledged_once)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	unsigned before = d->interrupts;
+
+	fake_e1000_cause(d, E1000_INT_MDAC | E1000_INT_SRPD | E1000_INT_ACK | E1000_INT_MNG | E1000_INT_RXO);
+	rig_run(r, NSEC_PER_SEC);
+	CHECK_EQ(d->interrupts, before + 1);
+	CHECK_EQ(d->icr, 0);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(without_vectors_the_line_serves)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r;
+
+	d->func->config[0xa0] = 0x01; /* no MSI-X */
+	d->is_82574 = true;
+	r = rig_probe(0);
+	REQUIRE(r->dev != NULL);
+	CHECK(!e1000_of(r)->vectors);
+	CHECK_EQ(e1000_of(r)->queues[0].ims, E1000_INT_ALWAYS);
+	finish(r, d);
+}
+
+TEST(refused_vectors_fall_back_to_the_line)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r;
+
+	fake_vectors_left = 1;
+	r = rig_probe(0);
+	REQUIRE(r->dev != NULL);
+	CHECK(!e1000_of(r)->vectors);
+	CHECK(!e1000_of(r)->dead);
+	finish(r, d);
+}
+
+TEST(moderation_is_in_the_registers_of_the_vector)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	CHECK_EQ(set(r, 'C', "rx-usecs", "100"), 0);
+	CHECK_EQ(reg(d, E1000_EITR), 100 * 1000 / 256);
+	CHECK_EQ(set(r, 'C', "rx-delay", "64"), 0);
+	CHECK_EQ(set(r, 'C', "rx-abs-delay", "128"), 0);
+	CHECK_EQ(set(r, 'C', "tx-delay", "32"), 0);
+	CHECK_EQ(set(r, 'C', "tx-abs-delay", "256"), 0);
+	CHECK_EQ(reg(d, E1000_RDTR), 64 * 1000 / 1024);
+	CHECK_EQ(reg(d, E1000_RADV), 128 * 1000 / 1024);
+	CHECK_EQ(reg(d, E1000_TIDV), 32 * 1000 / 1024);
+	CHECK_EQ(reg(d, E1000_TADV), 256 * 1000 / 1024);
+	CHECK_EQ(e1000_of(r)->queues[0].tx_cmd & E1000_TXD_IDE, E1000_TXD_IDE);
+	CHECK(set(r, 'C', "rx-delay", "10001") < 0);
+	dev_close(r->dev);
+	CHECK_EQ(dev_open(r->dev), 0);
+	CHECK_EQ(reg(d, E1000_RADV), 128 * 1000 / 1024); /* a reset forgets, the driver does not */
+	finish(r, d);
+}
+
+TEST(a_full_ring_asks_for_completions_and_loses_nothing)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < 600; i++)
+		rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	CHECK(r->dev->txq[0].stopped);
+	for (unsigned i = 0; i < 20 && d->nr_sent < 600; i++) {
+		fake_e1000_send(d);
+		rig_run(r, NSEC_PER_MSEC);
+	}
+	CHECK_EQ(d->nr_sent, 600);
+	CHECK(!r->dev->txq[0].stopped);
+	finish(r, d);
+}
+
+TEST(a_length_beyond_the_buffer_resets_the_device)
+{
+	static const u16 lengths[] = { E1000_RX_LEN + 1, 0x8000, 0xffff };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lengths); i++) {
+		struct fake_e1000 *d = device();
+		struct rig *r = rig_create(0);
+		unsigned resets = d->resets;
+
+		fake_e1000_write_back(d, lengths[i], E1000_RXD_DD | E1000_RXD_EOP, 0);
+		fake_e1000_cause(d, E1000_INT_RXT0);
+		rig_run(r, 0);
+		CHECK_EQ(r->dev->rx[0].lies, 1);
+		CHECK_EQ(d->resets, resets + 2); /* out of the rings, and at the start */
+		CHECK_EQ(fake_e1000_offered(d), E1000_RING - 1);
+		expect_working(r, d);
+		finish(r, d);
+	}
+}
+
+TEST(random_scribbling_over_descriptors_and_causes_never_harms_us)
+{
+	struct test_rng rng = { 815 };
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	struct e1000_queue *q = &e1000_of(r)->queues[0];
+
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < 20000; i++) {
+		unsigned at = rng_below(&rng, 2) ? rng_below(&rng, E1000_RING) : q->rx.clean;
+
+		switch (q->down ? 9 : rng_below(&rng, 8)) {
+		case 0:
+			q->rx.desc[at].ext.length = (u16)rng_below(&rng, E1000_RX_LEN + 20);
+			q->rx.desc[at].ext.status = rng_below(&rng, 4) ? (u8)rng_next(&rng) : (u32)rng_next(&rng);
+			break;
+		case 1:
+			q->rx.desc[at].same_addr = rng_next(&rng);
+			break;
+		case 2:
+			q->tx.desc[at].data.status = (u8)rng_next(&rng);
+			break;
+		case 3: /* the ring may never move again, and the rest waits in the qdisc */
+			if (r->cpu->skb_pool->nr_free_bufs > 500)
+				rig_send(r, rig_skb(r, 14 + rng_below(&rng, 1500), 100, 200, false, 0));
+			break;
+		case 4:
+			fake_e1000_cause(d, (u32)rng_next(&rng));
+			break;
+		case 9:
+			rig_run(r, NSEC_PER_SEC);
+			break;
+		default:
+			fake_e1000_cause(d, E1000_INT_RXT0);
+		}
+		rig_run(r, rng_below(&rng, 100000));
+	}
+	rig_run(r, 5 * NSEC_PER_SEC);
+	CHECK(r->nr_in > 10);
+	finish(r, d);
+}
+
+TEST(rings_are_made_anew_in_each_size)
+{
+	static const char *const sizes[] = { "128", "1024", "256" };
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+		CHECK_EQ(set(r, 'G', "rx", sizes[i]), 0);
+		CHECK_EQ(set(r, 'G', "tx", sizes[i]), 0);
+		CHECK_EQ(reg(d, E1000_RDLEN) / 16, r->dev->rings.rx);
+		expect_working(r, d);
+	}
+	finish(r, d);
+}
