@@ -18,6 +18,7 @@ struct seen {
 	u32 len;
 	u16 gso_size, gso_segs;
 	u8 flags, ip_summed;
+	unsigned pieces; /* that another skb needs to refer to all of it */
 	bool whole; /* lengths and sums are right, payload as it was sent */
 	u32 seq;
 	unsigned payload;
@@ -173,7 +174,7 @@ static void on_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *s
 	struct seen *e = &r->seen[r->nr++];
 
 	REQUIRE(r->nr <= ARRAY_SIZE(r->seen));
-	*e = (struct seen){ .len = skb->len, .gso_size = skb->gso_size, .gso_segs = skb->gso_segs, .ip_summed = skb->ip_summed };
+	*e = (struct seen){ .len = skb->len, .pieces = skb->nr_frags + 1u, .gso_size = skb->gso_size, .gso_segs = skb->gso_segs, .ip_summed = skb->ip_summed };
 	e->whole = is_whole(cpu, skb, e);
 }
 
@@ -367,6 +368,7 @@ TEST(more_flows_than_places_and_longer_trains_than_a_packet_holds)
 	for (unsigned i = 0; i < r.nr; i++) {
 		CHECK(r.seen[i].whole);
 		CHECK(r.seen[i].len <= 14 + GRO_MAX_BYTES);
+		CHECK(r.seen[i].pieces <= MAX_SKB_FRAGS);
 		payload += r.seen[i].payload;
 	}
 	CHECK_EQ(payload, 140000);

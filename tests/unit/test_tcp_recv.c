@@ -287,6 +287,30 @@ TEST(received_skbs_can_be_taken_whole_and_sent_back)
 	rig_end(r);
 }
 
+/* Its linear part becomes a frag of the segment, and there is one too many. */
+TEST(an_skb_of_more_pieces_than_a_segment_takes_is_sent_back_at_once)
+{
+	static u8 pieces[MAX_SKB_FRAGS][400];
+	struct rig *r = interactive();
+	struct sk_buff *skb = alloc_skb(r->cpu, SKB_HEADROOM);
+	u32 len = 300, sent = 0;
+
+	r->dev->features |= NETIF_F_SG;
+	rig_setsockopt(r, IPPROTO_TCP, TCP_NODELAY, 1);
+	memset(skb_put(skb, len), 1, len);
+	for (unsigned i = 0; i < MAX_SKB_FRAGS; i++, len += 399)
+		CHECK(skb_add_frag(skb, NULL, pieces[i], 399));
+	bh_disable(r->cpu);
+	CHECK_EQ(tcp_prot.send_skb(r->sk, skb, 0), 0);
+	bh_enable(r->cpu);
+	rig_run_us(r, 10);
+	while (rig_take(r))
+		sent += r->last.len;
+	CHECK_EQ(sent, len);
+	CHECK_EQ(drops(r, NOMEM), 0);
+	rig_end(r);
+}
+
 TEST(nothing_is_taken_from_beyond_a_fin)
 {
 	struct rig *r = tcb_in(TCP_ESTABLISHED);

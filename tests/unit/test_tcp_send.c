@@ -153,6 +153,24 @@ TEST(a_header_and_a_static_body_share_a_segment)
 	rig_end(r);
 }
 
+TEST(a_header_and_as_many_static_pieces_as_there_are_leave_at_once)
+{
+	static u8 pieces[2 * MAX_SKB_FRAGS][100];
+	struct rig *r = without_timestamps();
+	u32 sent = 0;
+
+	r->dev->features |= NETIF_F_SG;
+	rig_write(r, 200, MSG_MORE);
+	for (unsigned i = 0; i < ARRAY_SIZE(pieces); i++)
+		CHECK_EQ(tcp_prot.send_static(r->sk, pieces[i], 99, i + 1 < ARRAY_SIZE(pieces) ? MSG_MORE : 0), 99);
+	rig_run_us(r, 10);
+	while (rig_take(r))
+		sent += r->last.len;
+	CHECK(sent >= (200 + sizeof(pieces) / 100 * 99) / RIG_MSS * RIG_MSS);
+	CHECK_EQ(drops(r, NOMEM), 0);
+	rig_end(r);
+}
+
 TEST(a_full_send_buffer_says_so_and_tells_when_there_is_room)
 {
 	struct rig *r = without_timestamps();

@@ -266,7 +266,8 @@ void gro_flush_all(struct net_cpu *cpu)
 
 /* ---- a frame ---- */
 
-/* `payload` bytes at p, from b, go on where f ends. */
+/* `payload` bytes at p, from b, go on where f ends. What is merged can become frags of another skb, its linear part too: an
+ * echo sends it so. */
 static inline void merge(struct net_cpu *cpu, struct gro_flow *f, struct skb_buf *b, u8 *p, unsigned payload, u8 flags)
 {
 	struct sk_buff *skb = f->skb;
@@ -274,7 +275,7 @@ static inline void merge(struct net_cpu *cpu, struct gro_flow *f, struct skb_buf
 	skb_add_buf(skb, b, p, payload);
 	f->next = seq_add(f->next, payload);
 	f->segs++;
-	if (likely(!(flags & TCP_PSH) && payload == f->mss && skb->nr_frags < MAX_SKB_FRAGS &&
+	if (likely(!(flags & TCP_PSH) && payload == f->mss && skb->nr_frags < MAX_SKB_FRAGS - 1 &&
 		   skb->len <= GRO_MAX_BYTES - SKB_BUF_SIZE))
 		return;
 	held_tcp(f)->flags |= flags;

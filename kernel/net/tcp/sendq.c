@@ -7,6 +7,9 @@
  */
 #include "net/tcp/tcp_impl.h"
 
+/* Segments share the bytes as frags, the linear part too: one with more could never be sent whole. */
+#define QUEUE_FRAGS (MAX_SKB_FRAGS - 1)
+
 /* ---- charging ---- */
 
 static void wmem_charge(struct tcb *t, struct sk_buff *skb)
@@ -117,7 +120,7 @@ static u8 *room_behind(struct net_cpu *cpu, struct sk_buff *skb, u32 *n)
 			return f->ptr + f->len;
 		}
 	}
-	if (skb->nr_frags == MAX_SKB_FRAGS || !(buf = skb_buf_alloc(cpu)))
+	if (skb->nr_frags == QUEUE_FRAGS || !(buf = skb_buf_alloc(cpu)))
 		return NULL;
 	skb_add_frag(skb, buf, skb_buf_room(buf), 0);
 	*n = MIN(*n, (u32)SKB_BUF_ROOM);
@@ -255,7 +258,7 @@ static u32 static_some(struct tcb *t, const u8 *mem, u32 len, u32 goal)
 	struct sk_buff *skb = queue_open_tail(t, goal), *fresh = NULL;
 	u32 n;
 
-	if (!skb || skb->nr_frags == MAX_SKB_FRAGS) {
+	if (!skb || skb->nr_frags >= QUEUE_FRAGS) {
 		if (tcp_memory_low(t->sk.cpu) || !(skb = fresh = queue_new(t)))
 			return 0;
 	}
@@ -291,8 +294,7 @@ static bool queue_merge(struct tcb *t, struct sk_buff *skb)
 	u32 goal = tcp_size_goal(t), len = skb->len;
 	struct sk_buff *tail = queue_open_tail(t, goal);
 
-	/* Segments share the bytes as frags, the linear part too: one more than an skb holds could never be sent. */
-	if (!tail || tail->len + len > goal || tail->nr_frags + skb->nr_frags + 2u > MAX_SKB_FRAGS ||
+	if (!tail || tail->len + len > goal || tail->nr_frags + skb->nr_frags + 1u > QUEUE_FRAGS ||
 	    !skb_share(t->sk.cpu, tail, skb, 0, len))
 		return false;
 	tcp_cb(tail)->own = false;
@@ -320,6 +322,8 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 		skb->sk = NULL;
 		skb_queue_tail(&t->sendq, skb);
 		queue_grew(t, skb, len);
+		if (unlikely(skb->nr_frags > QUEUE_FRAGS))
+			tcp_split(t, skb, len / 2, t->mss);
 	}
 	queue_done(t, 1, flags, false);
 	return 0;
