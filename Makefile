@@ -45,9 +45,9 @@ ARCH   := acpi apic cpu crash fault idt intx ioapic msi paging pic platform rtc 
 DRIVERS := pci/pci pci/enumerate pci/drivers \
            virtio-net/virtio_net virtio-net/virtio_net_io virtio-net/virtio_net_mq virtio-net/virtio_pci virtio-net/virtio_mmio virtio-net/virtqueue \
            e1000/e1000 e1000/e1000_hw e1000/e1000_mq e1000/e1000_io
-MACHINE := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
+BARE    := main report tty core/backtrace core/clock core/irq core/log core/panic core/random core/ksyms mm/page mm/slab \
            $(ARCH:%=arch/x86_64/%) $(DRIVERS:%=drivers/%)
-MACHINE += core/profile
+BARE    += core/profile
 ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/trampoline boot/start
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
@@ -82,9 +82,9 @@ SANLESS  := $(SANRT) lib/string core/backtrace core/ksyms core/panic arch/x86_64
 SANK      = -DKERNEL_SAN $(if $(filter $(SANLESS),$*),,-fsanitize=undefined -fsanitize=kernel-address -fasan-shadow-offset=0xdffffc0000000000 \
             --param asan-stack=1 --param asan-globals=1 --param asan-instrumentation-with-call-threshold=0)
 IMAGE    := $B$(if $(filter 1,$(SAN)),/san)/barewire.elf
-SANOBJ   := $(patsubst %,$B/san/k/%.o,$(LIBC:%=lib/%) $(PORTABLE) $(MACHINE) $(SANRT)) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
+SANOBJ   := $(patsubst %,$B/san/k/%.o,$(LIBC:%=lib/%) $(PORTABLE) $(BARE) $(SANRT)) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
 
-KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(MACHINE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
+KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(BARE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
 

@@ -79,8 +79,8 @@ def echo(address, kind):
         return s.recv(100)
 
 
-frames = []  # all IPv6 that was on the wire
-seen = AsyncSniffer(iface="tap0", store=False, prn=frames.append, lfilter=lambda p: IPv6 in p)
+frames = []  # all IPv6 that the guest sent: this host looks for routers as well
+seen = AsyncSniffer(iface="tap0", store=False, prn=frames.append, lfilter=lambda p: IPv6 in p and p.src != MAC)
 seen.start()
 time.sleep(0.5)
 guest = Guest(cmdline="ip6=%s/64" % STATIC).start()
