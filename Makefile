@@ -30,7 +30,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           $(addprefix wire/,checksum ether arp ipv4 icmp igmp ipv6 icmpv6 nd mld dhcp tcp)
 APP    := app echo archive site site_default mime sha1 websocket access_log \
-          $(addprefix http_,server conn parse body value reply file route metrics debug pcap events)
+          $(addprefix http_,server conn parse body value reply file memo route metrics debug pcap events)
 APP    += live live_sample live_numbers live_json live_page
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_balance cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_route complete ip_json json

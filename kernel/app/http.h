@@ -4,6 +4,7 @@
  *   http_server.c  the fiber: accepts, waits, sweeps deadlines       http_conn.c   a connection's way through its states
  *   http_parse.c   heads        http_body.c  framing of bodies       http_reply.c  status lines, pages, what leaves
  *   http_file.c    the site's files: conditions, ranges, encodings   http_route.c  the table of paths with code behind them
+ *   http_memo.c    heads that come again byte for byte
  *
  * A handler answers a request with one of the http_reply*() calls or refuses it with http_error(); it never waits. What
  * does not fit into the send buffer stays in the connection's http_out and leaves when there is room; until then nothing
@@ -157,6 +158,7 @@ const struct http_route *http_route_find(const char *path, u32 len);
 enum { HTTP_PREFIX_11, HTTP_PREFIX_10, HTTP_PREFIX_CLOSE, NR_HTTP_PREFIXES };
 
 struct access_log;
+struct http_memo;
 
 #define HTTP_TOKEN_MAX 128 /* bytes of console.token=, terminator included */
 
@@ -181,6 +183,7 @@ struct http_server {
 	struct hlist_head by_addr[HTTP_ADDR_BUCKETS];
 	struct http_stats stats;
 	struct access_log *log;
+	struct http_memo *memo;
 	u64 *latency;          /* histogram of answers (app/live.h), while somebody looks; NULL: nobody does */
 };
 
@@ -247,7 +250,32 @@ void http_out_free(struct http_conn *c);
 /* Rewrites the prefixes when a second has passed. */
 void http_date_update(struct http_server *srv);
 
+/* ---- http_memo.c ---- */
+#define HTTP_MEMO_BITS  4
+#define HTTP_MEMO_SLOTS (1u << HTTP_MEMO_BITS)
+#define HTTP_MEMO_MIN   16u  /* bytes of a head that is kept: no request is shorter */
+#define HTTP_MEMO_MAX   512u /* longer ones are rare */
+struct http_memo_entry {
+	u32 len;                /* of bytes; 0: free */
+	u32 loyal;              /* stays until so many others came for its place */
+	struct http_limits lim; /* it passed */
+	const struct site_file *file;
+	struct http_head head;
+	u8 bytes[HTTP_MEMO_MAX];
+};
+struct http_memo *http_memo_create(void);
+void http_memo_destroy(struct http_memo *m); /* NULL is allowed */
+/* The head that is p[0, len), byte for byte, and passed these limits; NULL: none such. */
+const struct http_memo_entry *http_memo_find(struct http_memo *m, const struct http_limits *lim, const u8 *p, u32 len);
+/* Keeps a head of `len` bytes that asks for the whole of `file` and has no body, if there is a place for it. */
+void http_memo_keep(struct http_memo *m, const struct http_limits *lim, const struct http_head *h, const u8 *p, u32 len,
+		    const struct site_file *file);
+
 /* ---- http_file.c ---- */
+/* The file of which the request wants the whole, without any condition; NULL: anything else. */
+const struct site_file *http_file_whole(const struct http_request *rq);
+/* Answers with the whole of a file. */
+void http_file_send(struct http_conn *c, const struct http_request *rq, const struct site_file *f);
 void http_file(struct http_conn *c, const struct http_request *rq);
 
 /* ---- http_events.c, websocket.c ---- */

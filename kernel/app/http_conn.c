@@ -167,11 +167,33 @@ static bool is_live_root(const struct http_conn *c, const struct http_request *r
 	return rq->path_len == 1 && rq->entry && (rq->entry->kind == SITE_DIR || c->srv->site->builtin);
 }
 
-/* The head is complete: who answers it? The site, where it has such a path; else the routes. */
-static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *base)
+/* An answer to this head begins. */
+static inline void answer_begin(struct http_conn *c, const struct http_head *h, bool body_taken)
+{
+	c->busy = true;
+	c->replied = c->begun = c->chunked = false;
+	c->sink = NULL;
+	c->keep_alive = will_keep_alive(c, h, body_taken);
+	c->prefix = c->keep_alive ? (h->minor ? HTTP_PREFIX_11 : HTTP_PREFIX_10) : HTTP_PREFIX_CLOSE;
+	http_body_init(&c->body, h);
+}
+
+/* As the last time: the whole of the same file. */
+static void dispatch_again(struct http_conn *c, const struct http_memo_entry *m)
+{
+	struct http_request rq = { .head = &m->head, .base = m->bytes };
+
+	answer_begin(c, &m->head, false);
+	http_file_send(c, &rq, m->file);
+}
+
+/* The head is complete, of `len` bytes: who answers it? The site, where it has such a path; else the routes. lim: those it
+ * passed, NULL: it came in pieces. */
+static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *base, u32 len, const struct http_limits *lim)
 {
 	struct http_request rq = { .head = h, .base = base };
 	const struct http_route *route;
+	const struct site_file *file;
 	char space[PATH_MAX];
 	int err = decode_path(&rq, space);
 
@@ -181,12 +203,7 @@ static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *b
 	if (unlikely(rq.path_len == 1) && is_live_root(c, &rq))
 		rq.entry = NULL;
 	route = rq.entry || err ? NULL : http_route_find(rq.path, rq.path_len);
-	c->busy = true;
-	c->replied = c->begun = c->chunked = false;
-	c->sink = NULL;
-	c->keep_alive = will_keep_alive(c, h, route && (route->bodies & HTTP_METHOD_BIT(h->method)));
-	c->prefix = c->keep_alive ? (h->minor ? HTTP_PREFIX_11 : HTTP_PREFIX_10) : HTTP_PREFIX_CLOSE;
-	http_body_init(&c->body, h);
+	answer_begin(c, h, route && (route->bodies & HTTP_METHOD_BIT(h->method)));
 	if (err) {
 		http_error(c, &rq, -err, "");
 	} else if (h->framing == HTTP_BODY_LENGTH && h->content_length > (u64)c->srv->cpu->sysctl.http_body_max) {
@@ -195,6 +212,9 @@ static void dispatch(struct http_conn *c, const struct http_head *h, const u8 *b
 	} else if (route) {
 		call_route(c, &rq, route);
 	} else {
+		file = lim ? http_file_whole(&rq) : NULL;
+		if (file)
+			http_memo_keep(c->srv->memo, lim, h, base, len, file);
 		http_file(c, &rq);
 	}
 	if (c->fd >= 0 && c->state != CONN_STREAM && !http_body_is_done(&c->body))
@@ -255,13 +275,14 @@ static void parse_part(struct http_conn *c, const struct http_limits *lim, const
 	}
 	http_consume(c, r > 0 ? (u32)r - before : n);
 	if (r > 0) {
-		dispatch(c, &c->part->head, c->part->buf);
+		dispatch(c, &c->part->head, c->part->buf, (u32)r, NULL);
 		free_part(c);
 	}
 }
 
 static void take_head(struct http_conn *c)
 {
+	const struct http_memo_entry *again;
 	struct http_limits lim;
 	struct http_head h;
 	const u8 *p;
@@ -272,10 +293,16 @@ static void take_head(struct http_conn *c)
 	if (likely(c->state == CONN_IDLE)) {
 		c->request_ns = c->srv->cpu->now_ns;
 		p = in_piece(c, &n);
+		again = http_memo_find(c->srv->memo, &lim, p, n);
+		if (likely(again != NULL)) {
+			dispatch_again(c, again);
+			http_consume(c, n);
+			return;
+		}
 		http_head_init(&h);
 		r = http_parse(&h, &lim, p, n);
 		if (likely(r > 0)) {
-			dispatch(c, &h, p);
+			dispatch(c, &h, p, (u32)r, &lim);
 			http_consume(c, (u32)r);
 			return;
 		}

@@ -25,7 +25,7 @@ static void send_body(struct http_conn *c, const u8 *mem, u64 len)
 	c->out.mem_left = len;
 }
 
-static void whole(struct http_conn *c, const struct http_request *rq, const struct site_file *f)
+void http_file_send(struct http_conn *c, const struct http_request *rq, const struct site_file *f)
 {
 	bool head_only = rq->head->method == HTTP_HEAD;
 	u32 n = head_only ? f->head_len : f->reply_len;
@@ -137,7 +137,7 @@ static void ranged(struct http_conn *c, const struct http_request *rq, const str
 	else if (kind == HTTP_RANGE_UNSATISFIABLE)
 		bad_range(c, rq, f);
 	else
-		whole(c, rq, f);
+		http_file_send(c, rq, f);
 }
 
 /* In the order of RFC 9110 13.2.2. */
@@ -216,6 +216,16 @@ static void refuse_method(struct http_conn *c, const struct http_request *rq)
 		http_error(c, rq, 405, allow);
 }
 
+const struct site_file *http_file_whole(const struct http_request *rq)
+{
+	const struct http_head *h = rq->head;
+	const struct site_entry *e = rq->entry;
+
+	if (!e || e->kind != SITE_FILE || (h->method != HTTP_GET && h->method != HTTP_HEAD) || h->seen & CONDITIONS)
+		return NULL;
+	return encoding(rq, e->file);
+}
+
 void http_file(struct http_conn *c, const struct http_request *rq)
 {
 	const struct http_head *h = rq->head;
@@ -234,5 +244,5 @@ void http_file(struct http_conn *c, const struct http_request *rq)
 	else if (unlikely(h->seen & CONDITIONS))
 		conditional(c, rq, encoding(rq, e->file));
 	else
-		whole(c, rq, encoding(rq, e->file));
+		http_file_send(c, rq, encoding(rq, e->file));
 }

@@ -379,8 +379,9 @@ static int server_init(struct http_server *srv, struct net_cpu *cpu, const struc
 	srv->conns = kmem_cache_create("http_conn", sizeof(struct http_conn), CACHE_LINE);
 	srv->addrs = kmem_cache_create("http_addr", sizeof(struct http_addr), 8);
 	srv->log = access_log_create();
+	srv->memo = http_memo_create();
 	srv->epfd = sys_epoll_create(cpu);
-	if (!srv->conns || !srv->addrs || !srv->log)
+	if (!srv->conns || !srv->addrs || !srv->log || !srv->memo)
 		return -ENOMEM;
 	return srv->epfd < 0 ? srv->epfd : 0;
 }
@@ -432,6 +433,7 @@ void http_stop(struct http_server *srv)
 	kmem_cache_destroy(srv->conns);
 	kmem_cache_destroy(srv->addrs);
 	access_log_destroy(srv->log);
+	http_memo_destroy(srv->memo);
 	kfree(srv->latency);
 	kfree(srv);
 }

@@ -511,3 +511,98 @@ TEST(events_come_every_second_until_the_client_leaves)
 	free(t.got);
 	kit_stop(&k);
 }
+
+/* ---- heads that come again ---- */
+static bool is_kept(struct kit *k, const char *request)
+{
+	const struct net_sysctls *sys = &k->b->cpu->sysctl;
+	struct http_limits lim = { (u32)sys->http_line_max, (u32)sys->http_head_max, (u32)sys->http_fields_max };
+
+	return http_memo_find(kit_http(k)->memo, &lim, (const u8 *)request, (u32)strlen(request)) != NULL;
+}
+
+TEST(a_head_that_comes_again_has_the_same_answer)
+{
+	static const char head[] = GET("/style.css"), other[] = "HEAD /style.css HTTP/1.1\r\nHost: b\r\n\r\n";
+	struct kit k;
+	char *first, *again;
+
+	kit_start(&k);
+	CHECK(!is_kept(&k, head));
+	first = ask(&k, head);
+	CHECK(is_kept(&k, head));
+	again = ask(&k, head);
+	CHECK_EQ(status_in(again), 200);
+	CHECK_STR(body_of(again), body_of(first));
+	free(again);
+	again = ask(&k, other);
+	CHECK(is_kept(&k, other) || is_kept(&k, head));
+	CHECK_EQ(strlen(body_of(again)), 0);
+	free(again);
+	again = ask(&k, other);
+	CHECK(has_line(again, "Content-Type: text/css; charset=utf-8"));
+	CHECK_EQ(strlen(body_of(again)), 0);
+	free(again);
+	free(first);
+	again = ask(&k, "GET /log HTTP/1.1\r\nHost: b\r\n\r\n");
+	CHECK_EQ(answers(again, "\"GET /style.css HTTP/1.1\" 200"), 2);
+	CHECK_EQ(answers(again, "\"HEAD /style.css HTTP/1.1\" 200 0"), 2);
+	free(again);
+	kit_stop(&k);
+}
+
+TEST(a_head_that_came_before_is_refused_when_the_limits_are_tighter_now)
+{
+	static const char head[] = "GET /style.css HTTP/1.1\r\nHost: b\r\na: 1\r\nb: 2\r\nc: 3\r\nd: 4\r\n\r\n";
+	struct kit k;
+
+	kit_start(&k);
+	check_status(&k, head, 200);
+	check_status(&k, head, 200);
+	CHECK(is_kept(&k, head));
+	k.b->cpu->sysctl.http_fields_max = 4;
+	check_status(&k, head, 431);
+	k.b->cpu->sysctl.http_fields_max = 100;
+	check_status(&k, head, 200);
+	kit_stop(&k);
+}
+
+TEST(what_depends_on_more_than_its_head_is_not_kept)
+{
+	static const char *const heads[] = {
+		GET("/health"), GET("/nothing"), "GET /style.css HTTP/1.1\r\nHost: b\r\nIf-None-Match: \"x\"\r\n\r\n",
+		"GET /style.css HTTP/1.1\r\nHost: b\r\nRange: bytes=0-1\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\n\r\nx",
+		"GET /style.css HTTP/1.1\r\nHost: b\r\nContent-Length: 1\r\n\r\nx",
+	};
+	struct kit k;
+
+	kit_start(&k);
+	for (unsigned i = 0; i < ARRAY_SIZE(heads); i++) {
+		free(ask(&k, heads[i]));
+		if (!CHECK(!is_kept(&k, heads[i])))
+			test_note("%.60s", heads[i]);
+	}
+	kit_stop(&k);
+}
+
+TEST(of_two_heads_for_one_place_the_one_that_keeps_coming_stays)
+{
+	struct http_memo *m = http_memo_create();
+	struct http_limits lim = { 8192, 32768, 100 };
+	struct http_head h = { .framing = HTTP_BODY_NONE };
+	static const u8 a[] = "GET /abcdefgh HTTP/1.1\r\nA: 1\r\n\r\n", b[] = "GET /abcdefgh HTTP/1.1\r\nA: 2\r\n\r\n";
+	struct site_file f = { 0 };
+
+	http_memo_keep(m, &lim, &h, a, sizeof(a), &f);
+	CHECK(http_memo_find(m, &lim, a, sizeof(a)));
+	http_memo_keep(m, &lim, &h, b, sizeof(b), &f);
+	CHECK(!http_memo_find(m, &lim, b, sizeof(b)));
+	for (int i = 0; i < 8; i++)
+		http_memo_keep(m, &lim, &h, b, sizeof(b), &f);
+	CHECK(http_memo_find(m, &lim, b, sizeof(b)));
+	CHECK(!http_memo_find(m, &lim, a, sizeof(a)));
+	http_memo_keep(m, &lim, &h, a, HTTP_MEMO_MIN - 1, &f);
+	CHECK(!http_memo_find(m, &lim, a, HTTP_MEMO_MIN - 1));
+	http_memo_destroy(m);
+}
