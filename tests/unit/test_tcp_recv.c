@@ -290,16 +290,16 @@ TEST(received_skbs_can_be_taken_whole_and_sent_back)
 /* Its linear part becomes a frag of the segment, and there is one too many. */
 TEST(an_skb_of_more_pieces_than_a_segment_takes_is_sent_back_at_once)
 {
-	static u8 pieces[MAX_SKB_FRAGS][400];
+	static u8 pieces[MAX_SKB_FRAGS][40];
 	struct rig *r = interactive();
 	struct sk_buff *skb = alloc_skb(r->cpu, SKB_HEADROOM);
-	u32 len = 300, sent = 0;
+	u32 len = 100, sent = 0;
 
 	r->dev->features |= NETIF_F_SG;
-	rig_setsockopt(r, IPPROTO_TCP, TCP_NODELAY, 1);
+	rig_setsockopt(r, SOL_TCP, TCP_NODELAY, 1);
 	memset(skb_put(skb, len), 1, len);
-	for (unsigned i = 0; i < MAX_SKB_FRAGS; i++, len += 399)
-		CHECK(skb_add_frag(skb, NULL, pieces[i], 399));
+	for (unsigned i = 0; i < MAX_SKB_FRAGS; i++, len += 30)
+		CHECK(skb_add_frag(skb, NULL, pieces[i], 30));
 	bh_disable(r->cpu);
 	CHECK_EQ(tcp_prot.send_skb(r->sk, skb, 0), 0);
 	bh_enable(r->cpu);
