@@ -18,6 +18,12 @@ static u64 stat_sum(const struct net *net, enum net_stat s)
 	return sum;
 }
 
+/* Of both families. */
+static unsigned long long both(const struct net *net, enum net_stat four, enum net_stat six)
+{
+	return stat_sum(net, four) + stat_sum(net, six);
+}
+
 static void send_event(struct http_conn *c, u64 now_ns)
 {
 	const struct net *net = c->srv->cpu->net;
@@ -38,9 +44,9 @@ static void send_event(struct http_conn *c, u64 now_ns)
 		"\"tcp_in\":%llu,\"tcp_out\":%llu,\"tcp_retrans\":%llu,\"udp_in\":%llu}\n\n",
 		(unsigned long long)(now_ns / NSEC_PER_MSEC), (unsigned long long)((now_ns - net->boot_ns) / NSEC_PER_MSEC),
 		(unsigned long long)requests, (unsigned long long)conns,
-		(unsigned long long)stat_sum(net, STAT_IpInReceives), (unsigned long long)stat_sum(net, STAT_IpOutRequests),
+		both(net, STAT_IpInReceives, STAT_Ip6InReceives), both(net, STAT_IpOutRequests, STAT_Ip6OutRequests),
 		(unsigned long long)stat_sum(net, STAT_TcpInSegs), (unsigned long long)stat_sum(net, STAT_TcpOutSegs),
-		(unsigned long long)stat_sum(net, STAT_TcpRetransSegs), (unsigned long long)stat_sum(net, STAT_UdpInDatagrams));
+		(unsigned long long)stat_sum(net, STAT_TcpRetransSegs), both(net, STAT_UdpInDatagrams, STAT_Udp6InDatagrams));
 	http_send(c, &iov, 1, 0);
 }
 

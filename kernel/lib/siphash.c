@@ -10,7 +10,7 @@ struct sip {
 
 static inline u64 rol64(u64 x, unsigned n) { return x << n | x >> (64 - n); }
 
-static inline void sip_round(struct sip *s)
+static __force_inline void sip_round(struct sip *s)
 {
 	s->v0 += s->v1; s->v1 = rol64(s->v1, 13); s->v1 ^= s->v0; s->v0 = rol64(s->v0, 32);
 	s->v2 += s->v3; s->v3 = rol64(s->v3, 16); s->v3 ^= s->v2;
@@ -28,19 +28,29 @@ static inline struct sip sip_init(const struct siphash_key *key)
 	};
 }
 
-static inline void sip_word(struct sip *s, u64 m, unsigned rounds)
+/* Rounds in a row, without a loop's counting: 1 to 4, a constant where it is called. */
+static __force_inline void sip_rounds(struct sip *s, unsigned n)
+{
+	sip_round(s);
+	if (n > 1)
+		sip_round(s);
+	if (n > 2)
+		sip_round(s);
+	if (n > 3)
+		sip_round(s);
+}
+
+static __force_inline void sip_word(struct sip *s, u64 m, unsigned rounds)
 {
 	s->v3 ^= m;
-	while (rounds--)
-		sip_round(s);
+	sip_rounds(s, rounds);
 	s->v0 ^= m;
 }
 
-static inline u64 sip_finish(struct sip *s, unsigned rounds)
+static __force_inline u64 sip_finish(struct sip *s, unsigned rounds)
 {
 	s->v2 ^= 0xff;
-	while (rounds--)
-		sip_round(s);
+	sip_rounds(s, rounds);
 	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
 }
 
@@ -78,6 +88,19 @@ u64 siphash_3u64(u64 a, u64 b, u64 c, const struct siphash_key *key)
 	sip_word(&s, b, 2);
 	sip_word(&s, c, 2);
 	sip_word(&s, 24ull << 56, 2);
+	return sip_finish(&s, 4);
+}
+
+u64 siphash_5u64(const u64 w[5], const struct siphash_key *key)
+{
+	struct sip s = sip_init(key);
+
+	sip_word(&s, w[0], 2);
+	sip_word(&s, w[1], 2);
+	sip_word(&s, w[2], 2);
+	sip_word(&s, w[3], 2);
+	sip_word(&s, w[4], 2);
+	sip_word(&s, 40ull << 56, 2);
 	return sip_finish(&s, 4);
 }
 

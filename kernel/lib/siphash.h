@@ -12,6 +12,7 @@ struct siphash_key {
 u64 siphash(const void *data, size_t len, const struct siphash_key *key);
 u64 siphash_2u64(u64 a, u64 b, const struct siphash_key *key);
 u64 siphash_3u64(u64 a, u64 b, u64 c, const struct siphash_key *key);
+u64 siphash_5u64(const u64 w[5], const struct siphash_key *key);
 /* SipHash-1-3: for hash tables only, never for ISNs, cookies or ports. */
 u32 hsiphash_3u32(u32 a, u32 b, u32 c, const struct siphash_key *key);
 

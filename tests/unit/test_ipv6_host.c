@@ -207,6 +207,72 @@ TEST(a_datagram_carries_a_checksum_that_is_never_zero)
 	kit_close(&k);
 }
 
+/* Five bytes from PEER6:9. */
+static void datagram(struct kit *k, const char *to, u16 port, u16 wrong)
+{
+	u8 d[13] = { 0, 9, (u8)(port >> 8), (u8)port, 0, 13, 0, 0, 'h', 'e', 'l', 'l', 'o' };
+	struct ip_addr src = ip6(PEER6), dst = ip6(to);
+	be16 c = csum_fold(csum_partial(d, 13, ip6_pseudo_sum(&src, &dst, IPPROTO_UDP, 13)));
+
+	c.raw ^= wrong;
+	memcpy(d + 6, &c, 2);
+	INJECT6(k, .dst = to, .proto = 17, .data = d, .len = 13);
+}
+
+/* What sk received goes back as it is; `shared`: somebody else looks at it still. */
+static void send_back(struct kit *k, struct sock *sk, bool shared)
+{
+	struct sk_buff *skb, *other = NULL;
+	int err;
+
+	bh_disable(k->cpu);
+	skb = udp_prot.recv_skb(sk, &err);
+	REQUIRE(skb);
+	if (shared)
+		other = skb_clone(k->cpu, skb);
+	CHECK(!udp_prot.send_skb(sk, skb, 0));
+	if (other)
+		consume_skb(k->cpu, other);
+	bh_enable(k->cpu);
+	kit_settle(k);
+}
+
+TEST(datagrams_go_back_to_their_sender_and_are_counted_by_the_family_that_carries_them)
+{
+	struct sockaddr_ip any = { .family = AF_INET6, .port = 7 };
+	struct kit k = kit6_open();
+	struct sock *sk = udp_prot.create(k.cpu, AF_INET6);
+	struct ip_addr us = ip6(HOST6), peer = ip6(PEER6);
+	struct ipv6_info ip;
+	const u8 *p;
+
+	REQUIRE(!udp_prot.bind(sk, &any));
+	for (unsigned i = 0; i < 4; i++) {
+		datagram(&k, HOST6, 7, 0);
+		send_back(&k, sk, i & 1);
+		p = kit6_sent(&k, &ip);
+		REQUIRE(p);
+		CHECK(ip_eq(&ip.saddr, &us) && ip_eq(&ip.daddr, &peer) && ip.payload_len == 13);
+		CHECK(!memcmp(p, (u8[6]){ 0, 7, 0, 9, 0, 13 }, 6) && !memcmp(p + 8, "hello", 5));
+		CHECK(csum_ok(csum_partial(p, 13, ip6_pseudo_sum(&us, &peer, IPPROTO_UDP, 13))));
+	}
+	datagram(&k, HOST6, 7, 0x100);
+	datagram(&k, "ff02::1", 8, 0);
+	EXPECT_NOTHING_SENT(&k);
+	datagram(&k, HOST6, 8, 0);
+	expect_icmp6(&k, 1, 4, NULL);
+	CHECK_EQ(stat(&k, STAT_Udp6InDatagrams), 4);
+	CHECK_EQ(stat(&k, STAT_Udp6OutDatagrams), 4);
+	CHECK_EQ(stat(&k, STAT_Udp6InCsumErrors), 1);
+	CHECK_EQ(stat(&k, STAT_Udp6InErrors), 1);
+	CHECK_EQ(stat(&k, STAT_Udp6NoPorts), 1);
+	CHECK_EQ(stat(&k, STAT_Udp6IgnoredMulti), 1);
+	for (enum net_stat n = STAT_UdpInDatagrams; n <= STAT_UdpIgnoredMulti; n++)
+		CHECK_EQ(stat(&k, n), 0);
+	udp_prot.close(sk);
+	kit_close(&k);
+}
+
 /* ---- RFC 4443 ---- */
 TEST(an_unknown_informational_message_is_dropped_and_an_unknown_error_goes_up)
 {

@@ -260,16 +260,17 @@ TEST(siphash_gives_the_published_values)
 {
 	struct siphash_key key = { { 0x0706050403020100ull, 0x0f0e0d0c0b0a0908ull } };
 	u8 in[16];
-	u64 w[3];
+	u64 w[5];
 
 	fill(in, sizeof(in), 0);
 	CHECK(siphash(in, 15, &key) == 0xa129ca6149be45e5ull);
 	CHECK(siphash(in, 0, &key) == 0x726fdb47dd0e0e31ull);
 	CHECK(siphash(in, 8, &key) == 0x93f5f5799a932462ull);
 	memcpy(w, in, 16);
-	w[2] = 99;
+	w[2] = 99, w[3] = 100, w[4] = ~0ull;
 	CHECK(siphash_2u64(w[0], w[1], &key) == siphash(in, 16, &key));
 	CHECK(siphash_3u64(w[0], w[1], w[2], &key) == siphash(w, 24, &key));
+	CHECK(siphash_5u64(w, &key) == siphash(w, 40, &key));
 	CHECK(hsiphash_3u32(1, 2, 3, &key) != hsiphash_3u32(1, 2, 4, &key));
 }
 

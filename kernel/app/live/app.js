@@ -164,7 +164,7 @@ const STAGES = [
     deep: () => short(val("tcp.ESTAB")) + " connections",
     help: "Header prediction, or the steps of RFC 9293. What is out of order waits here; acknowledgments go to the other lane.",
     rows: () => ["ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "LISTEN"]
-      .map(s => [s, whole(val("tcp." + s))]).concat([["UDP in", whole(val("stat.UdpInDatagrams"))]]) },
+      .map(s => [s, whole(val("tcp." + s))]).concat([["UDP in", whole(val("stat.UdpInDatagrams") + val("stat.Udp6InDatagrams"))]]) },
   { id: "sockin", t: "socket", lane: "in", c: 10, r: 1,
     rate: () => rate("stat.CopyInBytes"), unit: "B/s copied",
     what: () => bytes(val("tcp.recvq") + val("udp.recvq")) + " to read",
@@ -241,8 +241,8 @@ for (const id of ["irq", "napi", "gro", "tapin"]) PASS[id] = PASS.nic;
 PASS.tapout = PASS.qdisc = PASS.txring;
 PASS.hookin = () => rate("stat.IpInReceives") + rate("stat.Ip6InReceives");
 PASS.hookout = () => rate("stat.IpOutRequests") + rate("stat.Ip6OutRequests");
-PASS.tcpin = () => rate("stat.TcpInSegs") + rate("stat.UdpInDatagrams");
-PASS.sockin = PASS.sockout = () => rate("http.requests") + rate("stat.UdpInDatagrams");
+PASS.tcpin = () => rate("stat.TcpInSegs") + rate("stat.UdpInDatagrams") + rate("stat.Udp6InDatagrams");
+PASS.sockin = PASS.sockout = () => rate("http.requests") + rate("stat.UdpInDatagrams") + rate("stat.Udp6InDatagrams");
 function depth(n, high) { return n + " waiting" + (high === null ? "" : ", high " + high); }
 const lostNames = s => LOST[s.id] ? names.filter(n => n.startsWith("drop.") && LOST[s.id].test(n.slice(5))) : [];
 

@@ -68,6 +68,7 @@
 	X(UdpRcvbufErrors, "receive buffer full")                                                  \
 	X(UdpSndbufErrors, "send buffer full")                                                     \
 	X(UdpInCsumErrors, "wrong checksum")                                                       \
+	X(UdpIgnoredMulti, "to a group or broadcast, and nobody listens")                          \
 	X(TcpExtSyncookiesSent, "SYN cookies sent")                                                \
 	X(TcpExtSyncookiesRecv, "SYN cookies that came back right")                                \
 	X(TcpExtSyncookiesFailed, "SYN cookies that came back wrong")                              \
@@ -223,6 +224,14 @@
 	X(Icmp6OutNeighborSolicits, "neighbour solicitations sent")                                \
 	X(Icmp6OutNeighborAdvertisements, "neighbour advertisements sent")                         \
 	X(Icmp6OutMLDv2Reports, "MLDv2 reports sent")                                              \
+	X(Udp6InDatagrams, "datagrams delivered")                                                  \
+	X(Udp6NoPorts, "nobody listens there")                                                     \
+	X(Udp6InErrors, "could not be delivered")                                                  \
+	X(Udp6OutDatagrams, "datagrams sent")                                                      \
+	X(Udp6RcvbufErrors, "receive buffer full")                                                 \
+	X(Udp6SndbufErrors, "send buffer full")                                                    \
+	X(Udp6InCsumErrors, "wrong checksum or none")                                              \
+	X(Udp6IgnoredMulti, "to a group, and nobody listens")                                      \
 	/* ours: the balance of frames and the copies of bytes */                                  \
 	X(SkbAllocs, "skbs taken from the pools")                                                  \
 	X(SkbFrees, "skbs given back to the pools")                                                \

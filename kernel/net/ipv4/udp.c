@@ -75,14 +75,14 @@ static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u
 
 	/* One datagram is taken even where the buffer is smaller than it. */
 	if (unlikely(sk->rmem_alloc && sk->rmem_alloc + skb->truesize > sk->rcvbuf)) {
-		STAT(cpu, UdpRcvbufErrors);
-		STAT(cpu, UdpInErrors);
+		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), RcvbufErrors);
+		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), InErrors);
 		return DROP_SOCKET_RCVBUFF;
 	}
 	sk->rmem_alloc += skb->truesize;
 	trace(u->sk.cpu, TRACE_QUEUE, skb);
 	skb_queue_tail(&u->rx, skb);
-	STAT(cpu, UdpInDatagrams);
+	UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), InDatagrams);
 	sock_event(sk, EPOLLIN);
 	return SKB_CONSUMED;
 }
@@ -90,9 +90,12 @@ static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u
 /* RFC 1122 4.1.3.1: nobody hears it; the sender is told, but never about a broadcast. */
 static enum drop_reason no_socket(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	STAT(cpu, UdpNoPorts);
-	if (skb->ip.addr_type == ADDR_LOCAL)
+	if (skb->ip.addr_type != ADDR_LOCAL) {
+		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), IgnoredMulti);
+	} else {
+		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), NoPorts);
 		af_of(&skb->ip.dst)->send_unreach(cpu, skb, ICMP_PORT_UNREACH);
+	}
 	return DROP_NO_SOCKET;
 }
 
@@ -142,10 +145,17 @@ static __noinline enum drop_reason rcv_elsewhere(struct net_cpu *cpu, struct sk_
 	return steer_move(cpu, (unsigned)home, skb, moved_rcv);
 }
 
-static __cold enum drop_reason bad_length(struct net_cpu *cpu)
+static __cold enum drop_reason bad_length(struct net_cpu *cpu, bool v4)
 {
-	STAT(cpu, UdpInErrors);
+	UDP_STAT(cpu, v4, InErrors);
 	return DROP_UDP_HDR;
+}
+
+static __cold enum drop_reason bad_checksum(struct net_cpu *cpu, bool v4)
+{
+	UDP_STAT(cpu, v4, InCsumErrors);
+	UDP_STAT(cpu, v4, InErrors);
+	return DROP_UDP_CSUM;
 }
 
 static bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
@@ -162,21 +172,14 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (unlikely(!skb_may_pull(cpu, skb, UDP_HLEN) ||
 		     !udp_parse(skb->data, skb_headlen(skb), skb->len, &udp)))
-		return bad_length(cpu);
+		return bad_length(cpu, ip_is_v4(&skb->ip.dst));
 	if (unlikely(skb->len > udp.len))
 		skb_trim(cpu, skb, udp.len);
 	/* RFC 8200 8.1: over IPv6 there is no datagram without a checksum */
-	if (unlikely(!udp.summed && !ip_is_v4(&skb->ip.dst))) {
-		STAT(cpu, UdpInCsumErrors);
-		STAT(cpu, UdpInErrors);
-		return DROP_UDP_CSUM;
-	}
-	if (skb->ip_summed == CHECKSUM_NONE && udp.summed &&
-	    unlikely(checksum_fails(cpu, skb, udp.len))) {
-		STAT(cpu, UdpInCsumErrors);
-		STAT(cpu, UdpInErrors);
-		return DROP_UDP_CSUM;
-	}
+	if (unlikely(!udp.summed && !ip_is_v4(&skb->ip.dst)))
+		return bad_checksum(cpu, false);
+	if (skb->ip_summed == CHECKSUM_NONE && udp.summed && unlikely(checksum_fails(cpu, skb, udp.len)))
+		return bad_checksum(cpu, ip_is_v4(&skb->ip.dst));
 	if (unlikely(skb->ip.addr_type != ADDR_LOCAL)) {
 		*udp_cb(skb) = (struct udp_cb){ .sport = udp.sport, .dport = udp.dport };
 		skb_pull(skb, UDP_HLEN);

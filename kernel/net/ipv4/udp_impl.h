@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * udp_impl.h - what udp.c (the way in), udp_sock.c, udp_recv.c and udp_opt.c (the endpoint's calls) share.
+ * udp_impl.h - what udp.c (the way in), udp_sock.c, udp_send.c, udp_recv.c and udp_opt.c (the endpoint's calls) and
+ * ipv6/udp.c (the way out of that family) share.
  */
 #pragma once
 
 #include "net/ipv4/udp.h"
+#include "lib/errno.h"
+#include "net/wire/ether.h"
+#include "net/wire/ipv6.h"
 #include "net/wire/udp.h"
 #include "net/wire/checksum.h"
+
+#define UDP_HEADROOM (ETH_HLEN + IPV6_HLEN + UDP_HLEN)
 
 struct udp_sock {
 	struct sock sk;
@@ -19,7 +25,7 @@ struct udp_sock {
 	struct net_device *mc_dev; /* groups are sent to by it; NULL: by the route */
 	struct udp_group *groups;  /* that it joined */
 	u8 *opts;                  /* NULL: none */
-	be32 way_src;              /* what way_slow() found, for the datagram in hand */
+	struct ip_addr way_src;    /* what way_slow() found, for the datagram in hand */
 	struct dst way;
 };
 static inline struct udp_sock *udp_sk(struct sock *sk)
@@ -47,6 +53,83 @@ static inline struct hlist_head *udp_bucket(const struct net_cpu *cpu, u16 port)
 {
 	return &cpu->udp->buckets[port % UDP_BUCKETS];
 }
+
+/* Counted by the family that carries the datagram, which of an AF_INET6 sock may be either. */
+#define UDP_STAT(cpu, v4, name) \
+	((cpu)->stats[STAT_Udp##name + ((v4) ? 0 : STAT_Udp6InDatagrams - STAT_UdpInDatagrams)]++)
+#define SAME_PLACE(name) (STAT_Udp6##name - STAT_Udp##name == STAT_Udp6InDatagrams - STAT_UdpInDatagrams)
+_Static_assert(SAME_PLACE(NoPorts) && SAME_PLACE(InErrors) && SAME_PLACE(OutDatagrams) && SAME_PLACE(RcvbufErrors) &&
+		       SAME_PLACE(SndbufErrors) && SAME_PLACE(InCsumErrors) && SAME_PLACE(IgnoredMulti),
+	       "both families' counters stand in the same order");
+#undef SAME_PLACE
+
+/* ---- udp_sock.c ---- */
+/* RFC 6056 3.3.1: from a random place on, the first port that is free; fl: and that makes the flow to dport this CPU's. */
+int udp_autobind(struct sock *sk, const struct flow *fl, u16 dport);
+/* Way and source address of a flow; broadcasts for those who asked for them. 0 or -errno. */
+int udp_route(struct sock *sk, struct flow *fl, struct dst *dst);
+
+/* ---- udp_send.c; sendmsg and send_skb are rows of udp_prot ---- */
+long udp_sendmsg(struct sock *sk, const struct msghdr *m, int flags);
+int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags);
+/* An skb with headroom and the message's len bytes, in room that the sock has. NULL: *err. */
+struct sk_buff *udp_take_message(struct sock *sk, const struct msghdr *m, size_t len, int *err);
+/* A new skb with headroom that refers to skb's payload and has its skb->ip; skb is consumed. NULL: no memory. */
+struct sk_buff *udp_share_payload(struct sock *sk, struct sk_buff *skb);
+/* A datagram on its way is gone. */
+void udp_wfree(struct sk_buff *skb);
+/* What stands against sending at all. */
+static inline int udp_may_send(struct sock *sk)
+{
+	if (unlikely(sk->err))
+		return sock_error(sk);
+	if (unlikely(sk->shutdown & 2))
+		return -EPIPE;
+	return likely(sk->sport) ? 0 : udp_autobind(sk, NULL, 0);
+}
+static inline bool udp_has_room(const struct sock *sk, u32 truesize)
+{
+	return likely(!sk->wmem_alloc || sk->wmem_alloc + truesize <= sk->sndbuf);
+}
+/* A received skb as one to send: headers may be written, nothing is left of how it came but skb->ip. It may be another one,
+ * then skb is consumed. NULL: no room or no memory, and *err. */
+static inline struct sk_buff *udp_take_skb(struct sock *sk, struct sk_buff *skb, int *err)
+{
+	*err = -EAGAIN;
+	if (!udp_has_room(sk, skb->truesize))
+		return NULL;
+	*err = -ENOBUFS;
+	if (unlikely(skb->cloned || skb_headroom(skb) < UDP_HEADROOM)) {
+		skb = udp_share_payload(sk, skb);
+		if (!skb)
+			return NULL;
+	}
+	skb->tstamp_ns = 0;
+	skb->hash = 0;
+	skb->nfct = NULL;
+	return skb;
+}
+/* The header in front of the payload at skb->data, its checksum left to the device; `pseudo` is the pseudo header's sum. */
+static inline void udp_push_header(struct sock *sk, struct sk_buff *skb, u16 dport, u32 pseudo)
+{
+	struct udp_hdr *h = (struct udp_hdr *)skb_push(skb, UDP_HLEN);
+
+	skb->transport_header = skb->csum_start = (u16)skb_headroom(skb);
+	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->mark = sk->mark;
+	skb->sk = sk;
+	skb->destructor = udp_wfree;
+	sk->wmem_alloc += skb->truesize;
+	h->sport = be16_of(sk->sport);
+	h->dport = be16_of(dport);
+	h->len = be16_of((u16)skb->len);
+	h->check = csum_fold16(pseudo);
+}
+
+/* ---- ipv6/udp.c: a message of len bytes, and a received skb to its sender, over IPv6 ---- */
+long udp6_sendmsg(struct sock *sk, const struct msghdr *m, size_t len);
+int udp6_send_skb(struct sock *sk, struct sk_buff *skb);
 
 /* ---- udp_recv.c: rows of udp_prot ---- */
 long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags);

@@ -124,6 +124,13 @@ static inline struct ip6_dst_slot *ip6_dst_slot(struct net_cpu *cpu, const struc
 {
 	return &cpu->ip6->cache[ip6_hash(daddr) % IP6_DST_CACHE];
 }
+/* The cached way from saddr to daddr; NULL: ask ip6_route_output(). Good until the next route is asked for. */
+static inline struct ip6_dst_slot *ip6_dst_cached(struct net_cpu *cpu, const struct ip_addr *saddr, const struct ip_addr *daddr)
+{
+	struct ip6_dst_slot *slot = ip6_dst_slot(cpu, daddr);
+
+	return likely(dst_valid(cpu, &slot->dst) && ip_eq(&slot->daddr, daddr) && ip_eq(&slot->saddr, saddr)) ? slot : NULL;
+}
 void ip6_pmtu_update(struct net_cpu *cpu, const struct ip_addr *daddr, u32 mtu);
 int ip6_fib_lookup(struct net_cpu *cpu, const struct ip_addr *daddr, const struct net_device *dev,
 		   const struct ip6_route **route);
@@ -144,6 +151,9 @@ enum drop_reason ip6_forward(struct net_cpu *cpu, struct sk_buff *skb);
 /* ---- output.c ---- */
 void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst);
 void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df);
+/* sk's, from and to addresses of this one's own; the transport's header at skb->data begins with the ports. */
+void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,
+		       struct dst *dst, bool df);
 /* A finished packet: POST_ROUTING and the neighbour. Consumes. */
 void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
 /* Cuts a packet with its header at skb->data for dst's MTU. Consumes. */

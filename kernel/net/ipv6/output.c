@@ -8,7 +8,7 @@
 #include "net/ipv6/ip6_impl.h"
 #include "net/core/netfilter.h"
 
-struct ip6_out {               /* what the header says */
+struct ip6_out {               /* what the header says; inlined functions alone take its address: it lives in registers */
 	const struct ip_addr *saddr, *daddr;
 	u32 word;              /* the first one, host order */
 	u8 proto, hops;
@@ -45,7 +45,7 @@ static inline void push_header(struct sk_buff *skb, const struct ip6_out *o)
 	memcpy(h->daddr, o->daddr, 16);
 }
 
-static void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst, bool df)
+static __noinline void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst, bool df)
 {
 	struct dst way = *dst; /* may be a slot of the cache, and what follows may ask for routes */
 
@@ -83,16 +83,19 @@ void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst
 }
 
 /* Hooks see skb->ip too, and where LOCAL_OUT rewrote the destination the way is looked for again. */
-static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, const struct ip6_out *o, const struct dst *dst)
+static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
 {
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)skb->data;
 	struct dst way = *dst; /* the socket's own stays as it is */
-	struct ip_addr to = *o->daddr;
+	struct ip_addr to;
 	enum drop_reason r;
 
+	memcpy(&to, h->daddr, 16);
 	skb->ip = (struct inet_cb){
-		.src = *o->saddr, .dst = to, .proto = o->proto, .tos = (u8)(o->word >> 20), .ttl = o->hops,
+		.dst = to, .proto = h->nexthdr, .tos = (u8)(be32_get(h->ver_tc_flow) >> 20), .ttl = h->hop_limit,
 		.addr_type = dst->type, .hdr_len = IPV6_HLEN,
 	};
+	memcpy(&skb->ip.src, h->saddr, 16);
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_LOCAL_OUT, NULL, dst->dev);
 	if (!r) {
@@ -124,7 +127,7 @@ static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct i
 	if (unlikely(dst->type == ADDR_MULTICAST))
 		STAT(cpu, Ip6OutMcastPkts);
 	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
-		send_hooked(cpu, skb, o, dst);
+		send_hooked(cpu, skb, dst);
 	else if (unlikely(skb->len > dst->mtu && !skb->gso_size))
 		too_long(cpu, skb, dst, o->df);
 	else
@@ -158,6 +161,17 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 	};
 
 	send(cpu, skb, &o, &sk->dst);
+}
+
+void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,
+		       struct dst *dst, bool df)
+{
+	struct ip6_out o = { .saddr = saddr, .daddr = daddr, .proto = sk->protocol, .hops = hops_to(sk->cpu, dst, sk->ttl), .df = df };
+	u32 ports;
+
+	memcpy(&ports, skb->data, sizeof(ports));
+	o.word = first_word(sk->cpu, sk->tos, saddr, daddr, ports);
+	send(sk->cpu, skb, &o, dst);
 }
 
 /* ---- fragments (RFC 8200 4.5) ---- */

@@ -156,23 +156,16 @@ void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *
 
 /* ---- secrets ---- */
 
-struct tuple_key { /* what the PRF sees: no padding */
-	struct ip_addr l, r;
-	u16 lport, rport;
-	u32 tag;
-};
-_Static_assert(sizeof(struct tuple_key) == 40, "hashed as bytes");
 enum { TUPLE_ISN = 1, TUPLE_TS = 2, TUPLE_PORT = 3 };
 
 static u64 tuple_prf(const struct siphash_key *key, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
 		     u32 tag)
 {
-	struct tuple_key k;
+	u64 rest = (u64)lport << 48 | (u64)rport << 32 | tag;
 
 	if (likely(ip_is_v4(l) && ip_is_v4(r)))
-		return siphash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, (u64)lport << 48 | (u64)rport << 32 | tag, key);
-	k = (struct tuple_key){ *l, *r, lport, rport, tag };
-	return siphash(&k, sizeof(k), key);
+		return siphash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, rest, key);
+	return siphash_5u64((const u64[]){ l->q[0], l->q[1], r->q[0], r->q[1], rest }, key);
 }
 
 /* RFC 6528 3: a clock of 4 us and a keyed hash of the connection. */
