@@ -26,6 +26,7 @@
 
 #define NEIGH_BUCKETS   256  /* of the neighbour table: a chain of four when the table is full */
 #define NEIGH_PARKED    64   /* packets that wait for one next hop; the oldest makes room */
+#define NEIGH_PARKED_ALL 1024 /* of one CPU; beyond it each next hop has one */
 #define ARP_OWN_MAX     32   /* IPv4 addresses of this host, all devices together */
 #define IP_DST_CACHE    64   /* resolved destinations kept per CPU: one line of memory each */
 #define IP_PAIRS        64   /* pairs of addresses known to be good on the way in, per CPU */

@@ -5,6 +5,7 @@
 #include "unit/ipkit.h"
 #include "lib/printf.h"
 #include "net/link/arp.h"
+#include "net/link/link_impl.h"
 
 static const u8 OTHER_MAC[6] = { 2, 0xaa, 0xbb, 0xcc, 0xdd, 2 };
 
@@ -160,6 +161,29 @@ TEST(parked_packets_are_bounded_and_the_oldest_goes_first)
 	CHECK_EQ(drain(&n.k)->ip, NEIGH_PARKED);
 	snprintf(text, sizeof(text), "%04u", NEIGH_PARKED + 9);
 	CHECK_MEM(sent.last.b + 42, text, 4); /* in order */
+	nk_close(&n);
+}
+
+TEST(what_waits_for_many_neighbours_together_is_bounded_and_each_of_them_may_have_one)
+{
+	struct nk n = nk_open();
+	unsigned full = NEIGH_PARKED_ALL / NEIGH_PARKED;
+	char a[16];
+
+	n.sk->sndbuf = 64 << 20; /* what waits counts there, too */
+	for (unsigned i = 0; i < full + 10; i++) {
+		snprintf(a, sizeof(a), "10.0.0.%u", 2 + i);
+		for (unsigned j = 0; j < NEIGH_PARKED; j++)
+			say(&n, a, "x");
+	}
+	CHECK_EQ(n.k.cpu->neigh->nr_parked, NEIGH_PARKED_ALL + 10);
+	CHECK_EQ(drops(&n.k, DROP_NEIGH_QUEUEFULL), 10 * (NEIGH_PARKED - 1));
+	drain(&n.k);
+	reply(&n.k, "10.0.0.2", PEER_MAC);
+	CHECK_EQ(drain(&n.k)->ip, NEIGH_PARKED);
+	CHECK_EQ(n.k.cpu->neigh->nr_parked, NEIGH_PARKED_ALL + 10 - NEIGH_PARKED);
+	kit_run(&n.k, 5 * NSEC_PER_SEC); /* the others fail */
+	CHECK_EQ(n.k.cpu->neigh->nr_parked, 0);
 	nk_close(&n);
 }
 

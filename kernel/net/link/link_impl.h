@@ -23,7 +23,7 @@ struct arp_own { /* an address that we answer for */
 struct neigh_cpu {
 	struct hlist_head buckets[NEIGH_BUCKETS];
 	struct list_head lru;
-	unsigned nr;
+	unsigned nr, nr_parked;
 	struct kmem_cache *cache;
 	neigh_error_fn error[NR_NEIGH_FAMILIES];
 	const struct neigh_ops *ops[NR_NEIGH_FAMILIES];

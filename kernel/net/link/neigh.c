@@ -73,10 +73,19 @@ struct neigh *neigh_lookup(struct net_cpu *cpu, struct net_device *dev, const st
 	return NULL;
 }
 
+static struct sk_buff *unpark(struct neigh *n)
+{
+	struct sk_buff *skb = skb_dequeue(&n->parked);
+
+	n->cpu->neigh->nr_parked -= !!skb;
+	return skb;
+}
+
 static void neigh_free(struct net_cpu *cpu, struct neigh *n, enum drop_reason reason)
 {
 	timer_cancel(&cpu->wheel, &n->timer);
 	FLOW_ADD(cpu, OutDropped, n->parked.qlen);
+	cpu->neigh->nr_parked -= n->parked.qlen;
 	skb_queue_purge(cpu, &n->parked, reason);
 	hlist_del(&n->hash);
 	list_del(&n->lru);
@@ -218,7 +227,7 @@ static void fail(struct neigh *n)
 
 	enter(n, NEIGH_FAILED, ms(cpu->sysctl.neigh_gc_stale));
 	cpu->dst_gen++; /* another gateway may do */
-	while ((*tail = skb_dequeue(&n->parked)))
+	while ((*tail = unpark(n)))
 		tail = &(*tail)->next;
 	while ((skb = chain)) { /* n may be gone: an error's way out can evict */
 		chain = skb->next;
@@ -301,14 +310,23 @@ static void send_to(struct neigh *n, struct sk_buff *skb)
 	dev_queue_xmit(cpu, skb);
 }
 
+/* A flood in the name of neighbours that nobody is takes a share of the buffers, not all; but each
+ * neighbour may have one packet here. */
+static bool is_park_full(const struct neigh *n)
+{
+	return n->parked.qlen >= NEIGH_PARKED ||
+	       (n->parked.qlen && n->cpu->neigh->nr_parked >= NEIGH_PARKED_ALL);
+}
+
 static void park(struct neigh *n, struct sk_buff *skb)
 {
 	struct net_cpu *cpu = n->cpu;
 
 	n->used_ns = cpu->now_ns;
-	if (n->parked.qlen >= NEIGH_PARKED)
-		out_drop(cpu, skb_dequeue(&n->parked), DROP_NEIGH_QUEUEFULL);
+	if (is_park_full(n))
+		out_drop(cpu, unpark(n), DROP_NEIGH_QUEUEFULL);
 	skb_queue_tail(&n->parked, skb);
+	cpu->neigh->nr_parked++;
 	if (n->state != NEIGH_INCOMPLETE)
 		start_resolution(n);
 }
@@ -417,7 +435,7 @@ static void release_parked(struct neigh *n)
 {
 	struct sk_buff *skb;
 
-	while ((skb = skb_dequeue(&n->parked)))
+	while ((skb = unpark(n)))
 		send_to(n, skb);
 }
 
