@@ -36,6 +36,21 @@ TEST(the_timestamp_takes_its_room_from_the_payload)
 	rig_end(r);
 }
 
+TEST(a_route_that_must_be_asked_for_again_makes_no_segment_smaller)
+{
+	struct rig *r = rig_new();
+
+	r->no_ts = true;
+	r->peer_wnd = 20000;
+	rig_state(r, TCP_ESTABLISHED);
+	r->cpu->dst_gen++; /* a neighbour went, anybody's */
+	inject(r, .wnd = 60000);
+	CHECK_EQ(r->t->mss, 1460);
+	rig_write(r, 3000, 0);
+	expect(r, .len = 1460);
+	rig_end(r);
+}
+
 TEST(the_initial_window_is_ten_segments)
 {
 	REQ("6928 2", "5681 3/limit");

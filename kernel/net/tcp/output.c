@@ -230,9 +230,10 @@ static __noinline bool transmit(struct tcb *t, seq_t seq, struct sk_buff *payloa
 
 /* ---- sizes ---- */
 
+/* A route that must be asked for again still tells best what the path takes. */
 u32 tcp_path_mss(const struct tcb *t)
 {
-	u32 mtu = dst_valid(t->sk.cpu, &t->sk.dst) ? t->sk.dst.mtu : 576;
+	u32 mtu = t->sk.dst.mtu ?: 576;
 
 	return mtu - t->sk.af->hdr_len - TCP_HDR_LEN;
 }
