@@ -256,9 +256,10 @@ image: $B/barewire.elf $B/BOOTX64.EFI
 $B/wire: tools/wire/wire.c
 $B/load: tools/bench/load.c
 $B/flood: tools/bench/flood.c
+$B/peers: tests/lib/peers.c
 $B/insncount.so: tools/bench/insncount.c
 $B/insncount.so: TOOLFLAGS := -shared -fPIC
-$B/wire $B/load $B/flood $B/insncount.so:
+$B/wire $B/load $B/flood $B/peers $B/insncount.so:
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
@@ -287,8 +288,8 @@ kept: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) tests/lib/prove --directives --timer
-BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load
-SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load)
+BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers
+SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
 test: lint unit sim over6 kept $(BOOTABLE)
@@ -310,7 +311,7 @@ $B/tap/unit-%.tap: $B/unit/%
 rfc: $(UNIT:%=$B/tap/unit-%.tap)
 	@tools/rfc $(RFCTAP)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
-bench: $B/barewire.elf $B/load $B/flood $B/insncount.so
+bench: $B/barewire.elf $B/load $B/flood $B/peers $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
 ## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
 flame: $(IMAGE)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import re
 import socket
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from net import BUILD, ROOT
 LONG = bool(os.environ.get("LONG"))  # make test-NAME; make test takes the short form
 NICS = ["virtio-net", "e1000", *(["e1000e"] if LONG else [])]
 MIB = 1 << 20
+SKB = 4096  # bytes that an skb outside its pool counts for: more than it can have
 
 
 def pick(short, long):
@@ -96,3 +98,15 @@ def gdb(guest, *commands, limit=300):
     p = subprocess.run([*words, guest.elf], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, timeout=limit)
     return p.stdout
+
+
+def free_bytes(guest):
+    """Bytes that nobody has: free pages, and what the skb pools hold in reserve. They take their fixed share of memory as they
+    first need it and keep it; it counts as free here when its buffers are."""
+    with open(os.path.join(ROOT, "kernel/net/core/skbuff.h"), encoding="utf-8") as header:
+        chunk = 4096 << int(re.search(r"define SKB_CHUNK_ORDER (\d+)", header.read()).group(1))
+    pools = re.findall(r"skbs (\d+) of (\d+) free, buffers (\d+) of .*; (\d+) chunks", gdb(guest, "k pools"))
+    if not pools:
+        raise AssertionError("k pools says nothing that is understood")
+    alive = sum(int(every) - int(free) for free, every, _, _ in pools)
+    return int(guest.metrics()["memory_free_bytes"]) + sum(int(chunks) for *_, chunks in pools) * chunk - alive * SKB

@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Many connections, one after the other and at once: all are served, and when TIME_WAIT is over the guest has the memory that
-it had before. tcp_timewait_len is short here, so that the test need not wait for a minute. The skb
-pools take their fixed share of memory as they first need it and keep it; it counts as free here when its buffers are."""
+it had before. tcp_timewait_len is short here, so that the test need not wait for a minute."""
 import os
-import re
 import resource
 import socket
 import sys
@@ -12,17 +10,14 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import BUILD, ROOT, make_tap, need_private_network, sysctl
-from qemu import NICS, gdb, pick
+from net import BUILD, make_tap, need_private_network, sysctl
+from qemu import NICS, free_bytes, pick
 from tap import case, check, check_eq, note, run
 
 SEQUENTIAL, CONCURRENT = pick(500, 10000), 1000
-with open(os.path.join(ROOT, "kernel/net/core/skbuff.h"), encoding="utf-8") as header:
-    CHUNK = 4096 << int(re.search(r"define SKB_CHUNK_ORDER (\d+)", header.read()).group(1))  # bytes
 SLACK = 128 << 10  # bytes: tables that grew with the connections, an empty slab per cache
 if os.path.basename(BUILD) == "san":
     SLACK = 2 << 20  # and what waits in the quarantines
-SKB = 4096  # bytes that an skb outside its pool counts for: more than it can have
 REQUEST = b"GET /health HTTP/1.1\r\nHost: test\r\n%s\r\n"
 
 
@@ -40,18 +35,10 @@ def one_answer(s):
     return head.split(b"\r\n")[0]
 
 
-def free(g):
-    """Bytes that nobody has: free pages, and what the skb pools hold in reserve."""
-    pools = re.findall(r"skbs (\d+) of (\d+) free, buffers (\d+) of .*; (\d+) chunks", gdb(g, "k pools"))
-    check(pools, "k pools says nothing that is understood")
-    alive = sum(int(every) - int(free) for free, every, _, _ in pools)
-    return int(g.metrics()["memory_free_bytes"]) + sum(int(chunks) for *_, chunks in pools) * CHUNK - alive * SKB
-
-
 def settled(g, wanted):
     """Free memory once it is at least `wanted`; after ten seconds, ten times TIME_WAIT, whatever it is."""
     for _ in range(10):
-        now = free(g)
+        now = free_bytes(g)
         if now >= wanted:
             break
         time.sleep(1)
@@ -89,7 +76,7 @@ for nic in NICS:
         nic, SEQUENTIAL, CONCURRENT))
     def _(nic=nic):
         with Guest(nic=nic, cmdline="net.ipv4.tcp_timewait_len=1", gdb=True) as g:
-            start = free(g)
+            start = free_bytes(g)
             one_after_the_other(g)
             at_once(g)
             end = settled(g, start - SLACK)
