@@ -4,7 +4,9 @@
 
     client 10.66.0.2 - 10.66.0.1 uplink 10.77.0.1 - 10.77.0.2 ROUTER 10.88.0.1 - lan: 10.88.0.9 and a second guest, 10.88.0.2
 
-client, uplink and lan are network namespaces; uplink, this process's own, is a router too. The rules come with the site."""
+client, uplink and lan are network namespaces; uplink, this process's own, is a router too. The rules come with the site. The
+router has two CPUs (CPUS=N: as many): whatever a flow's answers, echoes' and errors too, look like outside, they must come to the
+CPU that tracks it."""
 import os
 import re
 import subprocess
@@ -18,7 +20,8 @@ from net import BUILD, Space, die_with_parent, make_tap, need_private_network, s
 from qemu import MIB, Site, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
 
-SIZE, CONNECTIONS = pick(4, 64) * MIB, pick(1000, 100000)
+SIZE, CONNECTIONS, ECHOES = pick(4, 64) * MIB, pick(1000, 100000), pick(16, 200)
+CPUS = int(os.environ.get("CPUS") or 2)
 TIMEOUTS = " ".join("net.netfilter.nf_conntrack_%s=1" % name for name in (
     "tcp_timeout_time_wait", "tcp_timeout_close", "tcp_timeout_close_wait", "tcp_timeout_last_ack", "tcp_timeout_fin_wait",
     "udp_timeout", "udp_timeout_stream", "icmp_timeout"))
@@ -49,6 +52,8 @@ table ip filter {
 
 def build_networks():
     sysctl("net.ipv4.ip_forward", 1)
+    sysctl("net.ipv4.icmp_ratelimit", 0)  # every error is waited for, here and from the router
+    client.sh("sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=0")
     sh("ip", "link", "add", "up0", "type", "veth", "peer", "name", "client0")
     sh("ip", "addr", "add", "10.66.0.1/24", "dev", "up0")
     sh("ip", "link", "set", "up0", "up")
@@ -104,7 +109,7 @@ build_networks()
 blob = noise(SIZE)
 served, conf = Site({"blob": blob, "128": bytes(128)}), site_with_rules()
 server = Guest(tap="lan1", cmdline="ip=eth0:10.88.0.2/24,10.88.0.1", site=served.name, mem=SIZE // MIB + 128)
-router = Typed(tap="tap0", cmdline="ip=eth1:10.88.0.1/24 net.ipv4.ip_forward=1 " + TIMEOUTS, site=conf.name, options=[
+router = Typed(tap="tap0", cpus=CPUS, cmdline="ip=eth1:10.88.0.1/24 net.ipv4.ip_forward=1 net.ipv4.icmp_ratelimit=0 " + TIMEOUTS, site=conf.name, options=[
     "--add-nic", "e1000:" + Guest.netdev("tap", "lan0")])
 
 @case("a router with a virtio-net and an e1000 card boots with the rules of its site, and prints them as they were written")
@@ -126,6 +131,19 @@ def _():
     check_eq(hops(client, "10.88.0.2"), ["10.66.0.1", "10.77.0.2", "10.88.0.2"])
     check_eq(hops(lan, "10.66.0.2"), ["10.88.0.1", "10.77.0.1", "10.66.0.2"])
     lan.sh("ping", "-n", "-c", "3", "-i", "0.1", "-s", "3000", "10.66.0.2")
+
+@case("echoes of %d ids come back through the NAT, and errors about echoes; each CPU has its part" % ECHOES)
+def _():
+    for ident in range(1, ECHOES + 1):
+        lan.sh("ping", "-n", "-c", "1", "-W", "10", "-e", ident, "10.66.0.2")
+    for _ in range(pick(2, 10)):
+        out = lan.sh("traceroute", "-I", "-n", "-q", "2", "-w", "3", "-m", "6", "10.66.0.2")
+        check_eq(re.findall(r"^ *\d+ .*?(\d+\.\d+\.\d+\.\d+)", out, re.M), ["10.88.0.1", "10.77.0.1", "10.66.0.2"], out)
+        check("*" not in out, out)
+    stats = [int(n) for n in re.findall(r"insert=(\d+)", router.type("conntrack -S"))]
+    note("connections by CPU:", *stats)
+    check_eq(len(stats), CPUS)
+    check(min(stats) * CPUS * 4 > sum(stats), "CPUs without their part")
 
 @case("a forwarded port leads to the second guest: %d MiB arrive whole; other ports are the router's own" % (SIZE // MIB))
 def _():
@@ -165,8 +183,8 @@ def _():
     check_in("dport=8080", router.type("conntrack -L"))
     stats = router.type("conntrack -S")
     note(stats.replace("\r", "").strip())
-    check(int(re.search(r"insert=(\d+)", stats).group(1)) >= CONNECTIONS, stats)
-    check_in("insert_failed=0 drop=0 early_drop=0", stats)
+    check(sum(int(n) for n in re.findall(r"insert=(\d+)", stats)) >= CONNECTIONS, stats)
+    check_eq(len(re.findall("insert_failed=0 drop=0 early_drop=0", stats)), CPUS, stats)
     end = time.monotonic() + 60
     while tracked():
         check(time.monotonic() < end, router.type("conntrack -L"))

@@ -19,18 +19,21 @@ struct rig {
 #define MASQ       POST("masquerade")
 #define FORWARD    PRE("iifname \"eth1\" tcp dport 8080 dnat to 10.0.0.9:80")
 
-static struct rig rig_open(const char *rules)
+static struct rig rig_with(struct kit k, const char *rules)
 {
-	struct rig r = { .k = kit_open(LAB_RAW) };
+	struct rig r = { .k = k };
 	struct nft_error err;
 
 	r.out = lab_dev(r.k.h, LAB_RAW);
 	lab_addr(r.out, "192.0.2.1/24");
-	r.k.cpu->sysctl.ip_forward = 1;
+	REQUIRE(!net_sysctl_set(r.k.h->net, "net.ipv4.ip_forward", "1"));
 	if (nft_run(r.k.h->net, rules, &err))
 		test_note("%u:%u %s", err.line, err.column, err.reason), test_stop();
+	kit_settle(&r.k);
 	return r;
 }
+
+static struct rig rig_open(const char *rules) { return rig_with(kit_open(LAB_RAW), rules); }
 
 static struct pkt seen; /* what came out last */
 
@@ -496,6 +499,87 @@ TEST(a_packet_of_a_cached_flow_with_no_hop_left_or_too_long_is_told_about)
 }
 
 /* ---- in the long run ---- */
+/* ---- several CPUs ---- */
+#define CPUS 4
+
+/* Software spreads the frames; no object is touched by two CPUs. */
+static struct rig rig_of_four(const char *rules)
+{
+	struct kit k = { .lab = lab_create(7) };
+	struct rig r;
+
+	k.h = lab_host_cpus(k.lab, "host", CPUS, 0);
+	k.cpu = k.h->cpu;
+	k.dev = lab_dev(k.h, LAB_RAW);
+	lab_addr(k.dev, "10.0.0.1/24");
+	kit_run(&k, 5 * NSEC_PER_SEC);
+	r = rig_with(k, rules);
+	host_isolate(true);
+	return r;
+}
+
+/* How many of the CPUs have connections. */
+static unsigned owners(struct rig *r)
+{
+	unsigned nr = 0;
+
+	for (unsigned i = 0; i < CPUS; i++)
+		nr += ct_count(r->k.h->net->cpus[i]) != 0;
+	return nr;
+}
+
+static void close_of_four(struct rig *r)
+{
+	CHECK_EQ(owners(r), CPUS);
+	host_isolate(false);
+	kit_close(&r->k);
+}
+
+TEST(on_several_cpus_an_echo_s_answer_comes_to_where_its_question_was)
+{
+	struct rig r = rig_of_four(MASQ);
+	char from[16];
+	u8 msg[16];
+	unsigned n;
+	u16 id;
+
+	for (unsigned i = 0; i < 64; i++) {
+		snprintf(from, sizeof(from), "10.0.0.%u", 2 + i % 5);
+		n = icmp_build(msg, ICMP_ECHO, 0, (100 + i) << 16 | 1, "x", 1);
+		REQUIRE(route(&r, false, from, "192.0.2.5", 1, msg, n));
+		id = (u16)(l4()[4] << 8 | l4()[5]);
+		n = icmp_build(msg, ICMP_ECHOREPLY, 0, (u32)id << 16 | 1, "x", 1);
+		REQUIRE(route(&r, true, "192.0.2.5", "192.0.2.1", 1, msg, n));
+		CHECK(be32_eq(ip()->daddr, v4(from)));
+		CHECK_EQ(l4()[4] << 8 | l4()[5], 100 + i);
+	}
+	close_of_four(&r);
+}
+
+TEST(on_several_cpus_an_error_comes_to_where_what_it_is_about_was)
+{
+	struct rig r = rig_of_four(MASQ);
+	u8 msg[128], sent[64];
+	char router[16];
+	unsigned n;
+
+	for (unsigned i = 0; i < 64; i++) {
+		bool echo = i & 1;
+
+		n = icmp_build(msg, ICMP_ECHO, 0, (100 + i) << 16 | 1, "x", 1);
+		REQUIRE(echo ? route(&r, false, "10.0.0.3", "192.0.2.5", 1, msg, n) :
+			       udp(&r, false, "10.0.0.3", (u16)(4000 + i), "192.0.2.5", 53));
+		memcpy(sent, seen.b, 28);
+		snprintf(router, sizeof(router), "192.0.2.%u", 100 + i);
+		n = icmp_build(msg, ICMP_TIME_EXCEEDED, 0, 0, sent, 28);
+		REQUIRE(route(&r, true, router, "192.0.2.1", 1, msg, n));
+		CHECK(be32_eq(ip()->saddr, v4(router)));
+		CHECK(be32_eq(ip()->daddr, v4("10.0.0.3")));
+		CHECK_EQ(echo ? quoted()[24] << 8 | quoted()[25] : quoted()[20] << 8 | quoted()[21], echo ? 100 + i : 4000 + i);
+	}
+	close_of_four(&r);
+}
+
 TEST(twenty_thousand_connections_leave_nothing_behind)
 {
 	struct rig r = rig_open(MASQ);

@@ -12,7 +12,8 @@
 #include "net/core/dev.h"
 #include "net/core/sock.h"
 #include "net/wire/ether.h"
-#include "net/wire/ipv4.h"
+#include "net/wire/icmp.h"
+#include "net/wire/icmpv6.h"
 
 #define DHCP_CLIENT 68 /* RFC 2131 4.1: the client is CPU 0's */
 #define IPV6_HLEN   40
@@ -115,76 +116,117 @@ struct ports {
 	be16 src, dst;
 };
 
+struct ends { /* of a packet, or of one that is quoted */
+	struct ip_addr src, dst;
+	struct ports p;
+	unsigned at; /* where its transport header is; 0: it has none to look at */
+	u8 proto;
+};
+
+/* A query of ICMP has an id where others have ports: so translation can choose whose its answer is. */
+static __noinline struct ports query_id(const struct sk_buff *skb, unsigned at, u8 proto)
+{
+	struct ports p = { { 0 }, { 0 } };
+	const struct icmp_hdr *h = (const struct icmp_hdr *)(skb->data + at);
+	bool query;
+
+	if (at + sizeof(*h) > skb_headlen(skb))
+		return p;
+	if (proto == IPPROTO_ICMP)
+		query = h->type == ICMP_ECHO || h->type == ICMP_ECHOREPLY || h->type == ICMP_TIMESTAMP || h->type == ICMP_TIMESTAMPREPLY;
+	else
+		query = h->type == ICMPV6_ECHO_REQUEST || h->type == ICMPV6_ECHO_REPLY;
+	if (query)
+		p.src = h->id;
+	return p;
+}
+
 /* Both ports of a transport header at `at`; zero where it has none, or is cut off. */
-static struct ports ports_at(const struct sk_buff *skb, unsigned at, u8 proto)
+static inline struct ports ports_at(const struct sk_buff *skb, unsigned at, u8 proto)
 {
 	struct ports p = { { 0 }, { 0 } };
 
+	if (unlikely(proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6))
+		return query_id(skb, at, proto);
 	if ((proto == IPPROTO_TCP || proto == IPPROTO_UDP) && at + sizeof(p) <= skb_headlen(skb))
 		memcpy(&p, skb->data + at, sizeof(p));
 	return p;
 }
 
-static unsigned owner_of(const struct net_cpu *cpu, const struct ip_addr *src, const struct ip_addr *dst, struct ports p, u8 proto)
+/* Of the IPv4 header at `at`; one with a bit of `cut` in its fragment field has no ports. false: it is malformed. */
+static inline bool ends_v4(const struct sk_buff *skb, unsigned at, u16 cut, struct ends *e)
 {
-	u16 sport = be16_get(p.src), dport = be16_get(p.dst);
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)(skb->data + at);
 
-	if (unlikely(proto == IPPROTO_UDP && dport == DHCP_CLIENT))
-		return 0;
-	return steer_owner(cpu->net, src, dst, sport, dport);
-}
-
-static unsigned owner_v4(const struct net_cpu *cpu, const struct sk_buff *skb)
-{
-	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
-	struct ip_addr src, dst;
-	struct ports p = { { 0 }, { 0 } };
-
-	if (unlikely(skb_headlen(skb) < sizeof(*h)))
-		return cpu->id;
-	src = ip_from_v4(h->saddr);
-	dst = ip_from_v4(h->daddr);
-	if (likely(!(be16_get(h->frag) & (IP_MF | IP_OFFSET))))
-		p = ports_at(skb, (h->ver_ihl & 15u) * 4, h->proto);
-	return owner_of(cpu, &src, &dst, p, h->proto);
+	if (unlikely(at + sizeof(*h) > skb_headlen(skb)))
+		return false;
+	*e = (struct ends){ .src = ip_from_v4(h->saddr), .dst = ip_from_v4(h->daddr), .proto = h->proto };
+	if (likely(!(be16_get(h->frag) & cut))) {
+		e->at = at + (h->ver_ihl & 15u) * 4;
+		e->p = ports_at(skb, e->at, e->proto);
+	}
+	return true;
 }
 
 /* RFC 8200 4: the transport header stands behind the extension headers; a fragment's does not count. */
-static struct ports ports_v6(const struct sk_buff *skb, u8 *proto)
+static bool ends_v6(const struct sk_buff *skb, unsigned at, struct ends *e)
 {
 	enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60 };
-	unsigned at = IPV6_HLEN, hops = 0;
+	unsigned hops = 0;
 
-	*proto = skb->data[6];
-	while ((*proto == HOP_BY_HOP || *proto == ROUTING || *proto == DESTINATION) && hops++ < IPV6_HOPS &&
+	if (unlikely(at + IPV6_HLEN > skb_headlen(skb)))
+		return false;
+	*e = (struct ends){ .proto = skb->data[at + 6] };
+	memcpy(&e->src, skb->data + at + 8, sizeof(e->src));
+	memcpy(&e->dst, skb->data + at + 24, sizeof(e->dst));
+	at += IPV6_HLEN;
+	while ((e->proto == HOP_BY_HOP || e->proto == ROUTING || e->proto == DESTINATION) && hops++ < IPV6_HOPS &&
 	       at + 2 <= skb_headlen(skb)) {
-		*proto = skb->data[at];
+		e->proto = skb->data[at];
 		at += (skb->data[at + 1] + 1u) * 8;
 	}
-	return ports_at(skb, at, *proto);
+	e->at = at;
+	e->p = ports_at(skb, at, e->proto);
+	return true;
 }
 
-static unsigned owner_v6(const struct net_cpu *cpu, const struct sk_buff *skb)
+/* An error is about the packet that it quotes, and the business of that one's owner: *e becomes its ends. */
+static __noinline void look_into_error(const struct sk_buff *skb, struct ends *e)
 {
-	struct ip_addr src, dst;
-	struct ports p;
-	u8 proto;
+	bool six = e->proto == IPPROTO_ICMPV6;
+	unsigned quote = e->at + ICMP_HLEN;
+	struct ends of;
+	u8 type;
 
-	if (unlikely(skb_headlen(skb) < IPV6_HLEN))
-		return cpu->id;
-	memcpy(&src, skb->data + 8, sizeof(src));
-	memcpy(&dst, skb->data + 24, sizeof(dst));
-	p = ports_v6(skb, &proto);
-	return owner_of(cpu, &src, &dst, p, proto);
+	if (!e->at || quote > skb_headlen(skb))
+		return;
+	type = skb->data[e->at];
+	if (six ? icmpv6_is_error(type) && ends_v6(skb, quote, &of) :
+		  (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB) &&
+			  ends_v4(skb, quote, IP_OFFSET, &of))
+		*e = of;
 }
 
 unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
 {
+	struct ends e;
+	bool known;
+
 	if (unlikely(skb->pkt_type != PACKET_HOST))
 		return 0;
 	if (likely(skb->protocol == ETH_P_IP))
-		return owner_v4(cpu, skb);
-	return skb->protocol == ETH_P_IPV6 ? owner_v6(cpu, skb) : 0;
+		known = ends_v4(skb, 0, IP_MF | IP_OFFSET, &e);
+	else if (skb->protocol == ETH_P_IPV6)
+		known = ends_v6(skb, 0, &e);
+	else
+		return 0;
+	if (unlikely(!known))
+		return cpu->id;
+	if (unlikely(e.proto == IPPROTO_ICMP || e.proto == IPPROTO_ICMPV6))
+		look_into_error(skb, &e);
+	else if (unlikely(e.proto == IPPROTO_UDP && be16_get(e.p.dst) == DHCP_CLIENT))
+		return 0;
+	return steer_owner(cpu->net, &e.src, &e.dst, be16_get(e.p.src), be16_get(e.p.dst));
 }
 
 /* ---- the way there ---- */

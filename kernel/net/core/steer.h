@@ -4,8 +4,8 @@
  * The key repeats every 16 bits, so both directions of a flow hash alike, and the hash depends on the exclusive or of all
  * 16-bit words of addresses and ports alone. The NIC computes it bit by bit, software by two table look-ups. IPv4-mapped
  * addresses hash as the four bytes do: the family does not matter. A fragment has no ports, and goes by its addresses; the
- * datagram made of it moves on to the owner of the whole (steer_move). What is the host's as a whole (ARP, broadcasts and
- * multicasts, DHCP) is CPU 0's. The table is made at boot and never changes: a flow never moves.
+ * datagram made of it moves on to the owner of the whole (steer_move). To software an echo has its id for a port, and an ICMP
+ * error goes by what it quotes. What is the host's as a whole (ARP, broadcasts and multicasts, DHCP) is CPU 0's. The table is made at boot and never changes: a flow never moves.
  */
 #pragma once
 

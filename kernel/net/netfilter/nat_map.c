@@ -9,7 +9,7 @@
  * CPUs: a connection is in the table of the CPU that its first packet came to, and its replies must come there too. A
  * port is chosen whose reply's hash leads home (net/core/steer.h), also where the destination alone is translated. So with
  * several CPUs an endpoint may have one port per CPU, and tables need not know of each other: a reply's tuple has one home.
- * What has no ports (echoes) cannot choose; its answers are lost where they hash to another CPU.
+ * An echo's id is chosen likewise. What has neither (GRE, say) cannot choose; its answers are lost where they hash elsewhere.
  */
 #include "net/netfilter/ct_impl.h"
 #include "lib/errno.h"
@@ -90,10 +90,13 @@ void nat_map_put(struct net_cpu *cpu, struct nat_map *m)
 }
 
 /* ---- choosing ---- */
+static bool has_endpoints(u8 proto) { return ct_has_ports(proto) || proto == IPPROTO_ICMP; }
+
 bool nat_reply_fits(struct net_cpu *cpu, const struct ct_tuple *reply)
 {
-	if (ct_has_ports(reply->proto) &&
-	    !steer_is_home(cpu, &reply->src, &reply->dst, be16_get(reply->sport), be16_get(reply->dport)))
+	u16 dport = ct_has_ports(reply->proto) ? be16_get(reply->dport) : 0; /* an id counts once */
+
+	if (has_endpoints(reply->proto) && !steer_is_home(cpu, &reply->src, &reply->dst, be16_get(reply->sport), dport))
 		return false;
 	return !ct_tuple_taken(cpu, reply);
 }
@@ -163,8 +166,6 @@ static bool search_ports(struct search *s, const struct nat_range *r, u16 wanted
 	s->share = true;
 	return search_ports(s, r, wanted);
 }
-
-static bool has_endpoints(u8 proto) { return ct_has_ports(proto) || proto == IPPROTO_ICMP; }
 
 static bool in_range(const struct nat_range *r, const struct nat_end *e)
 {
