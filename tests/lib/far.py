@@ -38,7 +38,8 @@ SYSCTLS = {"net.ipv4.ipfrag_time": 2, "net.ipv4.icmp_ratelimit": 0}
 
 
 class Far:
-    def __init__(self, nic="virtio-net", sysctls=None, cmdline="", kind=Guest, keep=False):
+    def __init__(self, nic="virtio-net", sysctls=None, cmdline="", kind=Guest, ready=True):
+        """ready: after the boot; else while it goes on, with all that it says still to be heard."""
         self.owned = {HOST_IP: FAR_MAC, OTHER: OTHER_MAC}
         self.arp, self.guest, self.heard = True, None, []
         self.sysctls = {**SYSCTLS, **(sysctls or {})}
@@ -53,8 +54,9 @@ class Far:
             words = " ".join("%s=%s" % i for i in self.sysctls.items())
             # Frames as large as the link's MTU at most, however the device could do it.
             whole = ("-global", "virtio-net-pci.host_tso4=off", "-global", "virtio-net-pci.host_tso6=off")
-            self.guest = kind(nic=nic, cmdline=words + " " + cmdline, qemu=whole).__enter__()
-        if not keep: # what was said during the boot
+            self.guest = kind(nic=nic, cmdline=words + " " + cmdline, qemu=whole)
+            self.guest = self.guest.__enter__() if ready else self.guest.start()
+        if ready: # what was said during the boot
             self.drain()
 
     def _open_linux(self):

@@ -21,7 +21,7 @@ import time
 
 from net import BUILD, GUEST_IP, HOST_IP, PREFIX, ROOT, die_with_parent
 
-READY = "barewire ready"
+READY = "barewire ready.*\n"  # the whole line: the console is slower than its reader
 BOOT_LIMIT = 120  # seconds: a busy machine without KVM, with firmware in front
 EXIT_CODES_H = os.path.join(ROOT, "kernel/core/exit_codes.h")
 

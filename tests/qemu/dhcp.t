@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from far import FAR_MAC, HOST_IP, LINUX, NEAR_MAC, SECONDS, Far
-from guest import GUEST_IP, Typed
+from guest import BOOT_LIMIT, GUEST_IP, Typed
 from qemu import LONG, NICS, pick
 from tap import Skip, case, check, check_eq, check_in, req, run
 
@@ -55,7 +55,7 @@ def long_only():
 
 
 def obtain(address=OFFERED):
-    p = message(DISCOVER)
+    p = message(DISCOVER, BOOT_LIMIT)
     check(p is not None, "no DHCPDISCOVER")
     check_eq((p[IP].src, p[IP].dst, p.dst), ("0.0.0.0", "255.255.255.255", ALL), "DHCPDISCOVER")
     reply(p, "offer", address)
@@ -67,7 +67,7 @@ def obtain(address=OFFERED):
 
 def start(nic, cmdline=""):
     global now
-    now = Far(nic, cmdline="ip=eth0:dhcp " + cmdline, keep=True)
+    now = Far(nic, cmdline="ip=eth0:dhcp " + cmdline, ready=False)  # which it is not without a server
 
 
 for nic in pick(NICS[:1], NICS):
