@@ -395,6 +395,34 @@ TEST(skbs_and_static_memory_travel_without_copies)
 	lab_destroy(lab);
 }
 
+TEST(a_send_with_msg_zerocopy_is_told_once_when_its_memory_is_free)
+{
+	struct lab_host *h, *peer;
+	struct lab *lab = lab_pair(1, NULL, &h, &peer);
+	int fd = udp(h), one = 1, two = 2;
+	struct sockaddr_ip to = at("10.0.0.2", 9);
+	struct msg_notes notes = { 0 };
+	struct msghdr m = { .msg_notes = &notes };
+	u8 byte = 0;
+
+	CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1); /* not asked for: nobody is told */
+	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), -EAGAIN);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_ZEROCOPY, &two, sizeof(two)), -EINVAL);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), 0);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1);
+	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), 0);
+	CHECK(notes.has_zerocopy && m.msg_flags == MSG_ERRQUEUE);
+	CHECK_EQ(notes.zerocopy_first, 0);
+	CHECK_EQ(notes.zerocopy_last, 2);
+	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), -EAGAIN);
+	CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1);
+	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), 0);
+	CHECK_EQ(notes.zerocopy_first, 3);
+	CHECK_EQ(notes.zerocopy_last, 3);
+	lab_destroy(lab);
+}
+
 TEST(an_skb_is_cut_in_two_without_losing_a_byte)
 {
 	struct lab_host *a, *b;

@@ -14,7 +14,10 @@ enum { AF_UNSPEC = 0, AF_INET = 2, AF_INET6 = 10 };
 enum { SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_NONBLOCK = 04000, SOCK_CLOEXEC = 02000000 };
 enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_IGMP = 2, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58 };
 enum { SHUT_RD, SHUT_WR, SHUT_RDWR };
-enum { MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_EOR = 0x80, MSG_DONTWAIT = 0x40, MSG_WAITALL = 0x100, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_OOB = 1, MSG_FASTOPEN = 0x20000000 };
+enum {
+	MSG_OOB = 1, MSG_PEEK = 2, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_EOR = 0x80, MSG_WAITALL = 0x100,
+	MSG_ERRQUEUE = 0x2000, MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_ZEROCOPY = 0x4000000, MSG_FASTOPEN = 0x20000000,
+};
 enum {
 	EPOLLIN = 1, EPOLLPRI = 2, EPOLLOUT = 4, EPOLLERR = 8, EPOLLHUP = 0x10, EPOLLRDHUP = 0x2000,
 	EPOLLEXCLUSIVE = 1 << 28, EPOLLONESHOT = 1 << 30,
@@ -31,12 +34,19 @@ struct sockaddr_ip { /* an address of either family with its port; IPv4 is v4-ma
 	struct ip_addr addr;
 	u32 scope_id;
 };
+/* What Linux tells about a stream in control messages: TCP_CM_INQ; with MSG_ERRQUEUE, that sends with MSG_ZEROCOPY are done. */
+struct msg_notes {
+	bool has_inq, has_zerocopy;
+	int inq;                          /* bytes that wait after this call; 1 at least where the end of the stream does */
+	u32 zerocopy_first, zerocopy_last; /* the sends, counted from 0, whose memory is the application's again */
+};
 struct msghdr {
 	struct sockaddr_ip *msg_name; /* in or out, may be NULL */
 	struct iovec *msg_iov;
 	size_t msg_iovlen;
 	int msg_flags;
 	struct ip_pktinfo *msg_pktinfo; /* in or out, may be NULL */
+	struct msg_notes *msg_notes;    /* out, may be NULL */
 };
 
 /* States of RFC 9293 3.3.2 with Linux's numbers; X(name, number, what `ss` prints). */
@@ -103,6 +113,8 @@ struct sock {
 	bool reuseaddr, reuseport, broadcast, keepopen, bound_by_user;
 	bool v6only;           /* AF_INET6: no v4-mapped addresses */
 	u8 tos, ttl;           /* ttl 0: sysctl */
+	bool zerocopy;         /* SO_ZEROCOPY */
+	u16 notes;             /* sends with MSG_ZEROCOPY that the application was not told of: EPOLLERR */
 	int err;               /* sk_err: taken by the next call, positive errno */
 	int err_soft;
 	u32 rcvbuf, sndbuf;    /* bytes of truesize */
@@ -159,7 +171,7 @@ enum {
 	SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE,
 	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
 	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_ACCEPTCONN = 30, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39,
-	SO_MAX_PACING_RATE = 47,
+	SO_MAX_PACING_RATE = 47, SO_ZEROCOPY = 60,
 };
 enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE };

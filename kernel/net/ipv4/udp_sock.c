@@ -219,7 +219,7 @@ static u32 udp_poll(struct sock *sk)
 		events |= EPOLLIN;
 	if (sk->wmem_alloc <= sk->sndbuf / 2)
 		events |= EPOLLOUT;
-	if (unlikely(sk->err))
+	if (unlikely(sk->err | sk->notes))
 		events |= EPOLLERR;
 	if (unlikely(sk->shutdown & 1))
 		events |= EPOLLIN | EPOLLRDHUP;

@@ -84,6 +84,7 @@ void file_init(struct file *f, struct net_cpu *cpu, const struct file_ops *ops, 
 	f->fd = -1;
 	f->refs = 0;
 	f->nonblock = false;
+	f->zerocopy_id = 0;
 	list_init(&f->epitems);
 }
 

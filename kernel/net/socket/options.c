@@ -88,6 +88,11 @@ static int set_number(struct sock *sk, int opt, int v)
 	case SO_MARK:
 		sk->mark = (u32)v;
 		return 0;
+	case SO_ZEROCOPY:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		sk->zerocopy = v;
+		return 0;
 	case SO_SNDBUF:
 		sk->sndbuf = sockbuf_size(v);
 		return 0;
@@ -186,6 +191,9 @@ static int get_number(struct sock *sk, int opt, int *v)
 		return 0;
 	case SO_MARK:
 		*v = (int)sk->mark;
+		return 0;
+	case SO_ZEROCOPY:
+		*v = sk->zerocopy;
 		return 0;
 	case SO_SNDBUF:
 		*v = (int)sk->sndbuf;

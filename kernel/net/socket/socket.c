@@ -174,8 +174,11 @@ static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flag
 
 static inline long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
 {
-	long n = s->sk->prot->recvmsg(s->sk, m, flags);
+	long n;
 
+	if (unlikely(flags & MSG_ERRQUEUE))
+		return zerocopy_notes(s, m);
+	n = s->sk->prot->recvmsg(s->sk, m, flags);
 	if (likely(n != -EAGAIN && !(n > 0 && (flags & MSG_WAITALL))))
 		return n;
 	return recvmsg_slow(s, m, flags, n);
@@ -239,6 +242,8 @@ long sys_sendmsg(struct net_cpu *cpu, int fd, const struct msghdr *m, int flags)
 	bh_disable(cpu);
 	s = socket_lookup(cpu, fd, &err);
 	n = likely(s != NULL) ? socket_sendmsg(s, m, flags) : err;
+	if (unlikely(flags & MSG_ZEROCOPY) && n > 0 && s->sk)
+		zerocopy_sent(s);
 	bh_enable(cpu);
 	return n;
 }

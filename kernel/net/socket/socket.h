@@ -30,6 +30,7 @@ struct file {
 	int fd;
 	u32 refs;
 	bool nonblock;
+	u32 zerocopy_id;     /* a socket's: sends with MSG_ZEROCOPY so far */
 	struct list_head epitems; /* epoll items that watch it */
 };
 

@@ -112,6 +112,12 @@ int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *dead
 /* Takes one connection off a listener's queue: its descriptor; -EAGAIN, -EMFILE (it stays queued), -ENOMEM. */
 int socket_accept(struct net_cpu *cpu, struct socket *listener, struct sockaddr_ip *peer, int flags);
 
+/* ---- zerocopy.c ---- */
+/* A send with MSG_ZEROCOPY took bytes. */
+void zerocopy_sent(struct socket *s);
+/* recvmsg() with MSG_ERRQUEUE: 0, or -EAGAIN where there is nothing to tell. */
+long zerocopy_notes(struct socket *s, struct msghdr *m);
+
 /* ---- options.c ---- */
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, unsigned len);
 int socket_getsockopt(struct socket *s, int level, int opt, void *val, unsigned *len);

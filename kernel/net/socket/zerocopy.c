@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * zerocopy.c - transfers without a copy: memory that stays, and whole skbs in and out of the application.
+ * zerocopy.c - transfers without a copy: memory that stays, and whole skbs in and out of the application; MSG_ZEROCOPY.
  *
  * An application owns an skb it received, but the pools below it are the CPU's and softirq uses them too: it changes
  * or frees the skb through the sys_skb_*() calls here, which hold softirq off.
@@ -31,6 +31,33 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 	bh_enable(cpu);
 	return done ? (long)done : err;
 }
+
+/* ---- Linux's MSG_ZEROCOPY ---- */
+
+/* Its bytes were copied, which the interface allows and tells (SO_EE_CODE_ZEROCOPY_COPIED); so the memory is the application's
+ * again at once. What spares the copy here is sys_send_static() and sys_send_skb(). */
+void zerocopy_sent(struct socket *s)
+{
+	if (!s->sk->zerocopy)
+		return;
+	s->file->zerocopy_id++;
+	s->sk->notes += s->sk->notes < 65535;
+	sock_event(s->sk, EPOLLERR);
+}
+
+long zerocopy_notes(struct socket *s, struct msghdr *m)
+{
+	if (!s->sk->notes)
+		return -EAGAIN;
+	if (m->msg_notes)
+		*m->msg_notes = (struct msg_notes){ .has_zerocopy = true, .zerocopy_last = s->file->zerocopy_id - 1,
+						   .zerocopy_first = s->file->zerocopy_id - s->sk->notes };
+	s->sk->notes = 0;
+	m->msg_flags = MSG_ERRQUEUE;
+	return 0;
+}
+
+/* ---- whole skbs ---- */
 
 static inline struct sk_buff *recv_skb_wait(struct socket *s, int flags, int *err)
 {

@@ -417,6 +417,7 @@ void tcp_inherit(struct tcb *t, const struct tcb *l)
 	t->sk.mark = l->sk.mark;
 	t->sk.bound_dev = l->sk.bound_dev;
 	t->sk.reuseaddr = l->sk.reuseaddr;
+	t->sk.zerocopy = l->sk.zerocopy;
 	t->nodelay = l->nodelay;
 	t->corked = l->corked;
 	t->may_fragment = l->may_fragment;
@@ -692,7 +693,7 @@ void tcp_cpu_destroy(struct net_cpu *cpu)
 	chains_free(tc->conns.chains, tc->conns.mask + 1);
 	if (tc->conns.old)
 		chains_free(tc->conns.old, tc->conns.old_mask + 1);
-	kfree(tc->fo_cache);
+	tcp_fastopen_forget(cpu);
 	kmem_cache_destroy(tc->tcbs);
 	kmem_cache_destroy(tc->requests);
 	kmem_cache_destroy(tc->timewaits);

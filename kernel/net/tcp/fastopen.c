@@ -252,6 +252,13 @@ static struct tfo_entry *entry_of(struct net_cpu *cpu, const struct ip_addr *pee
 	return e;
 }
 
+void tcp_fastopen_forget(struct net_cpu *cpu)
+{
+	kfree(cpu->tcp->fo_cache);
+	cpu->tcp->fo_cache = NULL;
+	cpu->tcp->fo_holes = 0;
+}
+
 /* RFC 7413 4.1.3.1: something on the way eats SYNs with data; none is sent for a while, for longer each time. */
 static bool is_black_hole_time(const struct net_cpu *cpu)
 {
@@ -312,6 +319,7 @@ static long open_with(struct tcb *t, const struct msghdr *m, int flags)
 		head.msg_iovlen = i + 1;
 	}
 	n = head.msg_iovlen ? tcp_queue_bytes(t, &head, flags & MSG_MORE) : 0;
+	t->nospace = !(flags & MSG_DONTWAIT) && n < (long)tcp_message_len(m);
 	tcp_rtx_arm(t, TCPT_RTO, tcp_now(t) + t->rto_us * NSEC_PER_USEC);
 	tcp_mark(t);
 	return n > 0 ? n : -EINPROGRESS;
@@ -363,7 +371,7 @@ static void remember(struct tcb *t, const struct tcp_options *o, bool data)
 
 	if (!e)
 		return;
-	e->mss = t->mss_clamp;
+	e->mss = o->mss ? o->mss : tcp_mss_default(&t->sk.daddr);
 	if (t->syn_retries)
 		e->losses = none && data ? (u8)MIN(e->losses + 1, 255) : 0;
 	else if (none && !data && t->fo->has_option && !e->cookie.len)

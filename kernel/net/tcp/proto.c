@@ -314,6 +314,12 @@ static long recv_take(struct tcb *t, struct msghdr *m, size_t want, bool discard
 	return (long)pos;
 }
 
+/* For TCP_CM_INQ; the end of the stream is worth a read, too. */
+static int bytes_waiting(const struct tcb *t)
+{
+	return MAX(seq_diff(t->rcv.nxt, t->rcv.copied), t->sk.shutdown & 1);
+}
+
 static void peer_name(const struct sock *sk, struct sockaddr_ip *a)
 {
 	if (!a)
@@ -328,6 +334,7 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 {
 	struct tcb *t = tcb_of(sk);
 	size_t want = iov_len(m);
+	long n;
 
 	if (unlikely(flags & MSG_OOB))
 		return -EINVAL; /* urgent data is in line: RFC 6093 */
@@ -338,7 +345,10 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 	peer_name(sk, m->msg_name);
 	if (unlikely(flags & MSG_PEEK))
 		return recv_peek(t, m, want);
-	return recv_take(t, m, want, flags & MSG_TRUNC);
+	n = recv_take(t, m, want, flags & MSG_TRUNC);
+	if (unlikely(t->wants_inq && m->msg_notes))
+		*m->msg_notes = (struct msg_notes){ .has_inq = true, .inq = bytes_waiting(t) };
+	return n;
 }
 
 static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
@@ -514,7 +524,7 @@ static u32 poll_connected(struct tcb *t)
 static u32 tcp_poll(struct sock *sk)
 {
 	struct tcb *t = tcb_of(sk);
-	u32 mask = sk->err ? EPOLLERR : 0;
+	u32 mask = sk->err | sk->notes ? EPOLLERR : 0;
 
 	if (sk->state == TCP_LISTEN)
 		return mask | (t->listener->accept_len ? EPOLLIN : 0);

@@ -21,24 +21,25 @@ static void wmem_charge(struct tcb *t, struct sk_buff *skb)
 	t->sk.cpu->tcp->mem_bytes += (u64)(s64)(s32)delta;
 }
 
-static bool too_much_unsent(const struct tcb *t)
+/* As much as TCP_NOTSENT_LOWAT has, or its 2^-part'th. */
+static bool too_much_unsent(const struct tcb *t, unsigned part)
 {
 	s64 lowat = t->notsent_lowat ? (s64)t->notsent_lowat : t->sk.cpu->sysctl.tcp_notsent_lowat;
 
-	return seq_diff(t->snd.write, t->snd.nxt) >= lowat;
+	return (s64)seq_diff(t->snd.write, t->snd.nxt) << part >= lowat;
 }
 
 u32 tcp_sndbuf_space(const struct tcb *t)
 {
-	if (unlikely(too_much_unsent(t)))
+	if (unlikely(too_much_unsent(t, 0)))
 		return 0;
 	return t->sk.sndbuf > t->sk.wmem_alloc ? t->sk.sndbuf - t->sk.wmem_alloc : 0;
 }
 
-/* A third of the buffer is free, and not too much of what is queued waits unsent. */
+/* A third of the buffer is free, and not half of what may be queued waits unsent. */
 bool tcp_may_write(const struct tcb *t)
 {
-	return tcp_sndbuf_space(t) >= t->sk.wmem_alloc / 2 && !too_much_unsent(t);
+	return tcp_sndbuf_space(t) >= t->sk.wmem_alloc / 2 && !too_much_unsent(t, 1);
 }
 
 /* Room for two windows, each segment with its metadata (tcp_wmem is the bound); a third for a rate that probes for more. */
@@ -187,12 +188,28 @@ static long queue_done(struct tcb *t, long done, int flags, bool full)
 		tcp_timer_set(t, TCPT_RETRY, tcp_now(t) + TCP_RETRY_US * NSEC_PER_USEC);
 	if (!done)
 		t->nospace = true;
+	if (unlikely(full) && t->packets_out && !tail)
+		tcp_chrono(t, CHRONO_SNDBUF_LIMITED); /* all that was taken has left already */
 	return done ? done : -EAGAIN;
+}
+
+/* More follows behind the last skb. What may leave of it does so before the rest is copied; and a peer that waits for PSH is
+ * told once in half of its window. */
+static void skb_is_full(struct tcb *t, u32 *unpushed)
+{
+	struct sk_buff *tail = skb_peek_tail(&t->sendq);
+
+	if (*unpushed > t->snd.max_wnd / 2) {
+		tcp_cb(tail)->flags |= TCP_PSH;
+		*unpushed = 0;
+	}
+	if (tail == tcp_send_head(t) && t->sk.state != TCP_SYN_SENT)
+		tcp_output(t);
 }
 
 static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int flags)
 {
-	u32 goal = tcp_size_goal(t);
+	u32 goal = tcp_size_goal(t), unpushed = 0;
 	bool full = false;
 	long done = 0;
 	size_t i;
@@ -204,13 +221,18 @@ static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int fla
 		while (left) {
 			long n;
 
-			full = !tcp_sndbuf_space(t);
+			full = !tcp_sndbuf_space(t) && !queue_open_tail(t, goal);
 			n = full ? 0 : queue_some(t, p, (u32)MIN(left, (size_t)goal), goal);
 			if (!n)
 				return queue_done(t, done, flags, full);
 			p += n;
 			left -= (size_t)n;
 			done += n;
+			unpushed += (u32)n;
+			if (left && skb_peek_tail(&t->sendq)->len >= goal)
+				skb_is_full(t, &unpushed);
+			if (unlikely(t->sk.state == TCP_CLOSE))
+				return done; /* sending ended it; the next call is told why */
 		}
 	}
 	return queue_done(t, done, flags, false);
@@ -235,7 +257,7 @@ static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
 	return true;
 }
 
-static size_t message_len(const struct msghdr *m)
+size_t tcp_message_len(const struct msghdr *m)
 {
 	size_t len = 0;
 
@@ -246,7 +268,7 @@ static size_t message_len(const struct msghdr *m)
 
 long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags)
 {
-	size_t len = message_len(m);
+	size_t len = tcp_message_len(m);
 
 	if (!len)
 		return 0;

@@ -138,6 +138,11 @@ static int set_number(struct tcb *t, int opt, int v)
 	case TCP_FASTOPEN_CONNECT:
 	case TCP_FASTOPEN_NO_COOKIE:
 		return tcp_fastopen_set(t, opt, v);
+	case TCP_INQ:
+		if (v < 0 || v > 1)
+			return -EINVAL;
+		t->wants_inq = v;
+		return 0;
 	case TCP_NOTSENT_LOWAT:
 		t->notsent_lowat = (u32)v;
 		tcp_event(t, tcp_may_write(t) ? EPOLLOUT : 0);
@@ -400,6 +405,9 @@ static int get_number(const struct tcb *t, int opt, int *v)
 		return 0;
 	case TCP_FASTOPEN_NO_COOKIE:
 		*v = t->fo_no_cookie;
+		return 0;
+	case TCP_INQ:
+		*v = t->wants_inq;
 		return 0;
 	case TCP_NOTSENT_LOWAT:
 		*v = (int)t->notsent_lowat;

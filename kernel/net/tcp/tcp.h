@@ -52,7 +52,7 @@ enum {
 	TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2,
 	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
 	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26,
-	TCP_FASTOPEN_CONNECT = 30, TCP_FASTOPEN_KEY = 33, TCP_FASTOPEN_NO_COOKIE = 34,
+	TCP_FASTOPEN_CONNECT = 30, TCP_FASTOPEN_KEY = 33, TCP_FASTOPEN_NO_COOKIE = 34, TCP_INQ = 36,
 };
 
 enum { SO_MEMINFO = 55 };
@@ -235,6 +235,7 @@ struct tcb {
 	bool syn_data : 1;          /* data in the SYN was taken: ours by the peer, or the peer's by us */
 	bool fo_connect : 1;        /* TCP_FASTOPEN_CONNECT */
 	bool fo_no_cookie : 1;      /* TCP_FASTOPEN_NO_COOKIE */
+	bool wants_inq : 1;         /* TCP_INQ */
 	bool undo_on : 1;           /* undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
 	u16 linger_s;               /* SO_LINGER, when linger_set */
@@ -433,6 +434,8 @@ struct tcp_cpu {
 	bool pressure;
 };
 
+/* Clients of Fast Open forget what they know of servers, as after `ip tcp_metrics flush`. */
+void tcp_fastopen_forget(struct net_cpu *cpu);
 const char *tcp_state_name(u8 state);
 const char *tcp_timer_name(enum tcp_timer which);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */

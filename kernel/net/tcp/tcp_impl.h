@@ -205,6 +205,7 @@ static inline bool tcp_memory_out(const struct net_cpu *cpu)
 }
 
 /* ---- sendq.c: the application's bytes, before and after they were sent ---- */
+size_t tcp_message_len(const struct msghdr *m);
 long tcp_queue_bytes(struct tcb *t, const struct msghdr *m, int flags);
 long tcp_queue_static(struct tcb *t, const u8 *mem, size_t len, int flags);
 int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags);
@@ -214,6 +215,13 @@ bool tcp_split(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
 static inline void tcp_set_segs(struct sk_buff *skb, u32 mss)
 {
 	tcp_cb(skb)->segs = likely(skb->len <= mss) ? 1 : (u16)DIV_ROUND_UP(skb->len, mss);
+}
+/* Payload of each of a sent skb's segments but the last: the MSS of now, unless another one cut it. */
+static inline u32 tcp_skb_mss(const struct tcb *t, const struct sk_buff *skb)
+{
+	u32 segs = tcp_cb(skb)->segs;
+
+	return DIV_ROUND_UP(skb->len, (u32)t->mss) == segs ? t->mss : DIV_ROUND_UP(skb->len, segs);
 }
 void tcp_tree_insert(struct tcb *t, struct sk_buff *skb);
 /* The tree is empty until somebody looks for something in it, which only SACK does. */
