@@ -177,7 +177,7 @@ over6: $(OVER6)
 	$(Q)B=$B KEEP_AS=over6 LAB_FAMILY=6 tests/lib/prove $^
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
 DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
-            tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c)
+            tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c tests/drill/calls.c tests/drill/commands.c)
 $B/pic/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(COMMON) -Itests -O1 -fPIC -c $< -o $@

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * stack.c - one stack on a raw IP device that segments for itself, and a clock that the shim moves.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "drill/stack.h"
 #include "lib/printf.h"
 #include "net/core/dev.h"
+#include "net/core/qdisc.h"
 #include "net/ipv4/ip.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
@@ -113,6 +115,32 @@ const char *stack_sysctl_name(unsigned i)
 int stack_congestion(const char *name)
 {
 	return net_sysctl_set(st.net, "net.ipv4.tcp_congestion_control", name);
+}
+
+void stack_forget_peers(void)
+{
+	tcp_fastopen_forget(st.cpu);
+}
+
+void stack_segment(bool on)
+{
+	st.dev.features = on ? st.dev.features | NETIF_F_TSO : st.dev.features & ~NETIF_F_TSO;
+}
+
+void stack_qdisc(const char *name)
+{
+	struct qdisc_error e;
+
+	bh_disable(st.cpu);
+	if (qdisc_replace(st.cpu, &st.dev, &(struct qdisc_request){ .id = name, .options = "" }, &e))
+		fprintf(stderr, "qdisc %s: %s\n", name, e.text);
+	bh_enable(st.cpu);
+}
+
+void stack_mtu(unsigned mtu)
+{
+	st.dev.mtu = mtu;
+	st.cpu->dst_gen++;
 }
 
 /* ---- time and packets ---- */
@@ -257,7 +285,7 @@ long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags, cons
 		m.msg_name = &sa;
 	}
 
-	return done(sys_sendmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
+	return done(sys_sendmsg(enter(), fd, &m, flags));
 }
 
 long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags)
@@ -265,6 +293,16 @@ long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags)
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
 
 	return done(sys_recvmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
+}
+
+long stack_recvmsg(int fd, const struct stack_iov *iov, unsigned n, int flags, struct stack_notes *notes)
+{
+	struct msg_notes got = { 0 };
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n, .msg_notes = &got };
+	long r = done(sys_recvmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
+
+	*notes = (struct stack_notes){ got.has_inq, got.has_zerocopy, got.inq, got.zerocopy_first, got.zerocopy_last };
+	return r;
 }
 
 int stack_shutdown(int fd, int how)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct stack_addr {
@@ -13,6 +14,11 @@ struct stack_addr {
 struct stack_iov { /* laid out as struct iovec */
 	void *base;
 	size_t len;
+};
+struct stack_notes { /* struct msg_notes */
+	bool has_inq, has_zerocopy;
+	int inq;
+	uint32_t zerocopy_first, zerocopy_last;
 };
 struct stack_event { /* of epoll */
 	uint32_t events;
@@ -24,6 +30,10 @@ int stack_sysctl(const char *name, const char *value);
 /* "name" of the i-th tunable; NULL at the end. */
 const char *stack_sysctl_name(unsigned i);
 int stack_congestion(const char *name);
+void stack_forget_peers(void);         /* what Fast Open knows of them */
+void stack_segment(bool on);           /* the device cuts GSO skbs by itself */
+void stack_qdisc(const char *name);
+void stack_mtu(unsigned mtu);
 
 /* ---- time and packets ---- */
 uint64_t stack_now(void);
@@ -42,6 +52,7 @@ int stack_connect(int fd, struct stack_addr a);
 /* `to`: NULL, or where a Fast Open connects. */
 long stack_send(int fd, const struct stack_iov *iov, unsigned n, int flags, const struct stack_addr *to);
 long stack_recv(int fd, const struct stack_iov *iov, unsigned n, int flags);
+long stack_recvmsg(int fd, const struct stack_iov *iov, unsigned n, int flags, struct stack_notes *notes);
 int stack_shutdown(int fd, int how);
 int stack_close(int fd);
 int stack_setsockopt(int fd, int level, int opt, const void *val, unsigned len);
