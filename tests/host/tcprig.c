@@ -316,6 +316,7 @@ long rig_write(struct rig *r, u32 n, int flags)
 
 	for (u32 i = 0; i < n; i++)
 		buf[i] = byte_of(from + i);
+	net_set_now(r->cpu, host_clock);
 	bh_disable(r->cpu);
 	done = tcp_prot.sendmsg(r->sk, &m, flags);
 	bh_enable(r->cpu);

@@ -2,6 +2,8 @@
  * test_tcp_api.c - what an application may ask of a TCP socket: options, addresses, disconnect, deferred accept, linger,
  * urgent data, what TCP_INFO tells; and how it learns of errors.
  */
+#include <stdlib.h>
+
 #include "host/tcprig.h"
 
 static int get(struct sock *sk, int level, int opt)
@@ -505,7 +507,8 @@ TEST(tcp_info_tells_how_long_the_send_buffer_was_the_limit)
 
 	r->t->sndbuf_locked = true;
 	r->sk->sndbuf = 6000;
-	rig_write(r, 60000, 0);
+	r->t->cwnd = 100;
+	rig_write(r, 60000, 0); /* as much as one skb has */
 	CHECK_EQ(rig_write(r, 1000, 0), -EAGAIN); /* all that was taken is sent, and there is more */
 	rig_drain(r);
 	rig_run_ms(r, 40);
@@ -529,5 +532,60 @@ TEST(an_abort_by_the_peer_is_told_once_by_event_and_call)
 	CHECK_EQ(rig_write(r, 10, 0), -ECONNRESET);
 	CHECK_EQ(rig_write(r, 10, 0), -EPIPE);
 	CHECK(!(tcp_prot.poll(r->sk) & EPOLLERR));
+	rig_end(r);
+}
+
+/* ---- beside the bytes ---- */
+
+TEST(with_tcp_inq_a_read_tells_how_much_more_waits_and_the_end_counts_as_one)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	struct msg_notes notes;
+	u8 buf[1000];
+	struct iovec v = { buf, sizeof(buf) };
+	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_notes = &notes };
+
+	CHECK_EQ(set(r->sk, SOL_TCP, TCP_INQ, 2), -EINVAL);
+	CHECK_EQ(set(r->sk, SOL_TCP, TCP_INQ, 1), 0);
+	CHECK_EQ(get(r->sk, SOL_TCP, TCP_INQ), 1);
+	inject(r, .len = 1400);
+	inject(r, .seq = 1400, .len = 600);
+	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, 0), 1000);
+	CHECK(notes.has_inq);
+	CHECK_EQ(notes.inq, 1000);
+	inject(r, .seq = 2000, .flags = TCP_FIN | TCP_ACK);
+	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, 0), 1000);
+	CHECK_EQ(notes.inq, 1);
+	rig_end(r);
+}
+
+TEST(a_writer_behind_a_limit_of_unsent_bytes_is_told_when_half_of_them_left)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	set(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT, 4000);
+	r->t->cwnd = 4;
+	CHECK(rig_write(r, 20000, 0) < 20000);
+	rig_drain(r);
+	CHECK(!(tcp_prot.poll(r->sk) & EPOLLOUT));
+	r->t->cwnd = 40;
+	inject(r, .ack = 1448); /* what this lets go is what makes room */
+	CHECK(!r->t->nospace);
+	CHECK(tcp_prot.poll(r->sk) & EPOLLOUT);
+	rig_end(r);
+}
+
+TEST(a_long_write_begins_to_leave_before_all_of_it_is_taken)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	struct msghdr m;
+	struct iovec v = { calloc(1, 20000), 20000 };
+
+	m = (struct msghdr){ .msg_iov = &v, .msg_iovlen = 1 };
+	bh_disable(r->cpu);
+	CHECK_EQ(tcp_prot.sendmsg(r->sk, &m, 0), 20000);
+	CHECK(r->t->packets_out > 0); /* no flush has been */
+	bh_enable(r->cpu);
+	free(v.iov_base);
 	rig_end(r);
 }

@@ -340,3 +340,24 @@ TEST(tcp_fastopen_connect_holds_the_syn_until_the_first_write)
 	CHECK_EQ(r->last.len, 100);
 	rig_end(r);
 }
+
+TEST(a_syn_whose_data_is_too_long_for_the_path_goes_again_at_once_without)
+{
+	struct rig *r = fast_client();
+
+	if (lab_ipv6())
+		test_skip("the message is ICMPv4's");
+	CHECK(fast_send(r, 900) > 0);
+	REQUIRE(rig_take(r));
+	CHECK(r->last.len > 0);
+	r->iss = r->last.seq.v;
+	rig_icmp(r, 3, 4, 840, -1);
+	REQUIRE(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_SYN);
+	CHECK_EQ(r->last.len, 0);
+	CHECK(!r->opt.has_fastopen);
+	CHECK_EQ(r->opt.mss, 800);
+	rig_icmp(r, 3, 4, 700, -1); /* the same again makes no third */
+	expect_nothing(r);
+	rig_end(r);
+}

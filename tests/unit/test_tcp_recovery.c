@@ -614,3 +614,24 @@ TEST(slow_start_ends_when_the_round_trip_grows)
 	CHECK_EQ(stat(r, TcpExtTCPHystartDelayDetect), 1);
 	rig_end(r);
 }
+
+/* Such a GSO skb's segments are not all as long as their mean. */
+TEST(a_sack_from_the_second_segment_of_an_uneven_skb_leaves_the_first_to_be_sent_again)
+{
+	struct rig *r = in_flight(10, true, "reno");
+	struct sk_buff *skb;
+
+	inject(r, .ack = SEG(10));
+	r->dev->features |= NETIF_F_TSO;
+	rig_write(r, 1460 + 400, 0);
+	rig_drain(r);
+	skb = tcp_rtx_head(r->t);
+	REQUIRE(skb && skb_peek_tail(&r->t->rtxq) == skb);
+	CHECK_EQ(tcp_cb(skb)->segs, 2);
+	inject(r, .ack = SEG(10), .nr_sacks = 1, .sacks = { { seq_of(14600 + 1460), seq_of(14600 + 1860) } });
+	CHECK_EQ(r->t->sacked_out, 1);
+	CHECK_EQ(tcp_rtx_head(r->t)->len, 1460);
+	inject(r, .ack = SEG(11)); /* whatever was asked again */
+	CHECK_EQ(r->t->packets_out, 1);
+	rig_end(r);
+}

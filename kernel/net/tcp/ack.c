@@ -71,9 +71,7 @@ static void account_acked(struct tcb *t, struct tcp_skb_cb *cb, u32 segs, struct
 static u32 partly_acked(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
-	u32 len = (u32)seq_diff(t->snd.una, cb->seq), mss = DIV_ROUND_UP(skb->len, cb->segs);
-
-	return cb->segs > 1 ? len / mss : 0;
+	return cb->segs > 1 ? (u32)seq_diff(t->snd.una, cb->seq) / tcp_skb_mss(t, skb) : 0;
 }
 
 /* Pops what is acknowledged from the head: never a walk over what is not. */
@@ -90,7 +88,7 @@ static void clean_rtx_queue(struct tcb *t, struct ack_state *s)
 				break;
 			segs = partly_acked(t, skb);
 			if (segs) {
-				u32 mss = DIV_ROUND_UP(skb->len, cb->segs);
+				u32 mss = tcp_skb_mss(t, skb);
 
 				account_acked(t, cb, segs, s);
 				t->packets_out -= segs;
@@ -251,7 +249,7 @@ static inline void plain_take(struct plain_ack *a, const struct tcp_skb_cb *cb, 
 
 static __noinline void plain_part(struct tcb *t, struct sk_buff *skb, struct plain_ack *a)
 {
-	u32 segs = partly_acked(t, skb), mss = DIV_ROUND_UP(skb->len, tcp_cb(skb)->segs);
+	u32 segs = partly_acked(t, skb), mss = tcp_skb_mss(t, skb);
 
 	if (!segs)
 		return;

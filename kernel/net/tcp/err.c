@@ -43,6 +43,19 @@ static void resend_too_long(struct tcb *t)
 	tcp_mark(t);
 }
 
+/* The bytes of a Fast Open made its SYN too long: it goes again without them, at once. */
+static void open_again(struct tcb *t)
+{
+	t->advmss = (u16)MIN((u32)t->advmss, tcp_path_mss(t));
+	if (!tcp_rtx_head(t) || t->syn_retries)
+		return;
+	t->syn_retries++;
+	STAT(t->sk.cpu, TcpExtTCPSynRetrans);
+	STAT(t->sk.cpu, TcpRetransSegs);
+	t->total_retrans++;
+	tcp_ack_now(t);
+}
+
 static void mtu_reduced(struct tcb *t, u32 mtu)
 {
 	u16 before = t->mss;
@@ -52,7 +65,9 @@ static void mtu_reduced(struct tcb *t, u32 mtu)
 	if (tcp_route(t))
 		return;
 	tcp_sync_mss(t);
-	if (t->mss < before)
+	if (t->sk.state == TCP_SYN_SENT)
+		open_again(t);
+	else if (t->mss < before)
 		resend_too_long(t);
 }
 

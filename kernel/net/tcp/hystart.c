@@ -3,6 +3,8 @@
  *
  * A rise begins conservative slow start, a quarter of the growth, for five rounds; when the round trip falls again meanwhile,
  * the rise was noise and slow start goes on. Only the first slow start of a connection: a later one has its ssthresh.
+ * One ACK may be worth any growth (the RFC's L is infinite): receivers that merge segments acknowledge dozens at once, and
+ * what leaves in answer is bounded already, by half a window per GSO skb.
  */
 #include "net/tcp/tcp_impl.h"
 
@@ -12,7 +14,6 @@
 #define MIN_SAMPLES       8
 #define CSS_DIVISOR       4
 #define CSS_ROUNDS        5
-#define BURST_LIMIT       8u /* L: segments of growth by one ACK, when no pacing spreads them */
 
 void tcp_hystart_init(struct tcb *t, struct hystart *h)
 {
@@ -69,8 +70,6 @@ u32 tcp_hystart_grow(struct tcb *t, struct hystart *h, u32 acked)
 
 	if (t->ssthresh < TCP_INFINITE_SSTHRESH)
 		return tcp_slow_start(t, acked);
-	if (!t->pacing && !t->fq)
-		n = MIN(n, BURST_LIMIT);
 	if (h->css_rtt_us) { /* a quarter: cwnd_cnt keeps what is left of the division */
 		n += t->cwnd_cnt;
 		t->cwnd_cnt = n % CSS_DIVISOR;

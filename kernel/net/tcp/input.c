@@ -469,6 +469,10 @@ static enum drop_reason syn_ack_rcv(struct tcb *t, struct tcp_in *in)
 	tcp_established(t);
 	if (unlikely(t->fo != NULL))
 		tcp_fastopen_synack(t, in);
+	if (t->nospace) { /* a writer waits, whose text will carry the next ACKs: a conversation begins */
+		t->nospace = false;
+		tcp_enter_quickack(t, TCP_QUICKACKS);
+	}
 	tcp_ack_now(t);
 	if (!in->seg.len && !fin)
 		return RX_OK;

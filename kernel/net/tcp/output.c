@@ -487,6 +487,8 @@ static void send_new_data(struct tcb *t)
 	if (!t->packets_out && tcp_send_head(t) && !paced && !tcp_timer_armed(t, TCPT_PERSIST))
 		tcp_persist_start(t);
 	tcp_chrono(t, held_by(t, wnd_limited));
+	if (unlikely(t->nospace) && sent)
+		tcp_new_space(t); /* less is unsent now */
 }
 
 /* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
@@ -738,8 +740,9 @@ void tcp_output(struct tcb *t)
 	case TCP_LISTEN:
 		return;
 	case TCP_SYN_SENT:
-		if (seq_eq(t->snd.nxt, t->snd.iss) && !(t->fo && t->fo->deferred))
+		if ((seq_eq(t->snd.nxt, t->snd.iss) && !(t->fo && t->fo->deferred)) || t->ack.now)
 			tcp_send_syn(t);
+		t->ack.now = false;
 		return;
 	case TCP_SYN_RECEIVED:
 		if (tcp_is_fastopen_child(t))

@@ -66,13 +66,13 @@ static void mark_sacked(struct tcb *t, struct sk_buff *skb, struct ack_state *s)
 static struct sk_buff *cut_to_block(struct tcb *t, struct sk_buff *skb, struct tcp_sack_block b)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
-	u32 mss = t->mss, off;
+	u32 mss, off;
 
 	if (seq_ge(cb->seq, b.start) && seq_le(cb->end_seq, b.end))
 		return skb;
 	if (cb->segs < 2)
 		return NULL;
-	mss = DIV_ROUND_UP(skb->len, cb->segs);
+	mss = tcp_skb_mss(t, skb);
 	if (seq_lt(cb->seq, b.start)) {
 		off = DIV_ROUND_UP((u32)seq_diff(b.start, cb->seq), mss) * mss;
 		if (off >= skb->len || !tcp_split(t, skb, off, mss))
