@@ -39,12 +39,18 @@ table ip nat {
 	}
 }
 table ip filter {
+	set servers {
+		type ipv4_addr
+		flags interval
+		elements = { 10.88.0.2, 10.88.1.0/24 }
+	}
+
 	chain forward {
 		type filter hook forward priority filter; policy drop;
 		ct state established,related accept
 		ct state invalid drop
 		iifname "eth1" accept
-		iifname "eth0" ip daddr 10.88.0.2 accept
+		iifname "eth0" ip daddr @servers accept
 	}
 }
 """
@@ -170,9 +176,20 @@ def _():
     before = router.type("nft list ruleset").split("\n", 1)[1]
     check_in("line 1, column 28", router.type("nft add rule ip nat prerouting masquerad"))
     check_in("column 18: 'tcp': translating is for chains of type nat", router.type("nft add rule forward tcp dport 1 dnat to 10.0.0.1:1"))
+    check_in("line 1, column 33: '10.88.1.7': overlaps", router.type("nft add element ip filter servers { 10.88.1.7 }"))
+    check_in("column 37: '@webs'", router.type("nft add rule ip filter forward ip saddr @webs drop"))
     check_eq(router.type("nft list ruleset").split("\n", 1)[1], before)
     check_in("masquerade", router.get("/debug/nft?list+ruleset")[2].decode())
     check_eq(router.get("/debug/nft?flush+ruleset")[0], 403)
+
+@case("what is taken out of a set is not let through, and what is put in again is")
+def _():
+    router.type("nft delete element ip filter servers { 10.88.0.2 }")
+    p = subprocess.run(client.words("curl", "-sS", "--max-time", 2, "http://10.77.0.2:8080/128"), capture_output=True)
+    check_eq(p.returncode, 28, p.stderr.decode())
+    router.type("nft add element ip filter servers { 10.88.0.2-10.88.0.3 }")
+    check_in("elements = { 10.88.0.2/31, 10.88.1.0/24 }", router.type("nft list ruleset"))
+    check_eq(fetch(client, "http://10.77.0.2:8080/128"), bytes(128))
 
 @case("%d connections through the NAT are all served; a little later no connection is tracked, and every frame is accounted for"
       % CONNECTIONS)

@@ -227,7 +227,8 @@ TEST(discovery_groups_and_pieces_are_not_tracked)
 TEST(rules_of_ipv6_match_addresses_next_headers_and_types_and_tables_see_their_family_alone)
 {
 	struct rig r = rig_open("table ip only4 { chain f { type filter hook forward priority -10; drop; } }\n"
-				"table ip6 only6 { chain f { type filter hook forward priority 5; ip6 daddr 2001:db8:9::/48 udp dport 53 drop; "
+				"table ip6 only6 { set nines { type ipv6_addr; flags interval; elements = { ::9, 2001:db8:9::/48, fe80::-fe80::9 } }\n"
+				"chain f { type filter hook forward priority 5; ip6 daddr @nines udp dport 53 drop; "
 				"ip6 saddr != 2001:db8::/64 drop; ip6 nexthdr 200 drop; icmpv6 type packet-too-big drop; } }");
 	u8 dns[8] = { 0, 1, 0, 53, 0, 8 }, other[8] = { 0, 1, 0, 54, 0, 8 }, big[56] = { 2, 0, 0, 0, 0, 0, 5, 0, 0x60 };
 	struct ipv6_info ip;

@@ -93,82 +93,108 @@ TEST(what_is_printed_is_what_was_written)
 	}
 }
 
+static const struct {
+	const char *text;
+	unsigned line, column;
+} wrong[] = {
+	{ "allow rule input accept", 1, 1 },
+	{ "add map x", 1, 5 },
+	{ "add set x", 1, 10 },
+	{ "add set x { }", 1, 11 },
+	{ "add set x { type ipv4; }", 1, 18 },
+	{ "add set x { elements = { 10.0.0.1 } }", 1, 13 },
+	{ "add set x { type ipv4_addr; flags timeout; }", 1, 35 },
+	{ "add set x { type ipv4_addr; elements = { 10.0.0.0/8 } }", 1, 42 },
+	{ "add set x { type ipv4_addr; flags interval; elements = { 10.0.0.0/8, 10.1.2.3 } }", 1, 70 },
+	{ "add set x { type ipv4_addr; flags interval; elements = { 10.0.0.9-10.0.0.1 } }", 1, 58 },
+	{ "add set x { type ipv4_addr; elements = { 10.0.0.1, ::1 } }", 1, 52 },
+	{ "add set x { type ipv6_addr; flags interval; elements = { 2001:db8::/129 } }", 1, 58 },
+	{ "add set x { type inet_service; elements = { 80 443 } }", 1, 48 },
+	{ "add set x { type inet_service; elements = { 65536 } }", 1, 45 },
+	{ "add set x { type inet_service; elements = { 1, 2", 1, 49 },
+	{ "add set x { type inet_service\n elements = { 1,\n 2x } }", 3, 2 },
+	{ "add set x { type inet_service } add rule input drop", 1, 33 },
+	{ "add set here { type ipv6_addr; }", 1, 21 },
+	{ "add element there { 10.0.0.1 }", 1, 13 },
+	{ "add element here { 10.0.0.1 ", 1, 29 },
+	{ "delete element here { 10.0.0.3 }", 1, 23 },
+	{ "delete set here", 1, 12 },
+	{ "add rule input ip saddr @there drop", 1, 25 },
+	{ "add rule input tcp dport @here drop", 1, 26 },
+	{ "add rule input ip6 saddr @here drop", 1, 26 },
+	{ "table ip own { chain a { ip saddr @here drop } }", 1, 35 },
+	{ "add rule nowhere accept", 1, 10 },
+	{ "add rule input", 1, 15 },
+	{ "add rule input tcp dport 99999 accept", 1, 26 },
+	{ "add rule input tcp dport 90-80 accept", 1, 26 },
+	{ "add rule input tcp dport { 1, 2 accept", 1, 33 },
+	{ "add rule input tcp dport 1, 2 accept", 1, 29 },
+	{ "add rule input tcp dport { 1,2,3,4,5,6,7,8,9 } drop", 1, 44 },
+	{ "add rule input ip saddr 10.0.0.0/33 drop", 1, 25 },
+	{ "add rule input ip saddr 10.0.0 drop", 1, 25 },
+	{ "add rule input ip saddr ::1 drop", 1, 25 },
+	{ "add rule input ip saddr 10.0.0.1 ip saddr 10.0.0.2 drop", 1, 43 },
+	{ "add rule input tcp dport 1 udp dport 2 drop", 1, 32 },
+	{ "add rule input udp flags syn drop", 1, 20 },
+	{ "add rule input tcp flags sin drop", 1, 26 },
+	{ "add rule input tcp flags syn,fin / syn drop", 1, 40 },
+	{ "add rule input icmp type ping drop", 1, 26 },
+	{ "add rule input drop counter", 1, 21 },
+	{ "add rule input limit rate 5/week accept", 1, 27 },
+	{ "add rule input limit rate 0/second accept", 1, 27 },
+	{ "add rule input limit rate 5/second burst 5 accept", 1, 44 },
+	{ "add rule input log prefix \"open accept", 1, 27 },
+	{ "add rule input jump input", 1, 21 },
+	{ "add rule input jump void", 1, 21 },
+	{ "add rule input udp dport 1 reject with tcp reset", 1, 44 },
+	{ "add rule prerouting reject", 1, 27 },
+	{ "add rule input iifname averyveryverylongname drop", 1, 24 },
+	{ "add rule input ip frag-off 7 drop", 1, 28 },
+	{ "add chain input policy maybe", 1, 24 },
+	{ "add chain own policy drop", 1, 22 },
+	{ "delete rule input handle 77", 1, 26 },
+	{ "delete chain input", 1, 14 },
+	{ "flush ruleset now", 1, 15 },
+	{ "add rule input accept\n# a comment; accept\n  add rule input sing", 3, 18 },
+	{ "add rule input accept; add rule input sing", 1, 39 },
+	{ "add chain a; add chain b; add rule a jump b; add rule b jump a", 1, 57 },
+	{ "add rule input }", 1, 16 },
+	{ "add rule input masquerade", 1, 16 },
+	{ "add rule input tcp dport 80 dnat to 10.0.0.9:99999", 1, 37 },
+	{ "table ip nat { chain a { type nat hook forward priority 0; } }", 1, 26 },
+	{ "table ip nat { chain a { type nat hook prerouting priority srcnat; } }", 1, 60 },
+	{ "table ip nat { chain a { type nat hook prerouting priority dstnat; policy drop; } }", 1, 75 },
+	{ "table ip nat { chain a { type nat hook prerouting priority dstnat; dnat to 10.0.0.9:80 } }", 1, 88 },
+	{ "table ip nat { chain a { type nat hook prerouting priority dstnat; masquerade } }", 1, 68 },
+	{ "table ip nat { chain a { type nat hook postrouting priority srcnat; tcp dport 1 snat to :80 } }", 1, 93 },
+	{ "table ip nat { chain a { type nat hook postrouting priority srcnat; snat to 10.0.0.9-10.0.0.1 } }", 1, 77 },
+	{ "table ip nat { chain a { type nat hook postrouting priority srcnat; masquerade", 1, 79 },
+	{ "table ip nat {\n chain a {\n  type nat hook postrouting priority srcnat;\n  masquerad\n }\n}", 4, 3 },
+	{ "table ip nat { drop }", 1, 16 },
+	{ "table ip6 nat { chain a { type nat hook prerouting priority dstnat; } }", 1, 27 },
+	{ "table arp nat { }", 1, 11 },
+	{ "table inet filter { chain input { type filter hook output priority 0; } }", 1, 35 },
+	{ "table ip6 own { chain a { ip saddr 10.0.0.1 drop } }", 1, 30 },
+	{ "table ip own { chain a { icmpv6 type echo-request drop } }", 1, 33 },
+	{ "add rule input ip6 saddr 10.0.0.1 drop", 1, 26 },
+	{ "add rule input ip6 saddr 2001:db8::/129 drop", 1, 26 },
+	{ "add rule input ip6 saddr ::1 ip daddr 10.0.0.1 drop", 1, 33 },
+	{ "add rule input icmpv6 type ping drop", 1, 28 },
+	{ "add rule input xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, 16 },
+};
+
 TEST(a_wrong_rule_is_refused_with_its_place_and_the_old_set_stays)
 {
-	static const struct {
-		const char *text;
-		unsigned line, column;
-	} bad[] = {
-		{ "allow rule input accept", 1, 1 },
-		{ "add set x", 1, 5 },
-		{ "add rule nowhere accept", 1, 10 },
-		{ "add rule input", 1, 15 },
-		{ "add rule input tcp dport 99999 accept", 1, 26 },
-		{ "add rule input tcp dport 90-80 accept", 1, 26 },
-		{ "add rule input tcp dport { 1, 2 accept", 1, 33 },
-		{ "add rule input tcp dport 1, 2 accept", 1, 29 },
-		{ "add rule input tcp dport { 1,2,3,4,5,6,7,8,9 } drop", 1, 44 },
-		{ "add rule input ip saddr 10.0.0.0/33 drop", 1, 25 },
-		{ "add rule input ip saddr 10.0.0 drop", 1, 25 },
-		{ "add rule input ip saddr ::1 drop", 1, 25 },
-		{ "add rule input ip saddr 10.0.0.1 ip saddr 10.0.0.2 drop", 1, 43 },
-		{ "add rule input tcp dport 1 udp dport 2 drop", 1, 32 },
-		{ "add rule input udp flags syn drop", 1, 20 },
-		{ "add rule input tcp flags sin drop", 1, 26 },
-		{ "add rule input tcp flags syn,fin / syn drop", 1, 40 },
-		{ "add rule input icmp type ping drop", 1, 26 },
-		{ "add rule input drop counter", 1, 21 },
-		{ "add rule input limit rate 5/week accept", 1, 27 },
-		{ "add rule input limit rate 0/second accept", 1, 27 },
-		{ "add rule input limit rate 5/second burst 5 accept", 1, 44 },
-		{ "add rule input log prefix \"open accept", 1, 27 },
-		{ "add rule input jump input", 1, 21 },
-		{ "add rule input jump void", 1, 21 },
-		{ "add rule input udp dport 1 reject with tcp reset", 1, 44 },
-		{ "add rule prerouting reject", 1, 27 },
-		{ "add rule input iifname averyveryverylongname drop", 1, 24 },
-		{ "add rule input ip frag-off 7 drop", 1, 28 },
-		{ "add chain input policy maybe", 1, 24 },
-		{ "add chain own policy drop", 1, 22 },
-		{ "delete rule input handle 77", 1, 26 },
-		{ "delete chain input", 1, 14 },
-		{ "flush ruleset now", 1, 15 },
-		{ "add rule input accept\n# a comment; accept\n  add rule input sing", 3, 18 },
-		{ "add rule input accept; add rule input sing", 1, 39 },
-		{ "add chain a; add chain b; add rule a jump b; add rule b jump a", 1, 57 },
-		{ "add rule input }", 1, 16 },
-		{ "add rule input masquerade", 1, 16 },
-		{ "add rule input tcp dport 80 dnat to 10.0.0.9:99999", 1, 37 },
-		{ "table ip nat { chain a { type nat hook forward priority 0; } }", 1, 26 },
-		{ "table ip nat { chain a { type nat hook prerouting priority srcnat; } }", 1, 60 },
-		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; policy drop; } }", 1, 75 },
-		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; dnat to 10.0.0.9:80 } }", 1, 88 },
-		{ "table ip nat { chain a { type nat hook prerouting priority dstnat; masquerade } }", 1, 68 },
-		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; tcp dport 1 snat to :80 } }", 1, 93 },
-		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; snat to 10.0.0.9-10.0.0.1 } }", 1, 77 },
-		{ "table ip nat { chain a { type nat hook postrouting priority srcnat; masquerade", 1, 79 },
-		{ "table ip nat {\n chain a {\n  type nat hook postrouting priority srcnat;\n  masquerad\n }\n}", 4, 3 },
-		{ "table ip nat { drop }", 1, 16 },
-		{ "table ip6 nat { chain a { type nat hook prerouting priority dstnat; } }", 1, 27 },
-		{ "table arp nat { }", 1, 11 },
-		{ "table inet filter { chain input { type filter hook output priority 0; } }", 1, 35 },
-		{ "table ip6 own { chain a { ip saddr 10.0.0.1 drop } }", 1, 30 },
-		{ "table ip own { chain a { icmpv6 type echo-request drop } }", 1, 33 },
-		{ "add rule input ip6 saddr 10.0.0.1 drop", 1, 26 },
-		{ "add rule input ip6 saddr 2001:db8::/129 drop", 1, 26 },
-		{ "add rule input ip6 saddr ::1 ip daddr 10.0.0.1 drop", 1, 33 },
-		{ "add rule input icmpv6 type ping drop", 1, 28 },
-		{ "add rule input xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 1, 16 },
-	};
-	struct kit k = kit_nft("add rule input tcp dport 80 accept");
+	struct kit k = kit_nft("add rule input tcp dport 80 accept; add set here { type ipv4_addr; elements = { 10.0.0.1, 10.0.0.2 } }\n"
+			       "add rule input ip saddr @here drop");
 	static char before[8192];
 	struct nft_error err;
 
 	str_copy(before, listed(&k, true), sizeof(before));
-	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-		if (!CHECK_EQ(nft_run(k.h->net, bad[i].text, &err), -EINVAL) || !CHECK_EQ(err.line, bad[i].line) ||
-		    !CHECK_EQ(err.column, bad[i].column) || !CHECK(err.reason[0]))
-			test_note("%s: %u:%u %s", bad[i].text, err.line, err.column, err.reason);
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		if (!CHECK_EQ(nft_run(k.h->net, wrong[i].text, &err), -EINVAL) || !CHECK_EQ(err.line, wrong[i].line) ||
+		    !CHECK_EQ(err.column, wrong[i].column) || !CHECK(err.reason[0]))
+			test_note("%s: %u:%u %s", wrong[i].text, err.line, err.column, err.reason);
 		CHECK_STR(listed(&k, true), before);
 	}
 	kit_close(&k);
@@ -221,6 +247,98 @@ TEST(tables_are_printed_as_they_were_written)
 	REQUIRE(!nft_run(k.h->net, "flush ruleset", &err));
 	for (unsigned h = 0; h < NR_NF_HOOKS; h++)
 		CHECK_EQ(k.cpu->nf->nr[h], 0);
+	kit_close(&k);
+}
+
+TEST(sets_are_printed_as_nft_prints_them)
+{
+	static const char text[] = "table ip own {\n"
+				   "\tset a {\n"
+				   "\t\ttype ipv4_addr\n"
+				   "\t\telements = { 9.9.9.9, 10.0.0.1,\n"
+				   "\t\t\t     10.0.0.7, 10.0.0.9,\n"
+				   "\t\t\t     192.0.2.1 }\n"
+				   "\t}\n\n"
+				   "\tset b {\n"
+				   "\t\ttype ipv4_addr\n"
+				   "\t\tflags interval\n"
+				   "\t\telements = { 1.2.3.4, 7.0.0.0/8,\n"
+				   "\t\t\t     10.0.0.0/8, 192.0.2.1-192.0.2.9 }\n"
+				   "\t}\n\n"
+				   "\tset e {\n"
+				   "\t\ttype ipv4_addr\n"
+				   "\t}\n\n"
+				   "\tset p {\n"
+				   "\t\ttype inet_service\n"
+				   "\t\telements = { 1, 2, 3, 4, 5,\n"
+				   "\t\t\t     443 }\n"
+				   "\t}\n\n"
+				   "\tset q {\n"
+				   "\t\ttype inet_service\n"
+				   "\t\tflags interval\n"
+				   "\t\telements = { 80-90, 443, 1024-65535 }\n"
+				   "\t}\n\n"
+				   "\tchain input {\n"
+				   "\t\ttype filter hook input priority filter; policy accept;\n"
+				   "\t\tip saddr @a drop\n"
+				   "\t\tip saddr != @b tcp dport @p accept\n"
+				   "\t\tip daddr @b udp sport @q drop\n"
+				   "\t}\n"
+				   "}\n"
+				   "table ip6 six {\n"
+				   "\tset s {\n"
+				   "\t\ttype ipv6_addr\n"
+				   "\t\tflags interval\n"
+				   "\t\telements = { ::1,\n"
+				   "\t\t\t     2001:db8::/32,\n"
+				   "\t\t\t     fe80::-fe80::7:1 }\n"
+				   "\t}\n\n"
+				   "\tchain in {\n"
+				   "\t\tip6 saddr @s ip6 daddr != @s drop\n"
+				   "\t}\n"
+				   "}\n";
+	struct kit k = kit_nft(text);
+	struct nft_error err;
+
+	CHECK_STR(listed(&k, false), text);
+	/* What is there already may be added once more; the same change undone leaves what was. */
+	REQUIRE(!nft_run(k.h->net, "add element own a { 10.0.0.1, 3.3.3.3, 255.255.255.255, }", &err));
+	CHECK(strstr(listed(&k, false), "{ 3.3.3.3, 9.9.9.9,\n"));
+	CHECK(strstr(listed(&k, false), "10.0.0.0/8, 192.0.2.1-192.0.2.9 }"));
+	REQUIRE(!nft_run(k.h->net, "delete element ip own a { 255.255.255.255, 3.3.3.3 }; delete element own b { 10.0.0.0/8 }", &err));
+	REQUIRE(!nft_run(k.h->net, "add element own b { 10.0.0.0-10.255.255.255 }", &err));
+	CHECK_STR(listed(&k, false), text);
+	/* Rules and later sets keep what they mean when a set goes. */
+	REQUIRE(!nft_run(k.h->net, "delete set own e; flush set own a", &err));
+	CHECK(strstr(listed(&k, false), "\tset a {\n\t\ttype ipv4_addr\n\t}\n"));
+	CHECK(strstr(listed(&k, false), "ip daddr @b udp sport @q drop"));
+	CHECK(strstr(listed(&k, false), "1, 2, 3, 4, 5,\n"));
+	REQUIRE(!nft_run(k.h->net, "delete table own", &err));
+	CHECK_STR(listed(&k, false), strstr(text, "table ip6"));
+	REQUIRE(!nft_run(k.h->net, "flush ruleset", &err));
+	CHECK_STR(listed(&k, false), "");
+	kit_close(&k);
+}
+
+TEST(sets_are_bounded_in_number_and_in_elements)
+{
+	struct kit k = kit_nft("add set s0 { type inet_service }");
+	struct nft_error err;
+	char text[64];
+
+	for (unsigned i = 1; i < 16; i++) {
+		snprintf(text, sizeof(text), "add set s%u { type inet_service }", i);
+		REQUIRE(!nft_run(k.h->net, text, &err));
+	}
+	CHECK_EQ(nft_run(k.h->net, "add set s16 { type inet_service }", &err), -EINVAL);
+	CHECK_EQ(err.column, 9);
+	for (unsigned i = 0; i < 1024; i++) {
+		snprintf(text, sizeof(text), "add element s%u { %u }", i % 16, (i * 40503u) % 65536);
+		REQUIRE(!nft_run(k.h->net, text, &err));
+	}
+	CHECK_EQ(nft_run(k.h->net, "add element s1 { 1 }", &err), -EINVAL);
+	CHECK(strstr(err.reason, "1024"));
+	REQUIRE(!nft_run(k.h->net, "flush set s0; add element s1 { 1 }", &err));
 	kit_close(&k);
 }
 
@@ -277,7 +395,7 @@ TEST(memory_that_is_out_leaves_the_old_rules)
 	struct kit k = kit_nft("add rule input udp dport 1 accept");
 	struct nft_error err;
 
-	for (host_alloc_budget = 0; host_alloc_budget < 2;) {
+	for (host_alloc_budget = 0; host_alloc_budget < 3;) {
 		u64 budget = host_alloc_budget;
 
 		CHECK_EQ(nft_run(k.h->net, "flush ruleset", &err), -ENOMEM);
@@ -311,6 +429,32 @@ TEST(the_first_rule_that_decides_wins_and_the_policy_is_last)
 	udp_to(&k, 8);
 	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 3);
 	CHECK(strstr(listed(&k, false), "counter packets 2 bytes 58 drop")); /* a swap keeps counters */
+	kit_close(&k);
+}
+
+TEST(a_set_holds_what_is_in_it_and_nothing_beside_it)
+{
+	struct kit k = kit_nft("add set ports { type inet_service; flags interval; elements = { 5, 10-20, 65535 } }\n"
+			       "add set hosts { type ipv4_addr; flags interval; elements = { 10.0.0.0/31, 10.0.0.4-10.0.0.6, 192.0.2.0/24 } }\n"
+			       "add rule input udp dport @ports counter drop; add rule input ip saddr @hosts counter drop");
+	static const u16 in[] = { 5, 10, 15, 20, 65535 }, out[] = { 4, 6, 9, 21, 65534 };
+	static const char *const hosts[] = { "10.0.0.4", "10.0.0.5", "10.0.0.6", "192.0.2.0", "192.0.2.255" };
+	static const char *const others[] = { "10.0.0.2", "10.0.0.3", "10.0.0.7", "192.0.1.255", "192.0.3.0" };
+
+	for (unsigned i = 0; i < 5; i++) {
+		udp_to(&k, in[i]);
+		udp_to(&k, out[i]);
+		CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), i + 1);
+	}
+	for (unsigned i = 0; i < 5; i++) {
+		kit_udp(&k, hosts[i], "10.0.0.1", 4000, 9, "x", 1);
+		kit_udp(&k, others[i], "10.0.0.1", 4000, 9, "x", 1);
+		CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 5 + i + 1);
+	}
+	REQUIRE(!nft_run(k.h->net, "delete element hosts { 192.0.2.0/24 }", &(struct nft_error){ 0 }));
+	kit_udp(&k, "192.0.2.9", "10.0.0.1", 4000, 9, "x", 1);
+	CHECK_EQ(drops(&k, DROP_NETFILTER_DROP), 10);
+	CHECK(strstr(listed(&k, false), "ip saddr @hosts counter packets 5 bytes")); /* a change of a set keeps counters */
 	kit_close(&k);
 }
 

@@ -15,18 +15,34 @@ static size_t ruleset_size(unsigned nr_rules)
 	return sizeof(struct nft_ruleset) + nr_rules * sizeof(struct nft_rule);
 }
 
-static struct nft_ruleset *ruleset_copy(const struct nft_ruleset *rs, unsigned room)
+static void ruleset_free(struct nft_ruleset *rs)
 {
-	struct nft_ruleset *copy = kmalloc(ruleset_size(room));
+	if (rs)
+		kfree(rs->elems);
+	kfree(rs);
+}
 
-	if (copy)
-		memcpy(copy, rs, ruleset_size(rs->nr_rules));
+/* With room for so many rules, and elements of sets. */
+static struct nft_ruleset *ruleset_copy(const struct nft_ruleset *rs, unsigned rules, unsigned elems)
+{
+	struct nft_ruleset *copy = kmalloc(ruleset_size(rules));
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, rs, ruleset_size(rs->nr_rules));
+	copy->elems = elems ? kmalloc(elems * sizeof(copy->elems[0])) : NULL;
+	if (elems && !copy->elems) {
+		kfree(copy);
+		return NULL;
+	}
+	if (rs->nr_elems)
+		memcpy(copy->elems, rs->elems, rs->nr_elems * sizeof(copy->elems[0]));
 	return copy;
 }
 
 void nft_ruleset_reset(struct nft_ruleset *rs)
 {
-	rs->nr_rules = 0;
+	rs->nr_rules = rs->nr_sets = rs->nr_elems = 0;
 	rs->nr_chains = NR_NF_HOOKS;
 	rs->nr_tables = 1;
 	str_copy(rs->tables[0].name, "filter", NFT_NAME);
@@ -118,7 +134,7 @@ static void install(struct net_cpu *cpu, struct nft_ruleset *rs)
 
 	if (n->rules->version != rs->version)
 		take_over(rs, n->rules);
-	kfree(n->retired);
+	ruleset_free(n->retired);
 	n->retired = n->rules;
 	unhook_chains(cpu, n->rules);
 	WRITE_ONCE(n->rules, rs);
@@ -147,10 +163,10 @@ static int distribute(struct net *net, struct nft_ruleset *edited)
 
 	edited->version++;
 	for (nr = 0; nr < net->nr_cpus; nr++) {
-		copies[nr] = ruleset_copy(edited, edited->nr_rules);
+		copies[nr] = ruleset_copy(edited, edited->nr_rules, edited->nr_elems);
 		if (!copies[nr]) {
 			while (nr)
-				kfree(copies[--nr]);
+				ruleset_free(copies[--nr]);
 			return -ENOMEM;
 		}
 	}
@@ -160,7 +176,7 @@ static int distribute(struct net *net, struct nft_ruleset *edited)
 		if (inbox_post(net->cpus[0], net->cpus[i], &copies[i]->msg))
 			continue;
 		log_err("nft: CPU %u keeps its old rules, its inbox is full", i);
-		kfree(copies[i]);
+		ruleset_free(copies[i]);
 	}
 	install(net->cpus[0], copies[0]);
 	return 0;
@@ -168,14 +184,14 @@ static int distribute(struct net *net, struct nft_ruleset *edited)
 
 int nft_run(struct net *net, const char *text, struct nft_error *err)
 {
-	struct nft_ruleset *edited = ruleset_copy(net->cpus[0]->nft->rules, NFT_RULES_MAX);
+	struct nft_ruleset *edited = ruleset_copy(net->cpus[0]->nft->rules, NFT_RULES_MAX, NFT_ELEMS_MAX);
 	int ret;
 
 	*err = (struct nft_error){ 0 };
 	if (!edited)
 		return -ENOMEM;
 	ret = nft_parse(edited, text, err) ? distribute(net, edited) : -EINVAL;
-	kfree(edited);
+	ruleset_free(edited);
 	return ret;
 }
 
@@ -238,6 +254,8 @@ static void list_table(const struct printer *p, const struct nft_ruleset *rs, un
 
 	for (unsigned i = 0; i < rs->nr_chains; i++)
 		any |= rs->chains[i].table == table && (i >= NR_NF_HOOKS || !nft_is_idle(&rs->chains[i]));
+	for (unsigned i = 0; i < rs->nr_sets; i++)
+		any |= rs->sets[i].table == table;
 	if (!any)
 		return;
 	while (family->value != rs->tables[table].family)
@@ -245,6 +263,14 @@ static void list_table(const struct printer *p, const struct nft_ruleset *rs, un
 	snprintf(line, sizeof(line), "table %s %s {", family->name, rs->tables[table].name);
 	p->line(p->arg, line);
 	any = false;
+	for (unsigned i = 0; i < rs->nr_sets; i++) {
+		if (rs->sets[i].table != table)
+			continue;
+		if (any)
+			p->line(p->arg, "");
+		nft_list_set(rs, &rs->sets[i], p->line, p->arg);
+		any = true;
+	}
 	for (unsigned i = 0; i < rs->nr_chains; i++) {
 		if (rs->chains[i].table != table || (i < NR_NF_HOOKS && nft_is_idle(&rs->chains[i])))
 			continue;
@@ -314,8 +340,8 @@ int nft_cpu_init(struct net_cpu *cpu)
 
 void nft_cpu_destroy(struct net_cpu *cpu)
 {
-	kfree(cpu->nft->rules);
-	kfree(cpu->nft->retired);
+	ruleset_free(cpu->nft->rules);
+	ruleset_free(cpu->nft->retired);
 	kfree(cpu->nft);
 	cpu->nft = NULL;
 }

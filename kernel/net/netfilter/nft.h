@@ -6,8 +6,11 @@
  *	add chain CHAIN [policy accept|drop]          delete chain CHAIN         flush chain CHAIN      flush ruleset
  *	table FAMILY NAME { chain NAME { type filter|nat hook HOOK priority PRIORITY; policy accept|drop; RULE... } ... }
  *	add|delete|flush table [FAMILY] NAME          add chain CHAIN { ... }
+ *	add set SET { type ipv4_addr|ipv6_addr|inet_service; flags interval; elements = { ELEMENT, ... } }
+ *	delete|flush set SET                          add|delete element SET { ELEMENT, ... }
+ * A set stands in a table's block as a chain does, and in a rule as @NAME where an address or a port would: of the rule's table.
  * FAMILY is ip, ip6 or inet (both): whose packets the table's chains see; without it the table of this name, whichever it is.
- * CHAIN is [[FAMILY] TABLE] NAME; without a table it is table inet filter, whose chains prerouting, input, forward, output and
+ * CHAIN and SET are [[FAMILY] TABLE] NAME; without a table it is table inet filter, whose chains prerouting, input, forward, output and
  * postrouting are there; others are reached by `jump`. What nft prints of such rules can be read back.
  * All matches of a rule are asked before any of its statements acts, in whatever order they were written.
  */

@@ -95,6 +95,26 @@ static bool port_in(const struct nft_ports *ports, u16 port)
 	return false;
 }
 
+static __noinline bool in_set(const struct packet *p, unsigned set, struct nft_key k)
+{
+	return nft_set_has(p->rs, &p->rs->sets[set - 1], k);
+}
+
+static bool addr_holds(const struct packet *p, unsigned set, be32 addr, be32 want, be32 mask)
+{
+	return unlikely(set) ? in_set(p, set, nft_key_v4(addr)) : !((addr.raw ^ want.raw) & mask.raw);
+}
+
+static bool addr6_holds(const struct packet *p, unsigned set, const struct ip_addr *addr, const struct ip_addr *want, u8 plen)
+{
+	return set ? in_set(p, set, nft_key_of(addr)) : ip_prefix_eq(addr, want, plen);
+}
+
+static bool port_holds(const struct packet *p, unsigned set, u16 port, const struct nft_ports *want)
+{
+	return unlikely(set) ? in_set(p, set, (struct nft_key){ 0, port }) : port_in(want, port);
+}
+
 static bool is_dev(const struct net_device *dev, const char name[16])
 {
 	return dev && !memcmp(dev->name, name, 16);
@@ -102,8 +122,10 @@ static bool is_dev(const struct net_device *dev, const char name[16])
 
 static __noinline u32 holding6(const struct packet *p, const struct nft_rule *r)
 {
-	return (ip_prefix_eq(&p->skb->ip.src, &r->saddr6, r->plen6[0]) ? NFT_SADDR6 : 0) |
-	       (ip_prefix_eq(&p->skb->ip.dst, &r->daddr6, r->plen6[1]) ? NFT_DADDR6 : 0);
+	const struct sk_buff *skb = p->skb;
+
+	return (addr6_holds(p, r->set[NFT_PLACE_SADDR], &skb->ip.src, &r->saddr6, r->plen6[0]) ? NFT_SADDR6 : 0) |
+	       (addr6_holds(p, r->set[NFT_PLACE_DADDR], &skb->ip.dst, &r->daddr6, r->plen6[1]) ? NFT_DADDR6 : 0);
 }
 
 /* The matches of r that hold, as bits. */
@@ -111,15 +133,15 @@ static u32 holding(const struct packet *p, const struct nft_rule *r)
 {
 	u32 has = r->has, ok = 0;
 
-	if (has & NFT_SADDR && !((p->saddr.raw ^ r->saddr.raw) & r->smask.raw))
+	if (has & NFT_SADDR && addr_holds(p, r->set[NFT_PLACE_SADDR], p->saddr, r->saddr, r->smask))
 		ok |= NFT_SADDR;
-	if (has & NFT_DADDR && !((p->daddr.raw ^ r->daddr.raw) & r->dmask.raw))
+	if (has & NFT_DADDR && addr_holds(p, r->set[NFT_PLACE_DADDR], p->daddr, r->daddr, r->dmask))
 		ok |= NFT_DADDR;
 	if (p->proto == r->proto)
 		ok |= NFT_PROTO;
-	if (has & NFT_SPORT && port_in(&r->sport, p->sport))
+	if (has & NFT_SPORT && port_holds(p, r->set[NFT_PLACE_SPORT], p->sport, &r->sport))
 		ok |= NFT_SPORT;
-	if (has & NFT_DPORT && port_in(&r->dport, p->dport))
+	if (has & NFT_DPORT && port_holds(p, r->set[NFT_PLACE_DPORT], p->dport, &r->dport))
 		ok |= NFT_DPORT;
 	if (has & NFT_IIF && is_dev(p->in, r->iif))
 		ok |= NFT_IIF;

@@ -14,7 +14,9 @@
 #define NFT_RULES_MAX   512 /* of all chains */
 #define NFT_DEPTH_MAX   8   /* of jumps */
 #define NFT_WALK_MAX    4096 /* rules that one packet can meet in a chain and below it */
-#define NFT_PORTS_MAX   8   /* ranges in one set */
+#define NFT_PORTS_MAX   8   /* ranges in one anonymous set */
+#define NFT_SETS_MAX    16  /* named ones, of all tables */
+#define NFT_ELEMS_MAX   1024 /* of all of them */
 #define NFT_PREFIX_MAX  32  /* bytes of a log prefix */
 #define NFT_LINE_MAX    480 /* bytes of a printed rule */
 #define NFT_BURST       5   /* packets, unless the rule says otherwise (nft's default) */
@@ -41,8 +43,26 @@ struct nft_ports {
 
 enum nft_family { NFT_INET, NFT_IP, NFT_IP6 }; /* both, or which alone */
 
+/* ---- named sets ---- */
+enum nft_set_type { NFT_SET_IPV4, NFT_SET_IPV6, NFT_SET_PORT };
+
+struct nft_key { /* an address or a port as a number */
+	u64 hi, lo;
+};
+struct nft_elem {
+	struct nft_key from, to; /* both in it */
+};
+struct nft_set {
+	char name[NFT_NAME];
+	u8 table, type;        /* enum nft_set_type */
+	bool interval;         /* elements may be prefixes and ranges */
+	u16 first, nr;         /* its elements */
+};
+enum nft_place { NFT_PLACE_SADDR, NFT_PLACE_DADDR, NFT_PLACE_SPORT, NFT_PLACE_DPORT, NR_NFT_PLACES };
+
 struct nft_rule {
 	u32 has, not; /* NFT_* */
+	u8 set[NR_NFT_PLACES]; /* what is looked for in a set, whose number from 1 on it is; 0: what stands below */
 	be32 saddr, smask, daddr, dmask;
 	u8 proto;
 	u8 family;             /* enum nft_family that its matches speak of */
@@ -89,9 +109,11 @@ struct nft_table {
 struct nft_ruleset {
 	struct inbox_msg msg;  /* on its way to its CPU */
 	u32 version, next_handle;
-	u16 nr_tables, nr_chains, nr_rules;
+	u16 nr_tables, nr_chains, nr_rules, nr_sets, nr_elems;
 	struct nft_table tables[NFT_TABLES_MAX];
 	struct nft_chain chains[NFT_CHAINS_MAX];
+	struct nft_set sets[NFT_SETS_MAX];
+	struct nft_elem *elems; /* set after set, ascending; its own */
 	struct nft_rule rules[]; /* chain after chain */
 };
 /* One of those, untouched: not worth a line, nor a place at its hook. */
@@ -122,7 +144,7 @@ extern const struct nft_priority {
 void nft_ruleset_reset(struct nft_ruleset *rs);
 
 /* ---- nft_parse.c ---- */
-/* Carries the text out on *rs, which has room for NFT_RULES_MAX rules. false: *err says why, and *rs is half changed. */
+/* Carries the text out on *rs, which has room for NFT_RULES_MAX rules and NFT_ELEMS_MAX elements. false: *err says why, and *rs is half changed. */
 bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err);
 
 /* ---- nft_eval.c ---- */
@@ -135,6 +157,15 @@ enum nft_verdict nft_nat_rules(struct net_cpu *cpu, struct sk_buff *skb, enum nf
 			       struct net_device *out, struct nat_range *r);
 /* One token each `interval_ns`, at most `burst` saved up. */
 bool nft_take_token(u64 *at, u64 now_ns, u64 interval_ns, u32 burst);
+
+/* ---- nft_set.c ---- */
+static inline struct nft_key nft_key_v4(be32 a) { return (struct nft_key){ 0, be32_get(a) }; }
+struct nft_key nft_key_of(const struct ip_addr *a);
+bool nft_set_has(const struct nft_ruleset *rs, const struct nft_set *set, struct nft_key k);
+/* The table's sets go, and those of later tables are now of the one before theirs (table 0 stays). */
+void nft_table_goes(struct nft_ruleset *rs, unsigned table);
+typedef void nft_line_fn(void *arg, const char *text);
+void nft_list_set(const struct nft_ruleset *rs, const struct nft_set *set, nft_line_fn *line, void *arg);
 
 /* ---- nft_reject.c ---- */
 void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, const struct nft_rule *r);

@@ -204,6 +204,20 @@ static bool take_table_of_chain(struct parser *s, bool new_chain, unsigned *tabl
 	return true;
 }
 
+bool nft_take_table_before(struct parser *s, unsigned *table)
+{
+	struct parser ahead = *s;
+	int i = find_table(s->rs, s->word, -1);
+
+	if (family_word(s))
+		return take_table(s, table);
+	if (i < 0 || !nft_next(&ahead) || !nft_is_new_name(&ahead))
+		return true;
+	*table = (unsigned)i;
+	*s = ahead;
+	return true;
+}
+
 static bool take_chain(struct parser *s, unsigned *chain)
 {
 	unsigned table = 0;
@@ -380,8 +394,7 @@ static bool parse_policy(struct parser *s, unsigned chain)
 	return nft_next(s);
 }
 
-/* Over the ends of commands, to the first word of the next one. */
-static bool skip_ends(struct parser *s)
+bool nft_skip_ends(struct parser *s)
 {
 	while (!s->word[0] && !s->quoted && (*s->p == ';' || *s->p == '\n')) {
 		nft_step(s);
@@ -394,7 +407,7 @@ static bool skip_ends(struct parser *s)
 /* A { } block of `chain`: its place, its policy, its rules. */
 static bool parse_chain_block(struct parser *s, unsigned chain)
 {
-	bool ok = nft_want(s, "{") && skip_ends(s);
+	bool ok = nft_want(s, "{") && nft_skip_ends(s);
 
 	s->in_block = true;
 	while (ok && !nft_is(s, "}")) {
@@ -408,7 +421,7 @@ static bool parse_chain_block(struct parser *s, unsigned chain)
 			ok = put_in_chain(s, chain, false);
 		if (ok && s->word[0] && !nft_is(s, "}"))
 			ok = nft_fail(s, "nothing more is expected here");
-		ok = ok && skip_ends(s);
+		ok = ok && nft_skip_ends(s);
 	}
 	s->in_block = false;
 	return ok && nft_next(s);
@@ -457,14 +470,20 @@ static bool parse_table_block(struct parser *s, unsigned table)
 {
 	unsigned chain = 0;
 
-	if (!nft_want(s, "{") || !skip_ends(s))
+	if (!nft_want(s, "{") || !nft_skip_ends(s))
 		return false;
 	while (!nft_is(s, "}")) {
-		if (!nft_want(s, "chain") || !take_new_chain(s, table, &chain) || !parse_chain_block(s, chain))
+		bool set = nft_is(s, "set");
+
+		if (!set && !nft_is(s, "chain"))
+			return nft_fail(s, "'chain', 'set' or '}' is expected here");
+		if (!nft_next(s))
+			return false;
+		if (set ? !nft_new_set(s, table) : !take_new_chain(s, table, &chain) || !parse_chain_block(s, chain))
 			return false;
 		if (s->word[0] && !nft_is(s, "}"))
-			return nft_fail(s, "a chain, or '}', is expected here");
-		if (!skip_ends(s))
+			return nft_fail(s, "a chain, a set or '}' is expected here");
+		if (!nft_skip_ends(s))
 			return false;
 	}
 	return nft_next(s);
@@ -505,6 +524,7 @@ static bool delete_table(struct parser *s)
 	for (unsigned i = rs->nr_chains; i-- > NR_NF_HOOKS;)
 		if (rs->chains[i].table == table)
 			remove_chain(rs, i);
+	nft_table_goes(rs, table);
 	for (unsigned i = 0; i < NR_NF_HOOKS && !table; i++)
 		rs->chains[i].drop = false;
 	if (!table)
@@ -531,6 +551,9 @@ static const struct command {
 	{ "delete", "chain", delete_chain }, { "flush", "chain", flush_chain },
 	{ "add", "table", add_table },	     { "delete", "table", delete_table },
 	{ "flush", "table", flush_table },   { "flush", "ruleset", flush_ruleset },
+	{ "add", "set", nft_add_set },	     { "delete", "set", nft_delete_set },
+	{ "flush", "set", nft_flush_set },   { "add", "element", nft_add_element },
+	{ "delete", "element", nft_delete_element },
 };
 
 static bool parse_command(struct parser *s)
@@ -550,7 +573,7 @@ static bool parse_command(struct parser *s)
 	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(commands[i].verb, verb) && nft_is(s, commands[i].noun))
 			return nft_next(s) && commands[i].run(s);
-	return nft_fail(s, "'rule', 'chain', 'table' or 'ruleset' is expected here");
+	return nft_fail(s, "'rule', 'chain', 'table', 'set', 'element' or 'ruleset' is expected here");
 }
 
 bool nft_parse(struct nft_ruleset *rs, const char *text, struct nft_error *err)

@@ -46,6 +46,24 @@ bool nft_take_bits(struct parser *s, const struct nft_name *names, const char *w
 /* ADDRESS[-ADDRESS][:PORT[-PORT]], or :PORT[-PORT] alone. */
 bool nft_take_nat_range(struct parser *s, struct nat_range *r);
 
+/* ---- nft_parse.c ---- */
+/* Over the ends of commands, to the first word of the next one. */
+bool nft_skip_ends(struct parser *s);
+/* [[FAMILY] TABLE] before a set's name: taken where a name follows; *table stays where nothing is said. */
+bool nft_take_table_before(struct parser *s, unsigned *table);
+
+/* ---- nft_set.c ---- */
+/* @NAME, a set of this type in the table of the rule's chain, for what is at `place`; another word is left. */
+bool nft_take_set(struct parser *s, struct nft_rule *r, enum nft_place place, enum nft_set_type type, bool *taken);
+/* NAME { type TYPE; flags interval; elements = { ... } }, made or added to. */
+bool nft_new_set(struct parser *s, unsigned table);
+/* What follows the two words of the commands. */
+bool nft_add_set(struct parser *s);
+bool nft_delete_set(struct parser *s);
+bool nft_flush_set(struct parser *s);
+bool nft_add_element(struct parser *s);
+bool nft_delete_element(struct parser *s);
+
 /* ---- nft_rule.c ---- */
 /* Matches and statements up to the end of the command, or the } of its block. */
 bool nft_parse_rule(struct parser *s, struct nft_rule *r);

@@ -44,12 +44,19 @@ static void put_prefix(struct text *t, be32 addr, be32 mask)
 	put(t, plen == 32 ? " " : "/%u ", plen);
 }
 
-static void put_prefix6(struct text *t, const char *which, const char *not, const struct ip_addr *a, u8 plen)
+static void put_prefix6(struct text *t, const struct ip_addr *a, u8 plen)
 {
 	char s[IP_NTOP_MAX];
 
-	put(t, "ip6 %s %s%s", which, not, ip_ntop(a, s));
+	put(t, "%s", ip_ntop(a, s));
 	put(t, plen == 128 ? " " : "/%u ", plen);
+}
+
+static bool put_set(struct text *t, const struct nft_ruleset *rs, unsigned set)
+{
+	if (set)
+		put(t, "@%s ", rs->sets[set - 1].name);
+	return set;
 }
 
 static void put_ports(struct text *t, const struct nft_ports *p)
@@ -79,18 +86,20 @@ static void put_bits(struct text *t, const struct nft_name *n, u8 flags)
 	put(t, " ");
 }
 
-static void put_transport(struct text *t, const struct nft_rule *r)
+static void put_transport(struct text *t, const struct nft_ruleset *rs, const struct nft_rule *r)
 {
 	const char *proto = r->proto == IPPROTO_TCP ? "tcp" : "udp";
 	bool six = r->proto == IPPROTO_ICMPV6;
 
 	if (r->has & NFT_SPORT) {
 		put(t, "%s sport %s", proto, sign(r, NFT_SPORT));
-		put_ports(t, &r->sport);
+		if (!put_set(t, rs, r->set[NFT_PLACE_SPORT]))
+			put_ports(t, &r->sport);
 	}
 	if (r->has & NFT_DPORT) {
 		put(t, "%s dport %s", proto, sign(r, NFT_DPORT));
-		put_ports(t, &r->dport);
+		if (!put_set(t, rs, r->set[NFT_PLACE_DPORT]))
+			put_ports(t, &r->dport);
 	}
 	if (r->has & NFT_TCP_FLAGS) {
 		put(t, "tcp flags %s", sign(r, NFT_TCP_FLAGS));
@@ -106,31 +115,46 @@ static void put_transport(struct text *t, const struct nft_rule *r)
 	}
 }
 
-static void put_matches(struct text *t, const struct nft_rule *r)
+static void put_addresses(struct text *t, const struct nft_ruleset *rs, const struct nft_rule *r)
+{
+	u8 src = r->set[NFT_PLACE_SADDR], dst = r->set[NFT_PLACE_DADDR];
+
+	if (r->has & NFT_SADDR) {
+		put(t, "ip saddr %s", sign(r, NFT_SADDR));
+		if (!put_set(t, rs, src))
+			put_prefix(t, r->saddr, r->smask);
+	}
+	if (r->has & NFT_DADDR) {
+		put(t, "ip daddr %s", sign(r, NFT_DADDR));
+		if (!put_set(t, rs, dst))
+			put_prefix(t, r->daddr, r->dmask);
+	}
+	if (r->has & NFT_SADDR6) {
+		put(t, "ip6 saddr %s", sign(r, NFT_SADDR6));
+		if (!put_set(t, rs, src))
+			put_prefix6(t, &r->saddr6, r->plen6[0]);
+	}
+	if (r->has & NFT_DADDR6) {
+		put(t, "ip6 daddr %s", sign(r, NFT_DADDR6));
+		if (!put_set(t, rs, dst))
+			put_prefix6(t, &r->daddr6, r->plen6[1]);
+	}
+}
+
+static void put_matches(struct text *t, const struct nft_ruleset *rs, const struct nft_rule *r)
 {
 	if (r->has & NFT_IIF)
 		put(t, "iifname %s\"%s\" ", sign(r, NFT_IIF), r->iif);
 	if (r->has & NFT_OIF)
 		put(t, "oifname %s\"%s\" ", sign(r, NFT_OIF), r->oif);
-	if (r->has & NFT_SADDR) {
-		put(t, "ip saddr %s", sign(r, NFT_SADDR));
-		put_prefix(t, r->saddr, r->smask);
-	}
-	if (r->has & NFT_DADDR) {
-		put(t, "ip daddr %s", sign(r, NFT_DADDR));
-		put_prefix(t, r->daddr, r->dmask);
-	}
-	if (r->has & NFT_SADDR6)
-		put_prefix6(t, "saddr", sign(r, NFT_SADDR6), &r->saddr6, r->plen6[0]);
-	if (r->has & NFT_DADDR6)
-		put_prefix6(t, "daddr", sign(r, NFT_DADDR6), &r->daddr6, r->plen6[1]);
+	put_addresses(t, rs, r);
 	if ((r->has & NFT_PROTO) && !(r->has & NFT_L4)) {
 		static const char *const words[] = { "meta l4proto", "ip protocol", "ip6 nexthdr" };
 
 		put(t, "%s %s", words[r->family], sign(r, NFT_PROTO));
 		put_name(t, nft_protos, r->proto);
 	}
-	put_transport(t, r);
+	put_transport(t, rs, r);
 	if (r->has & NFT_CT) {
 		put(t, "ct state %s", sign(r, NFT_CT));
 		put_bits(t, nft_ct_states, r->ct_states);
@@ -188,7 +212,7 @@ void nft_print_rule(const struct nft_ruleset *rs, const struct nft_rule *r, char
 	struct text t = { buf, 0 };
 
 	buf[0] = 0;
-	put_matches(&t, r);
+	put_matches(&t, rs, r);
 	if (r->limited)
 		put(&t, "limit rate %s%u/%s burst %u packets ", r->over ? "over " : "", r->rate, unit_name(r->unit_s),
 		    r->burst);

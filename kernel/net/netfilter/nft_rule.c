@@ -45,14 +45,35 @@ static bool set_family(struct parser *s, struct nft_rule *r, u8 family)
 	return true;
 }
 
+static bool take_v4(struct parser *s, struct nft_rule *r, enum nft_place place, be32 *addr, be32 *mask)
+{
+	bool set;
+
+	return nft_take_set(s, r, place, NFT_SET_IPV4, &set) && (set || nft_take_prefix(s, addr, mask));
+}
+
+static bool take_v6(struct parser *s, struct nft_rule *r, enum nft_place place, struct ip_addr *addr, u8 *plen)
+{
+	bool set;
+
+	return nft_take_set(s, r, place, NFT_SET_IPV6, &set) && (set || nft_take_prefix6(s, addr, plen));
+}
+
+static bool take_port(struct parser *s, struct nft_rule *r, enum nft_place place, struct nft_ports *ports)
+{
+	bool set;
+
+	return nft_take_set(s, r, place, NFT_SET_PORT, &set) && (set || nft_take_ports(s, ports));
+}
+
 static bool parse_ip6(struct parser *s, struct nft_rule *r)
 {
 	if (!set_family(s, r, NFT_IP6))
 		return false;
 	if (nft_is(s, "saddr"))
-		return nft_next(s) && begin(s, r, NFT_SADDR6) && nft_take_prefix6(s, &r->saddr6, &r->plen6[0]);
+		return nft_next(s) && begin(s, r, NFT_SADDR6) && take_v6(s, r, NFT_PLACE_SADDR, &r->saddr6, &r->plen6[0]);
 	if (nft_is(s, "daddr"))
-		return nft_next(s) && begin(s, r, NFT_DADDR6) && nft_take_prefix6(s, &r->daddr6, &r->plen6[1]);
+		return nft_next(s) && begin(s, r, NFT_DADDR6) && take_v6(s, r, NFT_PLACE_DADDR, &r->daddr6, &r->plen6[1]);
 	return nft_want(s, "nexthdr") && begin(s, r, NFT_PROTO) &&
 	       nft_take_name_or_number(s, nft_protos, "not a protocol", &r->proto);
 }
@@ -68,9 +89,9 @@ static bool parse_ip(struct parser *s, struct nft_rule *r)
 	if (!set_family(s, r, NFT_IP))
 		return false;
 	if (nft_is(s, "saddr"))
-		return nft_next(s) && begin(s, r, NFT_SADDR) && nft_take_prefix(s, &r->saddr, &r->smask);
+		return nft_next(s) && begin(s, r, NFT_SADDR) && take_v4(s, r, NFT_PLACE_SADDR, &r->saddr, &r->smask);
 	if (nft_is(s, "daddr"))
-		return nft_next(s) && begin(s, r, NFT_DADDR) && nft_take_prefix(s, &r->daddr, &r->dmask);
+		return nft_next(s) && begin(s, r, NFT_DADDR) && take_v4(s, r, NFT_PLACE_DADDR, &r->daddr, &r->dmask);
 	if (nft_is(s, "protocol"))
 		return nft_next(s) && begin(s, r, NFT_PROTO) &&
 		       nft_take_name_or_number(s, nft_protos, "not a protocol", &r->proto);
@@ -101,9 +122,9 @@ static bool parse_transport(struct parser *s, struct nft_rule *r, u8 proto)
 	if (!set_proto(s, r, proto))
 		return false;
 	if (nft_is(s, "sport"))
-		return nft_next(s) && begin(s, r, NFT_SPORT) && nft_take_ports(s, &r->sport);
+		return nft_next(s) && begin(s, r, NFT_SPORT) && take_port(s, r, NFT_PLACE_SPORT, &r->sport);
 	if (nft_is(s, "dport"))
-		return nft_next(s) && begin(s, r, NFT_DPORT) && nft_take_ports(s, &r->dport);
+		return nft_next(s) && begin(s, r, NFT_DPORT) && take_port(s, r, NFT_PLACE_DPORT, &r->dport);
 	if (proto != IPPROTO_TCP || !nft_is(s, "flags"))
 		return nft_fail(s, proto == IPPROTO_TCP ? "'sport', 'dport' or 'flags' is expected here" :
 						      "'sport' or 'dport' is expected here");
