@@ -27,9 +27,9 @@
 #define SIZE	  60
 #define UDP_AT	  34
 #define BURST	  64
-#define SLOT	  2048
-#define BLOCK	  (1 << 20)
-#define BLOCKS	  8
+#define SLOT	  256 /* of a ring: the kernel's header and a frame; a longer one is cut */
+#define BLOCK	  (1 << 16)
+#define BLOCKS	  4 /* a processor's cache shall hold them */
 #define SLOTS	  (BLOCK / SLOT * BLOCKS)
 #define MAX_FLOWS 4096
 #define NAP_NS	  50000       /* when nothing came: what comes meanwhile is taken together */
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 		case 'f': nr_flows = (unsigned)atoi(optarg); break;
 		default: usage();
 		}
-	if (argc - optind != 5 || !nr_flows || nr_flows > MAX_FLOWS || !window)
+	if (argc - optind != 5 || !nr_flows || nr_flows > MAX_FLOWS || !window || window > SLOTS / 2)
 		usage();
 	if (sscanf(argv[optind + 4], "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", guest, guest + 1, guest + 2, guest + 3, guest + 4, guest + 5) != 6)
 		usage();
