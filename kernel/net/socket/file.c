@@ -134,7 +134,7 @@ static const struct {
 	const char *name;
 	size_t size, align;
 } caches[NR_FILE_CACHES] = {
-	[CACHE_SOCKET] = { "socket_file", sizeof(struct socket_file), CACHE_LINE },
+	[CACHE_SOCKET] = { "socket_file", sizeof(struct socket_file), 16 }, /* with a TCB, idle: 1 KiB */
 	[CACHE_EPOLL] = { "epoll", sizeof(struct epoll), CACHE_LINE },
 	[CACHE_EPITEM] = { "epitem", sizeof(struct epitem), 8 },
 	[CACHE_AIO] = { "aio", sizeof(struct aio), CACHE_LINE },
