@@ -236,12 +236,12 @@ void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 {
 	struct fragmenter f = { .cpu = cpu, .skb = skb, .dst = dst };
 	unsigned chunk = (MAX(dst->mtu, (u32)IPV6_MTU_MIN) - IPV6_HLEN - IPV6_FRAG_HLEN) & ~7u;
-	unsigned left = skb->len - IPV6_HLEN;
+	unsigned left = skb->len - IPV6_HLEN, nr = 0;
 
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		skb_checksum_help(cpu, skb);
 	f.id = next_id(cpu, ((const struct ipv6_hdr *)skb->data)->saddr);
-	for (unsigned off = 0, n; left; off += n, left -= n) {
+	for (unsigned off = 0, n; left; off += n, left -= n, nr++) {
 		n = MIN(chunk, left);
 		if (!send_fragment(&f, off, n)) {
 			STAT(cpu, Ip6FragFails);
@@ -250,5 +250,6 @@ void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		}
 	}
 	STAT(cpu, Ip6FragOKs);
+	STAT_ADD(cpu, Ip6OutOctets, nr * (IPV6_HLEN + IPV6_FRAG_HLEN) - IPV6_HLEN); /* the whole is counted */
 	consume_skb(cpu, skb);
 }
