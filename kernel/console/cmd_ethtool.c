@@ -3,6 +3,7 @@
  * them. What is changed goes through net/core/ethtool.h, on the CPU that owns the device's first queue.
  */
 #include "console/commands.h"
+#include "console/json.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/ethtool.h"
@@ -37,6 +38,25 @@ static void print_queue_stats(struct console_call *c, const char *dir, unsigned 
 		out_printf(c->out, "     %s_queue_%u_%s: %llu\n", dir, i, rows[k].name, (unsigned long long)rows[k].value);
 }
 
+static void json_features(struct console_call *c, const struct net_device *dev)
+{
+	struct json j = { .out = c->out };
+
+	json_open(&j, NULL, '[');
+	json_open(&j, NULL, '{');
+	json_text(&j, "ifname", dev->name);
+	for (unsigned i = 0; i < ARRAY_SIZE(feature_names); i++) {
+		json_open(&j, feature_names[i].name, '{');
+		json_bool(&j, "active", dev->features & feature_names[i].bit);
+		json_bool(&j, "fixed", !(dev->hw_features & feature_names[i].bit & ETHTOOL_SWITCHED));
+		json_bool(&j, "requested", dev->wanted_features & feature_names[i].bit);
+		json_close(&j, '}');
+	}
+	json_close(&j, '}');
+	json_close(&j, ']');
+	json_end(&j);
+}
+
 static void print_features(struct console_call *c, const struct net_device *dev)
 {
 	unsigned i;
@@ -50,17 +70,23 @@ static void print_features(struct console_call *c, const struct net_device *dev)
 
 static void print_coalesce(struct console_call *c, const struct net_device *dev)
 {
+	static const char absent[] = "rx-usecs-low: n/a\nrx-frame-low: n/a\ntx-usecs-low: n/a\ntx-frame-low: n/a\n\n"
+				     "rx-usecs-high: n/a\nrx-frame-high: n/a\ntx-usecs-high: n/a\ntx-frame-high: n/a\n\n"
+				     "CQE mode RX: n/a  TX: n/a\n\n";
 	const struct dev_coalesce *k = &dev->coalesce;
 
 	out_printf(c->out, "Coalesce parameters for %s:\nAdaptive RX: %s  TX: n/a\n", dev->name, k->adaptive_rx ? "on" : "off");
-	out_printf(c->out, "rx-usecs:\t%u\nrx-frames:\t", k->rx_usecs);
+	out_printf(c->out, "stats-block-usecs: n/a\nsample-interval: n/a\npkt-rate-low: n/a\npkt-rate-high: n/a\n\n");
+	out_printf(c->out, "rx-usecs: %u\nrx-frames: ", k->rx_usecs);
 	if (dev->rx_frames_max)
 		out_printf(c->out, "%u\n", k->rx_frames);
 	else
 		out_printf(c->out, "n/a\n");
-	out_printf(c->out, "tx-usecs:\t%u\ntx-frames:\t%u\n", k->tx_usecs, k->tx_frames);
-	if (dev->has_delays)
-		out_printf(c->out, "rx-delay:\t%u\nrx-abs-delay:\t%u\ntx-delay:\t%u\ntx-abs-delay:\t%u\n", k->rx_delay,
+	out_printf(c->out, "rx-usecs-irq: n/a\nrx-frames-irq: n/a\n\n");
+	out_printf(c->out, "tx-usecs: %u\ntx-frames: %u\ntx-usecs-irq: n/a\ntx-frames-irq: n/a\n\n%s", k->tx_usecs, k->tx_frames,
+		   absent);
+	if (dev->has_delays) /* timers that Linux has as module parameters */
+		out_printf(c->out, "rx-delay: %u\nrx-abs-delay: %u\ntx-delay: %u\ntx-abs-delay: %u\n\n", k->rx_delay,
 			   k->rx_abs_delay, k->tx_delay, k->tx_abs_delay);
 }
 
@@ -94,8 +120,10 @@ static void print_settings(struct console_call *c, const struct net_device *dev)
 /* ethtool -i: which driver has it, and where it sits. */
 static void print_driver(struct console_call *c, const struct net_device *dev)
 {
-	out_printf(c->out, "driver: %s\nbus-info: %s\nsupports-statistics: yes\n", dev->driver ? dev->driver : "-",
-		   dev->bus ? dev->bus : "-");
+	out_printf(c->out, "driver: %s\nversion: \nfirmware-version: \nexpansion-rom-version: \nbus-info: %s\n",
+		   dev->driver ? dev->driver : "", dev->bus ? dev->bus : "");
+	out_printf(c->out, "supports-statistics: yes\nsupports-test: no\nsupports-eeprom-access: no\n"
+			   "supports-register-dump: no\nsupports-priv-flags: no\n");
 }
 
 static void print_stats(struct console_call *c, const struct net_device *dev)
@@ -189,10 +217,19 @@ static struct net_device *find_dev(struct console_call *c, const char *name)
 
 int cmd_ethtool(struct console_call *c)
 {
+	bool json = console_take_word(c, "--json");
 	const char *opt = c->argc > 1 ? c->argv[1] : "-";
 	struct net_device *dev;
 	unsigned i;
 
+	if (json) {
+		if (c->argc != 3 || strcmp(opt, "-k"))
+			return console_usage(c, strcmp(opt, "-k") ? opt : NULL);
+		dev = find_dev(c, c->argv[2]);
+		if (dev)
+			json_features(c, dev);
+		return dev ? 0 : -ENODEV;
+	}
 	if (opt[0] != '-') {
 		if (c->argc > 2)
 			return console_usage(c, c->argv[2]);

@@ -7,6 +7,7 @@
 #include "net/core/dev.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv4/multicast.h"
+#include "net/ipv6/ip6.h"
 #include "net/wire/igmp.h"
 
 /* What the words after the verb say. */
@@ -227,20 +228,58 @@ int ip_addr_cmd(struct console_call *c)
 }
 
 /* ---- ip maddr ---- */
+#define GROUPS_SHOWN 32
+
+/* The link's address for a group of either family (RFC 1112 6.4, RFC 2464 7). */
+static void print_link_group(struct console_call *c, const struct ip_addr *g)
+{
+	if (ip_is_v4(g))
+		out_printf(c->out, "\tlink  01:00:5e:%02x:%02x:%02x\n", g->b[13] & 0x7f, g->b[14], g->b[15]);
+	else
+		out_printf(c->out, "\tlink  33:33:%02x:%02x:%02x:%02x\n", g->b[12], g->b[13], g->b[14], g->b[15]);
+}
+
 static void show_groups(struct console_call *c, const struct net_device *dev)
 {
-	struct ip_addr all = ip_from_v4(IGMP_ALL_SYSTEMS);
+	struct ip_addr all = ip_from_v4(IGMP_ALL_SYSTEMS), v6[GROUPS_SHOWN];
+	unsigned n = dev->link->addr_len || dev->flags & IFF_LOOPBACK ? ip6_groups(c->cpu, dev, v6, GROUPS_SHOWN) : 0;
 	char text[IP_NTOP_MAX];
 	const struct ip_mc *m;
 
 	out_printf(c->out, "%u:\t%s\n", dev->ifindex, dev->name);
+	for (unsigned i = 0; dev->link->addr_len && i < n; i++)
+		if (v6[i].b[1] != 1) /* of the link, not of the interface */
+			print_link_group(c, &v6[i]);
+	if (dev->link->addr_len)
+		print_link_group(c, &all);
 	for (unsigned i = 0; (m = ip_mc_get(c->cpu, i)); i++) {
 		struct ip_addr group = ip_from_v4(m->group);
 
-		if (m->dev == dev)
-			out_printf(c->out, "\tinet  %s users %u\n", ip_ntop(&group, text), m->users);
+		if (m->dev != dev)
+			continue;
+		out_printf(c->out, "\tinet  %s", ip_ntop(&group, text));
+		if (m->users > 1)
+			out_printf(c->out, " users %u", m->users);
+		out_printf(c->out, "\n");
 	}
 	out_printf(c->out, "\tinet  %s\n", ip_ntop(&all, text));
+	for (unsigned i = 0; i < n; i++)
+		out_printf(c->out, "\tinet6 %s\n", ip_ntop(&v6[i], text));
+}
+
+/* [show] [[dev] DEV] */
+static int show_maddr(struct console_call *c)
+{
+	int at = 2 + (c->argc > 2 && !strcmp(c->argv[2], "show"));
+	const struct net_device *dev = NULL;
+
+	at += at + 1 < c->argc && !strcmp(c->argv[at], "dev");
+	if (at + 1 < c->argc || (at < c->argc && !(dev = dev_by_name(c->cpu->net, c->argv[at]))))
+		return console_usage(c, c->argv[at + 1 < c->argc ? at + 1 : at]);
+	for (unsigned i = 0; i < c->cpu->net->nr_devs; i++)
+		if (c->cpu->net->devs[i] && (!dev || dev == c->cpu->net->devs[i]))
+			show_groups(c, c->cpu->net->devs[i]);
+	return 0;
 }
 
 int ip_maddr_cmd(struct console_call *c)
@@ -249,14 +288,8 @@ int ip_maddr_cmd(struct console_call *c)
 	struct spec s;
 	int err;
 
-	if (c->argc == 2 || (c->argc == 3 && !strcmp(c->argv[2], "show"))) {
-		for (unsigned i = 0; i < c->cpu->net->nr_devs; i++)
-			if (c->cpu->net->devs[i])
-				show_groups(c, c->cpu->net->devs[i]);
-		return 0;
-	}
-	if (!add && strcmp(c->argv[2], "del"))
-		return console_usage(c, c->argv[2]);
+	if (!add && (c->argc == 2 || strcmp(c->argv[2], "del")))
+		return show_maddr(c);
 	if (!c->may_change)
 		return may_change(c);
 	err = parse(c, 3, &s);

@@ -6,12 +6,13 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/frag.h"
 #include "net/ipv4/udp.h"
 #include "net/tcp/tcp.h"
 
 struct ss_options {
 	struct console_call *c;
-	bool four, six, tcp, udp, listening, all, info, numeric, json;
+	bool four, six, tcp, udp, listening, all, info, numeric, json, summary;
 	bool comma; /* of JSON: a socket stands before */
 };
 
@@ -44,6 +45,7 @@ static int ss_parse(struct ss_options *o)
 			case 'a': o->all = true; break;
 			case 'i': o->info = true; break;
 			case 'n': o->numeric = true; break; /* rates; addresses and ports always are */
+			case 's': o->summary = true; break;
 			case 'p': break;
 			default: return console_usage(c, c->argv[i]);
 			}
@@ -344,6 +346,61 @@ static void print_cpu(struct console_call *c, void *arg)
 		tcp_for_each(c->cpu, print_tcp, o);
 }
 
+/* ---- ss -s ---- */
+struct ss_sums {
+	u32 udp[2], tcp[2], frag[2]; /* by family: IPv4 alone; IPv6, and both */
+	u32 estab, orphaned, timewait, all;
+};
+
+static void count_tcp(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw)
+{
+	struct ss_sums *s = arg;
+
+	s->all++;
+	if (t) {
+		s->tcp[t->sk.family == AF_INET6]++;
+		s->estab += t->sk.state == TCP_ESTABLISHED;
+		s->orphaned += !t->sk.socket && t->sk.state != TCP_LISTEN;
+	} else if (tw) {
+		s->timewait++;
+	} else {
+		s->tcp[!ip_is_v4(&r->laddr)]++;
+	}
+}
+
+static void count_cpu(struct console_call *c, void *arg)
+{
+	struct ss_sums *s = arg;
+	const struct sock *sk = NULL;
+
+	while ((sk = udp_next(c->cpu, sk)))
+		s->udp[sk->family == AF_INET6]++;
+	tcp_for_each(c->cpu, count_tcp, s);
+	frag_count(c->cpu, s->frag);
+}
+
+static void print_transport(struct console_call *c, const char *name, u32 v4, u32 v6)
+{
+	out_printf(c->out, "%-9s %-9u %-9u %-9u\n", name, v4 + v6, v4, v6);
+}
+
+static int print_summary(struct console_call *c)
+{
+	struct ss_sums s = { .all = 0 };
+
+	console_on_each_cpu(c, count_cpu, &s);
+	out_printf(c->out, "Total: %u\nTCP:   %u (estab %u, closed %u, orphaned %u, timewait %u)\n\n",
+		   s.udp[0] + s.udp[1] + s.tcp[0] + s.tcp[1], s.all, s.estab, s.timewait, s.orphaned, s.timewait);
+	out_printf(c->out, "Transport Total     IP        IPv6\n");
+	print_transport(c, "RAW", 0, 0);
+	print_transport(c, "UDP", s.udp[0], s.udp[1]);
+	print_transport(c, "TCP", s.tcp[0], s.tcp[1]);
+	print_transport(c, "INET", s.udp[0] + s.tcp[0], s.udp[1] + s.tcp[1]);
+	print_transport(c, "FRAG", s.frag[0], s.frag[1]);
+	out_printf(c->out, "\n");
+	return 0;
+}
+
 int cmd_ss(struct console_call *c)
 {
 	struct ss_options o = { .c = c };
@@ -351,6 +408,8 @@ int cmd_ss(struct console_call *c)
 
 	if (err)
 		return err;
+	if (o.summary)
+		return print_summary(c);
 	if (o.json)
 		out_printf(c->out, "[");
 	else

@@ -58,6 +58,8 @@ int cmd_sysctl(struct console_call *c)
 		print_all(c);
 		return 0;
 	}
+	if (c->argv[1][0] == '-')
+		return console_usage(c, c->argv[strcmp(c->argv[1], "-a") ? 1 : 2]);
 	for (i = 1; i < c->argc && !err; i++) {
 		eq = strchr(c->argv[i], '=');
 		err = eq ? set_sysctl(c, c->argv[i], eq) : print_sysctl(c, c->argv[i]);

@@ -19,7 +19,7 @@
 	X(tc, "tc", false, "[-s] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(conntrack, "conntrack", false, "-L [--json] | -C | -S | -F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
-	X(ss, "ss", false, "[-46tulnaip] [--json]", "sockets")                                                \
+	X(ss, "ss", false, "[-46tulnaips] [--json]", "sockets (-s: sums)")                                                \
 	X(sysctl, "sysctl", false, "-a | NAME... | NAME=VALUE", "tunables, with range and unit")   \
 	X(slab, "slab", false, "", "memory")                                                       \
 	X(uptime, "uptime", false, "", "time since boot")                                          \

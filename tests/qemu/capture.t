@@ -12,7 +12,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, Typed
-from net import HOST_IP, make_tap, need_private_network
+from net import HOST_IP, make_tap, need_private_network, sh
+from qemu import MIB, Site, noise
 from tap import case, check, check_eq, note, run
 
 
@@ -96,6 +97,57 @@ def _():
         check_eq(value("bytes_received", theirs), 20000, "bytes down, by the host")
         check_eq(value("data_segs_in", ours), value("data_segs_out", theirs), "segments with data up")
         check_eq(value("data_segs_out", ours), value("data_segs_in", theirs), "segments with data down")
+
+
+def counters(text):
+    return {m[0]: int(m[1]) for m in re.findall(r"^(\w+) +(\d+) ", text.replace("\r", ""), re.M)}
+
+
+@case("at 3 % loss both ends still count the same: segments, repetitions and bytes by nstat, ss and tcpdump")
+def _():
+    blob = noise(2 * MIB)
+    site = Site({"blob": blob})
+    names = ("TcpInSegs", "TcpOutSegs", "TcpRetransSegs", "TcpExtTCPDSACKRecv", "TcpExtTCPDSACKOldSent", "TcpExtTCPDSACKOfoSent")
+    sh("ethtool", "-K", "tap0", "tso", "off", "gso", "off", "gro", "off")  # a segment is a frame, at both ends
+    with Typed(site=site.name, cmdline="ethtool=eth0:K,tso=off,gro=off ipv6.disable=1") as g:
+        g.type("")
+        g.type("tc qdisc replace dev eth0 root netem loss 3% delay 2ms limit 10000")
+        ours = lambda: counters(g.type("nstat -z " + " ".join(names)))
+        theirs = lambda: counters(sh("nstat", "-asz", *names))
+        lost = lambda: int(re.search(r"dropped (\d+)", g.type("tc -s qdisc show dev eth0")).group(1))
+        dump = subprocess.Popen(["tcpdump", "--immediate-mode", "-B", "65536", "-ni", "tap0", "-w", "/dev/null", "tcp and src host " + g.ip],
+                                stderr=subprocess.PIPE, text=True)
+        dump.stderr.readline()
+        before = ours(), theirs(), lost()
+        with socket.create_connection((g.ip, 80)) as s:
+            s.sendall(b"GET /blob HTTP/1.1\r\nHost: x\r\n\r\n")
+            got = b""
+            while b"\r\n\r\n" not in got or len(got) < got.index(b"\r\n\r\n") + 4 + len(blob):
+                got += s.recv(1 << 16)
+            value = lambda name, page: int((re.search(r"\b%s:(\d+)" % name, page) or [0, 0])[1])
+            at_rest = time.monotonic() + 60
+            while True:  # the last acknowledgements are on their way
+                a = re.search(r":%d\b.*\n(.*)" % s.getsockname()[1], g.type("ss -tin").replace("\r", "")).group(1)
+                b = sh("ss", "-tin", "sport = :%d" % s.getsockname()[1])
+                if value("bytes_acked", a) == value("bytes_received", b) and "unacked" not in a:
+                    break
+                check(time.monotonic() < at_rest, "the guest's end never hears of the last bytes: %s, %s" % (a, b))
+            after = ours(), theirs(), lost()
+        note("guest: " + " ".join("%s %d" % (n, after[0][n] - before[0][n]) for n in names[:3]) + ", lost %d" % (after[2] - before[2]))
+        g_, h = ({n: x[n] - y[n] for n in names} for x, y in zip(after[:2], before[:2]))
+        check_eq(g_["TcpOutSegs"] + g_["TcpRetransSegs"] - (after[2] - before[2]), h["TcpInSegs"], "segments down, by nstat")
+        check_eq(h["TcpOutSegs"] + h["TcpRetransSegs"], g_["TcpInSegs"], "segments up, by nstat")
+        check_eq(g_["TcpExtTCPDSACKRecv"], h["TcpExtTCPDSACKOldSent"], "D-SACKs")
+        check(g_["TcpRetransSegs"] >= after[2] - before[2] > 0, "fewer repetitions than losses")
+        check_eq(value("bytes_sent", a) - value("bytes_retrans", a), value("bytes_received", b), "bytes down, by ss")
+        check_eq(value("bytes_received", a), value("bytes_sent", b), "bytes up, by ss")
+        check_eq(value("retrans", a.replace("retrans:0/", "retrans:")), g_["TcpRetransSegs"], "repetitions, by ss and by nstat")
+        check_eq(value("data_segs_in", a), value("data_segs_out", b), "segments with data up")
+        time.sleep(1)  # tcpdump reads its ring
+        dump.terminate()
+        seen = int(re.search(r"(\d+) packets captured", dump.communicate()[1]).group(1))
+        check(h["TcpInSegs"] <= seen <= h["TcpInSegs"] + 4, "tcpdump saw %d segments, nstat counts %d" % (seen, h["TcpInSegs"]))
+        note("tcpdump saw %d, which with the connection's end are nstat's %d" % (seen, h["TcpInSegs"]))
 
 
 def packets(path):

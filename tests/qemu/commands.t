@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Typed
-from net import GUEST_IP, HOST_IP, make_tap, need_private_network, sh, sysctl
+from names import Names
+from net import GUEST_IP, HOST_IP, ROOT, make_tap, need_private_network, sh, sysctl
 from tap import Skip, case, check, check_eq, check_in, note, run
 
 HOST6, GUEST6 = "fd77::1", "fd77::2"
@@ -29,6 +29,8 @@ DIFFERENCES = {
     "ip -6 route": [(r"fe80::/64 .*\n", "theirs", "", "every device has its link-local net: no table keeps it")],
     "ip -s link": [(r" +missed +mcast *$| +carrier +collsns *$", "theirs", "", "our devices count none of these"),
                    (r"^( +N +N +N +N) +N +N *$", "theirs", r"\1", "the numbers of those columns")],
+    "tc -s tbf": [(r"^qdisc \w+ N: parent.*\n.*\n.*\n", "ours", "", "-s lists what is inside too; Linux does so where it is asked for invisible ones")],
+    "tc -s prio": [(r"^qdisc \w+ N: parent.*\n.*\n.*\n", "ours", "", "likewise")],
     "ss": [(r"Process *$", "theirs", "", "there is one process")],
 }
 # Words of `ss -i` that one side has and the other does not, and why.
@@ -90,33 +92,6 @@ def same(ours, theirs=None, **options):
     check_eq(a, b, ours)
 
 
-class Names(threading.Thread):
-    """A name server for NAMES, over IPv4 and IPv6."""
-
-    def __init__(self, address, family):
-        super().__init__(daemon=True)
-        self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self.sock.bind((address, 53))
-        self.start()
-
-    def run(self):
-        while True:
-            query, who = self.sock.recvfrom(512)
-            end = query.index(b"\0", 12) + 5
-            name, at = [], 12
-            while query[at]:
-                name.append(query[at + 1:at + 1 + query[at]].decode())
-                at += 1 + query[at]
-            kind = struct.unpack_from("!H", query, end - 4)[0]
-            found = NAMES.get(".".join(name), {})
-            address = found.get(kind)
-            answer = b""
-            if address:
-                data = socket.inet_pton(socket.AF_INET if kind == 1 else socket.AF_INET6, address)
-                answer = b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 300, len(data)) + data
-            self.sock.sendto(query[:2] + struct.pack("!HHHHH", 0x8180 if found else 0x8183, 1, bool(address), 0, 0) + query[12:end] + answer, who)
-
-
 def serve_page():
     """An HTTP server of the page, on both families."""
     s = socket.create_server(("::", 8000), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -148,8 +123,8 @@ sh("ip", "link", "set", "tap0", "txqueuelen", "1000")
 RULE = "tcp dport 9 drop"
 sh("nft", "add table inet filter; add chain inet filter input { type filter hook input priority 0; policy accept; }; "
           "add rule inet filter input ct state established accept; add rule inet filter input " + RULE)
-Names(HOST_IP, socket.AF_INET)
-Names(HOST6, socket.AF_INET6)
+Names(HOST_IP, NAMES)
+Names(HOST6, NAMES)
 serve_page()
 g = Typed(cmdline="ip6=%s/64 nft=\"add rule input ct state established accept; add rule input %s\"" % (GUEST6, RULE))
 g.__enter__()
@@ -225,22 +200,45 @@ def _():
     check(shown and set(shown) <= {r[0] for r in rows(linux("nstat -az TcpExtTCPH*"))}, shown)
 
 
-@case("tc qdisc prints what iproute2's tc prints, for disciplines set in the same words")
+DISCIPLINES = ("tbf rate 10mbit burst 15k latency 50ms", "prio", "prio bands 4 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1", "netem delay 10ms loss 1%",
+               "netem delay 10ms 2ms 25% duplicate 1% reorder 25% corrupt 0.1% gap 5", "netem rate 1mbit limit 100", "pfifo limit 77", "pfifo_fast",
+               "fq_codel", "fq_codel limit 100 flows 64 target 3ms interval 50ms ce_threshold 1ms noecn", "fq", "fq limit 500 flow_limit 50 buckets 256")
+
+
+@case("tc qdisc prints what iproute2's tc prints, for disciplines set in the same words, with -s too")
 def _():
     same("tc qdisc show dev {d}")
     same("tc -s qdisc show dev {d}", numbers=True)
-    compared = 0
-    for words in ("tbf rate 10mbit burst 15k latency 50ms", "prio", "netem delay 10ms loss 1%", "pfifo limit 77", "fq_codel"):
+    compared = []
+    for words in DISCIPLINES:
         change = "tc qdisc replace dev {d} root handle 1: " + words
         if subprocess.run(change.format(d="tap0"), shell=True, capture_output=True).returncode:
             note("this Linux has no " + words.split()[0])
             continue
-        compared += 1
-        typed(change.format(d="eth0"))
+        compared.append(words.split()[0])
+        check_eq(typed(change.format(d="eth0")).strip(), "", change)
         same("tc qdisc show dev {d}", key="tc " + words.split()[0])
+        same("tc -s qdisc show dev {d}", key="tc -s " + words.split()[0], numbers=True)
+        for end, d in ((linux, "tap0"), (typed, "eth0")):
+            end("tc qdisc del dev %s root" % d)
     check(compared, "no discipline to compare")
-    for end, d in ((linux, "tap0"), (typed, "eth0")):
-        end("tc qdisc del dev %s root" % d)
+    note("compared: " + ", ".join(sorted(set(compared))))
+
+
+@case("ethtool -i and -c print Linux's lines, --json -k its members; ip maddr and ss -s print iproute2's")
+def _():
+    name = lambda text: [re.sub(r"(: ).*", r"\1", line + " ").rstrip() for line in text.strip().split("\n")]
+    check_eq(name(guest_says("ethtool -i eth0")), name(linux("ethtool -i tap0")), "ethtool -i")
+    value = lambda text: [re.sub(r": (n/a|\d+|on|off)", ": V", line).strip() for line in text.replace("tap0", "eth0").strip().split("\n")]
+    check_eq(value(guest_says("ethtool -c eth0")), value(linux("ethtool -c tap0")), "ethtool -c")
+    ours, theirs = (json.loads(x)[0] for x in (guest_says("ethtool --json -k eth0"), linux("ethtool --json -k tap0")))
+    check(set(ours) <= set(theirs), sorted(set(ours) - set(theirs)))
+    check_eq(set(ours["tx-checksumming"]), set(theirs["tx-checksumming"]), "members of a feature")
+    note("ethtool -g, -l: no device of this namespace has rings or channels to compare with: their lines are held in the table below")
+    shape = lambda text: {re.sub(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}", "MAC", re.sub(r"ff0[0-9a-f]::\S+", "GROUP6", line)).strip()
+                          for line in re.sub(r"^\d+:", "I:", text.replace("tap0", "eth0"), flags=re.M).strip().split("\n")}
+    check_eq(shape(guest_says("ip maddr show dev eth0")), shape(linux("ip maddr show dev tap0")), "ip maddr")
+    same("ss -s", numbers=True)
 
 
 @case("nft list ruleset is the text that nft prints for the same rules; conntrack -L has the connection as Linux tracks it")
@@ -276,7 +274,7 @@ def _():
         said = linux("ping %s %s" % (options, theirs))
         check_eq(who(typed("ping %s %s" % (options, ours)), ours), who(said, theirs), "ping " + options)
     for options, ours, theirs in (("", HOST_IP, GUEST_IP), ("-6 ", HOST6, GUEST6)):
-        said = who(linux("traceroute -n -I %s%s" % (options, theirs)), theirs)
+        said = who(linux("traceroute -n -I -w 10,0,0 %s%s" % (options, theirs)), theirs)
         asked = who(typed("traceroute %s%s" % (options, ours)), ours)
         sizes = lambda rows: [re.sub(r"\d+ byte packets", "N byte packets", r) for r in rows]  # theirs is 80 bytes over IPv6, ours 32 and headers
         check_eq(sizes(asked), sizes(said), "traceroute " + options)
@@ -333,6 +331,51 @@ def _():
     check(all(re.match(r"\[ *\d+\.\d{6}\] ?", line) for line in theirs if line[:1] == "["), "Linux's lines look otherwise")
 
 
+# What each command prints that has no tool of Linux's to be held against: all of these are in its output.
+OUTPUT = {
+    "help": [r"^ss +", r"^tcpdump +", r"^balance +"],
+    "help ss": [r"^ss \[-46tu", r"sockets"],
+    "drops": [r"^ *[A-Z_0-9]+ +\d+ +\S"],
+    "drops -z": [r"(?m)^ *NO_SOCKET +\d+ +\S"],
+    "softnet": [r"received_rps \d+"],
+    "balance": [r"^in +\d+ = done \d+", r"(?m)^link +frames \d+ = ", r"(?m)^ip +received \d+.* = delivered \d+", r"(?m)^output +ip \d+",
+                r"\nbalanced\n$"],
+    "ethtool -g eth0": [r"^Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t\d+\nRX Mini:\tn/a\nRX Jumbo:\tn/a\nTX:\t\t\d+\n"
+                        r"Current hardware settings:\nRX:\t\t\d+\n"],
+    "ethtool -l eth0": [r"^Channel parameters for eth0:\nPre-set maximums:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t1\n"],
+    "sysctl -a": [r"(?m)^net.ipv4.tcp_sack = 1\b", r"(?m)^http.head_timeout_ms = \d+"],
+    "slab": [r"^memory: \d+ KiB in all, \d+ KiB free", r"^cpu0: skbs \d+ of \d+ free \(\d+ refused\), buffers \d+ of \d+ free"],
+    "uptime": [r"up "],
+    "top -d 1 -n 1": [r"(?i)cpu", r"idle", r"\d+\.\d"],
+    "irq": [r"CPU0", r"\d+"],
+    "timers": [r"(?i)cpu ?0", r"\d+"],
+    "history": [r"timers", r"history"],
+}
+# Commands that other cases of this file, or other files, hold to something.
+HELD = {
+    "nstat": "here", "ip": "here", "tc": "here", "conntrack": "here", "nft": "here", "ss": "here", "ping": "here", "traceroute": "here",
+    "dig": "here", "wget": "here", "tcpdump": "here", "ethtool": "here", "dmesg": "here", "profile": "trace.t", "trace": "trace.t", "crash": "crash.t",
+    "poweroff": "console.t", "reboot": "here",
+}
+
+# Where a word that is no option is a text of a language, which says itself what is wrong with it: another wrong use.
+WRONG = {"nft": "nft list and-more", "sysctl": "sysctl -Z", "tcpdump": "tcpdump -Z"}
+
+
+@case("every command of the table has a test of its output, and a wrong use of each names its usage and the word")
+def _():
+    lacks = {}
+    for words, wanted in OUTPUT.items():
+        said = typed(words)
+        lacks.update({words: (pattern, said) for pattern in wanted if not re.search(pattern, said, re.M)})
+    check_eq(lacks, {}, "what was printed instead")
+    table = re.findall(r'^\tX\((\w+), "', open(os.path.join(ROOT, "kernel/console/commands.h"), encoding="utf-8").read(), re.M)
+    check(len(table) > 25, table)
+    check_eq([c for c in table if c not in HELD and not any(w.split()[0] == c for w in OUTPUT)], [], "commands without a test of their output")
+    said = {c: typed(WRONG.get(c, c + " --no-such-word and-more")) for c in table}
+    check_eq({c: text for c, text in said.items() if "usage: " + c not in text or not re.search(r"'(--no-such-word|and-more|-Z)'", text)}, {}, "wrong uses")
+
+
 @case("--json is JSON, and has iproute2's members where iproute2 has the command")
 def _():
     for words in ("ip addr", "ip link", "ip route", "ip -6 route", "ip neigh", "tc -s qdisc", "ss -tuna", "ss -tin", "conntrack -L",
@@ -356,6 +399,13 @@ def _():
     check_eq(mine["tcp_info"]["bytes_received"], 1000, "bytes")
     tracked = json.loads(guest_says("conntrack -L --json"))
     check(any(c["original"].get("sport") == PORT and c["assured"] for c in tracked), "the connection is not listed")
+
+
+@case("reboot ends this run of the machine")
+def _():
+    g.proc.stdin.write(b"reboot\r")
+    g.proc.stdin.flush()
+    check_eq(g.proc.wait(60), 1, "the runner's status after a reset")
 
 
 try:

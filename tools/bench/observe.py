@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What looking costs a guest that serves: instructions of the same requests with nothing on, and with captures open whose filter
-takes none of their frames, or all of them."""
+takes none of their frames, or all of them, and with all tracepoints recorded."""
 import statistics
 import subprocess
 import time
@@ -8,8 +8,10 @@ import time
 import insns
 
 REQUESTS, ROUNDS = 20000, 3
+TRACE = "trace"
+TOKEN = "observes-all-there-is"
 WORDS = ("-p", "/128", "-c", "64", "-n", str(REQUESTS))
-FILTERS = {"off": None, "capture, filter takes none": "udp+port+5555", "capture, filter takes all": "tcp+port+80"}
+FILTERS = {"off": None, "capture, filter takes none": "udp+port+5555", "capture, filter takes all": "tcp+port+80", "trace on": TRACE}
 
 
 def spent(path, load, guest):
@@ -20,10 +22,21 @@ def spent(path, load, guest):
     return insns.Counts(path).since(a)["insns"] / REQUESTS
 
 
+def tell(guest, words):
+    """Has the console do something that changes what it records."""
+    subprocess.run(["curl", "-sf", "-o", "/dev/null", "-H", "Authorization: Bearer " + TOKEN, guest.url("/debug/" + words)], check=True)
+
+
 def looking(guest, path, load, expression):
-    """One run with a capture by that filter open."""
+    """One run with a capture by that filter open, or with every event traced."""
     if not expression:
         return spent(path, load, guest)
+    if expression == TRACE:
+        tell(guest, "trace?on")
+        try:
+            return spent(path, load, guest)
+        finally:
+            tell(guest, "trace?off")
     p = subprocess.Popen(["curl", "-sN", guest.url("/debug/pcap?dev=eth0&filter=" + expression)], stdout=subprocess.DEVNULL)
     time.sleep(1)
     try:

@@ -339,6 +339,14 @@ u64 frags_waiting(const struct net_cpu *cpu)
 	return n;
 }
 
+void frag_count(const struct net_cpu *cpu, u32 count[2])
+{
+	const struct frag_queue *q;
+
+	list_for_each_entry(q, &cpu->frags->lru, lru)
+		count[!ip_is_v4(&q->key.src)]++;
+}
+
 int frag_cpu_init(struct net_cpu *cpu)
 {
 	struct frag_cpu *f = kzalloc(sizeof(*f));

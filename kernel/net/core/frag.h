@@ -32,6 +32,8 @@ enum drop_reason frag_rcv(struct net_cpu *cpu, struct sk_buff **skb, const struc
 /* Contiguous bytes of an skb at `off` (smaller than its length): where they are, and how many in *avail. */
 u8 *skb_at(struct sk_buff *skb, unsigned off, unsigned *avail);
 
+/* Adds the unfinished reassemblies, of IPv4 to count[0], of IPv6 to count[1]. */
+void frag_count(const struct net_cpu *cpu, u32 count[2]);
 /* Fragments in unfinished reassemblies. */
 u64 frags_waiting(const struct net_cpu *cpu);
 

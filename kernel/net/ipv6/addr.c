@@ -69,11 +69,11 @@ static void local_rebuild(struct net_cpu *cpu)
 	cpu->dst_gen++;
 }
 
+static const struct ip_addr all_nodes_if = { .b = { 0xff, 1, [15] = 1 } };
+
 /* The groups follow from what we are: every node's, every router's, and one per address. */
 bool ip6_is_member(struct net_cpu *cpu, const struct net_device *dev, const struct ip_addr *group)
 {
-	static const struct ip_addr all_nodes_if = { .b = { 0xff, 1, [15] = 1 } };
-
 	if (ip_eq(group, &ip6_all_nodes) || ip_eq(group, &all_nodes_if))
 		return true;
 	if (ip_eq(group, &ip6_all_routers))
@@ -86,6 +86,27 @@ bool ip6_is_member(struct net_cpu *cpu, const struct net_device *dev, const stru
 			return true;
 	}
 	return false;
+}
+
+unsigned ip6_groups(const struct net_cpu *cpu, const struct net_device *dev, struct ip_addr *out, unsigned max)
+{
+	unsigned n = 0, i, k;
+
+	for (i = 0; i < cpu->ip6->nr_addrs && n < max; i++) {
+		const struct ip6_ifaddr *a = &cpu->ip6->addrs[i];
+
+		out[n] = ip6_solicited_node(&a->addr);
+		for (k = 0; k < n && !ip_eq(&out[k], &out[n]); k++)
+			;
+		n += a->dev == dev && a->state != IP6_DUPLICATE && k == n;
+	}
+	if (n < max)
+		out[n++] = ip6_all_nodes;
+	if (n < max)
+		out[n++] = all_nodes_if;
+	if (n < max && cpu->sysctl.ip6_forwarding)
+		out[n++] = ip6_all_routers;
+	return n;
 }
 
 struct ip6_ifaddr *ip6_find_addr(struct net_cpu *cpu, const struct net_device *dev, const struct ip_addr *addr)

@@ -39,6 +39,8 @@ int ip6_route_del(struct net *net, const struct ip_addr *dst, unsigned plen, con
 const struct ip6_route *ip6_route_get(const struct net_cpu *cpu, unsigned i);
 
 /* Resolvers that routers announced (RFC 8106): copies up to `max`, returns how many. CPU 0 knows them. */
+/* The groups that this CPU listens to on dev, at most max of them: how many. */
+unsigned ip6_groups(const struct net_cpu *cpu, const struct net_device *dev, struct ip_addr *out, unsigned max);
 unsigned ip6_dns_servers(const struct net_cpu *cpu, struct ip_addr *out, unsigned max);
 
 /* Gives the devices their IPv6 as the command line says (ipv6.disable=1, ip6=DEV:ADDR/PLEN,GATEWAY). Once, on CPU 0,
