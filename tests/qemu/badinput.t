@@ -4,6 +4,7 @@
 serving; noise in any field harms nothing; unusable command line values are named on the console.
 
 The frames come from an address and a MAC that the host does not own, so that its own stack has no part in it."""
+import json
 import os
 import random
 import re
@@ -183,6 +184,13 @@ for nic in NICS:
                 while part := s.recv(65536):
                     answer += part
             check(answer.startswith(b"HTTP/1.1 400 "), "%r: %r" % (garbage, answer[:100]))
+
+    @case("%s: each stage of the way accounts for all that it was given" % nic)
+    def _(guest=guest):
+        stages = json.loads(guest.get("/debug/balance?--json")[2])["stages"]
+        check_eq([name for name, s in stages.items() if not s["balanced"]], [], stages)
+        for name in ("ip", "reassembly", "icmp"):
+            note("%s: %s = %s" % (name, *(" + ".join("%s %d" % i for i in stages[name][side].items() if i[1]) for side in ("in", "out"))))
 
     @case("%s: it ends without a panic" % nic)
     def _(guest=guest):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Under load from wrk there are no socket errors and no answers but 200, and afterwards the books balance: every frame that came
 in was delivered, is queued, or was dropped for a reason; every skb that was taken is back or in use."""
+import json
 import os
 import re
 import subprocess
@@ -40,5 +41,8 @@ for nic in NICS:
             for name, (whole, parts) in balance(g).items():
                 note("%s: %d = %s" % (name, whole, " + ".join(map(str, parts))))
                 check_eq(sum(parts), whole, name)
+            stages = json.loads(g.get("/debug/balance?--json")[2])["stages"]
+            check_eq([name for name, s in stages.items() if not s["balanced"]], [], stages)
+            check(stages["transport"]["out"]["tcp"] and stages["output"]["in"]["ip"], stages)
 
 run()
