@@ -236,6 +236,32 @@ TEST(a_clone_shares_the_bytes_and_outlives_the_original)
 	cpu_end(&r);
 }
 
+TEST(a_packet_over_the_same_bytes_has_headers_of_its_own_and_either_may_end_first)
+{
+	for (int first = 0; first < 2; first++) {
+		struct sk_buff *skb, *over;
+		struct cpu_room r;
+		struct net_cpu *cpu = cpu_make(&r, 1 << 20);
+
+		skb = alloc_skb(cpu, SKB_HEADROOM);
+		memcpy(skb_put(skb, 4), "text", 4);
+		CHECK(skb_has_headroom_alone(cpu, skb));
+		over = skb_over(cpu, skb);
+		REQUIRE(over);
+		CHECK(!skb_has_headroom_alone(cpu, skb)); /* it is taken */
+		CHECK(over->cloned && over->data == skb->data);
+		memcpy(skb_push(over, 3), "hdr", 3);
+		CHECK_EQ(over->len, 7);
+		CHECK_EQ(skb->len, 4);
+		CHECK_MEM(over->data, "hdrtext", 7);
+		consume_skb(cpu, first ? skb : over);
+		CHECK_MEM((first ? over : skb)->data, first ? "hdrtext" : "text", 4);
+		CHECK(first || skb_has_headroom_alone(cpu, skb));
+		consume_skb(cpu, first ? over : skb);
+		cpu_end(&r);
+	}
+}
+
 TEST(a_copy_shares_nothing_and_keeps_the_headers)
 {
 	struct cpu_room r;

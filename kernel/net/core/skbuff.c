@@ -387,6 +387,18 @@ struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom)
 	return skb_start(cpu, pop_skb(cpu), pop_buf(cpu), headroom, 0);
 }
 
+struct sk_buff *skb_over(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct sk_buff *c = pop_skb(cpu);
+
+	if (unlikely(!c))
+		return NULL;
+	skb_start(cpu, c, skb->buf, (unsigned)(skb->data - skb_buf_room(skb->buf)), skb->len);
+	skb_buf_get(skb->buf);
+	c->cloned = skb->cloned = 1;
+	return c;
+}
+
 static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct skb_frag *f = skb->frags, *end = f + skb->nr_frags;
@@ -403,18 +415,18 @@ static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)
 		skb_leave(cpu, skb);
 }
 
-/* The usual end: one buffer that nobody else refers to, and both are at home here. */
+/* The usual end: one buffer, at home here as the skb is. */
 static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct skb_buf *b = skb->buf;
 
 	STAT(cpu, SkbFrees);
-	if (unlikely(skb->destructor || skb->nr_frags || b->refs != 1 || b->cpu != cpu->id || skb->cpu != cpu->id)) {
+	if (unlikely(skb->destructor || skb->nr_frags || !b->refs || b->cpu != cpu->id || skb->cpu != cpu->id)) {
 		skb_free_slow(cpu, skb);
 		return;
 	}
-	b->refs = 0;
-	push_buf(cpu->skb_pool, b);
+	if (!--b->refs)
+		push_buf(cpu->skb_pool, b);
 	push_skb(cpu->skb_pool, skb);
 }
 

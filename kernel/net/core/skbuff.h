@@ -142,6 +142,9 @@ struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off
 struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, unsigned len);
 /* A second skb over the same bytes (references, no copy); its own metadata. NULL when out. */
 struct sk_buff *skb_clone(struct net_cpu *cpu, struct sk_buff *skb);
+/* A new packet over the same bytes, all linear, of which headers of its own go into the headroom: nobody else may use that
+ * (skb_has_headroom_alone). NULL when out. */
+struct sk_buff *skb_over(struct net_cpu *cpu, struct sk_buff *skb);
 /* A deep copy, linear part with the same headroom. NULL when out. */
 struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb);
 
@@ -183,6 +186,11 @@ static inline u8 *skb_pull(struct sk_buff *skb, unsigned n)
 	BUG_ON(n > skb_headlen(skb));
 	skb->len -= n;
 	return skb->data += n;
+}
+/* Linear, with room for all headers, and no other skb refers to the buffer, which is of this CPU's pool. */
+static inline bool skb_has_headroom_alone(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	return !skb->data_len && skb->buf->refs == 1 && skb->buf->cpu == cpu->id && skb_headroom(skb) >= SKB_HEADROOM;
 }
 bool skb_may_pull_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
 /* Makes the first n bytes linear; false when the skb is shorter or memory is out. The one door to headers from the wire. */

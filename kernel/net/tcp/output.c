@@ -534,26 +534,47 @@ static inline void lone_was_sent(struct tcb *t, struct sk_buff *skb)
 	t->last_send_ns = now;
 }
 
+/* As arm_for_data(): a probe, after 2 SRTT and the delay its ACK may have (RFC 8985 7.2), for one segment and nothing suspected. */
+static inline void arm_for_lone(struct tcb *t)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	u32 pto_us = MIN((t->srtt_us >> 2) + (u32)s->tcp_rto_min_us, t->rto_us);
+
+	if (likely(s->tcp_early_retrans && t->sack_ok && t->srtt_us && !t->tlp_out))
+		tcp_rtx_arm(t, TCPT_TLP, tcp_now(t) + pto_us * NSEC_PER_USEC);
+	else if (!tcp_schedule_tlp(t, true))
+		tcp_rearm_rto(t);
+}
+
+/* A packet with this payload, headers to come: its own bytes where they have room in front, and none of it is on its way. */
+static inline struct sk_buff *packet_of(struct net_cpu *cpu, struct sk_buff *payload)
+{
+	struct sk_buff *skb;
+
+	if (likely(skb_has_headroom_alone(cpu, payload)))
+		return skb_over(cpu, payload);
+	skb = alloc_skb(cpu, SKB_HEADROOM);
+	if (likely(skb != NULL) && unlikely(!attach_payload(cpu, skb, payload))) {
+		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		return NULL;
+	}
+	return skb;
+}
+
 /* false: memory is out, nothing has changed. */
 static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
 {
-	struct net_cpu *cpu = t->sk.cpu;
-	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
+	struct sk_buff *skb = packet_of(t->sk.cpu, payload);
 
 	if (unlikely(!skb))
 		return false;
-	if (unlikely(!attach_payload(cpu, skb, payload))) {
-		kfree_skb_reason(cpu, skb, DROP_NOMEM);
-		return false;
-	}
 	tcp_cb(payload)->segs = 1;
 	put_plain_header(t, skb, tcp_cb(payload)->seq, tcp_cb(payload)->flags | TCP_ACK);
 	ack_was_sent(t);
 	count_sent(t, 1);
 	lone_was_sent(t, payload);
 	tcp_cwnd_validate(t, t->cwnd <= 1);
-	if (unlikely(!tcp_schedule_tlp(t, true)))
-		tcp_rearm_rto(t);
+	arm_for_lone(t);
 	tcp_rate_check_app_limited(t);
 	tcp_chrono(t, held_by(t, false));
 	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);

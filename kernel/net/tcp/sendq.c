@@ -65,9 +65,9 @@ void tcp_new_space(struct tcb *t)
 
 /* ---- filling ---- */
 
-static struct sk_buff *queue_new(struct tcb *t)
+static struct sk_buff *queue_new(struct tcb *t, unsigned headroom)
 {
-	struct sk_buff *skb = alloc_skb(t->sk.cpu, 0);
+	struct sk_buff *skb = alloc_skb(t->sk.cpu, headroom);
 	struct tcp_skb_cb *cb;
 
 	if (!skb)
@@ -155,7 +155,7 @@ static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
 	u8 *to = skb ? room_behind(cpu, skb, &n) : NULL;
 
 	if (!to) {
-		if (tcp_memory_low(cpu) || !(skb = fresh = queue_new(t)))
+		if (tcp_memory_low(cpu) || !(skb = fresh = queue_new(t, 0)))
 			return 0;
 		n = MIN(len, goal);
 		to = room_behind(cpu, skb, &n);
@@ -238,14 +238,14 @@ static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int fla
 	return queue_done(t, done, flags, false);
 }
 
-/* A message that is one segment, into an empty queue. false: not so, or no memory. */
+/* A message that is one segment, into an empty queue, with room for headers in front. false: not so, or no memory. */
 static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
 {
 	struct sk_buff *skb;
 	u8 *to;
 
-	if (!skb_queue_empty(&t->sendq) || len > MIN((u32)t->mss, (u32)SKB_BUF_ROOM) || !tcp_sndbuf_space(t) ||
-	    tcp_memory_low(t->sk.cpu) || !(skb = queue_new(t)))
+	if (!skb_queue_empty(&t->sendq) || len > MIN((u32)t->mss, (u32)(SKB_BUF_ROOM - SKB_HEADROOM)) || !tcp_sndbuf_space(t) ||
+	    tcp_memory_low(t->sk.cpu) || !(skb = queue_new(t, SKB_HEADROOM)))
 		return false;
 	to = skb_put(skb, (unsigned)len);
 	for (size_t i = 0; i < m->msg_iovlen; to += m->msg_iov[i++].iov_len)
@@ -281,7 +281,7 @@ static u32 static_some(struct tcb *t, const u8 *mem, u32 len, u32 goal)
 	u32 n;
 
 	if (!skb || skb->nr_frags >= QUEUE_FRAGS) {
-		if (tcp_memory_low(t->sk.cpu) || !(skb = fresh = queue_new(t)))
+		if (tcp_memory_low(t->sk.cpu) || !(skb = fresh = queue_new(t, 0)))
 			return 0;
 	}
 	n = MIN(len, goal - skb->len);
@@ -356,7 +356,7 @@ bool tcp_queue_fin(struct tcb *t)
 	struct sk_buff *skb = skb_peek_tail(&t->sendq);
 
 	if (!skb) {
-		skb = queue_new(t);
+		skb = queue_new(t, 0);
 		if (!skb)
 			return false;
 		tcp_set_segs(skb, t->mss);
