@@ -72,7 +72,7 @@ def _():
     with Guest(nic="e1000", elf=ELF, gdb=True) as g:
         g.get("/")
         load = subprocess.Popen(["ping", "-q", "-i", "0.2", g.ip], stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
-        dev = "((struct e1000 *)$dev(\"eth0\")->priv)->rx"
+        dev = "((struct e1000 *)$dev(\"eth0\")->priv)->queues[0].rx"
         room = "(unsigned long)(%s.bufs[%%s] + 1)" % dev
         out = gdb(g, "p/x *(unsigned char *)((%s >> 3) + 0x%x)" % (room % (dev + ".clean"), SHADOW),
                   "hbreak eth_rcv", "continue", "p/x *(unsigned char *)(((unsigned long)skb->data >> 3) + 0x%x)" % SHADOW, "delete")
