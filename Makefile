@@ -172,9 +172,11 @@ plots: $(SIM:%=$B/sim/%) $B/barewire.elf
 	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
 # The same tests of TCP, and the two stacks, over IPv6.
 OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
-.PHONY: over6
+.PHONY: over6 test-over6
 over6: $(OVER6)
 	$(Q)B=$B KEEP_AS=over6 LAB_FAMILY=6 tests/lib/prove $^
+test-over6: $(OVER6) $B/sim/congestion
+	$(Q)LONG=1 LAB_FAMILY=6 prove --timer --exec '' $^
 # packetdrill's door: the stack as a shared library. The program and its scripts come from elsewhere (PACKETDRILL=, DRILL_SCRIPTS=).
 DRILLOBJ := $(patsubst %.c,$B/pic/%.o,$(wildcard $(addprefix kernel/,$(addsuffix .c,$(LIB:%=lib/%) $(KCORE:%=core/%) $(STACK:%=net/%)))) \
             tests/host/platform.c tests/host/harness.c tests/drill/stack.c tests/drill/shim.c tests/drill/calls.c tests/drill/commands.c)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/family.h"
 #include "host/harness.h"
 #include "host/plot.h"
 #include "net/socket/socket.h"
@@ -18,7 +19,7 @@
 #define MAX_SECONDS 400
 #define POOL     (32u << 20)
 #define FRAME    1514.0 /* of a full segment on the link, and its payload */
-#define PAYLOAD  1448.0
+#define PAYLOAD  (lab_ipv6() ? 1428.0 : 1448.0)
 
 static u8 pattern[PATTERN + CHUNK];
 
@@ -50,9 +51,9 @@ static void server(void *arg)
 {
 	struct flows *f = arg;
 	struct net_cpu *cpu = f->b->cpu;
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT, .addr = ip_from_v4(be32_of(0)) };
+	struct sockaddr_ip sa = { .family = (u16)lab_family(), .port = PORT, .addr = lab_ip(be32_of(0)) };
 
-	f->listen_fd = sys_socket(cpu, AF_INET, SOCK_STREAM, 0);
+	f->listen_fd = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
 	sys_bind(cpu, f->listen_fd, &sa);
 	sys_listen(cpu, f->listen_fd, FLOWS_MAX);
 	while (f->accepted < f->nr) { /* flows connect in the order of their places */
@@ -86,14 +87,13 @@ static void writer(void *arg)
 	struct test_flow *fl = arg;
 	struct flows *f = fl->all;
 	struct net_cpu *cpu = f->a->cpu;
-	struct sockaddr_ip sa = { .family = AF_INET, .port = PORT };
+	struct sockaddr_ip sa = { .family = (u16)lab_family(), .port = PORT, .addr = lab_ip_of("10.0.0.2") };
 	struct finding x = { .fl = fl };
 	u64 pos = 0;
 
 	if (fl->start_ms)
 		sys_nanosleep(cpu, fl->start_ms * NSEC_PER_MSEC);
-	ip_pton("10.0.0.2", &sa.addr);
-	fl->fd = sys_socket(cpu, AF_INET, SOCK_STREAM, 0);
+	fl->fd = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
 	CHECK_EQ(sys_setsockopt(cpu, fl->fd, SOL_TCP, TCP_CONGESTION, fl->algorithm, (unsigned)strlen(fl->algorithm)), 0);
 	if (!CHECK_EQ(sys_connect(cpu, fl->fd, &sa), 0))
 		return;
