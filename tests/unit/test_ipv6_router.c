@@ -229,7 +229,7 @@ TEST(rules_of_ipv6_match_addresses_next_headers_and_types_and_tables_see_their_f
 	struct rig r = rig_open("table ip only4 { chain f { type filter hook forward priority -10; drop; } }\n"
 				"table ip6 only6 { set nines { type ipv6_addr; flags interval; elements = { ::9, 2001:db8:9::/48, fe80::-fe80::9 } }\n"
 				"chain f { type filter hook forward priority 5; ip6 daddr @nines udp dport 53 drop; "
-				"ip6 saddr != 2001:db8::/64 drop; ip6 nexthdr 200 drop; icmpv6 type packet-too-big drop; } }");
+				"udp dport 55 reject with icmpv6 policy-fail; ip6 saddr != 2001:db8::/64 drop; ip6 nexthdr 200 drop; icmpv6 type packet-too-big drop; } }");
 	u8 dns[8] = { 0, 1, 0, 53, 0, 8 }, other[8] = { 0, 1, 0, 54, 0, 8 }, big[56] = { 2, 0, 0, 0, 0, 0, 5, 0, 0x60 };
 	struct ipv6_info ip;
 
@@ -241,5 +241,8 @@ TEST(rules_of_ipv6_match_addresses_next_headers_and_types_and_tables_see_their_f
 	FORTH(&r, .proto = 58, .data = big, .len = sizeof(big), .icmp = true);
 	CHECK(!came_out(&r, &ip));
 	CHECK_EQ(drops(&r.k, DROP_NETFILTER_DROP), 4);
+	dns[3] = 55;
+	FORTH(&r, .proto = 17, .data = dns, .len = 8);
+	expect_icmp6(&r.k, 1, 5, NULL);
 	kit_close(&r.k);
 }

@@ -66,6 +66,7 @@ TEST(what_is_printed_is_what_was_written)
 		"tcp dport 113 reject with tcp reset",
 		"ip protocol igmp reject with icmp admin-prohibited",
 		"udp dport 9 reject",
+		"udp dport 9 reject with icmpv6 no-route",
 		"ip6 saddr 2001:db8::/32 ip6 daddr != 2001:db8::1 tcp dport 80 drop",
 		"ip6 nexthdr ipv6-icmp accept",
 		"ip6 nexthdr != udp drop",

@@ -72,8 +72,8 @@ struct nft_rule {
 	u8 icmp_type;
 	u8 ct_states;          /* CT_STATE_*: any of them */
 	u8 verdict;            /* enum nft_verdict */
-	u8 reject_code;        /* of ICMP_DEST_UNREACH */
-	bool reject_rst;
+	u8 reject_code;        /* of ICMP_DEST_UNREACH; reject6: of ICMPV6_DEST_UNREACH */
+	bool reject_rst, reject6;
 	bool counted, logged, limited, over, set_mark;
 	u8 jump;               /* chain */
 	u8 chain;              /* whose rule it is */
@@ -130,7 +130,7 @@ struct nft_name {
 	const char *name;
 	u8 value;
 };
-extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_icmpv6_types[], nft_families[], nft_tcp_flags[], nft_reject_codes[]; /* end with NULL */
+extern const struct nft_name nft_ct_states[], nft_protos[], nft_icmp_types[], nft_icmpv6_types[], nft_families[], nft_tcp_flags[], nft_reject_codes[], nft_reject6_codes[]; /* end with NULL */
 extern const struct nft_name nft_hooks[]; /* names of the base chains */
 /* A priority that has a name, Linux's; hooks: bits of enum nf_hook where it may be used. Ends with NULL. */
 extern const struct nft_priority {

@@ -38,6 +38,12 @@ const struct nft_name nft_reject_codes[] = {
 	{ "net-prohibited", 9 },		   { "host-prohibited", 10 },
 	{ "admin-prohibited", ICMP_PKT_FILTERED }, { NULL, 0 },
 };
+const struct nft_name nft_reject6_codes[] = { /* RFC 4443 3.1 */
+	{ "no-route", ICMPV6_NOROUTE },		    { "admin-prohibited", ICMPV6_ADM_PROHIBITED },
+	{ "addr-unreachable", ICMPV6_ADDR_UNREACH }, { "port-unreachable", ICMPV6_PORT_UNREACH },
+	{ "policy-fail", 5 },			    { "reject-route", 6 },
+	{ NULL, 0 },
+};
 const struct nft_name nft_hooks[] = {
 	{ "prerouting", NF_PRE_ROUTING }, { "input", NF_LOCAL_IN }, { "forward", NF_FORWARD },
 	{ "output", NF_LOCAL_OUT }, { "postrouting", NF_POST_ROUTING }, { NULL, 0 },

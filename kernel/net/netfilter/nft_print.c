@@ -201,7 +201,10 @@ static void put_verdict(struct text *t, const struct nft_ruleset *rs, const stru
 		put_nat(t, &r->nat, r->verdict == NFT_MASQUERADE || r->verdict == NFT_REDIRECT);
 	else if (r->verdict == NFT_REJECT && r->reject_rst)
 		put(t, "with tcp reset");
-	else if (r->verdict == NFT_REJECT && r->reject_code != ICMP_PORT_UNREACH) {
+	else if (r->verdict == NFT_REJECT && r->reject6) {
+		put(t, "with icmpv6 ");
+		put_name(t, nft_reject6_codes, r->reject_code);
+	} else if (r->verdict == NFT_REJECT && r->reject_code != ICMP_PORT_UNREACH) {
 		put(t, "with icmp ");
 		put_name(t, nft_reject_codes, r->reject_code);
 	}

@@ -45,10 +45,10 @@ static void send_reset(struct net_cpu *cpu, struct sk_buff *about)
 	af_of(&fl.dst)->xmit(cpu, skb, &fl, &dst);
 }
 
-/* By the code of IPv4 that the rule names: a port, or by an administrator's will. */
-static void reject6(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, u8 v4_code)
+/* A rule that names a code of IPv4's says: a port, or by an administrator's will. */
+static void reject6(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, const struct nft_rule *r)
 {
-	u8 code = v4_code == ICMP_PORT_UNREACH ? ICMPV6_PORT_UNREACH : ICMPV6_ADM_PROHIBITED;
+	u8 code = r->reject6 ? r->reject_code : r->reject_code == ICMP_PORT_UNREACH ? ICMPV6_PORT_UNREACH : ICMPV6_ADM_PROHIBITED;
 
 	if (hook == NF_LOCAL_OUT)
 		icmp6_report(cpu, skb, ICMPV6_DEST_UNREACH, code, 0);
@@ -63,7 +63,7 @@ void nft_reject(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, con
 	if (r->reject_rst)
 		send_reset(cpu, skb);
 	else if (!ip_is_v4(&skb->ip.dst))
-		reject6(cpu, skb, hook, r->reject_code);
+		reject6(cpu, skb, hook, r);
 	else if (hook == NF_LOCAL_OUT)
 		icmp_report(cpu, skb, ICMP_DEST_UNREACH, r->reject_code, 0);
 	else if (hook == NF_LOCAL_IN || hook == NF_FORWARD)

@@ -280,9 +280,11 @@ static bool parse_reject(struct parser *s, struct nft_rule *r)
 	r->reject_rst = tcp;
 	if (tcp)
 		return nft_want(s, "reset");
-	if (!nft_want(s, "icmp") || (nft_is(s, "type") && !nft_next(s)))
+	if (!nft_take(s, "icmpv6", &r->reject6) || !(r->reject6 ? set_family(s, r, NFT_IP6) : nft_want(s, "icmp")))
 		return false;
-	n = nft_find_name(nft_reject_codes, s->word);
+	if (nft_is(s, "type") && !nft_next(s))
+		return false;
+	n = nft_find_name(r->reject6 ? nft_reject6_codes : nft_reject_codes, s->word);
 	if (!n)
 		return nft_fail(s, "not a kind of 'unreachable'");
 	r->reject_code = n->value;
