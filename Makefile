@@ -166,9 +166,10 @@ sim: $(SIM:%=$B/sim/%)
 test-sim: $(SIM:%=$B/sim/%)
 	$(Q)LONG=1 prove --timer --exec '' $^
 ## plots    draws what simulations and a booted guest measure: build/plots/index.html; PLOT='NAME ...' draws those alone
-plots: $(SIM:%=$B/sim/%) $B/barewire.elf
+plots: $(SIM:%=$B/sim/%) $B/barewire.elf $B/overload $B/insncount.so
 	$(Q)mkdir -p $B/plots/data && PLOTS=$B/plots/data LONG=1 prove --exec '' $(SIM:%=$B/sim/%)
 	$(Q)B=$(abspath $B) tools/bench/qdisc --out $B/plots/data
+	$(Q)B=$(abspath $B) tools/bench/bench --only overload --rounds 1 --seconds 1 --plots $B/plots/data
 	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
 # The same tests of TCP, and the two stacks, over IPv6.
 OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
@@ -257,11 +258,12 @@ image: $B/barewire.elf $B/BOOTX64.EFI
 # ---------------------------------------------------------------- tools, tests, help
 $B/wire: tools/wire/wire.c
 $B/load: tools/bench/load.c
+$B/overload: tools/bench/overload.c
 $B/flood: tools/bench/flood.c
 $B/peers: tests/lib/peers.c
 $B/insncount.so: tools/bench/insncount.c
 $B/insncount.so: TOOLFLAGS := -shared -fPIC
-$B/wire $B/load $B/flood $B/peers $B/insncount.so:
+$B/wire $B/load $B/flood $B/overload $B/peers $B/insncount.so:
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
@@ -313,7 +315,7 @@ $B/tap/unit-%.tap: $B/unit/%
 rfc: $(UNIT:%=$B/tap/unit-%.tap)
 	@tools/rfc $(RFCTAP)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
-bench: $B/barewire.elf $B/load $B/flood $B/peers $B/insncount.so
+bench: $B/barewire.elf $B/load $B/flood $B/overload $B/peers $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
 ## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
 flame: $(IMAGE)

@@ -103,13 +103,14 @@ _Noreturn void cpu_main(struct cpu *c)
 		c->turns++;
 		now = clock_ns();
 		cpu_idle_ends(c, now);
-		next = net_poll(c->net, now);
+		next = app_turn(c->net) ? now : net_poll(c->net, now);
 		if (!fiber_any_ready(&c->fibers)) {
 			cpu_idle(c, now, next);
 			continue;
 		}
 		cpu_tick(c, now);
 		fiber_run_ready(&c->fibers);
+		c->net->app_ticks = 0;
 	}
 }
 
@@ -142,10 +143,13 @@ static void on_irq_exit(struct cpu *c)
 	irq_enable();
 	now = clock_ns();
 	cpu_idle_ends(c, now);
-	next = net_poll(n, now);
+	next = app_tick(n, now) ? n->app_tick_ns : net_poll(n, now);
 	irq_disable();
-	if (!halted)
-		clock_arm(c, next > now ? MIN(next, now + BASE_TICK_NS) : now + SOFTIRQ_RETRY_NS);
+	if (halted)
+		return;
+	if (app_turn(n))
+		next = n->app_tick_ns;
+	clock_arm(c, next > now ? MIN(next, now + BASE_TICK_NS) : now + SOFTIRQ_RETRY_NS);
 }
 
 const struct cpu_hooks cpu_hooks = { .timer = on_timer, .kick = on_kick, .irq_exit = on_irq_exit };

@@ -71,6 +71,9 @@ static const struct room {
 #define POLL_TIME_NS  (2 * NSEC_PER_MSEC) /* likewise */
 #define TIMER_BATCH   1024u               /* timers in one round */
 #define INBOX_BATCH   256                 /* messages from one CPU in one round */
+#define APP_TICKS     10                  /* under overload: the turn of the application, unless its fibers are done earlier */
+#define APP_TICK_NS   NSEC_PER_MSEC
+#define INBOX_SHARE   64                  /* after so many the application goes first, if it waits */
 #define HOME_RETRY_NS NSEC_PER_MSEC       /* a full inbox is tried again */
 
 static void run_inbox(struct net_cpu *cpu)
@@ -81,7 +84,7 @@ static void run_inbox(struct net_cpu *cpu)
 
 		if (!cpu->inbox[from])
 			continue;
-		while (n++ < INBOX_BATCH && (msg = ring_get(cpu->inbox[from])))
+		while (n++ < INBOX_BATCH && !(n % INBOX_SHARE == 0 && app_waits(cpu)) && (msg = ring_get(cpu->inbox[from])))
 			msg->fn(cpu, msg);
 		if (ring_len(cpu->inbox[from]))
 			raise_softirq(cpu, SOFTIRQ_INBOX);
@@ -165,6 +168,31 @@ static __noinline u64 send_home(struct net_cpu *cpu, u64 next)
 	return cpu->away ? MIN(next, cpu->now_ns + HOME_RETRY_NS) : next;
 }
 
+/* Frames wait behind a round, and so does the application, which shall take those of the round first: more of them would only
+ * overflow its sockets, after all the work. Left in the ring they cost nothing, and what overflows there is lost for nothing. */
+static inline bool is_overloaded(struct net_cpu *cpu)
+{
+	return READ_ONCE(cpu->pending) & (1u << SOFTIRQ_NET_RX | 1u << SOFTIRQ_INBOX) && app_waits(cpu);
+}
+
+/* What was left behind, and who goes first. */
+static __noinline u64 leave_rest(struct net_cpu *cpu)
+{
+	if (app_waits(cpu) || (cpu->fibers && cpu->fibers->current))
+		cpu->app_ticks = APP_TICKS;
+	cpu->app_tick_ns = clock_ns() + APP_TICK_NS;
+	return cpu->now_ns;
+}
+
+bool app_tick(struct net_cpu *cpu, u64 now_ns)
+{
+	if (cpu->app_ticks && now_ns >= cpu->app_tick_ns) {
+		cpu->app_ticks--;
+		cpu->app_tick_ns = now_ns + APP_TICK_NS;
+	}
+	return cpu->app_ticks;
+}
+
 u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 {
 	u64 until, next;
@@ -185,7 +213,7 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 	while (softirq_pending(cpu)) {
 		if (round++) {
 			cpu->softnet.restarts++;
-			if (round > POLL_ROUNDS || time_is_over(cpu, until))
+			if (round > POLL_ROUNDS || is_overloaded(cpu) || time_is_over(cpu, until))
 				break;
 		}
 		run_pending(cpu);
@@ -193,7 +221,8 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 			send_kicks(cpu);
 	}
 
-	next = softirq_pending(cpu) ? cpu->now_ns : timer_wheel_next(&cpu->wheel);
+	cpu->app_ticks = 0;
+	next = softirq_pending(cpu) ? leave_rest(cpu) : timer_wheel_next(&cpu->wheel);
 	if (unlikely(cpu->away))
 		next = send_home(cpu, next);
 	cpu->in_softirq = false;
@@ -204,7 +233,8 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 
 void bh_enable_slow(struct net_cpu *cpu)
 {
-	net_poll(cpu, clock_ns());
+	if (!app_turn(cpu))
+		net_poll(cpu, clock_ns());
 }
 
 bool inbox_post(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg)

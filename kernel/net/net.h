@@ -59,6 +59,8 @@ struct net_cpu {
 	u32 dst_gen;              /* a cached dst of another generation is asked again; never 0 */
 	bool in_softirq;
 	bool in_net_tx;           /* the net_tx row runs: what it makes dirty it also flushes */
+	u32 app_ticks;            /* softirq left work behind while the application waits: for so many more ticks that has the CPU */
+	u64 app_tick_ns;          /* when the next of them is over */
 	u32 kicks;                /* a bit per CPU that has something new in its inbox from here and was not told yet */
 	u32 away;                 /* a bit per CPU: something of that CPU's pool waits here to go home */
 	u8 gro_held;              /* flows with segments held until the end of the poll (core/gro.c) */
@@ -177,6 +179,21 @@ static inline bool softirq_pending(const struct net_cpu *cpu)
 {
 	return READ_ONCE(cpu->pending) != 0;
 }
+
+/* Does a fiber wait for the CPU? */
+static inline bool app_waits(const struct net_cpu *cpu)
+{
+	return cpu->fibers && fiber_any_ready(cpu->fibers);
+}
+
+/* Overload: softirq had its share, what is left waits until the ready fibers have run, or have had their time (app_tick). */
+static inline bool app_turn(const struct net_cpu *cpu)
+{
+	return unlikely(cpu->app_ticks);
+}
+/* At the end of interrupts during such a turn: true while it lasts. Ticks are counted, not time: a virtual machine that stood still
+ * has lost no more than one. */
+bool app_tick(struct net_cpu *cpu, u64 now_ns);
 
 /* What base context alone raises can wait for the loop (one flush for many writes); what an interrupt raised can not. */
 #define SOFTIRQ_URGENT (1u << SOFTIRQ_INBOX | 1u << SOFTIRQ_TIMER | 1u << SOFTIRQ_NET_RX)

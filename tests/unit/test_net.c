@@ -209,6 +209,53 @@ static void nest_fn(struct timer *t, u64 now_ns)
 	nest_result = net_poll(nest_cpu, now_ns);
 }
 
+static void waiting_fiber(void *arg) { }
+
+/* A source that never dries, and a fiber that is ready: what it has costs nothing more until the fiber has run. */
+TEST(under_overload_the_application_goes_first)
+{
+	struct net *net = stack(1);
+	struct net_cpu *cpu = net->cpus[0];
+	struct fiber_sched fibers;
+	struct source s;
+
+	fiber_sched_init(&fibers);
+	cpu->fibers = &fibers;
+	source_add(&s, cpu, 1 << 30, 64);
+	s.cost_ns = 100;
+	napi_schedule(&s.napi);
+	net_poll(cpu, host_clock);
+	CHECK(s.calls > 2); /* nobody waits: all of the budget */
+	CHECK(!app_turn(cpu));
+
+	REQUIRE(fiber_spawn(&fibers, "waits", waiting_fiber, NULL));
+	s.calls = 0;
+	net_poll(cpu, host_clock);
+	CHECK_EQ(s.calls, 1);
+	CHECK(app_turn(cpu));
+	bh_disable(cpu);
+	bh_enable(cpu); /* a call of the application's into the stack does not end its turn */
+	CHECK_EQ(s.calls, 1);
+	for (unsigned i = 0; i < 9; i++) {
+		host_clock += (1 + i) * NSEC_PER_MSEC; /* however long the machine stood still */
+		CHECK(app_tick(cpu, host_clock));
+		CHECK(app_tick(cpu, host_clock));
+	}
+	host_clock += NSEC_PER_MSEC; /* its turn is over, even if it spins */
+	CHECK(!app_tick(cpu, host_clock));
+	bh_disable(cpu);
+	bh_enable(cpu);
+	CHECK_EQ(s.calls, 2);
+
+	CHECK_EQ(fiber_run_ready(&fibers), 1);
+	s.left = 10;
+	net_poll(cpu, host_clock);
+	CHECK(!softirq_pending(cpu));
+	CHECK(!app_turn(cpu));
+	cpu->fibers = NULL;
+	net_destroy(net);
+}
+
 TEST(a_poll_never_enters_itself)
 {
 	struct net *net = stack(1);

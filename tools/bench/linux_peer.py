@@ -13,7 +13,7 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-NICS = {"virtio-net": ["virtio_pci", "virtio_net"], "e1000": ["e1000"]}
+NICS = {"virtio-net": ["virtio_pci", "virtio_net"], "e1000": ["e1000"], "e1000e": ["e1000e"]}
 ROUTER_MODULES = ["crc32c_generic", "nf_tables", "nft_chain_nat", "nft_masq"]
 # What a newcomer's kernel pays for and a tuned one does not, so that the comparison is with the tuned one.
 KERNEL_OPTIONS = ("quiet loglevel=0 panic=-1 mitigations=off nokaslr audit=0 nowatchdog tsc=reliable no_timer_check "
@@ -154,7 +154,7 @@ def pack(path, tree, peer, site, rules=None):
 def command(kernel, initramfs, nic, cpus, mem, netdevs, mac):
     """QEMU's command line for the peer with a card per netdev, which makes it a router when they are two; -cpu without
     ERMS, since rep movsb costs TCG one instruction per byte."""
-    device = {"virtio-net": "virtio-net-pci", "e1000": "e1000"}[nic]
+    device = {"virtio-net": "virtio-net-pci", "e1000": "e1000", "e1000e": "e1000e"}[nic]
     words = ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max,-erms,-fsrm",
             "-m", str(mem), "-smp", "1,maxcpus=2" if cpus == 1 else str(cpus), "-nodefaults", "-no-user-config",
             "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", kernel, "-initrd", initramfs,

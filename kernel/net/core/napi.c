@@ -7,6 +7,8 @@
  */
 #include "net/core/gro.h"
 
+#define NAPI_FULL 64 /* frames of one turn, with more to come: an application that waits goes before the next */
+
 void netif_napi_add(struct net_cpu *cpu, struct net_device *dev, struct napi_struct *napi,
 		    int (*poll)(struct napi_struct *, int), int weight)
 {
@@ -51,10 +53,11 @@ void net_rx_action(struct net_cpu *cpu)
 {
 	s64 budget = cpu->sysctl.netdev_budget;
 	u64 until = 0, pending;
+	bool full = false;
 	int work;
 
 	while ((pending = READ_ONCE(cpu->napi_pending))) {
-		if (until && (budget <= 0 || clock_ns() >= until)) {
+		if (until && (budget <= 0 || (full && app_waits(cpu)) || clock_ns() >= until)) {
 			cpu->softnet.time_squeeze++;
 			raise_softirq(cpu, SOFTIRQ_NET_RX);
 			return;
@@ -64,5 +67,6 @@ void net_rx_action(struct net_cpu *cpu)
 		work = napi_poll(cpu, cpu->napi[next_index(cpu, pending)]);
 		cpu->softnet.processed += (u64)work;
 		budget -= work;
+		full = work >= NAPI_FULL;
 	}
 }
