@@ -16,18 +16,27 @@
 	X(total_retrans) X(bytes_acked) X(bytes_received) X(segs_out) X(segs_in) X(delivery_rate) X(pacing_rate)      \
 	X(rcv_space) X(snd_wnd) X(ca_state) X(bytes_retrans) X(options) X(snd_wscale) X(rcv_wscale) X(notsent_bytes)
 
-/* Fields longer than 2^53 would not survive the reader's numbers. */
+/* Fields longer than 2^53 would not survive the reader's numbers. There are thousands in a round: while there is room no
+ * format is read for them. sep: a character at most. */
 static void put_number(struct http_page *out, const char *sep, u64 v)
 {
-	char digits[24];
-	unsigned i = sizeof(digits);
+	char text[24];
+	u32 i = sizeof(text), n;
 
-	digits[--i] = '\0';
+	text[--i] = '\0';
 	v = MIN(v, (1ull << 53) - 1);
 	do
-		digits[--i] = (char)('0' + v % 10);
+		text[--i] = (char)('0' + v % 10);
 	while (v /= 10);
-	http_page_printf(out, "%s%s", sep, digits + i);
+	if (*sep)
+		text[--i] = *sep;
+	n = (u32)sizeof(text) - 1 - i;
+	if (unlikely(out->failed || out->size - out->len <= n)) {
+		http_page_printf(out, "%s", text + i);
+		return;
+	}
+	memcpy(out->buf + out->len, text + i, n);
+	out->len += n;
 }
 
 static void put_string(struct http_page *out, const char *s)
