@@ -100,6 +100,9 @@
 	X(tcp_base_mss, "net.ipv4.tcp_base_mss", 0, 1024, 48, 65535, "bytes", "where MTU probing starts") \
 	X(tcp_min_snd_mss, "net.ipv4.tcp_min_snd_mss", 0, 48, 40, 65535, "bytes", "never segment below") \
 	X(tcp_mtu_probing, "net.ipv4.tcp_mtu_probing", 0, 0, 0, 2, "mode", "RFC 4821: 1 on a black hole, 2 always") \
+	X(tcp_probe_threshold, "net.ipv4.tcp_probe_threshold", 0, 8, 1, 65535, "bytes", "MTU probing ends that close")  \
+	X(tcp_probe_interval, "net.ipv4.tcp_probe_interval", 0, 600, 1, 2147483, "s", "until MTU probing begins again") \
+	X(tcp_mtu_probe_floor, "net.ipv4.tcp_mtu_probe_floor", 0, 48, 40, 65535, "bytes", "black holes shrink no segment below") \
 	X(tcp_syn_retries, "net.ipv4.tcp_syn_retries", 0, 6, 1, 127, "times", "of an active SYN")  \
 	X(tcp_synack_retries, "net.ipv4.tcp_synack_retries", 0, 5, 0, 255, "times", "of a SYN-ACK") \
 	X(tcp_retries1, "net.ipv4.tcp_retries1", 0, 3, 0, 255, "times", "until IP is told (R1)")   \

@@ -42,6 +42,8 @@ bool tcp_tx_start(struct tcb *t)
 		return false;
 	memset(t->tx, 0, sizeof(*t->tx));
 	tcp_cong_init(t);
+	if (unlikely(t->sk.cpu->sysctl.tcp_mtu_probing > 1) && t->sk.state != TCP_SYN_SENT)
+		tcp_mtu_start(t);
 	return true;
 }
 

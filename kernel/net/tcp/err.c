@@ -24,8 +24,7 @@ static int unreach_errno(u8 code)
 	return EHOSTUNREACH;
 }
 
-/* Everything in flight that is now too long is lost, for certain and through no congestion. */
-static void resend_too_long(struct tcb *t)
+void tcp_simple_retransmit(struct tcb *t)
 {
 	struct sk_buff *skb;
 
@@ -64,11 +63,13 @@ static void mtu_reduced(struct tcb *t, u32 mtu)
 	t->sk.dst.gen = 0;
 	if (tcp_route(t))
 		return;
+	if (unlikely(t->mtup_on))
+		tcp_mtu_told(t);
 	tcp_sync_mss(t);
 	if (t->sk.state == TCP_SYN_SENT)
 		open_again(t);
 	else if (t->mss < before)
-		resend_too_long(t);
+		tcp_simple_retransmit(t);
 }
 
 static void tcb_err(struct tcb *t, seq_t seq, u8 type, u8 code, u32 info)

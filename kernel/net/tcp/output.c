@@ -248,6 +248,8 @@ void tcp_sync_mss(struct tcb *t)
 	half = t->snd.max_wnd > TCP_MSS_DEFAULT ? t->snd.max_wnd / 2 : t->snd.max_wnd;
 	if (half && mss > half)
 		mss = MAX(half, 68u - t->tcp_hdr_len);
+	if (unlikely(t->mtup_on))
+		mss = MIN(mss, t->tx->mtup.low - (t->tcp_hdr_len - (u32)TCP_HDR_LEN));
 	t->mss = (u16)MIN(mss, 65535u);
 }
 
@@ -451,13 +453,27 @@ static __cold bool start_sending(struct tcb *t)
 	return false;
 }
 
+/* Before new data, where it is the first, or the MTU is searched for. false: not now. *mss: as it is then. */
+static __noinline bool ready_to_send(struct tcb *t, u32 *mss)
+{
+	u32 size;
+
+	if (!t->tx && !start_sending(t))
+		return false;
+	size = t->mtup_on ? tcp_mtu_probe_size(t) : 0;
+	if (size && send_one(t, tcp_send_head(t), size, size))
+		tcp_mtu_probe_sent(t, size);
+	*mss = current_mss(t);
+	return true;
+}
+
 static void send_new_data(struct tcb *t)
 {
 	u32 mss = current_mss(t), prior = t->packets_out, quota;
 	bool sent = false, limited = false, wnd_limited = false, paced = false;
 	struct sk_buff *skb;
 
-	if (unlikely(!t->tx) && !start_sending(t))
+	if (unlikely(!t->tx || t->mtup_on) && !ready_to_send(t, &mss))
 		return;
 	if (!t->packets_out && tcp_now(t) - t->last_send_ns > t->rto_us * NSEC_PER_USEC)
 		tcp_cwnd_restart(t);
@@ -611,6 +627,8 @@ bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	u32 mss = current_mss(t), most = MIN(segs, tso_segs(t, mss)) * mss, window;
 
+	if (unlikely(t->mtup_on))
+		tcp_mtu_probe_void(t); /* its ACK would not tell what arrived */
 	if (seq_lt(cb->seq, t->snd.una))
 		tcp_trim_head(t, skb, (u32)seq_diff(t->snd.una, cb->seq), mss);
 	window = (u32)MAX(seq_diff(tcp_wnd_end(t), cb->seq), 0);

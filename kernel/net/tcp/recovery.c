@@ -253,6 +253,8 @@ static bool try_undo_partial(struct tcb *t, seq_t prior_una)
 
 void tcp_enter_recovery(struct tcb *t, bool ece)
 {
+	if (unlikely(t->mtup_on) && tcp_mtu_probe_lost(t))
+		return;
 	if (t->sack_ok)
 		STAT(t->sk.cpu, TcpExtTCPSackRecovery);
 	else

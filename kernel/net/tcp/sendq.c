@@ -203,7 +203,7 @@ static void skb_is_full(struct tcb *t, u32 *unpushed)
 		tcp_cb(tail)->flags |= TCP_PSH;
 		*unpushed = 0;
 	}
-	if (tail == tcp_send_head(t) && t->sk.state != TCP_SYN_SENT)
+	if (tail == tcp_send_head(t) && t->sk.state != TCP_SYN_SENT && !t->mtup_on) /* an MTU probe wants much behind it */
 		tcp_output(t);
 }
 
@@ -367,6 +367,41 @@ bool tcp_queue_fin(struct tcb *t)
 	t->snd.write = seq_add(t->snd.write, 1);
 	t->fin_queued = true;
 	return true;
+}
+
+/* The first n bytes of `from`, the second skb of sendq, join the first one, by reference. */
+static bool gather_some(struct tcb *t, struct sk_buff *head, struct sk_buff *from, u32 n)
+{
+	struct tcp_skb_cb *cb = tcp_cb(head);
+
+	if (cb->eor || tcp_cb(from)->flags & TCP_FIN || head->nr_frags + from->nr_frags + 2u > MAX_SKB_FRAGS)
+		return false;
+	if (n < from->len && !tcp_split(t, from, n, t->mss))
+		return false;
+	if (!skb_share(t->sk.cpu, head, from, 0, n))
+		return false;
+	cb->own = false;
+	cb->end_seq = tcp_cb(from)->end_seq;
+	cb->flags |= tcp_cb(from)->flags;
+	cb->eor = tcp_cb(from)->eor;
+	skb_unlink(&t->sendq, from);
+	tcp_wmem_free_skb(t, from);
+	wmem_charge(t, head);
+	return true;
+}
+
+bool tcp_gather(struct tcb *t, u32 len)
+{
+	struct sk_buff *head = tcp_send_head(t);
+
+	while (head->len < len) {
+		struct sk_buff *next = head->next;
+
+		if (next == (struct sk_buff *)&t->sendq || !gather_some(t, head, next, MIN(next->len, len - head->len)))
+			return false;
+	}
+	tcp_set_segs(head, t->mss);
+	return head->len == len || tcp_split(t, head, len, t->mss);
 }
 
 /* ---- the retransmit queue ---- */

@@ -187,6 +187,13 @@ struct tcp_fastopen { /* of a listener, or of a connection until its handshake i
 	u16 mss;              /* the peer's, of last time: bounds the SYN */
 };
 
+struct tcp_mtup { /* the search for the path's MTU (mtu_probe.c), in MSS values as the option counts */
+	u16 low, high;   /* known to arrive; may arrive */
+	u16 size;        /* of the probe that is out; 0: none is */
+	seq_t start, end; /* its bytes */
+	u32 since_s;     /* when the search began */
+};
+
 /* ---- what only a connection needs that has sent data (tcp_tx_start), or got some out of order ---- */
 struct tcp_tx {
 	u64 ca_priv[TCP_CA_PRIV / 8];         /* first: the algorithm's */
@@ -194,6 +201,7 @@ struct tcp_tx {
 	u32 chrono_ms;                        /* since when `chrono` */
 	u32 chrono_sum_ms[NR_TCP_CHRONOS - 1]; /* how long each was before; idleness is not counted */
 	u32 dsack_dups;
+	struct tcp_mtup mtup;                 /* while mtup_on */
 };
 struct tcp_sacks_out {
 	struct tcp_sack_block block[TCP_MAX_SACKS]; /* the newest first */
@@ -236,6 +244,7 @@ struct tcb {
 	bool fo_connect : 1;        /* TCP_FASTOPEN_CONNECT */
 	bool fo_no_cookie : 1;      /* TCP_FASTOPEN_NO_COOKIE */
 	bool wants_inq : 1;         /* TCP_INQ */
+	bool mtup_on : 1;           /* segments are no longer than tx->mtup.low says */
 	bool undo_on : 1;           /* undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
 	u16 linger_s;               /* SO_LINGER, when linger_set */

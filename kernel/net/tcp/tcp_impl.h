@@ -242,6 +242,8 @@ void tcp_rtx_unlink_free(struct tcb *t, struct sk_buff *skb);
 struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq);
 void tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
 void tcp_trim_acked(struct tcb *t, struct sk_buff *skb, u32 len, u32 segs);
+/* The first skb of sendq gets to hold just `len` bytes, from those behind it. false: it cannot. */
+bool tcp_gather(struct tcb *t, u32 len);
 void tcp_sendq_purge(struct tcb *t);
 static inline struct sk_buff *tcp_send_head(const struct tcb *t) { return skb_peek(&t->sendq); }
 static inline struct sk_buff *tcp_rtx_head(const struct tcb *t) { return skb_peek(&t->rtxq); }
@@ -270,6 +272,8 @@ void tcp_send_reset(struct net_cpu *cpu, struct sk_buff *skb, const struct tcp_s
 bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs);
 bool tcp_xmit_probe(struct tcb *t); /* zero-window or keepalive probe */
 bool tcp_send_loss_probe(struct tcb *t);
+/* Everything in flight that is now too long is lost, for certain and through no congestion: again. */
+void tcp_simple_retransmit(struct tcb *t);
 void tcp_sync_mss(struct tcb *t);
 u32 tcp_path_mss(const struct tcb *t); /* what the path lets through, as the MSS option counts */
 u32 tcp_size_goal(const struct tcb *t);
@@ -294,6 +298,17 @@ struct tcp_syn_options {
 	const struct tfo_cookie *cookie; /* NULL: no such option */
 };
 unsigned tcp_put_syn_options(u8 *p, const struct tcp_syn_options *o); /* bytes put, at most TCP_OPTS_MAX */
+
+/* ---- mtu_probe.c ---- */
+void tcp_mtu_start(struct tcb *t);
+void tcp_mtu_black_hole(struct tcb *t);   /* retransmissions time out */
+/* How long a probe is to leave now, which is what the first skb of sendq then holds; 0: none. While mtup_on. */
+u32 tcp_mtu_probe_size(struct tcb *t);
+void tcp_mtu_probe_sent(struct tcb *t, u32 size);
+/* Something is lost. true: it was the probe, and what is too long is sent again: no congestion. While mtup_on. */
+bool tcp_mtu_probe_lost(struct tcb *t);
+void tcp_mtu_told(struct tcb *t);         /* a router named the path's MTU. While mtup_on */
+void tcp_mtu_probe_void(struct tcb *t);   /* the probe that is out will tell nothing. While mtup_on */
 
 /* ---- timer.c ---- */
 void tcp_timer_fire(struct timer *timer, u64 now_ns);

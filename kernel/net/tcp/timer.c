@@ -69,8 +69,10 @@ static bool too_many_retransmissions(struct tcb *t)
 	unsigned r2 = (unsigned)(t->orphan ? s->tcp_orphan_retries : s->tcp_retries2);
 	u64 waited_us;
 
-	if (t->retransmits >= s->tcp_retries1)
+	if (t->retransmits >= s->tcp_retries1) {
 		t->sk.dst.gen = 0; /* R1: ask IP for another way */
+		tcp_mtu_black_hole(t);
+	}
 	if (!t->retrans_stamp_ms)
 		return false;
 	waited_us = (u64)ms_since(t, t->retrans_stamp_ms) * USEC_PER_MSEC;
@@ -166,6 +168,8 @@ static void tcp_rto_timer(struct tcb *t)
 	if (!t->packets_out || window_closed_over_flight(t) || too_many_retransmissions(t))
 		return;
 	STAT(t->sk.cpu, TcpExtTCPTimeouts);
+	if (unlikely(t->mtup_on))
+		tcp_mtu_probe_void(t); /* RFC 4821 7.6.3: all may be lost, not the probe alone */
 	tcp_enter_loss(t);
 	t->retransmits += t->retransmits < 255;
 	if (!tcp_retransmit(t, tcp_rtx_head(t), 1)) { /* memory was out: this was no loss of the network's */
