@@ -11,6 +11,7 @@
 #include "lib/string.h"
 
 #define MAX_FRAMES 1000 /* of a back trace; equal ones in a row are printed once */
+#define MAX_INTERRUPTED 8 /* one inside the other; more of them: a stack was begun anew, and the walk goes round in it */
 
 void backtrace_place(u64 pc, bool is_return, say_fn say)
 {
@@ -52,9 +53,9 @@ static bool in_entry_code(u64 pc)
 /* Down to the root whose caller's rbp is 0. */
 static void walk_frames(struct walk *w, u64 fp)
 {
-	unsigned n;
+	unsigned n, interrupted = 0;
 
-	for (n = 0; n < MAX_FRAMES; n++) {
+	for (n = 0; n < MAX_FRAMES && interrupted < MAX_INTERRUPTED; n++) {
 		u64 *frame = (u64 *)fp, pc;
 
 		if (!fp) {
@@ -74,6 +75,7 @@ static void walk_frames(struct walk *w, u64 fp)
 			w->say("  -- vector %llu interrupted\n", (unsigned long long)f->vector);
 			step(w, f->rip, false);
 			fp = f->rbp;
+			interrupted++;
 			continue;
 		}
 		step(w, pc, true);

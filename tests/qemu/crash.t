@@ -26,11 +26,13 @@ KINDS = {
     "canary": ("CANARY", "crash_canary"), "double-free": ("ASSERT", "crash_double_free"),
     "spin": ("STUCK", "crash_spin"), "spin-masked": ("STUCK", "crash_spin_masked"),
 }
-CONTEXTS = {"fiber": "fiber_main", "irq": "irq_dispatch", "softirq": "net_poll", "last-cpu": "fiber_main"}
+CONTEXTS = {"fiber": "fiber_main", "irq": "irq_dispatch", "softirq": "net_poll", "last-cpu": "fiber_main", "nmi": "nmi_entry"}
+SPINNING = [c for c in CONTEXTS if c != "nmi"]  # nothing looks at a CPU that spins there
 # In every context: what depends on its stack, and what is found from outside.
 EVERYWHERE = ["stack", "null", "spin", "spin-masked"]
 ROWS = [(kind, "boot") for kind in KINDS] + [(kind, context) for context in CONTEXTS
-                                             for kind in (EVERYWHERE if context in pick(["irq", "last-cpu"], CONTEXTS) else ["stack"])]
+                                             for kind in (EVERYWHERE if context in pick(["irq", "last-cpu"], SPINNING) else ["stack"])]
+ROWS += [("null", "nmi")]
 SANITIZED = os.path.basename(BUILD) == "san"
 if SANITIZED:
     KINDS["double-free"] = ("SANITIZER", "crash_double_free")
@@ -69,6 +71,15 @@ for kind, context in ROWS:
         if code != "CANARY":  # that one overwrites the way back
             check("  (root)" in trace, "the trace does not end at a root:\n" + trace)
             check_in(CONTEXTS.get(context, "kmain"), trace)
+
+
+@case("the double fault's own stack may end, too: the report is written from its top again")
+def _():
+    status, console = crashed("stack", "double-fault")
+    check_eq(status, codes["STACK"], "exit status; the console:\n%s\n" % console[-3000:])
+    trace = report_of(console).split("back trace:\n")[1].split("\nend of the log")[0]
+    check(re.search(r"^  [0-9a-f]{16}  crash_stack_deeper\+0x", trace, re.M), "not named:\n" + trace)
+    check_in("==== end of panic: stack overflow", console)
 
 
 @case("each kind of fault has a status of its own, and none is that of success")

@@ -2,6 +2,7 @@
  * crash.c - crash=KIND@CONTEXT: the faults, and the contexts in which they can strike.
  */
 #include "arch/x86_64/crash.h"
+#include "arch/x86_64/apic.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/io.h"
@@ -208,10 +209,35 @@ static void run_in_irq(void (*fault)(void))
 	crash_spin();
 }
 
+/* On a stack of the interrupt stack table. An NMI to oneself comes at once; the double fault is a stack's end. */
+static void (*exception_faults[VECTOR_FIRST_IRQ])(void);
+
+void crash_in_exception(u64 vector)
+{
+	void (*fault)(void) = exception_faults[vector];
+
+	exception_faults[vector] = NULL; /* the fault may come here again */
+	if (fault)
+		fault();
+}
+static void run_in_nmi(void (*fault)(void))
+{
+	exception_faults[VEC_NMI] = fault;
+	apic_send_nmi(this_cpu()->apic_id);
+	crash_spin();
+}
+static void run_in_double_fault(void (*fault)(void))
+{
+	exception_faults[VEC_DOUBLE_FAULT] = fault;
+	crash_stack();
+}
+
 static const struct crash_context contexts[] = {
 	{ "boot", run_here },
 	{ "fiber", run_in_fiber },
 	{ "irq", run_in_irq },
+	{ "nmi", run_in_nmi },
+	{ "double-fault", run_in_double_fault },
 	{ "last-cpu", run_on_last_cpu },
 };
 

@@ -16,4 +16,6 @@ struct crash_context {
 void crash(const char *words, const struct crash_context *softirq);
 /* One fault by its name, here and now; false: there is no such kind. The names, NULL past the last. */
 bool crash_here(const char *kind);
+/* Called by the handler of an exception that a context of crash= stands for: the fault, once, when it was asked for there. */
+void crash_in_exception(u64 vector);
 const char *crash_kind(unsigned i);

@@ -2,8 +2,10 @@
  * fault.c - what an exception was: every one but NMI ends the machine, with a name and an exit code of its own.
  *
  * A stack that grows into its guard page faults where no frame can be pushed: the CPU turns that into a double fault,
- * which has a stack of its own and tells the two apart by the faulting address.
+ * which has a stack of its own and tells the two apart by the faulting address. Should that one end too, the next double
+ * fault begins at its top again.
  */
+#include "arch/x86_64/crash.h"
 #include "arch/x86_64/idt.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/watchdog.h"
@@ -63,6 +65,7 @@ static _Noreturn void page_fault(const struct trap_frame *f)
 
 static _Noreturn void double_fault(const struct trap_frame *f)
 {
+	crash_in_exception(VEC_DOUBLE_FAULT);
 	/* The page fault that could not be delivered left its address in cr2; rsp is where the push went. */
 	if (paging_classify(read_cr2()) == VA_GUARD || paging_classify(f->rsp - 8) == VA_GUARD)
 		panic_report(EXIT_STACK, f, "stack overflow at guard %#llx", (unsigned long long)f->rsp);
@@ -88,6 +91,7 @@ _Noreturn void exception_entry(struct trap_frame *f)
 void nmi_entry(struct trap_frame *f)
 {
 	panic_stop_here(f);
+	crash_in_exception(VEC_NMI);
 	if (!watchdog_nmi(f))
 		panic_report(EXIT_EXCEPTION, f, "NMI");
 }
