@@ -29,7 +29,7 @@ conf.verb = 0
 LINUX = os.environ.get("PEER") == "linux"
 FAR_MAC, NEAR_MAC = "02:00:00:00:00:01", "52:54:00:ba:2e:01"
 OTHER, OTHER_MAC = "10.77.0.50", "02:00:00:00:00:50"
-TUNSETIFF, IFF_TAP, IFF_NO_PI, PF_PACKET_ALL = 0x400454CA, 2, 0x1000, 3
+TUNSETIFF, IFF_TAP, IFF_NO_PI, PF_PACKET_ALL, SIOCGSTAMP = 0x400454CA, 2, 0x1000, 3, 0x8906
 SECONDS = 20  # an answer's limit: the machine may be slow
 SILENCE = 0.3  # how long a silence is listened to, behind an answer that proves the link to be alive
 
@@ -112,25 +112,28 @@ class Far:
                 self.sock.send(b)
 
     def _next(self, limit):
-        """The next frame from the near end, or None."""
+        """The next frame from the near end, and when it came; or None."""
         fd = self.tun if LINUX else self.sock
         if not select.select([fd], [], [], max(limit, 0))[0]:
             return None
         if LINUX:
-            return os.read(fd, 65536)
+            return os.read(fd, 65536), time.time()
         data, (_, _, kind, _, _) = fd.recvfrom(65536)
-        return data if kind != socket.PACKET_OUTGOING else b""
+        at = struct.unpack("ll", fcntl.ioctl(fd, SIOCGSTAMP, bytes(16)))  # not when this process had its turn
+        return data if kind != socket.PACKET_OUTGOING else b"", at[0] + at[1] / 1e6
 
     def frames(self, limit):
         """Yields what the near end sends within `limit` seconds, as scapy packets; answers ARP on the way."""
         end = time.monotonic() + limit
         while True:
-            raw = self._next(end - time.monotonic())
-            if raw is None:
+            came = self._next(end - time.monotonic())
+            if came is None:
                 return
+            raw, at = came
             if not raw:
                 continue
             p = Ether(raw)
+            p.time = at
             if ARP in p and p[ARP].op == 1 and self.arp and p[ARP].psrc != p[ARP].pdst and p[ARP].pdst in self.owned:
                 self.answer_arp(p)
             yield p

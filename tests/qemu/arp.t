@@ -10,7 +10,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from far import FAR_MAC, GUEST_IP, HOST_IP, LINUX, NEAR_MAC, OTHER, OTHER_MAC, Far
+from far import FAR_MAC, GUEST_IP, HOST_IP, LINUX, NEAR_MAC, OTHER, OTHER_MAC, SECONDS, SILENCE, Far
 from qemu import NICS, pick
 from tap import case, check, check_eq, req, run
 
@@ -41,7 +41,7 @@ def asks_for(ip):
 
 def answered(frame, to=HOST_IP):
     now.send(frame)
-    p = now.wait(lambda p: reply_to(p, to), 2)
+    p = now.wait(lambda p: reply_to(p, to))
     if p:
         check_eq((p[ARP].hwsrc, p[ARP].psrc, p.src), (NEAR_MAC, GUEST_IP, NEAR_MAC), "the answer")
     return p
@@ -89,7 +89,7 @@ def echo_goes_to(address):
     """The link address that an answer to this IP address goes to, once it is not asked for any more."""
     ident = int.from_bytes(os.urandom(2), "big")
     now.send(now.ip(src=address) / ICMP(id=ident, seq=1))
-    p = now.wait(lambda p: ICMP in p and p[IP].dst == address and p[ICMP].id == ident, 5)
+    p = now.wait(lambda p: ICMP in p and p[IP].dst == address and p[ICMP].id == ident)
     return p and p.dst
 
 
@@ -98,7 +98,7 @@ def learned(*frames, address=STRANGER):
     now.owned.pop(address, None)
     now.send(*frames)
     now.send(now.ip(src=address) / ICMP(id=1, seq=1))
-    p = now.wait(lambda p: asks_for(address)(p) or (ICMP in p and p[IP].dst == address), 5)
+    p = now.wait(lambda p: asks_for(address)(p) or (ICMP in p and p[IP].dst == address))
     check(p is not None, "neither asked nor answered")
     return ICMP in p
 
@@ -170,8 +170,9 @@ def cases_for(nic):
         req("5227 2.4/defend", "5227 2.4/interval")
         claim = arp(src=STRANGER_MAC, psrc=GUEST_IP, pdst=GUEST_IP)
         now.send(claim, claim, claim)
-        defended = [p for p in now.frames(1) if ARP in p and p[ARP].psrc == GUEST_IP == p[ARP].pdst]
-        check_eq(len(defended), 0 if LINUX else 1, "announcements")
+        announces = lambda p: ARP in p and p[ARP].psrc == GUEST_IP == p[ARP].pdst
+        check(LINUX or now.wait(announces), "no announcement")
+        check(now.silent(announces), "one more announcement")
         check_eq(echo_goes_to(HOST_IP), FAR_MAC, "after the claim")
 
     @case("%s: nobody answers: three requests, one at a time, and then no more" % nic)
@@ -180,22 +181,25 @@ def cases_for(nic):
         silent = "10.77.0.90"
         for _ in range(20):
             now.send(now.ip(src=silent) / ICMP(id=9, seq=1))
-        at = [(time.monotonic(), p) for p in now.frames(2.5) if asks_for(silent)(p)]
-        check_eq(len(at), 3, "requests")
-        check_eq({p.dst for _, p in at}, {ALL}, "to")
-        check(all(b[0] - a[0] > 0.1 for a, b in zip(at, at[1:])), "too close: %r" % [t for t, _ in at])
+        asked = [now.wait(asks_for(silent)) for _ in range(3)]
+        check(all(asked), "fewer than three: %r" % asked)
+        check_eq({p.dst for p in asked}, {ALL}, "to")
+        at = [p.time for p in asked]
+        check(all(b - a > 0.1 for a, b in zip(at, at[1:])), "too close: %r" % at)
+        check(now.silent(asks_for(silent), 1), "a fourth")
 
     @case("%s: what waited for an answer leaves when it comes" % nic)
     def _():
         req("1122 2.3.2.2")
         late, mac = "10.77.0.91", "02:00:00:00:00:91"
         now.send(*[now.ip(src=late) / ICMP(id=70 + i, seq=1) for i in range(3)])
-        q = now.wait(asks_for(late), 5)
+        q = now.wait(asks_for(late))
         check(q is not None, "not asked")
         now.owned[late] = mac
         now.answer_arp(q)
-        got = [p[ICMP].id for p in now.frames(2) if ICMP in p and p[IP].dst == late and p.dst == mac]
-        check_eq(got, [70, 71, 72], "what left")
+        left = lambda p: ICMP in p and p[IP].dst == late and p.dst == mac
+        check_eq([p and p[ICMP].id for p in (now.wait(left) for _ in range(3))], [70, 71, 72], "what left")
+        check(now.silent(left), "one more left")
 
     @case("%s: a neighbour that is used and not confirmed is asked alone, three times, and then is gone" % nic)
     def _():
@@ -206,7 +210,8 @@ def cases_for(nic):
         now.arp = False
         time.sleep(2)
         asked = []
-        for _ in range(40):  # it is used: STALE, DELAY, PROBE, FAILED
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:  # it is used: STALE, DELAY, PROBE, FAILED
             now.send(now.ip(src=lost) / ICMP(id=9, seq=1))
             asked += [p for p in now.frames(0.1) if asks_for(lost)(p)]
             if any(p.dst == ALL for p in asked):

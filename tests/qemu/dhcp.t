@@ -41,9 +41,13 @@ def reply(p, kind, address=OFFERED, lease=LEASE, **more):
                    chaddr=p[BOOTP].chaddr) / DHCP(options=[*opts, "end"]))
 
 
-def answers(address):
+def answers(address, limit=SECONDS):
     now.send(now.ip(dst=address) / ICMP(id=77, seq=1))
-    return now.wait(lambda p: ICMP in p and p[IP].src == address, 2) is not None
+    return now.wait(lambda p: ICMP in p and p[IP].src == address, limit) is not None
+
+
+def is_mute(address):
+    return not answers(address, 1)
 
 
 DISCOVER, REQUEST, DECLINE = 1, 3, 4
@@ -76,7 +80,7 @@ for nic in pick(NICS[:1], NICS):
         req("2131 3.1/discover", "2131 3.1/request", "2131 4.1/source", "2131 4.1/backoff")
         start(nic)
         reply(obtain(), "ack")
-        now.guest.wait_console("address %s/24 gateway %s, by DHCP from %s" % (OFFERED, HOST_IP, HOST_IP), 20)
+        now.guest.wait_console("address %s/24 gateway %s, by DHCP from %s" % (OFFERED, HOST_IP, HOST_IP))
         check(answers(OFFERED), "it does not answer there")
 
     @case("%s: at T1 the server is asked alone, and the lease goes on" % nic)
@@ -97,17 +101,17 @@ for nic in pick(NICS[:1], NICS):
         check(p is not None, "no request at T2")
         check_eq((p[IP].dst, p.dst, p[BOOTP].ciaddr), ("255.255.255.255", ALL, OFFERED), "at T2")
         reply(p, "nak")
-        check(not answers(OFFERED), "it answers still")
+        check(is_mute(OFFERED), "it answers still")
         reply(obtain(SECOND), "ack", SECOND)
-        now.guest.wait_console("address %s/24" % SECOND, 20)
+        now.guest.wait_console("address %s/24" % SECOND)
         check(answers(SECOND), "it does not answer at the second address")
 
     @case("%s: a lease that nobody renews is given up at its end" % nic)
     def _():
         long_only()
         req("2131 4.4.5/expire")
-        now.guest.wait_console("address %s is lost" % SECOND, 60)
-        check(not answers(SECOND), "it answers still")
+        now.guest.wait_console("address %s is lost" % SECOND)
+        check(is_mute(SECOND), "it answers still")
 
     @case("%s: an address that another host has is declined" % nic)
     def _():
@@ -126,22 +130,22 @@ for nic in pick(NICS[:1], NICS):
         p = message(DECLINE)
         check(p is not None, "no DHCPDECLINE")
         check_eq((p[IP].dst, options(p)["requested_addr"]), ("255.255.255.255", OFFERED), "DHCPDECLINE")
-        check(not answers(OFFERED), "it answers there")
+        check(is_mute(OFFERED), "it answers there")
         now.close()
 
 
-def igmp(limit=5):
+def igmp():
     """The guest's next IGMP message: (destination, payload)."""
-    p = now.wait(lambda p: IP in p and p[IP].proto == 2, limit)
+    p = now.wait(lambda p: IP in p and p[IP].proto == 2)
     if not p:
         return None, b""
     check_eq((p[IP].ttl, p[IP].tos, bytes(p[IP])[20:24]), (1, 0xc0, b"\x94\x04\0\0"), "TTL, TOS, Router Alert")
     return p[IP].dst, bytes(p[IP].payload)
 
 
-def udp_echo(dst, dst_mac):
+def udp_echo(dst, dst_mac, limit=SECONDS):
     now.send(Ether(src=FAR_MAC, dst=dst_mac) / IP(src=HOST_IP, dst=dst, ttl=1) / UDP(sport=5005, dport=7) / b"to all members")
-    p = now.wait(lambda p: UDP in p and p[UDP].dport == 5005, 2)
+    p = now.wait(lambda p: UDP in p and p[UDP].dport == 5005, limit)
     return p and p[IP].src
 
 
@@ -157,22 +161,22 @@ def _():
     g = now.guest
     g.type("")
     now.meet()
-    check(udp_echo(GROUP, GROUP_MAC) is None, "what is for a group nobody joined is answered")
+    check(udp_echo(GROUP, GROUP_MAC, 1) is None, "what is for a group nobody joined is answered")
     g.type("ip maddr add %s dev eth0" % GROUP)
     to, m = igmp()
     check_eq((to, m[0], m[8], m[12:16]), ("224.0.0.22", 0x22, 4, GROUP_BYTES), "the report of the join")
-    check_in("inet  %s users 1" % GROUP, g.type("ip maddr"))
+    check_in("\tinet  %s\n" % GROUP, g.type("ip maddr").replace("\r", ""))
     check_eq(udp_echo(GROUP, GROUP_MAC), GUEST_IP, "a member's answer")
     now.drain()
     query = IGMP(type=0x11, mrcode=5, gaddr="0.0.0.0")
     now.send(Ether(src=FAR_MAC, dst="01:00:5e:00:00:01") /
              IP(src=HOST_IP, dst="224.0.0.1", ttl=1, proto=2, options=[IPOption_Router_Alert()]) / Raw(bytes(query)))
-    to, m = igmp(5)
+    to, m = igmp()
     check_eq((to, m[0], m[4:8]), (GROUP, 0x16, GROUP_BYTES), "the answer to a query of version 2")
     g.type("ip maddr del %s dev eth0" % GROUP)
     to, m = igmp()
     check_eq((to, m[0], m[4:8]), ("224.0.0.2", 0x17, GROUP_BYTES), "the leave of version 2")
-    check(udp_echo(GROUP, GROUP_MAC) is None, "the group is heard still")
+    check(udp_echo(GROUP, GROUP_MAC, 1) is None, "the group is heard still")
 
 
 @case("routes are made and removed on the console; those that refuse say so; a wrong word is named")
@@ -194,10 +198,10 @@ def _():
                       ("ip route del 10.9.0.0/16", "No such"), ("ip route add 10.9.0.0/16 via 192.0.2.1", "ip: ")):
         check_in(why, g.type(line))
     g.type("ip addr add 10.77.0.9/24 dev eth0")
-    check(now.wait(lambda p: ARP in p and p[ARP].pdst == "10.77.0.9", 5) is not None, "a new address is not probed for")
+    check(now.wait(lambda p: ARP in p and p[ARP].pdst == "10.77.0.9") is not None, "a new address is not probed for")
     check(answers("10.77.0.9"), "a new address does not answer")
     g.type("ip addr del 10.77.0.9/24 dev eth0")
-    check(not answers("10.77.0.9"), "an address that was removed answers")
+    check(is_mute("10.77.0.9"), "an address that was removed answers")
     now.close()
 
 
@@ -206,12 +210,12 @@ def _():
     long_only()
     req("3927 2.2.1", "3927 2.1/range", "3927 1.9")
     start("virtio-net")
-    seen = now.guest.wait_console(r"address 169\.254\.\d+\.\d+/16", 60)
+    seen = now.guest.wait_console(r"address 169\.254\.\d+\.\d+/16")
     own = re.search(r"address (169\.254\.\d+\.\d+)/16", seen).group(1)
     now.send(Ether(src=FAR_MAC, dst=ALL) / ARP(op=1, hwsrc=FAR_MAC, psrc="169.254.7.7", pdst=own))
-    check(now.wait(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == own, 5) is not None, "nobody answers at " + own)
+    check(now.wait(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == own) is not None, "nobody answers at " + own)
     reply(obtain(), "ack")
-    now.guest.wait_console("address %s/24" % OFFERED, 20)
+    now.guest.wait_console("address %s/24" % OFFERED)
     check(answers(OFFERED), "it does not answer at the lease")
     now.send(Ether(src=FAR_MAC, dst=ALL) / ARP(op=1, hwsrc=FAR_MAC, psrc="169.254.7.7", pdst=own))
     check(now.wait(lambda p: ARP in p and p[ARP].op == 2 and p[ARP].psrc == own, 1) is None, "it answers at both")
