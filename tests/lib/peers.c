@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * peers.c - TCP peers behind which stands no kernel: a hundred thousand clients of a guest, or a flood of SYNs from nobody.
  *
- *   peers flood IFACE MAC ADDRESS PORT window=N seconds=S [near=1]   SYNs from addresses that never answer
+ *   peers flood IFACE MAC ADDRESS PORT window=N seconds=S least=N [near=1]   SYNs from addresses that never answer,
+ *       for so long, and until there were so many
  *   peers hold IFACE MAC ADDRESS PORT [window=N]                      connections; told on standard input, a line each:
  *       open N     until there are N in all        ask      a request on each, its answer read, the connection left open
  *       last       the same with Connection: close, which the guest ends        reset    a RST on each, and none is left
@@ -60,6 +61,7 @@ static uint8_t mac[6], own_mac[6], server[16];
 static uint16_t port;
 static unsigned window = 256;
 static double seconds = 1;
+static uint64_t least;
 static uint8_t out[BATCH][FRAME];
 static struct iovec out_iov[BATCH];
 static struct mmsghdr out_msg[BATCH];
@@ -270,7 +272,7 @@ static void flood(void)
 {
 	uint64_t start = now_ns(), heard_ns = start, now, forgiven = 0;
 
-	while ((now = now_ns()) - start < seconds * 1e9) {
+	while ((now = now_ns()) - start < seconds * 1e9 || count.sent < least) {
 		uint64_t dealt = count.answered + count.asked_for + forgiven, room = dealt < count.sent ? count.sent - dealt : 0;
 
 		for (room = room < window ? MIN(window - room, 4096) : 0; room; room--) {
@@ -474,7 +476,7 @@ int main(int argc, char **argv)
 	unsigned m[6], n;
 
 	if (argc < 6 || sscanf(argv[3], "%x:%x:%x:%x:%x:%x", m, m + 1, m + 2, m + 3, m + 4, m + 5) != 6) {
-		fprintf(stderr, "usage: peers flood|hold IFACE MAC ADDRESS PORT [window=N] [seconds=S] [near=1]\n");
+		fprintf(stderr, "usage: peers flood|hold IFACE MAC ADDRESS PORT [window=N] [seconds=S] [least=N] [near=1]\n");
 		return 2;
 	}
 	for (unsigned i = 0; i < 6; i++)
@@ -487,6 +489,8 @@ int main(int argc, char **argv)
 		near |= !strcmp(argv[i], "near=1");
 		if (sscanf(argv[i], "window=%u", &n) == 1)
 			window = n;
+		if (sscanf(argv[i], "least=%u", &n) == 1)
+			least = n;
 		sscanf(argv[i], "seconds=%lf", &seconds);
 	}
 	start(argv[2]);

@@ -29,12 +29,12 @@ def tc(g, words):
 
 
 def ping(g, count, interval):
-    """(answers, worst, average in ms) of a ping from this host."""
+    """(answers, best, worst, average in ms) of a ping from this host."""
     out = subprocess.run(["ping", "-n", "-c", str(count), "-i", str(interval), "-W", "5", g.ip], capture_output=True,
                          text=True).stdout
     answers = int(re.search(r"(\d+) received", out).group(1))
-    _, average, worst = re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", out).groups()
-    return answers, float(worst), float(average)
+    best, average, worst = (float(x) for x in re.search(r"= ([\d.]+)/([\d.]+)/([\d.]+)", out).groups())
+    return answers, best, worst, average
 
 
 def download_with_ping(g):
@@ -49,7 +49,7 @@ def download_with_ping(g):
     t = threading.Thread(target=fetch)
     t.start()
     time.sleep(0.5)
-    _, worst, average = ping(g, 10, 0.1)
+    _, _, worst, average = ping(g, 10, 0.1)
     t.join()
     check_eq(result["sha"], sha(blob), "download")
     note("%.1f Mbit/s, ping %.1f ms on average, %.1f at worst" % (SIZE * 8 / result["seconds"] / 1e6, average, worst))
@@ -81,10 +81,10 @@ for nic in NICS:
 def _():
     with Guest(cmdline="qdisc=netem,delay=60ms,loss=20%,seed=11") as g:
         ping(g, 5, 0.1)
-        answers, _, average = ping(g, pick(100, 500), 0.02)
+        answers, best, _, average = ping(g, pick(100, 500), 0.02)
         share = answers / pick(100, 500)
         note("%.0f %% answered, %.1f ms on average" % (share * 100, average))
-        check(60 <= average < 120, "average %.1f ms" % average)
+        check(60 <= best < 120, "%.1f ms at best" % best)  # of many, for this machine may have others to serve
         check(0.65 < share < 0.92, "share %.2f" % share)
         dropped = g.get("/debug/drops")[2].decode()
         check(re.search(r"NETEM_LOSS", dropped), dropped)

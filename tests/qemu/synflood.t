@@ -25,6 +25,7 @@ SECONDS = pick(1.2, 15)
 LIMIT = 60  # seconds for an honest client: no speed is measured
 SYNACK_RETRIES = 1
 REQUESTS_MAX = 1024  # net.ipv4.tcp_max_syn_backlog
+LEAST = 6 * REQUESTS_MAX  # SYNs of a flood, however slow the guest: most of them find the queue full
 SLACK = 256 << 10  # bytes: a slab per cache, tables that grew
 FILE = noise(2 * MIB)
 ASK = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: %s\r\n\r\n"
@@ -94,8 +95,8 @@ def requests(g):
     return len(re.findall("SYN-RECV", g.get("/debug/ss?-tan")[2].decode()))
 
 
-def flood_words(address, near, seconds):
-    return [os.path.join(BUILD, "peers"), "flood", "tap0", MAC, address, "80", "window=1024", "seconds=%s" % seconds,
+def flood_words(address, near, seconds, least):
+    return [os.path.join(BUILD, "peers"), "flood", "tap0", MAC, address, "80", "window=1024", "seconds=%s" % seconds, "least=%d" % least,
             *(["near=1"] if near else [])]
 
 
@@ -103,7 +104,7 @@ def attack(g, address, near):
     before, download = g.metrics(), Download(address)
     pieces, served, chunks, longest = download.pieces(), 0, 0, 0
     next(pieces)
-    flooder = subprocess.Popen(flood_words(address, near, SECONDS), stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+    flooder = subprocess.Popen(flood_words(address, near, SECONDS, LEAST), stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
     while flooder.poll() is None:
         start = time.monotonic()
         honest(address)
@@ -129,7 +130,6 @@ def counters(g, before, told, served, near):
         m, before, "TcpExtSyncookiesSent", "TcpExtSyncookiesRecv", "TcpExtSyncookiesFailed", "TcpExtTCPReqQFullDoCookies",
         "TcpPassiveOpens", "TcpExtListenOverflows", "TcpExtListenDrops", "TcpAttemptFails")
     note("cookies: %d sent, %d came back; %d requests given up" % (sent, received, given_up))
-    check(told["sent"] > 4 * REQUESTS_MAX, "%d SYNs are no flood" % told["sent"])
     check_eq(sent, full, "each cookie for a full queue")
     check_eq(failed, 0, "cookies that were none")
     check(0 < received <= passive and served <= passive, "%d cookies came back, %d connections for %d clients" % (received, passive, served))
@@ -148,7 +148,7 @@ def cases_for(nic):
     @case("%s: the guest serves, and forgets a first flood" % nic)
     def _():
         guest.__enter__()
-        subprocess.run(flood_words(GUEST_IP, False, 0.2), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(flood_words(GUEST_IP, False, 0.2, 0), check=True, stdout=subprocess.DEVNULL)
         free.append(quiet(guest))
 
     for what, address, near, short in KINDS:
