@@ -231,11 +231,12 @@ TEST(after_the_interval_a_failed_size_is_tried_again)
 TEST(a_routers_word_still_counts_while_probing)
 {
 	REQ("4821 7.2/icmp");
-	struct rig *r = probing(2);
+	struct rig *r;
 	s64 at;
 
 	if (lab_ipv6())
 		test_skip("the message is ICMPv4's");
+	r = probing(2);
 	rig_write(r, 9000, 0);
 	CHECK_EQ(longest(r, &at), MIDDLE);
 	rig_icmp(r, 3, 4, 1100, 0);
