@@ -16,7 +16,8 @@
 #undef memmove
 #undef memset
 
-#define IMAGE_SHADOW     (1ul << 21) /* of 16 MiB from KERNEL_BASE on: one page table */
+#define IMAGE_TABLES     2
+#define IMAGE_SHADOW     (IMAGE_TABLES * 512 * PAGE_SIZE) /* of 32 MiB from KERNEL_BASE on */
 #define RANGES_MAX       24
 #define QUARANTINE_BYTES (64 * 1024) /* per cache */
 #define GLOBALS_MAX      512 /* object files with globals */
@@ -59,14 +60,17 @@ static void table_link(u64 *table, u64 va, unsigned level, const u64 *next)
 
 void san_early(void)
 {
-	static u64 pdpt[512] __aligned_(4096), pd[512] __aligned_(4096), pt[512] __aligned_(4096);
+	static u64 pdpt[512] __aligned_(4096), pd[512] __aligned_(4096), pt[IMAGE_TABLES][512] __aligned_(4096);
 	extern u64 boot_pml4[512];
 	u64 va = san_shadow(KERNEL_BASE);
 	unsigned i;
 
-	for (i = 0; i < 512; i++)
-		pt[i] = (virt_to_phys(image_shadow) + i * PAGE_SIZE) | 3;
-	table_link(pd, va, 2, pt);
+	/* For the linker, which refuses an image that goes beyond: such a one faults before it could say so. */
+	__asm__(".globl san_image_end\n\t.set san_image_end, %c0" : : "i"(KERNEL_BASE + IMAGE_SHADOW * 8));
+	for (i = 0; i < IMAGE_TABLES * 512; i++)
+		pt[i / 512][i % 512] = (virt_to_phys(image_shadow) + i * PAGE_SIZE) | 3;
+	for (i = 0; i < IMAGE_TABLES; i++)
+		table_link(pd, va + i * 512 * PAGE_SIZE, 2, pt[i]);
 	table_link(pdpt, va, 3, pd);
 	table_link(boot_pml4, va, 4, pdpt);
 	san_covers(KERNEL_BASE, KERNEL_BASE + IMAGE_SHADOW * 8);
@@ -108,10 +112,8 @@ bool san_has_shadow(u64 va)
 void san_start(void)
 {
 	extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
-	extern const char __kernel_end[];
 	void (*const *f)(void);
 
-	BUG_ON((u64)__kernel_end > KERNEL_BASE + IMAGE_SHADOW * 8);
 	for (f = __init_array_start; f < __init_array_end; f++)
 		(*f)();
 	checking = true;
