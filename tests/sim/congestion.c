@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT
  * congestion.c - what each congestion control does to a link, in virtual time: a golden table, and the shapes the papers promise.
  *
- * The table (tests/sim/congestion.golden) has a row per link and algorithm; a figure that moves further than its tolerance
- * fails. GOLDEN=write in the environment writes it anew. LONG=1 runs all links, without it those marked short.
+ * The table has a row per link and algorithm; a figure that moves further than its tolerance fails. GOLDEN=write in the
+ * environment writes it anew. LONG=1 runs all links, without it those marked short. IPv6 has a table of its own: with 20 bytes
+ * less in a segment the same queue overflows at other moments, and how many rounds of BBR's STARTUP do so, or which of the
+ * disordered frames a seed drops, is another whole number of times.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/family.h"
 #include "host/flows.h"
 #include "host/harness.h"
 #include "host/plot.h"
 
-#define GOLDEN "tests/sim/congestion.golden"
+#define GOLDEN (lab_ipv6() ? "tests/sim/congestion6.golden" : "tests/sim/congestion.golden")
 #define MBIT 1000000ull
 #define MS   NSEC_PER_MSEC
 

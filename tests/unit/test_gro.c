@@ -338,16 +338,18 @@ TEST(frames_that_nothing_may_be_appended_to_go_straight_through)
 
 TEST(padding_of_a_frame_is_not_payload)
 {
-	struct rig r;
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct rig r;
 
-	begin(&r);
-	CHECK(feed(&r, SEGMENT(.padding = 6)));
-	CHECK(feed(&r, SEGMENT(.seq = 1000 + MSS, .padding = 6)));
-	gro_flush(r.cpu);
-	CHECK_EQ(r.nr, 1);
-	CHECK_EQ(r.seen[0].payload, 2 * MSS);
-	CHECK(r.seen[0].whole);
-	end(&r);
+		begin(&r);
+		CHECK(feed(&r, SEGMENT(.padding = 6, .v6 = v6)));
+		CHECK(feed(&r, SEGMENT(.seq = 1000 + MSS, .padding = 6, .v6 = v6)));
+		gro_flush(r.cpu);
+		CHECK_EQ(r.nr, 1);
+		CHECK_EQ(r.seen[0].payload, 2 * MSS);
+		CHECK(r.seen[0].whole);
+		end(&r);
+	}
 }
 
 TEST(more_flows_than_places_and_longer_trains_than_a_packet_holds)

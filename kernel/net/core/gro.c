@@ -23,6 +23,15 @@ enum { /* offsets of what plainly_next() compares */
 	AT_TSTAMP = AT_PORTS + TCP_HDR_LEN,
 	PLAIN_HLEN = AT_TSTAMP + TCPOLEN_TSTAMP_ALIGNED,
 };
+enum { /* and of what plainly_next6() does */
+	AT6_FIXED = ETH_HLEN,                   /* class, flow label, length, next header, hop limit */
+	AT6_ADDRS = ETH_HLEN + IPV6_SADDR_OFF,
+	AT6_PORTS = ETH_HLEN + IPV6_HLEN,
+	AT6_ACK = AT6_PORTS + 8,
+	AT6_FLAGS = AT6_PORTS + 13,
+	AT6_TSTAMP = AT6_PORTS + TCP_HDR_LEN,
+	PLAIN6_HLEN = AT6_TSTAMP + TCPOLEN_TSTAMP_ALIGNED,
+};
 
 struct gro_flow {
 	struct sk_buff *skb;
@@ -31,7 +40,8 @@ struct gro_flow {
 	u16 hdr_len; /* link, IP and TCP header together */
 	u16 segs;
 	bool v6;
-	bool plain;  /* IPv4, and no TCP option but timestamps: plainly_next() may look at it */
+	bool plain;  /* no TCP option but timestamps: plainly_next() or plainly_next6() may look at it */
+	u32 addr_sum; /* IPv6: its addresses summed, once for all its segments */
 };
 
 struct gro_cpu {
@@ -125,6 +135,18 @@ static inline bool ipv4_sum_ok(struct net_cpu *cpu, const struct ipv4_hdr *ip, c
 	return csum_ok(csum_partial(tcp, len, csum_tcpudp_nofold(ip->saddr, ip->daddr, len, PROTO_TCP)));
 }
 
+static inline u32 addr_sum(const u8 *ip)
+{
+	return csum_partial(ip + IPV6_SADDR_OFF, 32, 0);
+}
+
+/* The same over IPv6 (RFC 8200 8.1), whose addresses sum to `addrs`. */
+static inline bool ipv6_sum_ok(struct net_cpu *cpu, u32 addrs, const void *tcp, unsigned len)
+{
+	STAT_ADD(cpu, CsumSoftBytes, len);
+	return csum_ok(csum_partial(tcp, len, csum_add(addrs, be32_of(len + PROTO_TCP).raw)));
+}
+
 /* Its sum is right: the device says so, or it is looked at here, once for the stack too. */
 static inline bool summed(struct net_cpu *cpu, const struct piece *s, bool vouched)
 {
@@ -132,9 +154,7 @@ static inline bool summed(struct net_cpu *cpu, const struct piece *s, bool vouch
 		return true;
 	if (!s->v6)
 		return ipv4_sum_ok(cpu, (const struct ipv4_hdr *)s->ip, s->tcp, s->tcp_len);
-	STAT_ADD(cpu, CsumSoftBytes, s->tcp_len);
-	return csum_ok(csum_partial(s->tcp, s->tcp_len,
-				    csum_partial(s->ip + IPV6_SADDR_OFF, 32, (s->tcp_len + PROTO_TCP) << 8)));
+	return ipv6_sum_ok(cpu, addr_sum(s->ip), s->tcp, s->tcp_len);
 }
 
 /* ---- does it continue what is held? ---- */
@@ -216,6 +236,28 @@ static inline unsigned plainly_next(const struct gro_flow *f, const u8 *p, unsig
 	return payload - 1 < f->mss && payload + PLAIN_HLEN <= len && csum_ok(csum_ip_header(ip, 5)) ? payload : 0;
 }
 
+/* The same for IPv6. */
+static inline unsigned plainly_next6(const struct gro_flow *f, const u8 *p, unsigned len)
+{
+	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(p + AT6_PORTS);
+	const u8 *held = f->skb->data;
+	unsigned payload;
+	be16 plen;
+
+	if (((load64(held) ^ load64(p)) | (load64(held + 8) ^ load64(p + 8)) |
+	     (load64(held + AT6_ADDRS) ^ load64(p + AT6_ADDRS)) | (load64(held + AT6_ADDRS + 8) ^ load64(p + AT6_ADDRS + 8)) |
+	     (load64(held + AT6_ADDRS + 16) ^ load64(p + AT6_ADDRS + 16)) |
+	     (load64(held + AT6_ADDRS + 24) ^ load64(p + AT6_ADDRS + 24)) | (load64(held + AT6_TSTAMP) ^ load64(p + AT6_TSTAMP)) |
+	     ((load64(held + AT6_FIXED) ^ load64(p + AT6_FIXED)) & ~((u64)0xffff << 32)) |
+	     ((load64(held + AT6_ACK) ^ load64(p + AT6_ACK)) & ~((u64)TCP_PSH << 40))) ||
+	    ((load32(held + AT6_PORTS) ^ load32(p + AT6_PORTS)) | (load32(held + AT6_TSTAMP + 8) ^ load32(p + AT6_TSTAMP + 8))) ||
+	    !seq_eq(seq_of(be32_get(tcp->seq)), f->next))
+		return 0;
+	memcpy(&plen, p + ETH_HLEN + IPV6_PLEN_OFF, sizeof(plen));
+	payload = be16_get(plen) + AT6_PORTS - PLAIN6_HLEN;
+	return payload - 1 < f->mss && payload + PLAIN6_HLEN <= len ? payload : 0;
+}
+
 /* ---- into the stack ---- */
 
 /* One header for all its segments. */
@@ -230,7 +272,7 @@ static void complete(struct gro_flow *f)
 	if (f->v6) {
 		memcpy((u8 *)ip + IPV6_PLEN_OFF, &plen, sizeof(plen));
 		len -= IPV6_HLEN;
-		tcp->csum = csum_fold16(csum_partial((u8 *)ip + IPV6_SADDR_OFF, 32, (len + PROTO_TCP) << 8));
+		tcp->csum = csum_fold16(csum_add(f->addr_sum, be32_of(len + PROTO_TCP).raw));
 		skb->gso_type = SKB_GSO_TCPV6;
 	} else {
 		ip->check = csum_replace2(ip->check, ip->tot_len, be16_of((u16)len));
@@ -303,7 +345,8 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, stru
 				.hdr_len = (u16)s->hdr_len,
 				.segs = 1,
 				.v6 = s->v6,
-				.plain = !s->v6 && s->hdr_len == PLAIN_HLEN };
+				.plain = s->hdr_len == (s->v6 ? (unsigned)PLAIN6_HLEN : (unsigned)PLAIN_HLEN),
+				.addr_sum = s->v6 ? addr_sum(s->ip) : 0 };
 	return true;
 }
 
@@ -337,7 +380,18 @@ bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, stru
 	unsigned payload;
 
 	for (; f < end; f++) {
-		if (!f->plain || f->skb->dev != dev || !(payload = plainly_next(f, p, len)))
+		if (!f->plain || f->skb->dev != dev)
+			continue;
+		if (unlikely(f->v6)) {
+			if (!(payload = plainly_next6(f, p, len)))
+				continue;
+			if (!vouched && unlikely(!ipv6_sum_ok(cpu, f->addr_sum, p + AT6_PORTS,
+							      PLAIN6_HLEN - AT6_PORTS + payload)))
+				break;
+			merge(cpu, f, b, p + PLAIN6_HLEN, payload, p[AT6_FLAGS]);
+			return true;
+		}
+		if (!(payload = plainly_next(f, p, len)))
 			continue;
 		if (!vouched && unlikely(!ipv4_sum_ok(cpu, (const struct ipv4_hdr *)(p + ETH_HLEN), p + AT_PORTS,
 						      PLAIN_HLEN - AT_PORTS + payload)))
