@@ -82,9 +82,10 @@ void virtnet_refill(struct virtnet_pair *p)
 static void refill_and_kick(struct virtnet_pair *p)
 {
 	struct virtqueue *vq = &p->rx;
+	u16 shown = virtqueue_shown(vq);
 	bool low;
 
-	if (vq->nr_free < VIRTNET_REFILL && vq->in_flight >= VIRTNET_RX_LOW)
+	if (vq->size - shown < VIRTNET_REFILL && shown >= VIRTNET_RX_LOW)
 		return;
 	virtnet_refill(p);
 	low = (u16)(vq->kicked_idx - vq->used->idx) < VIRTNET_RX_LOW;
@@ -159,13 +160,28 @@ static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void 
 	return likely(h->gso_type == VIRTIO_NET_HDR_GSO_NONE) || take_gso(p, skb, h);
 }
 
-/* The buffer that the device gave back, or NULL. */
-static inline struct skb_buf *take_buf(struct vq_done done)
+/* The buffer that the device gave back, or NULL. Another takes its place where there is one; else refill makes up for it. */
+static inline struct skb_buf *take_buf(struct virtnet_pair *p, u32 *len)
 {
-	struct skb_buf *b = done.token;
+	struct skb_buf *b, *spare;
+	struct vq_done done;
 
-	if (b)
+	if (!virtqueue_has_used(&p->rx))
+		return NULL;
+	spare = skb_buf_alloc(p->cpu);
+	if (likely(spare))
+		done = virtqueue_swap_in(&p->rx, virt_to_phys(skb_buf_room(spare) + VIRTNET_RX_OFF), spare);
+	else
+		done = virtqueue_get(&p->rx);
+	b = done.token;
+	*len = done.len;
+	if (likely(b)) {
+		if (spare)
+			san_device_owns(skb_buf_room(spare), SKB_BUF_ROOM);
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
+	} else if (spare) {
+		skb_buf_put(p->cpu, spare);
+	}
 	return b;
 }
 
@@ -173,16 +189,15 @@ static inline struct skb_buf *take_buf(struct vq_done done)
 static bool take_merged(struct virtnet_pair *p, struct sk_buff *skb, unsigned nr_buffers)
 {
 	while (--nr_buffers) {
-		struct vq_done done = virtqueue_get(&p->rx);
-		struct skb_buf *b = take_buf(done);
+		u32 len;
+		struct skb_buf *b = take_buf(p, &len);
 
 		if (unlikely(!b)) {
 			if (!p->rx.lie)
 				p->rx.lie = VQ_LIE_MERGE;
 			return false;
 		}
-		if (!skb || !done.len ||
-		    !skb_add_buf(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, done.len))
+		if (!skb || !len || !skb_add_buf(skb, b, skb_buf_room(b) + VIRTNET_RX_OFF, len))
 			skb_buf_put(p->cpu, b);
 	}
 	return true;
@@ -265,12 +280,12 @@ static int receive_batch(struct virtnet_pair *p, int budget)
 	int work = 0;
 
 	while (work < budget) {
-		struct vq_done done = virtqueue_get(&p->rx);
-		struct skb_buf *b = take_buf(done);
+		u32 len;
+		struct skb_buf *b = take_buf(p, &len);
 
 		if (!b)
 			break;
-		receive(p, b, done.len);
+		receive(p, b, len);
 		work++;
 	}
 	return work;

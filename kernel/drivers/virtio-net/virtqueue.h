@@ -153,6 +153,42 @@ static inline struct vq_done virtqueue_get(struct virtqueue *vq)
 	return (struct vq_done){ token, e.len };
 }
 
+/* As virtqueue_get() in a queue whose chains are single buffers to be written, all of one size; `token`, at `addr`, takes the
+ * place of what comes back, in its descriptor. When nothing comes back it is not taken. */
+static inline struct vq_done virtqueue_swap_in(struct virtqueue *vq, u64 addr, void *token)
+{
+	u16 pending = (u16)(vq->used->idx - vq->last_used), mask = (u16)(vq->size - 1);
+	struct vring_used_elem e;
+	struct vq_done done;
+	struct vq_slot *slot;
+
+	if (!pending || unlikely(vq->lie))
+		return (struct vq_done){ NULL, 0 };
+	if (unlikely(pending > vq->in_flight))
+		return virtqueue_lied(vq, VQ_LIE_INDEX);
+	barrier(); /* loads stay in order: the index before the entry */
+	e = vq->used->ring[vq->last_used & mask];
+	if (unlikely(e.id > mask))
+		return virtqueue_lied(vq, VQ_LIE_ID);
+	slot = &vq->slots[e.id];
+	done = (struct vq_done){ slot->token, e.len };
+	if (unlikely(!done.token))
+		return virtqueue_lied(vq, VQ_LIE_ID);
+	if (unlikely(e.len > slot->in_len))
+		return virtqueue_lied(vq, VQ_LIE_LEN);
+	vq->last_used++;
+	slot->token = token;
+	vq->desc[e.id].addr = addr;
+	vq->avail->ring[vq->avail_idx++ & mask] = (u16)e.id;
+	return done;
+}
+
+/* Chains that the device was shown and did not give back yet. */
+static inline u16 virtqueue_shown(const struct virtqueue *vq)
+{
+	return (u16)(vq->kicked_idx - vq->last_used);
+}
+
 /* Did the device give back something that virtqueue_get() has not taken yet? */
 static inline bool virtqueue_has_used(const struct virtqueue *vq)
 {

@@ -415,19 +415,31 @@ static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)
 		skb_leave(cpu, skb);
 }
 
+static inline void free_plain(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	if (!--skb->buf->refs)
+		push_buf(cpu->skb_pool, skb->buf);
+	push_skb(cpu->skb_pool, skb);
+}
+
+static __noinline void free_owned(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	skb->destructor(skb);
+	free_plain(cpu, skb);
+}
+
 /* The usual end: one buffer, at home here as the skb is. */
 static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	struct skb_buf *b = skb->buf;
+	const struct skb_buf *b = skb->buf;
 
 	STAT(cpu, SkbFrees);
-	if (unlikely(skb->destructor || skb->nr_frags || !b->refs || b->cpu != cpu->id || skb->cpu != cpu->id)) {
+	if (unlikely(skb->nr_frags || !b->refs || b->cpu != cpu->id || skb->cpu != cpu->id))
 		skb_free_slow(cpu, skb);
-		return;
-	}
-	if (!--b->refs)
-		push_buf(cpu->skb_pool, b);
-	push_skb(cpu->skb_pool, skb);
+	else if (skb->destructor)
+		free_owned(cpu, skb);
+	else
+		free_plain(cpu, skb);
 }
 
 static __noinline void consume_watched(struct net_cpu *cpu, struct sk_buff *skb)
