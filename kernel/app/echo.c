@@ -201,20 +201,37 @@ static void ask_again(struct net_cpu *cpu, int fd, int aio)
 		sys_nanosleep(cpu, 10 * NSEC_PER_MSEC);
 }
 
+/* What cannot be sent (no room, or an error told of the one before) is lost, as a datagram may be. */
+static void send_back(const struct udp_service *s, struct sk_buff *const *skbs, unsigned n)
+{
+	int sent;
+
+	for (; n; skbs += sent, n -= (unsigned)sent) {
+		sent = sys_send_skbs(s->cpu, s->fd, skbs, n, MSG_DONTWAIT);
+		if (unlikely(sent <= 0)) {
+			sys_skb_free(s->cpu, *skbs);
+			sent = 1;
+		}
+	}
+}
+
 static void echo_udp_fiber(void *arg)
 {
 	struct udp_service s = *(struct udp_service *)arg;
 	struct aio_cqe cqe[BATCH];
+	struct sk_buff *skbs[BATCH];
+	unsigned nr;
 	int n;
 
 	kfree(arg);
 	while (s.cpu->app && (n = sys_aio_wait(s.cpu, s.aio, cqe, BATCH, -1)) >= 0) {
-		for (int i = 0; i < n; i++) {
-			if (cqe[i].skb && sys_send_skb(s.cpu, s.fd, cqe[i].skb, MSG_DONTWAIT))
-				sys_skb_free(s.cpu, cqe[i].skb); /* no room: a datagram may be lost */
-			if (!cqe[i].more)
-				ask_again(s.cpu, s.fd, s.aio);
-		}
+		nr = 0;
+		for (int i = 0; i < n; i++)
+			if (likely(cqe[i].skb != NULL))
+				skbs[nr++] = cqe[i].skb;
+		send_back(&s, skbs, nr);
+		if (unlikely(n && !cqe[n - 1].more))
+			ask_again(s.cpu, s.fd, s.aio);
 		if (s.cpu->app)
 			s.cpu->app->datagrams += (u64)n;
 	}

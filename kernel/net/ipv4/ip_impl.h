@@ -7,6 +7,7 @@
 #include "net/ipv4/ip.h"
 #include "net/ipv4/icmp.h"
 #include "net/core/frag.h"
+#include "net/core/netfilter.h"
 #include "net/ipv4/multicast.h"
 #include "net/link/arp.h"
 #include "net/wire/igmp.h"
@@ -177,8 +178,41 @@ static inline struct ip_out ip_out_of(const struct net_cpu *cpu, be32 saddr, be3
 static inline u8 ip_out_proto(struct ip_out o) { return (u8)(o.what >> 8); }
 static inline u8 ip_out_tos(struct ip_out o) { return (u8)(o.what >> 16); }
 static inline bool ip_out_df(struct ip_out o) { return o.what >> 24; }
+/* 20 bytes in front of skb->data, checksum made from the words while they are at hand. `what`: as in struct ip_out,
+ * whose fields go down one by one because gcc keeps a struct of them in memory. */
+static __force_inline void ip_push_header(struct sk_buff *skb, be32 saddr, be32 daddr, u32 what, u16 id)
+{
+	struct __packed words {
+		u32 w[5];
+	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
+	u32 w0 = 0x45 | (what >> 8 & 0xff00) | (u32)be16_of((u16)skb->len).raw << 16;
+	u32 w1 = be16_of(id).raw | (what >> 24 ? (u32)BE16_C(IP_DF).raw << 16 : 0);
+	u32 w2 = what & 0xffff;
+	u64 sum = (u64)w0 + w1 + w2 + saddr.raw + daddr.raw;
+
+	skb_reset_network_header(skb);
+	h->w[0] = w0;
+	h->w[1] = w1;
+	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
+	h->w[3] = saddr.raw;
+	h->w[4] = daddr.raw;
+}
+
 /* ip_xmit() for those who have no struct flow at hand. Consumes. */
 void ip_send(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst);
+/* ip_send() for a datagram that may not be cut and is known to fit dst's mtu, where dst is valid. */
+static __force_inline void ip_send_fitting(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst)
+{
+	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING])) {
+		ip_send(cpu, skb, o, dst);
+		return;
+	}
+	ip_push_header(skb, o.saddr, o.daddr, o.what, 0);
+	skb->protocol = ETH_P_IP;
+	STAT(cpu, IpOutRequests);
+	STAT_ADD(cpu, IpExtOutOctets, skb->len);
+	neigh_xmit(cpu, skb, dst);
+}
 /* The same with options behind the header: at most 40 bytes, a multiple of four. */
 void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, struct dst *dst, const u8 *opts,
 		     unsigned len);

@@ -54,26 +54,6 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 		refused(cpu, skb, r);
 }
 
-/* 20 bytes in front of skb->data, checksum made from the words while they are at hand. `what`: as in struct ip_out,
- * whose fields go down one by one because gcc keeps a struct of them in memory. */
-static __force_inline void push_header(struct sk_buff *skb, be32 saddr, be32 daddr, u32 what, u16 id)
-{
-	struct __packed words {
-		u32 w[5];
-	} *h = (struct words *)skb_push(skb, IPV4_HLEN);
-	u32 w0 = 0x45 | (what >> 8 & 0xff00) | (u32)be16_of((u16)skb->len).raw << 16;
-	u32 w1 = be16_of(id).raw | (what >> 24 ? (u32)BE16_C(IP_DF).raw << 16 : 0);
-	u32 w2 = what & 0xffff;
-	u64 sum = (u64)w0 + w1 + w2 + saddr.raw + daddr.raw;
-
-	skb_reset_network_header(skb);
-	h->w[0] = w0;
-	h->w[1] = w1;
-	h->w[2] = w2 | (u32)csum_fold(csum_fold64(sum)).raw << 16;
-	h->w[3] = saddr.raw;
-	h->w[4] = daddr.raw;
-}
-
 /* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is
  * looked for again. */
 static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o,
@@ -139,7 +119,7 @@ static __force_inline void send_with_id(struct net_cpu *cpu, struct sk_buff *skb
 		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
 		return;
 	}
-	push_header(skb, saddr, daddr, what, id);
+	ip_push_header(skb, saddr, daddr, what, id);
 	go(cpu, skb, saddr, daddr, what, dst);
 }
 
@@ -165,7 +145,7 @@ void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, 
 		return;
 	}
 	memcpy(skb_push(skb, len), opts, len);
-	push_header(skb, o.saddr, o.daddr, o.what, ip_out_df(o) ? 0 : next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
+	ip_push_header(skb, o.saddr, o.daddr, o.what, ip_out_df(o) ? 0 : next_id(cpu, o.saddr, o.daddr, ip_out_proto(o)));
 	h = (struct ipv4_hdr *)skb->data;
 	h->ver_ihl = (u8)(0x45 + len / 4);
 	h->check.raw = 0;

@@ -44,8 +44,8 @@ static u32 flow_hash(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport, u
 				 &cpu->net->hash_key);
 }
 
-static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport,
-				      u16 dport, const struct net_device *dev)
+static __noinline struct udp_sock *lookup_best(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport,
+					       u16 dport, const struct net_device *dev)
 {
 	struct udp_sock *best = NULL, *u;
 	int best_score = 0, s;
@@ -65,6 +65,18 @@ static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb 
 		}
 	}
 	return best;
+}
+
+/* Mostly one sock alone stands in the bucket, and it takes what comes to its port. */
+static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb *ip, u16 sport,
+				      u16 dport, const struct net_device *dev)
+{
+	struct udp_sock *u = hlist_entry_safe(udp_bucket(cpu, dport)->first, struct udp_sock, sk.hash);
+
+	if (likely(u && !u->sk.hash.next && u->sk.sport == dport && !u->has_saddr && !u->connected &&
+		   !u->sk.bound_dev && sock_any_takes(&u->sk, &ip->dst)))
+		return u;
+	return lookup_best(cpu, ip, sport, dport, dev);
 }
 
 /* ---- in ---- */
@@ -101,7 +113,7 @@ static enum drop_reason no_socket(struct net_cpu *cpu, struct sk_buff *skb)
 
 /* A broadcast or multicast goes to every sock that would take it: clones, and the skb itself to the
  * last. */
-static enum drop_reason deliver_all(struct net_cpu *cpu, struct sk_buff *skb, u16 sport, u16 dport)
+static __noinline enum drop_reason deliver_all(struct net_cpu *cpu, struct sk_buff *skb, u16 sport, u16 dport)
 {
 	struct udp_sock *u, *last = NULL;
 
@@ -158,7 +170,7 @@ static __cold enum drop_reason bad_checksum(struct net_cpu *cpu, bool v4)
 	return DROP_UDP_CSUM;
 }
 
-static bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
+static __noinline bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
 {
 	STAT_ADD(cpu, CsumSoftBytes, len);
 	return !csum_ok(skb_checksum(

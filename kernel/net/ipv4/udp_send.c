@@ -128,15 +128,19 @@ static __noinline void transmit_odd(struct sock *sk, struct sk_buff *skb, struct
 /* Header in front of the payload at skb->data, and off it goes. */
 static inline void transmit(struct sock *sk, struct sk_buff *skb, const struct udp_way *w)
 {
+	struct ip_out o;
+
 	udp_push_header(sk, skb, w->dport, csum_tcpudp_nofold(w->saddr, w->daddr, skb->len + UDP_HLEN, IPPROTO_UDP));
 	STAT(sk->cpu, UdpOutDatagrams);
 	if (unlikely(udp_sk(sk)->opts || w->dst->type == ADDR_MULTICAST)) {
 		transmit_odd(sk, skb, *w);
 		return;
 	}
-	ip_send(sk->cpu, skb,
-		ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df),
-		w->dst);
+	o = ip_out_of(sk->cpu, w->saddr, w->daddr, IPPROTO_UDP, sk->tos, sk->ttl, w->df);
+	if (likely(w->df)) /* so it fits, choose_df() saw */
+		ip_send_fitting(sk->cpu, skb, o, w->dst);
+	else
+		ip_send(sk->cpu, skb, o, w->dst);
 }
 
 static void fill_payload(struct sk_buff *skb, const struct msghdr *m)

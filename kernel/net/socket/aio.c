@@ -127,7 +127,31 @@ static bool op_goes_on(const struct aio_op *op, const struct aio_cqe *cqe)
 	return op->sqe.op == AIO_RECV_SKB ? cqe->skb != NULL : cqe->res >= 0;
 }
 
-/* Carries out what is ready, into the caller's array. One that is woken once may complete many times (multishot). */
+/* What op has to tell now, at most max completions. One that is woken once may complete many times (multishot): skbs are
+ * taken in one go, all that wait. */
+static inline int op_complete(struct aio_op *op, struct aio_cqe *cqe, int max)
+{
+	bool more, run = op->sqe.op == AIO_RECV_SKB;
+	int n = 0;
+
+	op->queued = op->dry = false;
+	do {
+		cqe[n].res = op_try(op, &cqe[n]);
+		if (cqe[n].res == -EAGAIN)
+			return n;
+		cqe[n].data = op->sqe.data;
+		cqe[n].op = op->sqe.op;
+		cqe[n].more = more = op_goes_on(op, &cqe[n]);
+		n++;
+	} while (more && run && !op->dry && n < max);
+	if (!more)
+		op_free(op);
+	else if (!op->dry && op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
+		op_ready(op);
+	return n;
+}
+
+/* Carries out what is ready, into the caller's array. */
 static int aio_collect(struct aio *a, struct aio_cqe *cqe, int max)
 {
 	int n = 0;
@@ -135,19 +159,8 @@ static int aio_collect(struct aio *a, struct aio_cqe *cqe, int max)
 	while (n < max && !list_empty(&a->ready)) {
 		struct aio_op *op = list_first(&a->ready, struct aio_op, ready);
 
-		op->queued = op->dry = false;
 		list_del(&op->ready);
-		cqe[n].res = op_try(op, &cqe[n]);
-		if (cqe[n].res == -EAGAIN)
-			continue;
-		cqe[n].data = op->sqe.data;
-		cqe[n].op = op->sqe.op;
-		cqe[n].more = op_goes_on(op, &cqe[n]);
-		if (!cqe[n].more)
-			op_free(op);
-		else if (!op->dry && op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
-			op_ready(op);
-		n++;
+		n += op_complete(op, cqe + n, max - n);
 	}
 	return n;
 }

@@ -64,6 +64,8 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 struct sk_buff *sys_recv_skb(struct net_cpu *cpu, int fd, int flags, int *err);
 /* Zero copy: sends an skb's payload. Consumes it and returns 0, or -errno and it stays the caller's (-EAGAIN: buffer full). */
 int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags);
+/* The first of n skbs by one call, which never waits: how many were sent and consumed, or -errno when not even one was. */
+int sys_send_skbs(struct net_cpu *cpu, int fd, struct sk_buff *const *skbs, unsigned n, int flags);
 /* What an application may do to an skb of its own: give it back, drop bytes from its front, keep only the first `len`,
  * or take the first `len` bytes off as an skb of their own (bytes are shared; NULL: no memory, nothing changed). */
 void sys_skb_free(struct net_cpu *cpu, struct sk_buff *skb);

@@ -119,6 +119,20 @@ int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
 	return err;
 }
 
+int sys_send_skbs(struct net_cpu *cpu, int fd, struct sk_buff *const *skbs, unsigned n, int flags)
+{
+	unsigned sent = 0;
+	int err = 0;
+	struct socket *s;
+
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, &err);
+	while (s && sent < n && !(err = s->sk->prot->send_skb(s->sk, skbs[sent], flags)))
+		sent++;
+	bh_enable(cpu);
+	return sent ? (int)sent : err;
+}
+
 void sys_skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	bh_disable(cpu);
