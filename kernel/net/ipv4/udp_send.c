@@ -261,7 +261,7 @@ struct sk_buff *udp_share_payload(struct sock *sk, struct sk_buff *skb)
 	return front;
 }
 
-static __noinline int send_skb(struct sock *sk, struct sk_buff *skb)
+static int send_v4(struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff *out;
 	struct udp_way w;
@@ -291,9 +291,47 @@ static __noinline int send_skb(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
+static __noinline int send_any(struct sock *sk, struct sk_buff *skb)
 {
 	bool v4 = ip_is_v4(udp_sk(sk)->connected ? &sk->daddr : &skb->ip.src);
 
-	return likely(v4) ? send_skb(sk, skb) : udp6_send_skb(sk, skb);
+	return likely(v4) ? send_v4(sk, skb) : udp6_send_skb(sk, skb);
+}
+
+/* Is all as it is with most answers: a plain socket, a datagram over IPv4 in a buffer of its own, a known way that takes it? */
+static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *skb, const struct dst *way)
+{
+	const struct udp_sock *u = udp_csk(sk);
+
+	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned) && sk->sport && !sk->bound_dev && !u->opts &&
+		      u->pmtudisc != IP_PMTUDISC_DONT && skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
+		      way->type < ADDR_BROADCAST && !way->no_df && skb->len + UDP_HLEN + IPV4_HLEN <= way->mtu);
+}
+
+/* skb goes back to its sender, from the address it came to (RFC 1122 4.1.3.5), headers in front of the payload as it lies. */
+static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+{
+	be32 saddr = ip_v4(&skb->ip.dst), daddr = ip_v4(&skb->ip.src);
+	struct net_cpu *cpu = sk->cpu;
+
+	skb->tstamp_ns = 0;
+	skb->hash = 0;
+	skb->nfct = NULL;
+	udp_push_header(sk, skb, udp_cb(skb)->sport, csum_tcpudp_nofold(saddr, daddr, skb->len + UDP_HLEN, IPPROTO_UDP));
+	STAT(cpu, UdpOutDatagrams);
+	ip_send_fitting(cpu, skb, ip_out_of(cpu, saddr, daddr, IPPROTO_UDP, sk->tos, sk->ttl, true), way);
+}
+
+int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
+{
+	struct ip_dst_slot *slot;
+
+	if (likely(skb->protocol == ETH_P_IP && skb->ip.addr_type == ADDR_LOCAL)) {
+		slot = ip_dst_cached(sk->cpu, ip_v4(&skb->ip.dst), ip_v4(&skb->ip.src));
+		if (likely(slot) && is_plain_answer(sk, skb, &slot->dst)) {
+			answer(sk, skb, &slot->dst);
+			return 0;
+		}
+	}
+	return send_any(sk, skb);
 }

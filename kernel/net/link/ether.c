@@ -35,16 +35,15 @@ static u8 group_or_other(const u8 *dst)
 	return eth_is_broadcast(dst) ? PACKET_BROADCAST : PACKET_MULTICAST;
 }
 
-enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+/* For a group, not for us, not IPv4, or worse. */
+static __noinline enum drop_reason rcv_other(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
+	const struct eth_hdr *eh;
 	u16 type;
 
-	if (unlikely(skb_headlen(skb) < ETH_HLEN)) {
-		if (!skb_may_pull(cpu, skb, ETH_HLEN))
-			return DROP_DEV_HDR;
-		eh = (const struct eth_hdr *)skb->data;
-	}
+	if (unlikely(!skb_may_pull(cpu, skb, ETH_HLEN)))
+		return DROP_DEV_HDR;
+	eh = (const struct eth_hdr *)skb->data;
 	if (unlikely(eth_is_multicast(eh->src)))
 		return DROP_DEV_HDR;
 	skb->pkt_type = PACKET_HOST;
@@ -59,6 +58,20 @@ enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(type < ETH_P_802_3_MIN || type == ETH_P_8021Q))
 		return rcv_odd(cpu, skb);
 	skb->protocol = type;
+	skb_pull(skb, ETH_HLEN);
+	skb_reset_network_header(skb);
+	return RX_OK;
+}
+
+enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
+
+	if (unlikely(skb_headlen(skb) < ETH_HLEN || eh->type.raw != BE16_C(ETH_P_IP).raw || eth_is_multicast(eh->src) ||
+		     !eth_addr_eq(eh->dst, skb->dev->addr)))
+		return rcv_other(cpu, skb);
+	skb->pkt_type = PACKET_HOST;
+	skb->protocol = ETH_P_IP;
 	skb->data += ETH_HLEN; /* linear, as was checked */
 	skb->len -= ETH_HLEN;
 	skb_reset_network_header(skb);
