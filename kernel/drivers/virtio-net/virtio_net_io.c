@@ -164,13 +164,14 @@ static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void 
 static inline struct skb_buf *take_buf(struct virtnet_pair *p, u32 *len)
 {
 	struct skb_buf *b, *spare;
+	u16 pending = virtqueue_pending(&p->rx);
 	struct vq_done done;
 
-	if (!virtqueue_has_used(&p->rx))
+	if (!pending)
 		return NULL;
 	spare = skb_buf_alloc(p->cpu);
 	if (likely(spare))
-		done = virtqueue_swap_in(&p->rx, virt_to_phys(skb_buf_room(spare) + VIRTNET_RX_OFF), spare);
+		done = virtqueue_swap_in(&p->rx, pending, spare->dma + sizeof(*spare) + VIRTNET_RX_OFF, spare);
 	else
 		done = virtqueue_get(&p->rx);
 	b = done.token;
@@ -373,7 +374,7 @@ void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 	if (skb->nr_frags)
 		add_frags(p, skb);
 	else
-		virtqueue_add_out(&p->tx, virt_to_phys(skb->data), skb->len, skb);
+		virtqueue_add_out(&p->tx, skb->buf->dma + (u64)(skb->data - (u8 *)skb->buf), skb->len, skb);
 	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
 		stop_queue(p);
 }

@@ -153,17 +153,20 @@ static inline struct vq_done virtqueue_get(struct virtqueue *vq)
 	return (struct vq_done){ token, e.len };
 }
 
-/* As virtqueue_get() in a queue whose chains are single buffers to be written, all of one size; `token`, at `addr`, takes the
- * place of what comes back, in its descriptor. When nothing comes back it is not taken. */
-static inline struct vq_done virtqueue_swap_in(struct virtqueue *vq, u64 addr, void *token)
+/* Chains that the device says it gave back and virtqueue_get() has not taken yet; none when it lied. */
+static inline u16 virtqueue_pending(const struct virtqueue *vq)
 {
-	u16 pending = (u16)(vq->used->idx - vq->last_used), mask = (u16)(vq->size - 1);
+	return unlikely(vq->lie) ? 0 : (u16)(vq->used->idx - vq->last_used);
+}
+/* As virtqueue_get() in a queue whose chains are single buffers to be written, all of one size, where `pending` (above) is not
+ * 0; `token`, at `addr`, takes the place of what comes back, in its descriptor. Of a device that lied it is not taken. */
+static inline struct vq_done virtqueue_swap_in(struct virtqueue *vq, u16 pending, u64 addr, void *token)
+{
+	u16 mask = (u16)(vq->size - 1);
 	struct vring_used_elem e;
 	struct vq_done done;
 	struct vq_slot *slot;
 
-	if (!pending || unlikely(vq->lie))
-		return (struct vq_done){ NULL, 0 };
 	if (unlikely(pending > vq->in_flight))
 		return virtqueue_lied(vq, VQ_LIE_INDEX);
 	barrier(); /* loads stay in order: the index before the entry */

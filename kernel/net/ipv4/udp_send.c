@@ -298,28 +298,62 @@ static __noinline int send_any(struct sock *sk, struct sk_buff *skb)
 	return likely(v4) ? send_v4(sk, skb) : udp6_send_skb(sk, skb);
 }
 
-/* Is all as it is with most answers: a plain socket, a datagram over IPv4 in a buffer of its own, a known way that takes it? */
+/* Is all as it is with most answers: no hooks, a plain socket, a datagram over IPv4 in a buffer of its own, a way that takes it? */
 static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *skb, const struct dst *way)
 {
 	const struct udp_sock *u = udp_csk(sk);
+	const struct nf_cpu *nf = sk->cpu->nf;
 
-	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned) && sk->sport && !sk->bound_dev && !u->opts &&
-		      u->pmtudisc != IP_PMTUDISC_DONT && skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
+	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned | nf->nr[NF_LOCAL_OUT] | nf->nr[NF_POST_ROUTING]) &&
+		      sk->sport && !sk->bound_dev && !u->opts && u->pmtudisc != IP_PMTUDISC_DONT &&
+		      skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
 		      way->type < ADDR_BROADCAST && !way->no_df && skb->len + UDP_HLEN + IPV4_HLEN <= way->mtu);
 }
 
-/* skb goes back to its sender, from the address it came to (RFC 1122 4.1.3.5), headers in front of the payload as it lies. */
+/* skb goes back to its sender, from the address it came to (RFC 1122 4.1.3.5): both headers at once in front of the payload as
+ * it lies, each field made once. */
 static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 {
-	be32 saddr = ip_v4(&skb->ip.dst), daddr = ip_v4(&skb->ip.src);
+	u32 saddr = ip_v4(&skb->ip.dst).raw, daddr = ip_v4(&skb->ip.src).raw, len = skb->len + UDP_HLEN + IPV4_HLEN;
+	u8 *at = skb->data - (UDP_HLEN + IPV4_HLEN);
+	u16 off = (u16)(at - skb->head), udp_len = be16_of((u16)(len - IPV4_HLEN)).raw;
 	struct net_cpu *cpu = sk->cpu;
+	u32 w0 = 0x45 | (u32)sk->tos << 8 | (u32)be16_of((u16)len).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
+	u32 w2 = (likely(!sk->ttl) ? (u8)cpu->sysctl.ip_default_ttl : sk->ttl) | IPPROTO_UDP << 8;
+	u64 addrs = (u64)saddr + daddr;
+	struct __packed headers {
+		u32 ip[5];
+		u16 sport, dport, len;
+		be16 check;
+	} *h = (struct headers *)at;
 
+	_Static_assert(sizeof(struct headers) == UDP_HLEN + IPV4_HLEN, "both headers without options");
+	h->ip[0] = w0;
+	h->ip[1] = w1;
+	h->ip[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
+	h->ip[3] = saddr;
+	h->ip[4] = daddr;
+	h->sport = be16_of(sk->sport).raw;
+	h->dport = be16_of(udp_cb(skb)->sport).raw;
+	h->len = udp_len;
+	h->check = csum_fold16(csum_fold64(addrs + udp_len + BE16_C(IPPROTO_UDP).raw)); /* of the pseudo header */
+	skb->data = at;
+	skb->len = len;
+	skb->network_header = off;
+	skb->transport_header = skb->csum_start = off + IPV4_HLEN;
+	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->mark = sk->mark;
+	skb->sk = sk;
+	skb->destructor = udp_wfree;
 	skb->tstamp_ns = 0;
 	skb->hash = 0;
 	skb->nfct = NULL;
-	udp_push_header(sk, skb, udp_cb(skb)->sport, csum_tcpudp_nofold(saddr, daddr, skb->len + UDP_HLEN, IPPROTO_UDP));
+	sk->wmem_alloc += skb->truesize;
 	STAT(cpu, UdpOutDatagrams);
-	ip_send_fitting(cpu, skb, ip_out_of(cpu, saddr, daddr, IPPROTO_UDP, sk->tos, sk->ttl, true), way);
+	STAT(cpu, IpOutRequests);
+	STAT_ADD(cpu, IpExtOutOctets, len);
+	neigh_xmit(cpu, skb, way);
 }
 
 int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
