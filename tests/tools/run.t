@@ -146,9 +146,9 @@ def _():
     check_eq(p.wait(LIMIT), 128 + signal.SIGTERM)
     p.stdout.close()
     p.stderr.close()
-    status, out, err = finish("CMDLINE=stay", "--timeout", "1")
+    # A second may be over before a QEMU on a busy machine has begun: whether the guest ran is shown above.
+    status, _, err = finish("CMDLINE=stay", "--timeout", "1")
     check_eq(status, 124)
-    check_in("stay\n", out)
     check_in("time is up", err)
 
 
