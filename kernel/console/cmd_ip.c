@@ -12,6 +12,7 @@
 #include "net/ipv6/ip6.h"
 #include "console/ip6.h"
 #include "net/link/neigh.h"
+#include "net/wire/ipv6.h"
 
 const struct ip_flag ip_iff_names[] = {
 	{ IFF_LOOPBACK, "LOOPBACK" }, { IFF_BROADCAST, "BROADCAST" }, { IFF_NOARP, "NOARP" },
@@ -158,22 +159,14 @@ static bool is_prefix(const char *word, const char *full)
 	return *word && !strncmp(word, full, strlen(word));
 }
 
-/* ip link set [dev] DEV txqueuelen N. The discipline that a device gets by itself takes it over at once. */
-static int set_link(struct console_call *c)
+/* The discipline that a device gets by itself takes it over at once. */
+static int set_queue_len(struct console_call *c, struct net_device *dev, const char *value)
 {
-	int at = 3 + (c->argc > 3 && !strcmp(c->argv[3], "dev"));
-	struct net_device *dev;
 	struct qdisc_error e;
 	u64 n;
 
-	if (c->argc != at + 3 || strcmp(c->argv[at + 1], "txqueuelen"))
-		return console_usage(c, c->argc > at + 1 ? c->argv[at + 1] : NULL);
-	if (!c->may_change)
-		return console_refuse(c);
-	dev = dev_by_name(c->cpu->net, c->argv[at]);
-	if (!dev || str_to_u64(c->argv[at + 2], &n) || !n || n > 1000000) {
-		out_printf(c->out, "ip: '%s' is not %s\n", c->argv[dev ? at + 2 : at],
-			   dev ? "a number of packets, 1 to 1000000" : "a device");
+	if (str_to_u64(value, &n) || !n || n > 1000000) {
+		out_printf(c->out, "ip: '%s' is not a number of packets, 1 to 1000000\n", value);
 		return -EINVAL;
 	}
 	dev->tx_queue_len = (u32)n;
@@ -194,6 +187,45 @@ static bool has_ip6(struct console_call *c, const struct net_device *dev)
 		if (a->dev == dev)
 			return true;
 	return dev->flags & IFF_LOOPBACK;
+}
+
+static void ways_again(struct console_call *c, void *arg)
+{
+	c->cpu->dst_gen++;
+}
+
+/* Sockets hear of it with their next packet. Linux takes IPv6 from a device whose MTU falls below 1280; here it is refused. */
+static int set_mtu(struct console_call *c, struct net_device *dev, const char *value)
+{
+	u32 least = has_ip6(c, dev) ? MAX(dev->min_mtu, (u32)IPV6_MTU_MIN) : dev->min_mtu;
+	u64 n;
+
+	if (str_to_u64(value, &n) || n < least || n > dev->max_mtu) {
+		out_printf(c->out, "ip: '%s' is not an MTU of %s, %u to %u\n", value, dev->name, least, dev->max_mtu);
+		return -EINVAL;
+	}
+	dev->mtu = (u32)n;
+	console_on_each_cpu(c, ways_again, NULL);
+	return 0;
+}
+
+/* ip link set [dev] DEV txqueuelen|mtu N */
+static int set_link(struct console_call *c)
+{
+	int at = 3 + (c->argc > 3 && !strcmp(c->argv[3], "dev"));
+	const char *what = c->argc == at + 3 ? c->argv[at + 1] : "";
+	struct net_device *dev;
+
+	if (strcmp(what, "txqueuelen") && strcmp(what, "mtu"))
+		return console_usage(c, c->argc > at + 1 ? c->argv[at + 1] : NULL);
+	if (!c->may_change)
+		return console_refuse(c);
+	dev = dev_by_name(c->cpu->net, c->argv[at]);
+	if (!dev) {
+		out_printf(c->out, "ip: '%s' is not a device\n", c->argv[at]);
+		return -EINVAL;
+	}
+	return *what == 'm' ? set_mtu(c, dev, c->argv[at + 2]) : set_queue_len(c, dev, c->argv[at + 2]);
 }
 
 static void show_links(struct console_call *c, const struct ip_options *o, bool addr)
@@ -286,7 +318,7 @@ static int parse_show(struct console_call *c, struct ip_options *o)
 }
 
 /* A verb that cmd_route.c or set_link() has; *done says so. */
-static int change(struct console_call *c, const char *what, bool *done)
+static int change(struct console_call *c, const char *what, bool six, bool *done)
 {
 	const char *verb = c->argc > 2 ? c->argv[2] : "";
 	bool show = !*verb || !strcmp(verb, "show") || !strcmp(verb, "list") || !strcmp(verb, "dev") ||
@@ -298,9 +330,9 @@ static int change(struct console_call *c, const char *what, bool *done)
 	if (is_prefix(what, "link") && !strcmp(verb, "set"))
 		return set_link(c);
 	if (is_prefix(what, "route") && !show)
-		return ip_route_cmd(c);
+		return ip_route_cmd(c, six);
 	if ((is_prefix(what, "addr") || is_prefix(what, "address")) && !show)
-		return ip_addr_cmd(c);
+		return ip_addr_cmd(c, six);
 	*done = false;
 	return 0;
 }
@@ -315,7 +347,7 @@ int cmd_ip(struct console_call *c)
 	if (err)
 		return err;
 	what = c->argc > 1 ? c->argv[1] : "";
-	err = change(c, what, &done);
+	err = change(c, what, o.six, &done);
 	if (done || err || (*what && (err = parse_show(c, &o))))
 		return err;
 	if (is_prefix(what, "addr") || is_prefix(what, "address") || is_prefix(what, "link"))

@@ -41,7 +41,7 @@ void ip6_show_addrs(struct console_call *c, const struct net_device *dev)
 /* A link's own prefix comes with its address. */
 const char *ip6_route_proto(const struct ip6_route *r)
 {
-	return r->ra ? "ra" : ip6_is_unspecified(&r->gateway) ? "kernel" : "static";
+	return r->boot ? "boot" : r->ra ? "ra" : ip6_is_unspecified(&r->gateway) ? "kernel" : "static";
 }
 
 void ip6_show_routes(struct console_call *c)
@@ -51,13 +51,18 @@ void ip6_show_routes(struct console_call *c)
 	char text[IP_NTOP_MAX];
 
 	for (unsigned i = 0; (r = ip6_route_get(c->cpu, i)); i++) {
-		if (r->plen)
-			out_printf(c->out, "%s/%u", ip_ntop(&r->dst, text), r->plen);
-		else
+		if (!r->plen)
 			out_printf(c->out, "default");
+		else if (r->plen == 128)
+			out_printf(c->out, "%s", ip_ntop(&r->dst, text));
+		else
+			out_printf(c->out, "%s/%u", ip_ntop(&r->dst, text), r->plen);
 		if (!ip6_is_unspecified(&r->gateway))
 			out_printf(c->out, " via %s", ip_ntop(&r->gateway, text));
-		out_printf(c->out, " dev %s proto %s metric %u pref medium\n", r->dev->name, ip6_route_proto(r), r->metric);
+		out_printf(c->out, " dev %s", r->dev->name);
+		if (!r->boot)
+			out_printf(c->out, " proto %s", ip6_route_proto(r));
+		out_printf(c->out, " metric %u pref medium\n", r->metric);
 	}
 	for (unsigned i = 0, n = ip6_dns_servers(c->cpu, dns, IP6_DNS_MAX); i < n; i++)
 		out_printf(c->out, "# resolver %s\n", ip_ntop(&dns[i], text));

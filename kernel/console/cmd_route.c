@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * cmd_route.c - what `ip` changes: addresses, routes and groups of IPv4, in iproute2's words; and `ip route get`, `ip maddr`.
+ * cmd_route.c - what `ip` changes: addresses and routes of both families, groups of IPv4, in iproute2's words; and `ip route
+ * get`, `ip maddr`. The family is -6's, or that of the first address with a colon.
  */
 #include "console/route.h"
 #include "lib/errno.h"
@@ -10,14 +11,16 @@
 #include "net/ipv6/ip6.h"
 #include "net/wire/igmp.h"
 
+#define IP6_METRIC 1024 /* of a route for which none is said, as Linux has it */
+
 /* What the words after the verb say. */
 struct spec {
-	be32 dst, via;
+	struct ip_addr dst, via;
 	unsigned plen;
 	struct net_device *dev;
 	u32 metric;
 	u8 type; /* enum ip_route_type */
-	bool has_via, has_metric;
+	bool six, has_via, has_metric;
 };
 
 static const char *const type_names[] = {
@@ -31,32 +34,32 @@ static int wrong(struct console_call *c, const char *word, const char *what)
 	return -EINVAL;
 }
 
-static bool parse_addr(const char *word, be32 *out)
+static bool parse_addr(const char *word, bool six, struct ip_addr *out)
 {
-	struct ip_addr a;
-
-	if (ip_pton(word, &a) || !ip_is_v4(&a))
-		return false;
-	*out = ip_v4(&a);
-	return true;
+	return !ip_pton(word, out) && ip_is_v4(out) != six;
 }
 
-/* "10.0.0.0/8", "10.0.0.1" or "default". */
+static int not_an_address(struct console_call *c, const char *word, bool six)
+{
+	return wrong(c, word, six ? "an IPv6 address" : "an IPv4 address");
+}
+
+/* "10.0.0.0/8", "fd00::/8", "10.0.0.1" or "default". */
 static bool parse_prefix(char *word, struct spec *s)
 {
 	char *slash = strchr(word, '/');
-	u64 plen = 32;
+	u64 most = s->six ? 128 : 32, plen = most;
 	bool good;
 
 	if (!strcmp(word, "default"))
 		return true; /* all zero */
 	if (slash) {
 		*slash = 0;
-		good = !str_to_u64(slash + 1, &plen) && plen <= 32;
-		good = parse_addr(word, &s->dst) && good;
+		good = !str_to_u64(slash + 1, &plen) && plen <= most;
+		good = parse_addr(word, s->six, &s->dst) && good;
 		*slash = '/';
 	} else {
-		good = parse_addr(word, &s->dst);
+		good = parse_addr(word, s->six, &s->dst);
 	}
 	s->plen = (unsigned)plen;
 	return good;
@@ -69,7 +72,7 @@ static int parse_option(struct console_call *c, int i, struct spec *s)
 
 	if (!strcmp(name, "via")) {
 		s->has_via = true;
-		return parse_addr(value, &s->via) ? 0 : wrong(c, value, "an IPv4 address");
+		return parse_addr(value, s->six, &s->via) ? 0 : not_an_address(c, value, s->six);
 	}
 	if (!strcmp(name, "dev")) {
 		s->dev = dev_by_name(c->cpu->net, value);
@@ -85,12 +88,24 @@ static int parse_option(struct console_call *c, int i, struct spec *s)
 	return console_usage(c, name);
 }
 
+/* Some word from argv[at] on is of IPv6. */
+static bool says_six(const struct console_call *c, int at)
+{
+	for (; at < c->argc; at++)
+		if (strchr(c->argv[at], ':'))
+			return true;
+	return false;
+}
+
 /* [TYPE] PREFIX [via ADDRESS] [dev DEV] [metric N], from argv[at] on. */
-static int parse(struct console_call *c, int at, struct spec *s)
+static int parse(struct console_call *c, int at, bool six, struct spec *s)
 {
 	int err = 0;
 
-	*s = (struct spec){ .type = ROUTE_UNICAST };
+	six |= says_six(c, at);
+	*s = (struct spec){ .type = ROUTE_UNICAST, .six = six };
+	if (!six)
+		s->dst = s->via = ip_from_v4((be32){ 0 });
 	for (u8 t = ROUTE_UNICAST; at < c->argc && t < ARRAY_SIZE(type_names); t++)
 		if (!strcmp(c->argv[at], type_names[t])) {
 			s->type = t;
@@ -100,7 +115,7 @@ static int parse(struct console_call *c, int at, struct spec *s)
 	if (at >= c->argc)
 		return console_usage(c, NULL);
 	if (!parse_prefix(c->argv[at], s))
-		return wrong(c, c->argv[at], "ADDRESS[/0..32] or 'default'");
+		return wrong(c, c->argv[at], six ? "ADDRESS[/0..128] or 'default'" : "ADDRESS[/0..32] or 'default'");
 	for (at++; !err && at < c->argc; at += 2)
 		err = parse_option(c, at, s);
 	return err;
@@ -125,13 +140,18 @@ static int may_change(struct console_call *c)
 }
 
 /* ---- ip route ---- */
-/* The device of a gateway is the one whose net it is in. */
-static struct net_device *dev_towards(struct console_call *c, be32 gateway)
+static int find_way(struct net_cpu *cpu, bool six, struct flow *fl, struct dst *dst)
 {
-	struct flow fl = { .dst = ip_from_v4(gateway) };
+	return six ? ip6_route_output(cpu, fl, dst) : ip_route_output(cpu, fl, dst);
+}
+
+/* The device of a gateway is the one whose net it is in; a link-local one may be on any. */
+static struct net_device *dev_towards(struct console_call *c, const struct spec *s)
+{
+	struct flow fl = { .dst = s->via };
 	struct dst dst;
 
-	return ip_route_output(c->cpu, &fl, &dst) ? NULL : dst.dev;
+	return ip6_is_link_local(&s->via) || find_way(c->cpu, s->six, &fl, &dst) ? NULL : dst.dev;
 }
 
 static int route_add(struct console_call *c, const struct spec *s)
@@ -139,44 +159,109 @@ static int route_add(struct console_call *c, const struct spec *s)
 	struct net *net = c->cpu->net;
 	struct net_device *dev = s->dev;
 
+	if (s->type != ROUTE_UNICAST && s->six)
+		return -EOPNOTSUPP;
 	if (s->type != ROUTE_UNICAST)
-		return ip_route_add_reject(net, s->dst, s->plen, s->type, s->metric);
+		return ip_route_add_reject(net, ip_v4(&s->dst), s->plen, s->type, s->metric);
 	if (!dev && s->has_via)
-		dev = dev_towards(c, s->via);
+		dev = dev_towards(c, s);
 	if (!dev) {
 		out_printf(c->out, "ip: 'via ADDRESS' or 'dev DEV' is missing, or that address is on no link\n");
 		return -ENETUNREACH;
 	}
-	return ip_route_add(net, s->dst, s->plen, s->via, dev, s->metric);
+	if (!s->six)
+		return ip_route_add(net, ip_v4(&s->dst), s->plen, ip_v4(&s->via), dev, s->metric);
+	return ip6_route_add(net, &(struct ip6_route){ .dst = s->dst, .gateway = s->via, .dev = dev, .plen = (u8)s->plen,
+						       .boot = true, .metric = s->has_metric ? s->metric : IP6_METRIC });
 }
 
 /* As iproute2: the first route that has all that was said. */
+static const struct ip6_route *find6(const struct console_call *c, const struct spec *s)
+{
+	const struct ip6_route *r;
+
+	for (unsigned i = 0; (r = ip6_route_get(c->cpu, i)); i++)
+		if (ip_eq(&r->dst, &s->dst) && r->plen == s->plen && (!s->has_via || ip_eq(&r->gateway, &s->via)) &&
+		    (!s->dev || r->dev == s->dev) && (!s->has_metric || r->metric == s->metric))
+			return r;
+	return NULL;
+}
+
+static int route_del6(struct console_call *c, const struct spec *s)
+{
+	const struct ip6_route *found = s->type == ROUTE_UNICAST ? find6(c, s) : NULL;
+	struct ip6_route r;
+
+	if (!found)
+		return -ENOENT;
+	r = *found;
+	return ip6_route_del(c->cpu->net, &r.dst, r.plen, &r.gateway, r.dev);
+}
+
 static int route_del(struct console_call *c, const struct spec *s)
 {
 	const struct ip_route *r;
 
+	if (s->six)
+		return route_del6(c, s);
 	for (unsigned i = 0; (r = ip_route_get(c->cpu, i)); i++)
-		if (be32_eq(r->dst, s->dst) && r->plen == s->plen && (s->type == ROUTE_UNICAST || r->type == s->type) &&
-		    (!s->has_via || be32_eq(r->gateway, s->via)) && (!s->dev || r->dev == s->dev) &&
+		if (be32_eq(r->dst, ip_v4(&s->dst)) && r->plen == s->plen && (s->type == ROUTE_UNICAST || r->type == s->type) &&
+		    (!s->has_via || be32_eq(r->gateway, ip_v4(&s->via))) && (!s->dev || r->dev == s->dev) &&
 		    (!s->has_metric || r->metric == s->metric))
 			return ip_route_remove(c->cpu->net, r);
 	return -ENOENT;
 }
 
-static int route_get(struct console_call *c)
+static int route_replace6(struct console_call *c, const struct spec *s)
+{
+	struct spec place = { .dst = s->dst, .plen = s->plen, .has_metric = true, .metric = s->has_metric ? s->metric : IP6_METRIC };
+	const struct ip6_route *found = find6(c, &place);
+	struct ip6_route old;
+	int err;
+
+	if (!found)
+		return route_add(c, s);
+	old = *found;
+	err = route_add(c, s);
+	if (err == -EEXIST && ip_eq(&old.gateway, &s->via) && (!s->dev || s->dev == old.dev))
+		return 0;
+	return err ?: ip6_route_del(c->cpu->net, &old.dst, old.plen, &old.gateway, old.dev);
+}
+
+/* The new one takes the place of that with the same prefix and metric; what cannot be added leaves the old one where it is. */
+static int route_replace(struct console_call *c, const struct spec *s)
+{
+	const struct ip_route *r;
+	struct ip_route old;
+	int err;
+
+	if (s->six)
+		return route_replace6(c, s);
+	for (unsigned i = 0; (r = ip_route_get(c->cpu, i)); i++)
+		if (be32_eq(r->dst, ip_v4(&s->dst)) && r->plen == s->plen && r->metric == s->metric)
+			break;
+	if (!r)
+		return route_add(c, s);
+	old = *r;
+	err = route_add(c, s);
+	if (err == -EEXIST)
+		return 0;
+	return err ?: ip_route_remove(c->cpu->net, &old);
+}
+
+static int route_get(struct console_call *c, bool six)
 {
 	char text[IP_NTOP_MAX];
 	struct flow fl = { .ttl = 0 };
 	struct dst dst;
-	be32 to;
 	int err;
 
 	if (c->argc != 4)
 		return console_usage(c, c->argc > 4 ? c->argv[4] : NULL);
-	if (!parse_addr(c->argv[3], &to))
-		return wrong(c, c->argv[3], "an IPv4 address");
-	fl.dst = ip_from_v4(to);
-	err = ip_route_output(c->cpu, &fl, &dst);
+	six |= says_six(c, 3);
+	if (!parse_addr(c->argv[3], six, &fl.dst))
+		return not_an_address(c, c->argv[3], six);
+	err = find_way(c->cpu, six, &fl, &dst);
 	if (err)
 		return refuse(c, err);
 	out_printf(c->out, "%s%s", dst.loopback ? "local " : "", ip_ntop(&fl.dst, text));
@@ -186,28 +271,41 @@ static int route_get(struct console_call *c)
 	return 0;
 }
 
-int ip_route_cmd(struct console_call *c)
+int ip_route_cmd(struct console_call *c, bool six)
 {
+	static const struct {
+		const char *verb;
+		int (*fn)(struct console_call *c, const struct spec *s);
+	} verbs[] = { { "add", route_add }, { "del", route_del }, { "delete", route_del }, { "replace", route_replace } };
 	const char *verb = c->argv[2];
-	bool add = !strcmp(verb, "add");
+	unsigned i = 0;
 	struct spec s;
 	int err;
 
 	if (!strcmp(verb, "get"))
-		return route_get(c);
-	if (!add && strcmp(verb, "del") && strcmp(verb, "delete"))
+		return route_get(c, six);
+	while (i < ARRAY_SIZE(verbs) && strcmp(verb, verbs[i].verb))
+		i++;
+	if (i == ARRAY_SIZE(verbs))
 		return console_usage(c, verb);
-	err = may_change(c) ?: parse(c, 3, &s);
+	err = may_change(c) ?: parse(c, 3, six, &s);
 	if (err)
 		return err;
 	bh_disable(c->cpu);
-	err = add ? route_add(c, &s) : route_del(c, &s);
+	err = verbs[i].fn(c, &s);
 	bh_enable(c->cpu);
 	return refuse(c, err);
 }
 
 /* ---- ip addr ---- */
-int ip_addr_cmd(struct console_call *c)
+static int addr_change(struct net *net, const struct spec *s, bool add)
+{
+	if (s->six)
+		return add ? ip6_addr_add(net, s->dev, &s->dst, s->plen) : ip6_addr_del(net, s->dev, &s->dst);
+	return add ? ip_addr_add(net, s->dev, ip_v4(&s->dst), s->plen) : ip_addr_del(net, s->dev, ip_v4(&s->dst));
+}
+
+int ip_addr_cmd(struct console_call *c, bool six)
 {
 	const char *verb = c->argv[2];
 	bool add = !strcmp(verb, "add");
@@ -216,13 +314,13 @@ int ip_addr_cmd(struct console_call *c)
 
 	if (!add && strcmp(verb, "del") && strcmp(verb, "delete"))
 		return console_usage(c, verb);
-	err = may_change(c) ?: parse(c, 3, &s);
+	err = may_change(c) ?: parse(c, 3, six, &s);
 	if (err)
 		return err;
 	if (!s.dev || s.has_via || s.has_metric)
 		return console_usage(c, NULL);
 	bh_disable(c->cpu);
-	err = add ? ip_addr_add(c->cpu->net, s.dev, s.dst, s.plen) : ip_addr_del(c->cpu->net, s.dev, s.dst);
+	err = addr_change(c->cpu->net, &s, add);
 	bh_enable(c->cpu);
 	return refuse(c, err);
 }
@@ -292,11 +390,13 @@ int ip_maddr_cmd(struct console_call *c)
 		return show_maddr(c);
 	if (!c->may_change)
 		return may_change(c);
-	err = parse(c, 3, &s);
+	err = parse(c, 3, false, &s);
 	if (err)
 		return err;
+	if (s.six)
+		return refuse(c, -EOPNOTSUPP);
 	bh_disable(c->cpu);
-	err = add ? ip_mc_join(c->cpu, &s.dev, s.dst) : ip_mc_leave(c->cpu, s.dev, s.dst);
+	err = add ? ip_mc_join(c->cpu, &s.dev, ip_v4(&s.dst)) : ip_mc_leave(c->cpu, s.dev, ip_v4(&s.dst));
 	bh_enable(c->cpu);
 	return refuse(c, err);
 }

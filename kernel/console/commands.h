@@ -12,7 +12,7 @@
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
 	X(softnet, "softnet", false, "[--json]", "softirq rows and NAPI work of each CPU")                 \
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
-	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route get ADDRESS | link set DEV txqueuelen N", \
+	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route replace|get ... | link set DEV txqueuelen|mtu N", \
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|--reset] DEV | -C|-G|-K DEV NAME VALUE...",          \
 	  "a device: statistics, moderation, rings, offloads, channels")                             \

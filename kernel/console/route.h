@@ -6,9 +6,9 @@
 
 #include "console/commands.h"
 
-/* ip route add|del|get ... */
-int ip_route_cmd(struct console_call *c);
+/* ip route add|del|get|replace ...; six: -6 was said, else the addresses say which family. */
+int ip_route_cmd(struct console_call *c, bool six);
 /* ip addr add|del ... */
-int ip_addr_cmd(struct console_call *c);
+int ip_addr_cmd(struct console_call *c, bool six);
 /* ip maddr [show|add|del] ... */
 int ip_maddr_cmd(struct console_call *c);

@@ -152,6 +152,33 @@ def _():
     check_eq([x for x in a if "PEER6" in x], [x for x in b if "PEER6" in x], "ip -6 neigh")
 
 
+@case("ip -6 addr, route and maddr, and the MTU, are changed in the words of iproute2, and say the same afterwards")
+def _():
+    def done(words, says=""):
+        theirs = subprocess.run(words.replace("{d}", "tap0").replace("{a}", "fd99::2"), shell=True, capture_output=True, text=True)
+        ours = typed(words.replace("{d}", "eth0").replace("{a}", "fd99::3")).strip()
+        check_eq(bool(ours), theirs.returncode != 0, "%s: ours %r, theirs %r" % (words, ours, theirs.stderr))
+        if says:
+            check_in(says, theirs.stderr)
+            check_in(says, ours)
+    rows = lambda text, d: sorted(line.replace(d, "DEV").rstrip() for line in text.split("\n") if "fd88:" in line or "fd99:" in line)
+    for words, says in (("addr add {a}/64 dev {d}", ""), ("route add fd88::/64 via fd99::9 dev {d}", ""),
+                        ("route add fd88::/64 via fd99::9 dev {d}", "File exists"), ("route replace fd88::/64 via fd99::8 dev {d}", ""),
+                        ("route add fd88::5 via fd99::9 dev {d} metric 7", ""), ("route add fd88:1::/64 via fe80::9 dev {d}", ""),
+                        ("route del fd88::5", ""), ("route del fd88:2::/64", "No such"), ("addr add fd99::1/129 dev {d}", ""),
+                        ("route add fd88::/200 dev {d}", ""), ("route del fd88:1::/64 dev {d}", ""), ("route del fd88::/64", "")):
+        done("ip -6 " + words, says)
+        check_eq(rows(typed("ip -6 route"), "eth0"), rows(linux("ip -6 route"), "tap0"), words)
+    while "tentative" in typed("ip -6 addr"):
+        time.sleep(0.1)
+    check_in("fd99::9 dev eth0 src fd99::3 mtu 1500", typed("ip -6 route get fd99::9"))
+    done("ip -6 addr del {a}/64 dev {d}")
+    done("ip -6 addr del {a}/64 dev {d}")  # refused by both
+    for mtu in ("1400", "many", "1500"):
+        done("ip link set dev {d} mtu " + mtu)
+        check_in("mtu 1%s00 " % ("5" if mtu == "1500" else "4"), typed("ip link show dev eth0"))
+
+
 @case("ss prints the rows of iproute2's: the connection from its other end, listeners of both families")
 def _():
     row = lambda text, port: next(line.split() for line in text.split("\n") if ":%d " % port in line + " ")

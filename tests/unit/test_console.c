@@ -7,6 +7,7 @@
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
+#include "net/ipv6/ip6.h"
 
 /* A terminal that keeps what was printed. */
 struct screen {
@@ -259,6 +260,8 @@ static const struct {
 	{ "ip addr show nodev", "'nodev'" },
 	{ "ip neigh flush", "'flush'" },
 	{ "ip route change default", "'change'" },
+	{ "ip -6 route get", NULL },
+	{ "ip link set lo colour 3", "'colour'" },
 	{ "ethtool -Z lo", "'-Z'" },
 	{ "tc class", "'class'" },
 	{ "tc qdisc show eth0", "'eth0'" },
@@ -318,6 +321,70 @@ TEST(a_wrong_use_of_each_command_prints_its_usage_and_the_word)
 		covered += found;
 	}
 	CHECK_EQ(covered, commands);
+	lab_destroy(k.lab);
+}
+
+static const char *says(struct kit *k, const char *text, struct screen *s)
+{
+	struct console_call c = { .cpu = k->cpu, .out = &s->out, .may_wait = true, .may_change = true };
+	char line[128];
+
+	screen_init(s);
+	str_copy(line, text, sizeof(line));
+	console_run(&c, line);
+	return s->text;
+}
+
+/* A line of `ip` and what it answers, "" for nothing; then what `shows` prints holds `text`, or does not for a leading '!'. */
+TEST(ip_changes_routes_and_addresses_of_ipv6_and_the_mtu_in_linuxs_words)
+{
+	static const struct {
+		const char *line, *answer, *shows, *text;
+	} steps[] = {
+		{ "ip -6 addr add fd77::2/64 dev eth0", "", "ip -6 addr", "inet6 fd77::2/64 scope global" },
+		{ "ip addr add fd77::2/64 dev eth0", "ip: File exists\n", NULL, NULL },
+		{ "ip -6 addr add fd77::9/129 dev eth0", "ip: 'fd77::9/129' is not ADDRESS[/0..128] or 'default'\n", NULL, NULL },
+		{ "ip -6 addr add 10.0.0.9/24 dev eth0", "ip: '10.0.0.9/24' is not ADDRESS[/0..128] or 'default'\n", NULL, NULL },
+		{ "ip -6 addr add ff02::9/64 dev eth0", "ip: Invalid argument\n", NULL, NULL },
+		{ "ip -6 addr del fd77::3/64 dev eth0", "ip: Cannot assign requested address\n", NULL, NULL },
+		{ "ip -6 route add fd88::/64 via fd77::1 dev eth0", "", "ip -6 route", "fd88::/64 via fd77::1 dev eth0 metric 1024 pref medium\n" },
+		{ "ip route add fd88::/64 via fd77::1 dev eth0", "ip: File exists\n", NULL, NULL },
+		{ "ip -6 route replace fd88::/64 via fd77::7 dev eth0", "", "ip -6 route", "fd88::/64 via fd77::7 dev" },
+		{ "ip -6 route replace fd88::/64 via fd77::7 dev eth0", "", "ip -6 route", "!via fd77::1" },
+		{ "ip -6 route replace fd89::5 dev eth0 metric 3", "", "ip -6 route", "fd89::5 dev eth0 metric 3 pref medium\n" },
+		{ "ip -6 route add default via fe80::1", "ip: 'via ADDRESS' or 'dev DEV' is missing, or that address is on no link\n"
+		  "ip: Network is unreachable\n", NULL, NULL },
+		{ "ip -6 route add default via fe80::1 dev eth0", "", "ip -6 route", "default via fe80::1 dev eth0 metric 1024" },
+		{ "ip -6 route add fd90::1/64 dev eth0", "ip: Invalid argument\n", NULL, NULL },
+		{ "ip -6 route add fd90::/64 via fd99::1 dev lo", "ip: Network is unreachable\n", NULL, NULL },
+		{ "ip -6 route add fd90::/64 via 10.0.0.1", "ip: '10.0.0.1' is not an IPv6 address\n", NULL, NULL },
+		{ "ip -6 route add unreachable fd90::/64", "ip: Operation not supported\n", NULL, NULL },
+		{ "ip -6 route del fd88::/64", "", "ip -6 route", "!fd88::" },
+		{ "ip -6 route del fd88::/64", "ip: No such file or directory\n", NULL, NULL },
+		{ "ip -6 route del default", "", "ip -6 route", "!default" },
+		{ "ip -6 addr del fd77::2/64 dev eth0", "", "ip -6 addr", "!fd77::2" },
+		{ "ip route replace 198.51.100.0/24 via 10.0.0.3", "", "ip route", "198.51.100.0/24 via 10.0.0.3 dev eth0" },
+		{ "ip route replace 198.51.100.0/24 via 10.0.0.4", "", "ip route", "198.51.100.0/24 via 10.0.0.4 dev eth0" },
+		{ "ip route replace 198.51.100.0/24 via 10.0.0.4", "", "ip route", "!10.0.0.3" },
+		{ "ip link set dev eth0 mtu 1400", "", "ip link", "mtu 1400" },
+		{ "ip link set eth0 mtu 1000", "ip: '1000' is not an MTU of eth0, 1280 to 65535\n", NULL, NULL },
+		{ "ip link set eth0 mtu many", "ip: 'many' is not an MTU of eth0, 1280 to 65535\n", NULL, NULL },
+		{ "ip link set eth9 mtu 1400", "ip: 'eth9' is not a device\n", NULL, NULL },
+	};
+	struct kit k = kit_open(LAB_ETHER);
+	struct screen s;
+
+	CHECK_EQ(ip6_dev_up(k.cpu->net, k.dev), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		const char *text = steps[i].text;
+
+		CHECK_STR(says(&k, steps[i].line, &s), steps[i].answer);
+		if (!text)
+			continue;
+		says(&k, steps[i].shows, &s);
+		if (!CHECK((strstr(s.text, text + (*text == '!')) != NULL) == (*text != '!')))
+			test_note("%s: %s", steps[i].line, s.text);
+	}
 	lab_destroy(k.lab);
 }
 

@@ -30,6 +30,7 @@ struct ip6_route {
 	u32 metric;
 	u8 plen;
 	bool ra;                     /* a router said so: its lifetime ends it */
+	bool boot;                   /* the operator's: as Linux has it, of no protocol's making */
 };
 /* 0, -EEXIST, -ENETUNREACH (the gateway is no neighbour), -EINVAL, -ENOSPC, -ENOMEM. */
 int ip6_route_add(struct net *net, const struct ip6_route *r);
