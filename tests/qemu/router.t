@@ -22,7 +22,8 @@ from tap import case, check, check_eq, check_in, note, run
 
 SIZE, CONNECTIONS, ECHOES = pick(4, 64) * MIB, pick(1000, 100000), pick(16, 200)
 CPUS = int(os.environ.get("CPUS") or 2)
-TIMEOUTS = " ".join("net.netfilter.nf_conntrack_%s=1" % name for name in (
+# Short, yet longer than a router on a busy machine may stand still: what comes after its connection's end counts as invalid.
+TIMEOUTS = " ".join("net.netfilter.nf_conntrack_%s=%u" % (name, pick(2, 10)) for name in (
     "tcp_timeout_time_wait", "tcp_timeout_close", "tcp_timeout_close_wait", "tcp_timeout_last_ack", "tcp_timeout_fin_wait",
     "udp_timeout", "udp_timeout_stream", "icmp_timeout"))
 RULES = """#!/usr/sbin/nft -f
@@ -202,7 +203,7 @@ def _():
     note(stats.replace("\r", "").strip())
     check(sum(int(n) for n in re.findall(r"insert=(\d+)", stats)) >= CONNECTIONS, stats)
     check_eq(len(re.findall("insert_failed=0 drop=0 early_drop=0", stats)), CPUS, stats)
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while tracked():
         check(time.monotonic() < end, router.type("conntrack -L"))
         time.sleep(0.5)

@@ -9,9 +9,12 @@
 #include "host/netlab.h"
 #include "lib/errno.h"
 #include "net/core/steer.h"
+#include "net/ipv4/icmp.h"
 #include "net/ipv4/ip.h"
 #include "net/ipv4/udp.h"
 #include "net/ipv6/ip6.h"
+#include "net/netfilter/conntrack.h"
+#include "net/netfilter/nft.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
 
@@ -339,6 +342,71 @@ TEST(connect_takes_a_port_whose_flow_is_the_callers)
 	CHECK_EQ(p.wrong, 0);
 	CHECK_EQ(SUM(p.a, strays), 0);
 	CHECK_EQ(SUM(p.a, moved), 0);
+	expect_balanced(p.a);
+	host_isolate(false);
+	stop(p.lab, p.b);
+	lab_destroy(p.lab);
+}
+
+/* ---- connections that are tracked ---- */
+
+struct echo_count {
+	struct icmp_ping ping;
+	unsigned got;
+};
+static void echo_got(struct icmp_ping *p, struct net_cpu *cpu, struct sk_buff *skb, u16 seq)
+{
+	container_of(p, struct echo_count, ping)->got++;
+}
+
+/* Neither an echo nor a socket that is not connected chooses whose flow it makes. */
+static void careless(void *arg)
+{
+	struct caller *c = arg;
+	struct sockaddr_ip to = peer(0x0a000002, 7);
+	struct flow fl = { .dst = to.addr };
+	struct echo_count e = { .ping.reply = echo_got };
+	int udp = sys_socket(c->cpu, AF_INET, SOCK_DGRAM, 0);
+	char in[8];
+
+	c->p->wrong += sys_sendto(c->cpu, udp, "hello", 5, 0, &to) != 5 || sys_recvfrom(c->cpu, udp, in, sizeof(in), 0, NULL) != 5;
+	sys_close(c->cpu, udp);
+	bh_disable(c->cpu);
+	icmp_ping_open(c->cpu, &e.ping);
+	c->p->wrong += icmp_ping_send(c->cpu, &e.ping, &fl, 1, 56) != 0;
+	bh_enable(c->cpu);
+	for (unsigned i = 0; i < 100 && !e.got; i++)
+		sys_nanosleep(c->cpu, 10 * NSEC_PER_MSEC);
+	c->p->wrong += e.got != 1;
+	bh_disable(c->cpu);
+	icmp_ping_close(&e.ping);
+	bh_enable(c->cpu);
+	c->p->done++;
+}
+
+TEST(answers_that_come_to_another_cpu_are_of_a_connection_that_it_knows)
+{
+	struct pair p = pair(8);
+	struct caller c[CPUS * 8];
+	struct nft_error err;
+	u64 invalid = 0;
+
+	REQUIRE(!nft_run(p.a->net, "add rule input ct state established accept; add rule input drop", &err));
+	host_isolate(true);
+	REQUIRE(!app_start(p.b->net, &(struct app_params){ .cmdline = "" }));
+	for (unsigned i = 0; i < ARRAY_SIZE(c); i++) {
+		c[i] = (struct caller){ &p, p.a->net->cpus[i % CPUS] };
+		lab_spawn_on(p.a, i % CPUS, "careless", careless, &c[i]);
+	}
+	CHECK(LAB_UNTIL(p.lab, p.done == ARRAY_SIZE(c), 20 * NSEC_PER_SEC));
+	CHECK_EQ(p.wrong, 0);
+	CHECK(SUM(p.a, moved) > CPUS * 8); /* of 64 answers about three in four */
+	for (unsigned i = 0; i < CPUS; i++)
+		invalid += ct_stats(p.a->net->cpus[i])->invalid;
+	CHECK_EQ(invalid, 0);
+	lab_run(p.lab, 40 * NSEC_PER_SEC);
+	for (unsigned i = 0; i < CPUS; i++)
+		CHECK_EQ(ct_count(p.a->net->cpus[i]), 0);
 	expect_balanced(p.a);
 	host_isolate(false);
 	stop(p.lab, p.b);

@@ -2,12 +2,16 @@
  * ct_track.c - a packet meets the table: looked up where it enters the stack, confirmed where it leaves. Runs wherever a
  * hook does.
  *
+ * A connection is tracked by the CPU that owns its flow. What this guest itself sends from another CPU makes an entry there
+ * too, and is told to the owner, who sees the answers.
+ *
  * Pieces of IPv6 packets are not tracked, for nobody on the way puts them together; nor are groups and neighbour discovery.
  *
  * cpu->ct->walk remembers the packet under way. By it an ICMP error that we send ourselves finds the connection of what it
  * is about, although NAT may be half done with that: the quote then has an address of either side.
  */
 #include "net/netfilter/ct_impl.h"
+#include "net/core/steer.h"
 #include "net/wire/ether.h"
 #include "net/wire/icmpv6.h"
 #include "net/wire/ipv6.h"
@@ -112,6 +116,84 @@ static bool is_icmp_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr
 	return six ? icmpv6_is_error(type) : (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
 }
 
+/* The length of the IP header; 0: the packet is not to be tracked. */
+static unsigned tracked_hdr_len(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	unsigned off = IPV6_HLEN, fragment;
+	u8 nexthdr, type;
+
+	if (likely(skb->protocol == ETH_P_IP))
+		return v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr) ? 0 : ipv4_hdr_bytes(skb->data);
+	nexthdr = skb->data[6];
+	if (ip6_is_multicast(&skb->ip.dst) || !ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment) || fragment)
+		return 0;
+	if (nexthdr == IPPROTO_ICMPV6 && !skb_copy_bits(skb, off, &type, 1) && type >= ICMPV6_MLD_QUERY &&
+	    type <= ICMPV6_MLD2_REPORT)
+		return 0;
+	return off;
+}
+
+/* ---- flows of other CPUs ---- */
+struct told {
+	struct inbox_msg msg;
+	struct ct_packet p;
+	u32 bytes;
+};
+
+static unsigned flow_owner(const struct net *net, const struct ct_tuple *t)
+{
+	bool ports = ct_has_ports(t->proto), id = t->proto == IPPROTO_ICMP || t->proto == IPPROTO_ICMPV6;
+
+	return steer_owner(net, &t->src, &t->dst, ports || id ? be16_get(t->sport) : 0, ports ? be16_get(t->dport) : 0);
+}
+
+/* Another CPU sent this in a flow of ours. */
+static void told_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct told *t = container_of(msg, struct told, msg);
+	u32 hash = ct_tuple_hash(cpu, &t->p.tuple);
+	struct nf_conn *ct = NULL;
+	struct ct_end *e = cpu->ct->buckets ? ct_find(cpu, &t->p.tuple, hash) : NULL;
+	u64 timeout;
+
+	if (e && is_reborn(ct_of(e), &t->p)) {
+		ct_free(ct_of(e));
+		e = NULL;
+	}
+	if (!e && cpu->ct->buckets && ct_may_begin(&t->p)) {
+		ct = ct_create(cpu, &t->p, hash);
+		if (ct && ct_insert(cpu, ct))
+			e = &ct->end[CT_ORIGINAL];
+	} else if (e) {
+		timeout = ct_advance(ct_of(e), &t->p, e->dir);
+		if (timeout)
+			ct_refresh(ct_of(e), timeout);
+	}
+	if (e) {
+		e->packets++;
+		e->bytes += t->bytes;
+	}
+	kfree(t);
+}
+
+/* A packet of our own leaves. Where another CPU owns its flow, that one will see the answers: it is told, and the message is
+ * there before them. NAT sees to it that answers come home, whatever the flow was. Without memory they are invalid there. */
+static void tell_owner(struct net_cpu *cpu, struct sk_buff *skb, const struct nf_conn *ct)
+{
+	unsigned owner = flow_owner(cpu->net, &ct->end[CT_ORIGINAL].tuple), hdr_len = tracked_hdr_len(cpu, skb);
+	struct told *t;
+
+	if (owner == cpu->id || !hdr_len)
+		return;
+	t = kmalloc(sizeof(*t));
+	if (!t)
+		return;
+	t->msg.fn = told_rcv;
+	t->bytes = skb->len;
+	if (!ct_read(cpu, skb, &t->p, hdr_len) || !inbox_post(cpu, cpu->net->cpus[owner], &t->msg))
+		kfree(t);
+}
+
 /* ---- the hooks ---- */
 static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len)
 {
@@ -147,23 +229,6 @@ static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb, un
 	return RX_OK;
 }
 
-/* The length of the IP header; 0: the packet is not to be tracked. */
-static unsigned tracked_hdr_len(struct net_cpu *cpu, struct sk_buff *skb)
-{
-	unsigned off = IPV6_HLEN, fragment;
-	u8 nexthdr, type;
-
-	if (likely(skb->protocol == ETH_P_IP))
-		return v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr) ? 0 : ipv4_hdr_bytes(skb->data);
-	nexthdr = skb->data[6];
-	if (ip6_is_multicast(&skb->ip.dst) || !ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment) || fragment)
-		return 0;
-	if (nexthdr == IPPROTO_ICMPV6 && !skb_copy_bits(skb, off, &type, 1) && type >= ICMPV6_MLD_QUERY &&
-	    type <= ICMPV6_MLD2_REPORT)
-		return 0;
-	return off;
-}
-
 enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
 			  struct net_device *out, void *priv)
 {
@@ -193,6 +258,9 @@ enum drop_reason ct_confirm(struct net_cpu *cpu, struct sk_buff *skb, enum nf_ho
 
 	if (!ct)
 		return RX_OK;
+	if (unlikely(cpu->net->steer->on && !in && hook == NF_POST_ROUTING && !cpu->ct->nat && !(out->flags & IFF_LOOPBACK) &&
+		     !(nfct_info(skb) & INFO_RELATED)))
+		tell_owner(cpu, skb, ct);
 	if (ct == cpu->ct->fresh && !(nfct_info(skb) & INFO_RELATED)) {
 		if (!ct_insert(cpu, ct)) {
 			skb->nfct = NULL;
