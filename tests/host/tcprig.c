@@ -6,6 +6,7 @@
 #include "host/family.h"
 #include "host/tcprig.h"
 #include "net/ipv4/ip.h"
+#include "net/tcp/segment.h"
 #include "net/wire/checksum.h"
 
 #define US_ADDR   "192.168.0.1"

@@ -4,9 +4,7 @@
  * Runs in net_tx only (tcp_flush), except for answers that belong to no TCB, which leave at once like an ICMP echo reply.
  * A segment is a header skb plus references to the payload; the queued skb stays as it is for a retransmission.
  */
-#include "net/core/qdisc.h"
-#include "net/tcp/tcp_impl.h"
-#include "net/wire/checksum.h"
+#include "net/tcp/segment.h"
 
 /* Segments of a window up to which the last one of a GSO skb has PSH: the peer's GRO then does not wait for more, and its ACK
  * comes soon. In a large window enough is under way, and fewer ACKs are better than early ones. */
@@ -14,21 +12,6 @@
 #define START_MS  20000 /* memory for the first data is waited for so long */
 
 /* ---- options ---- */
-
-static void put32(u8 *p, u32 v)
-{
-	be32 w = be32_of(v);
-
-	memcpy(p, &w, 4);
-}
-
-u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr)
-{
-	put32(p, TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10);
-	put32(p + 4, tsval);
-	put32(p + 8, tsecr);
-	return TCPOLEN_TSTAMP_ALIGNED;
-}
 
 /* Of the first SYN of a client, and of the first SYN-ACK of a server that has one to give. */
 static const struct tfo_cookie *fastopen_cookie(const struct tcb *t)
@@ -94,50 +77,6 @@ static unsigned put_options(struct tcb *t, u8 flags, u8 *p)
 
 /* ---- one segment ---- */
 
-/* The window field. A SYN's is never scaled (RFC 7323 2.2). */
-static inline u16 window_field(struct tcb *t, u8 flags)
-{
-	u32 wnd;
-
-	if (unlikely(flags & TCP_SYN))
-		return (u16)MIN(t->rcv.wnd, 65535u);
-	wnd = tcp_window_at_ease(t);
-	if (likely(wnd && wnd == t->rcv.wnd)) /* what was announced last, from here on */
-		t->rcv.wup = t->rcv.nxt;
-	else
-		wnd = tcp_select_window(t);
-	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
-}
-
-static inline u32 pseudo_sum(const struct sock *sk, u32 len)
-{
-	if (likely(sk->af == &ipv4_af)) /* spares the call */
-		return csum_tcpudp_nofold(ip_v4(&sk->saddr), ip_v4(&sk->daddr), len, IPPROTO_TCP);
-	return sk->af->pseudo_sum(&sk->saddr, &sk->daddr, IPPROTO_TCP, len);
-}
-
-/* Pushes the header; its options are already counted in opt_len, and put by the caller. */
-static inline struct tcp_hdr *push_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags, unsigned opt_len)
-{
-	struct sock *sk = &t->sk;
-	struct tcp_hdr *h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + opt_len);
-
-	skb_reset_transport_header(skb);
-	h->sport = be16_of(sk->sport);
-	h->dport = be16_of(sk->dport);
-	h->seq = be32_of(seq.v);
-	h->ack = be32_of(flags & TCP_ACK ? t->rcv.nxt.v : 0);
-	h->doff = (u8)((TCP_HDR_LEN + opt_len) << 2);
-	h->flags = flags;
-	h->wnd = be16_of(window_field(t, flags));
-	h->urg = be16_of(0);
-	h->csum = csum_fold16(pseudo_sum(sk, skb->len));
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = skb->transport_header;
-	skb->csum_offset = TCP_CSUM_OFFSET;
-	return h;
-}
-
 /* With options that are not known until they are written. */
 static __noinline void push_header_slow(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags)
 {
@@ -145,43 +84,6 @@ static __noinline void push_header_slow(struct tcb *t, struct sk_buff *skb, seq_
 	unsigned len = put_options(t, flags, opts);
 
 	memcpy(push_header(t, skb, seq, flags, len) + 1, opts, len);
-}
-
-/* The payload behind the header to come: a copy when it is short, references otherwise. */
-static __force_inline bool attach_payload(struct net_cpu *cpu, struct sk_buff *skb, struct sk_buff *payload)
-{
-	u32 len = payload->len;
-
-	if (len > TCP_COPY_MAX)
-		return skb_share(cpu, skb, payload, 0, len);
-	if (likely(!payload->data_len))
-		memcpy(skb_put(skb, len), payload->data, len);
-	else
-		skb_copy_bits(payload, 0, skb_put(skb, len), len);
-	STAT_ADD(cpu, CopyOutBytes, len);
-	return true;
-}
-
-/* What follows from any segment that left: the ACK went with it. */
-static inline void ack_was_sent(struct tcb *t)
-{
-	if (t->ack.quick)
-		t->ack.quick--;
-	t->ack.now = t->ack.delayed = false;
-	tcp_timer_clear(t, TCPT_DELACK);
-}
-
-/* With the timestamp and no other option. */
-static __force_inline void put_plain_header(struct tcb *t, struct sk_buff *skb, seq_t seq, u8 flags)
-{
-	tcp_put_timestamp((u8 *)(push_header(t, skb, seq, flags, TCPOLEN_TSTAMP_ALIGNED) + 1), tcp_ts_now(t), t->ts_recent);
-}
-
-static inline void count_sent(struct tcb *t, u32 segs)
-{
-	t->segs_out += segs;
-	STAT_ADD(t->sk.cpu, TcpOutSegs, segs);
-	t->fq = t->sk.dst.dev->txq[0].qdisc->paces;
 }
 
 /* A segment of `flags` from seq on, or a GSO skb of several: with payload->len bytes, none when it is NULL. */
@@ -431,14 +333,6 @@ void tcp_chrono_set(struct tcb *t, enum tcp_chrono c)
 	t->tx->chrono_ms = now;
 }
 
-/* What holds back what is left, after all left that may: the peer's window, the application that waits for room, or neither. */
-static inline enum tcp_chrono held_by(const struct tcb *t, bool wnd_limited)
-{
-	if (unlikely(wnd_limited))
-		return CHRONO_RWND_LIMITED;
-	return unlikely(t->nospace) && !tcp_send_head(t) ? CHRONO_SNDBUF_LIMITED : CHRONO_BUSY;
-}
-
 /* Before the first data. false: no memory: again soon, or, after START_MS without any, never. */
 static __cold bool start_sending(struct tcb *t)
 {
@@ -505,96 +399,6 @@ static void send_new_data(struct tcb *t)
 	tcp_chrono(t, held_by(t, wnd_limited));
 	if (unlikely(t->nospace) && sent)
 		tcp_new_space(t); /* less is unsent now */
-}
-
-/* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
-
-/* No reason to hold skb back, to cut it, to pace it or to write other options than the timestamp, and no loss to repair. */
-static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
-{
-	if (t->packets_out || skb->next != (const struct sk_buff *)&t->sendq || skb->len > t->mss)
-		return false;
-	if (t->ca_state | t->backoff | t->nr_sacks | t->dsack_due)
-		return false;
-	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more || t->fo || !t->tx || t->ca->cong_control)
-		return false;
-	return dst_valid(t->sk.cpu, &t->sk.dst) && seq_le(tcp_cb(skb)->end_seq, tcp_wnd_end(t)) &&
-	       tcp_now(t) - t->last_send_ns <= t->rto_us * NSEC_PER_USEC;
-}
-
-/* What data_was_sent() does, with queues that hold nothing else. */
-static inline void lone_was_sent(struct tcb *t, struct sk_buff *skb)
-{
-	struct tcp_skb_cb *cb = tcp_cb(skb);
-	struct net_cpu *cpu = t->sk.cpu;
-	u64 now = cpu->now_ns;
-
-	skb_queue_init(&t->sendq);
-	t->rtxq = (struct sk_buff_head){ skb, skb, 1 };
-	skb->next = skb->prev = (struct sk_buff *)&t->rtxq;
-	t->tsorted = (struct list_head){ &cb->ts, &cb->ts };
-	cb->ts = (struct list_head){ &t->tsorted, &t->tsorted };
-	cb->tx_ns = now;
-	t->first_tx_us = t->delivered_us = cpu_us(cpu) ?: 1;
-	cb->delivered_us = 0; /* tcp_rate_sent() */
-	t->snd.nxt = cb->end_seq;
-	if (skb->len < t->mss)
-		t->snd.small = cb->end_seq;
-	t->packets_out = 1;
-	t->data_segs_out++;
-	STAT(cpu, TcpExtTCPOrigDataSent);
-	if (t->ca->cwnd_event)
-		t->ca->cwnd_event(t, CA_EVENT_TX_START);
-	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
-		t->ack.pingpong = 1;
-	t->last_send_ns = now;
-}
-
-/* As arm_for_data(): a probe, after 2 SRTT and the delay its ACK may have (RFC 8985 7.2), for one segment and nothing suspected. */
-static inline void arm_for_lone(struct tcb *t)
-{
-	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	u32 pto_us = MIN((t->srtt_us >> 2) + (u32)s->tcp_rto_min_us, t->rto_us);
-
-	if (likely(s->tcp_early_retrans && t->sack_ok && t->srtt_us && !t->tlp_out))
-		tcp_rtx_arm(t, TCPT_TLP, tcp_now(t) + pto_us * NSEC_PER_USEC);
-	else if (!tcp_schedule_tlp(t, true))
-		tcp_rearm_rto(t);
-}
-
-/* A packet with this payload, headers to come: its own bytes where they have room in front, and none of it is on its way. */
-static inline struct sk_buff *packet_of(struct net_cpu *cpu, struct sk_buff *payload)
-{
-	struct sk_buff *skb;
-
-	if (likely(skb_has_headroom_alone(cpu, payload)))
-		return skb_over(cpu, payload);
-	skb = alloc_skb(cpu, SKB_HEADROOM);
-	if (likely(skb != NULL) && unlikely(!attach_payload(cpu, skb, payload))) {
-		kfree_skb_reason(cpu, skb, DROP_NOMEM);
-		return NULL;
-	}
-	return skb;
-}
-
-/* false: memory is out, nothing has changed. */
-static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
-{
-	struct sk_buff *skb = packet_of(t->sk.cpu, payload);
-
-	if (unlikely(!skb))
-		return false;
-	tcp_cb(payload)->segs = 1;
-	put_plain_header(t, skb, tcp_cb(payload)->seq, tcp_cb(payload)->flags | TCP_ACK);
-	ack_was_sent(t);
-	count_sent(t, 1);
-	lone_was_sent(t, payload);
-	tcp_cwnd_validate(t, t->cwnd <= 1);
-	arm_for_lone(t);
-	tcp_rate_check_app_limited(t);
-	tcp_chrono(t, held_by(t, false));
-	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
-	return true;
 }
 
 /* ---- once more ---- */
@@ -770,7 +574,7 @@ void tcp_send_reset(struct net_cpu *cpu, struct sk_buff *skb, const struct tcp_s
 	tcp_reply_xmit(cpu, &r);
 }
 
-/* ---- the flush ---- */
+/* ---- all that one has to send ---- */
 
 void tcp_output(struct tcb *t)
 {
@@ -806,41 +610,4 @@ void tcp_output(struct tcb *t)
 		send_new_data(t);
 	if (t->ack.now && !tcp_send_ack(t))
 		retry_later(t);
-}
-
-/* Under pressure no window and no buffer grows, and what is still offered is little. */
-static __cold void turn_pressure(struct tcp_cpu *tc)
-{
-	tc->pressure = !tc->pressure;
-	if (tc->pressure)
-		STAT(tc->cpu, TcpExtTCPMemoryPressures);
-}
-
-void tcp_flush(struct net_cpu *cpu)
-{
-	struct tcp_cpu *tc = cpu->tcp;
-	struct tcb *t = tc->dirty, *next;
-
-	if (unlikely(tcp_memory_tight(cpu) != tc->pressure))
-		turn_pressure(tc);
-	tc->dirty = NULL;
-	tc->dirty_tail = &tc->dirty;
-	for (; t; t = next) {
-		u32 events = t->events;
-		struct sk_buff *skb;
-
-		next = t->dirty_next;
-		t->marked = false;
-		if (unlikely(t->dead)) {
-			tcb_free(t);
-			continue;
-		}
-		if (events) {
-			t->events = 0;
-			sock_event(&t->sk, events);
-		}
-		skb = tcp_send_head(t);
-		if (!(skb && t->sk.state == TCP_ESTABLISHED && is_lone(t, skb) && likely(send_lone(t, skb))))
-			tcp_output(t);
-	}
 }

@@ -4,7 +4,7 @@
  * RFC 9293 3.10.7.2 and the SYN_RECEIVED parts of 3.10.7.4. The SYN-ACK leaves at once, because no TCB stands behind it; the
  * ACK of it makes the TCB, which then takes the same segment as any other, text and FIN included.
  */
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/segment.h"
 
 /* ---- the SYN-ACK ---- */
 

@@ -289,7 +289,6 @@ struct tcp_reply {
 	u32 mark;
 };
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
-u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr);
 struct tcp_syn_options {
 	u16 mss;
 	bool ts, sack, ws;

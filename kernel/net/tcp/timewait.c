@@ -4,7 +4,7 @@
  *
  * All last equally long, so one list in the order of their ends and one timer serve them all.
  */
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/segment.h"
 
 static u32 lifetime_s(const struct net_cpu *cpu)
 {
