@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
+#include "net/wire/ether.h"
 
 #define PORT 7
 
@@ -141,37 +142,53 @@ static void check_clean(struct lab_host *h)
 }
 
 /* Odd seeds run with segments merged on the way in. */
+static void begin(struct run *r, u64 seed, const struct lab_link *link, u64 length)
+{
+	r->lab = lab_pair(seed, link, &r->a, &r->b);
+	if (seed & 1) {
+		dev_by_name(r->a->net, "eth0")->features |= NETIF_F_GRO;
+		dev_by_name(r->b->net, "eth0")->features |= NETIF_F_GRO;
+	}
+	r->ab = stream_of(r->a, r->b, seed * 2 + 1, length);
+	r->ba = stream_of(r->b, r->a, seed * 2 + 2, length / 2);
+}
+
+static void check_bytes(struct run *r, u64 seconds)
+{
+	unsigned long long seed = r->ab.seed / 2;
+
+	lab_spawn(r->b, "server", server, r);
+	lab_spawn(r->a, "client", client, r);
+	if (!CHECK(LAB_UNTIL(r->lab, finished(r), seconds * NSEC_PER_SEC)))
+		test_note("seed %llu: %llu of %llu there, %llu of %llu back", seed,
+			  (unsigned long long)r->ab.received, (unsigned long long)r->ab.length,
+			  (unsigned long long)r->ba.received, (unsigned long long)r->ba.length);
+	CHECK_EQ(r->ab.received, r->ab.length);
+	CHECK_EQ(r->ba.received, r->ba.length);
+	CHECK_EQ(r->ab.wrong + r->ba.wrong, 0);
+	test_note("seed %llu: %llu ms, %llu retransmitted, %llu timeouts", seed, (unsigned long long)(lab_now(r->lab) / NSEC_PER_MSEC),
+		  (unsigned long long)(lab_stat(r->a, STAT_TcpRetransSegs) + lab_stat(r->b, STAT_TcpRetransSegs)),
+		  (unsigned long long)(lab_stat(r->a, STAT_TcpExtTCPTimeouts) + lab_stat(r->b, STAT_TcpExtTCPTimeouts)));
+}
+
+static void end(struct run *r)
+{
+	sys_close(r->a->cpu, r->ab.from_fd);
+	sys_close(r->b->cpu, r->ab.to_fd);
+	sys_close(r->b->cpu, r->listen_fd);
+	lab_run(r->lab, 200 * NSEC_PER_SEC);
+	check_clean(r->a);
+	check_clean(r->b);
+	lab_destroy(r->lab);
+}
+
 static void transfer(u64 seed, const struct lab_link *link, u64 length, u64 seconds)
 {
 	struct run r = { 0 };
 
-	r.lab = lab_pair(seed, link, &r.a, &r.b);
-	if (seed & 1) {
-		dev_by_name(r.a->net, "eth0")->features |= NETIF_F_GRO;
-		dev_by_name(r.b->net, "eth0")->features |= NETIF_F_GRO;
-	}
-	r.ab = stream_of(r.a, r.b, seed * 2 + 1, length);
-	r.ba = stream_of(r.b, r.a, seed * 2 + 2, length / 2);
-	lab_spawn(r.b, "server", server, &r);
-	lab_spawn(r.a, "client", client, &r);
-	if (!CHECK(LAB_UNTIL(r.lab, finished(&r), seconds * NSEC_PER_SEC)))
-		test_note("seed %llu: %llu of %llu there, %llu of %llu back", (unsigned long long)seed,
-			  (unsigned long long)r.ab.received, (unsigned long long)r.ab.length,
-			  (unsigned long long)r.ba.received, (unsigned long long)r.ba.length);
-	CHECK_EQ(r.ab.received, r.ab.length);
-	CHECK_EQ(r.ba.received, r.ba.length);
-	CHECK_EQ(r.ab.wrong + r.ba.wrong, 0);
-	test_note("seed %llu: %llu ms, %llu retransmitted, %llu timeouts", (unsigned long long)seed,
-		  (unsigned long long)(lab_now(r.lab) / NSEC_PER_MSEC),
-		  (unsigned long long)(lab_stat(r.a, STAT_TcpRetransSegs) + lab_stat(r.b, STAT_TcpRetransSegs)),
-		  (unsigned long long)(lab_stat(r.a, STAT_TcpExtTCPTimeouts) + lab_stat(r.b, STAT_TcpExtTCPTimeouts)));
-	sys_close(r.a->cpu, r.ab.from_fd);
-	sys_close(r.b->cpu, r.ab.to_fd);
-	sys_close(r.b->cpu, r.listen_fd);
-	lab_run(r.lab, 200 * NSEC_PER_SEC);
-	check_clean(r.a);
-	check_clean(r.b);
-	lab_destroy(r.lab);
+	begin(&r, seed, link, length);
+	check_bytes(&r, seconds);
+	end(&r);
 }
 
 TEST(a_perfect_wire_carries_everything)
@@ -220,6 +237,45 @@ TEST(everything_at_once)
 						   .jitter_ns = 2 * NSEC_PER_MSEC, .queue_frames = 50, .loss_ppm = 20000,
 						   .dup_ppm = 20000, .corrupt_ppm = 10000, .reorder_ppm = 20000 },
 			 512 << 10, 600);
+}
+
+/* ---- a path that swallows long packets and tells nobody ---- */
+
+static bool is_too_long(void *arg, const u8 *frame, unsigned len)
+{
+	return len > ETH_HLEN + *(const unsigned *)arg;
+}
+
+static void through_a_black_hole(u64 seed, unsigned mtu, s64 probing)
+{
+	unsigned fits = mtu - (lab_ipv6() ? 60 : 40) - TCPOLEN_TSTAMP_ALIGNED, len = sizeof(struct tcp_info);
+	struct run r = { 0 };
+	struct tcp_info info;
+
+	begin(&r, seed, &(struct lab_link){ .rate_bps = 50000000, .delay_ns = 5 * NSEC_PER_MSEC, .filter = is_too_long,
+					    .filter_arg = &mtu }, 2 << 20);
+	r.a->cpu->sysctl.tcp_mtu_probing = r.b->cpu->sysctl.tcp_mtu_probing = probing;
+	check_bytes(&r, 60);
+	CHECK(lab_stat(r.a, STAT_TcpExtTCPMTUPSuccess) > 0);
+	CHECK(lab_stat(r.a, STAT_TcpExtTCPMTUPFail) > 0);
+	CHECK_EQ(sys_getsockopt(r.a->cpu, r.ab.from_fd, SOL_TCP, TCP_INFO, &info, &len), 0);
+	if (!CHECK(info.tcpi_snd_mss <= fits && info.tcpi_snd_mss + 16 > fits))
+		test_note("segments of %u bytes, where %u fit", info.tcpi_snd_mss, fits);
+	end(&r);
+}
+
+TEST(where_long_packets_vanish_silently_timeouts_begin_a_search_and_every_byte_arrives)
+{
+	REQ("4821 7.8");
+	through_a_black_hole(60, 1400, 1);
+	through_a_black_hole(61, 1400, 1);
+	through_a_black_hole(62, 1280, 1);
+}
+
+TEST(where_long_packets_vanish_silently_a_search_from_the_start_needs_no_timeout)
+{
+	REQ("4821 7.4");
+	through_a_black_hole(63, 1400, 2);
 }
 
 /* ---- many connections, one after the other ---- */
