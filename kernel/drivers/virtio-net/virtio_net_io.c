@@ -13,6 +13,7 @@
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
 #include "net/core/gro.h"
+#include "net/core/qdisc.h"
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
@@ -512,6 +513,16 @@ static __noinline bool hold_interrupts(struct virtnet_pair *p)
 	return true;
 }
 
+/* Nothing is taken until frames have left: the stopped queue's interrupt says so, at the latest the timer finds it. */
+static __cold int leave_frames(struct virtnet_pair *p)
+{
+	p->dev->rx[p->index].held++;
+	p->held = true;
+	arm_timer(p, VIRTNET_REAP_NS);
+	napi_complete(&p->napi, 0);
+	return 0;
+}
+
 int virtnet_poll(struct napi_struct *napi, int budget)
 {
 	struct virtnet_pair *p = container_of(napi, struct virtnet_pair, napi);
@@ -521,6 +532,8 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 		virtnet_attend(p->vn, p->cpu->now_ns);
 	if (!p->down) {
 		reap(p);
+		if (qdisc_is_behind(&p->dev->txq[p->index]) && !p->down)
+			return leave_frames(p);
 		work = receive_batch(p, budget);
 		if (unlikely(p->rx.lie))
 			halt(p);

@@ -82,6 +82,7 @@ struct dev_stats {
 	u64 stopped;    /* times the queue was stopped because its ring was full */
 	u64 requeued;   /* watchdog: kicks repeated */
 	u64 no_buf;     /* rx: refill found the pool empty */
+	u64 held;       /* rx: polls that left frames where they are, because tx is behind (qdisc_is_behind) */
 	u64 lies;       /* device wrote what it must not: counted, ring reset */
 	u64 resets;
 	u64 csum_good;  /* rx: device vouched for the checksum */

@@ -53,6 +53,8 @@ struct qdisc {
 	struct inbox_msg msg;      /* on the way to the owner of its queue */
 	u64 priv[];                /* ops->priv_size bytes */
 };
+#define QDISC_BEHIND 64 /* packets behind a full ring: a poll's worth */
+
 static inline void *qdisc_priv(const struct qdisc *q) { return (void *)q->priv; }
 
 /* NULL: *err is -ENOENT (no such kind), -ENOMEM or what init() said, and args->error tells it. */
@@ -78,6 +80,12 @@ struct qdisc_request {
  * moves to it: nothing is lost. A queue of another CPU changes when that has read its inbox. 0 or -errno with the reason
  * in *e, and all is as it was. With softirq held off. */
 int qdisc_replace(struct net_cpu *cpu, struct net_device *dev, const struct qdisc_request *rq, struct qdisc_error *e);
+/* The device sends less than is brought to it. What comes in is then best left in its ring: what would answer it could only wait
+ * longer, or be lost after all the work. For drivers' polls; who asks takes nothing until the queue is awake again. */
+static inline bool qdisc_is_behind(const struct netdev_queue *txq)
+{
+	return unlikely(txq->stopped) && txq->qdisc && txq->qdisc->qlen >= QDISC_BEHIND;
+}
 /* Frees a queue's disciplines, the one kept for late readers too. The device is closed. */
 void qdisc_release(struct netdev_queue *txq);
 
