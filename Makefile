@@ -68,9 +68,12 @@ UNIT   += filter trace dns live stage
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMMON  := -std=gnu11 -g -Ikernel -fno-strict-aliasing -fno-common -MMD -MP $(WARN)
-# What each packet passes is compiled for fewer instructions, the rest for less text.
-KCFLAGS  = $(COMMON) $(if $(filter net/% app/http% drivers/%,$*),-O3,-O2) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
-           -fno-omit-frame-pointer -fasynchronous-unwind-tables \
+# What each packet passes is compiled for fewer instructions, the rest for less text; what waits for an operator, for the least.
+COLD    := console/% app/live% drivers/pci/% core/panic core/cmdline report $(addprefix net/,core/filter% core/ethtool sched/options sched/config \
+           netfilter/nft_parse netfilter/nft_print netfilter/nft_rule netfilter/nft_words netfilter/nft_names ipv4/dhcp ipv4/net_config ipv6/config)
+OPTIMIZE = $(if $(filter $(COLD),$*),-Os,$(if $(filter net/% app/http% drivers/%,$*),-O3,-O2))
+KCFLAGS  = $(COMMON) $(OPTIMIZE) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
+           -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
            -fstack-protector-strong -mstack-protector-guard=global
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined
 HCFLAGS  = $(COMMON) -O1 -fno-omit-frame-pointer -Iboot -Itests $(SANFLAGS)

@@ -6,6 +6,7 @@
  * them load the static page tables below and meet in boot_start, at the high address, which is the
  * root of every boot-time back trace.
  */
+	.cfi_sections .debug_frame
 #include "doors.h"
 
 #define KERNEL_BASE 0xffffffff80000000

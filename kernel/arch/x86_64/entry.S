@@ -4,6 +4,7 @@
  * Both leave a struct trap_frame (idt.h) and keep rbp pointing at its rbp slot, so that a walk by frame pointers, and
  * one by CFI, both go on in the interrupted code. There is no user mode: no swapgs, no stack to choose but the IRQ stack.
  */
+	.cfi_sections .debug_frame
 #include "arch/x86_64/asm_offsets.h"
 
 /* CFA is the address above the CPU's frame: ss -8, rsp -16, rflags -24, cs -32, rip -40. */

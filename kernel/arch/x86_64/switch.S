@@ -2,6 +2,7 @@
  * switch.S - context_switch() and the root of every fiber's stack (core/switch.h). System V ABI, no privileged
  * instruction: the host build uses this file unchanged. The layout is struct switch_frame.
  */
+	.cfi_sections .debug_frame
 	.text
 
 	.globl	context_switch

@@ -4,6 +4,7 @@
  * smp.c copies trampoline_start..trampoline_end to a page below 1 MiB and fills the words at its end. The page's address
  * is in cs when the CPU wakes (Intel SDM 3A 8.4.3); real mode goes straight to long mode.
  */
+	.cfi_sections .debug_frame
 #include "arch/x86_64/asm_offsets.h"
 
 #define CR4_PAE  0x20
