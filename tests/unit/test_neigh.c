@@ -329,41 +329,6 @@ TEST(a_table_full_of_friends_refuses_strangers)
 	nk_close(&n);
 }
 
-static void ask(struct kit *k, const char *from)
-{
-	struct arp_info a = { .op = ARPOP_REQUEST, .spa = v4(from), .tpa = v4("10.0.0.1") };
-	u8 f[42];
-
-	memcpy(a.sha, PEER_MAC, 6);
-	arp_build(eth_build(f, k->dev->addr, PEER_MAC, ETH_P_ARP), &a);
-	lab_inject(k->dev, f, sizeof(f));
-	kit_settle(k);
-}
-
-TEST(who_only_asked_makes_room_for_those_who_come_later_and_not_those_who_answered)
-{
-	struct nk n = nk_open();
-	char text[20];
-
-	n.k.cpu->sysctl.neigh_max = 8;
-	say(&n, "10.0.0.5", "x");
-	reply(&n.k, "10.0.0.5", PEER_MAC);
-	for (unsigned i = 20; i < 220; i++) { /* each is answered, by a datagram too: what RFC 4861 7.3.3 calls DELAY */
-		snprintf(text, sizeof(text), "10.0.0.%u", i);
-		drain(&n.k);
-		ask(&n.k, text);
-		CHECK_EQ(drain(&n.k)->ucast, 1);
-		say(&n, text, "x");
-		CHECK_EQ(state(&n.k, text), NEIGH_DELAY);
-	}
-	CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);
-	CHECK_EQ(drops(&n.k, DROP_ARP_SPOOF), 0);
-	say(&n, "10.0.0.99", "x");
-	reply(&n.k, "10.0.0.99", PEER_MAC);
-	CHECK_EQ(state(&n.k, "10.0.0.99"), NEIGH_REACHABLE);
-	nk_close(&n);
-}
-
 TEST(no_memory_for_an_entry_drops_the_packet)
 {
 	struct nk n = nk_open();

@@ -94,11 +94,11 @@ static void neigh_free(struct net_cpu *cpu, struct neigh *n, enum drop_reason re
 	kmem_cache_free(cpu->neigh->cache, n);
 }
 
-/* In use, and known to be there: a table full of these takes no newcomer, so that a scan of the net does not push out
- * those we talk with. One that never answered is none of them: requests in the name of anybody would fill the table. */
+/* In use: a table full of these takes no newcomer, so that a scan of the net does not push out
+ * those we talk with. */
 static bool is_precious(struct net_cpu *cpu, const struct neigh *n)
 {
-	return n->confirmed_ns && neigh_is_valid(n) && (n->state != NEIGH_STALE ||
+	return neigh_is_valid(n) && (n->state != NEIGH_STALE ||
 				     cpu->now_ns - n->used_ns < ms(cpu->sysctl.neigh_gc_stale));
 }
 
