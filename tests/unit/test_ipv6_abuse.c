@@ -193,7 +193,7 @@ TEST(the_home_address_option_rewrites_no_source)
 }
 
 /* ---- routing headers ---- */
-TEST(a_routing_header_of_type_zero_goes_nowhere)
+TEST(cve_2007_2242_a_routing_header_of_type_zero_goes_nowhere)
 {
 	struct kit k = kit6_open();
 
@@ -202,7 +202,7 @@ TEST(a_routing_header_of_type_zero_goes_nowhere)
 	tells(&k, 0, 42);
 }
 
-TEST(source_routes_of_every_type_with_segments_left_are_refused_whatever_their_length)
+TEST(cve_2023_2156_source_routes_of_every_type_with_segments_left_are_refused_whatever_their_length)
 {
 	struct kit k = kit6_open();
 
@@ -216,7 +216,7 @@ TEST(source_routes_of_every_type_with_segments_left_are_refused_whatever_their_l
 }
 
 /* ---- fragments ---- */
-TEST(a_fragment_inside_a_fragment_is_not_reassembled_again)
+TEST(cve_2021_24086_a_fragment_inside_a_fragment_is_not_reassembled_again)
 {
 	struct kit k = kit6_open();
 	u8 inner[32] = { 58, 0, 0, 0, 0, 0, 0, 5, 128 };
@@ -440,7 +440,7 @@ static void ra(struct kit *k, const u8 *options, unsigned len)
 }
 #define RA(k, ...) ra(k, (u8[]){ __VA_ARGS__ }, sizeof((u8[]){ __VA_ARGS__ }))
 
-TEST(resolvers_in_an_option_of_even_length_are_not_taken)
+TEST(cve_2020_16898_resolvers_in_an_option_of_even_length_are_not_taken)
 {
 	REQ("8106 5.1/length");
 	struct kit k = kit6_open();
