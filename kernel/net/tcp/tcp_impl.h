@@ -98,7 +98,7 @@ static inline void tcp_ack_now(struct tcb *t)
 	tcp_mark(t);
 }
 
-/* ---- conn.c: tables, ports, TCBs, states ---- */
+/* ---- conn.c, port.c: tables, ports, TCBs, states ---- */
 u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
 struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
 /* n's hash and ports are set; its addresses too. */
