@@ -113,8 +113,8 @@ static u8 *room_behind(struct net_cpu *cpu, struct sk_buff *skb, u32 *n)
 		*n = MIN(*n, skb_tailroom(skb));
 		return skb->tail;
 	}
-	f = &skb->frags[skb->nr_frags - 1];
-	if (skb->nr_frags && f->buf) {
+	f = skb->nr_frags ? &skb->frags[skb->nr_frags - 1] : NULL;
+	if (f && f->buf) {
 		room = (u32)(skb_buf_room(f->buf) + SKB_BUF_ROOM - (f->ptr + f->len));
 		if (room) {
 			*n = MIN(*n, room);
