@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from guest import Guest, exit_codes
 from qemu import LONG, gdb_core, make_core, pick
 from tap import case, check, check_eq, check_in, run
-from net import BUILD, need_private_network
+from net import SANITIZED, need_private_network
 
 # crash=KIND@CONTEXT on the kernel command line: the row of kernel/core/exit_codes.h that it must end with, and who is guilty.
 KINDS = {
@@ -33,7 +33,6 @@ EVERYWHERE = ["stack", "null", "spin", "spin-masked"]
 ROWS = [(kind, "boot") for kind in KINDS] + [(kind, context) for context in CONTEXTS
                                              for kind in (EVERYWHERE if context in pick(["irq", "last-cpu"], SPINNING) else ["stack"])]
 ROWS += [("null", "nmi")]
-SANITIZED = os.path.basename(BUILD) == "san"
 if SANITIZED:
     KINDS["double-free"] = ("SANITIZER", "crash_double_free")
     KINDS["canary"] = ("SANITIZER", "crash_canary_smash")

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
-from net import make_tap, need_private_network
+from net import SANITIZED, make_tap, need_private_network
 from qemu import NICS, curl, pick
 from tap import case, check, check_eq, check_in, run
 
@@ -29,6 +29,8 @@ def serves(g):
 need_private_network()
 make_tap()
 FIRMWARE = {"grub-efi": NICS[:1], "efi": NICS[1:]}
+if SANITIZED:  # the EFI loader puts an image where it is linked for: this one reaches to where the firmware has its own
+    del DOORS["efi"]
 for door, name in DOORS.items():
     for nic in pick(FIRMWARE.get(door, NICS), NICS):
         @case("%s, %s, user network: curl gets a 200, nc its echo" % (door, nic))
