@@ -168,6 +168,8 @@ void flows_run(struct flows *f, u32 seconds)
 			lab_spawn(f->a, "writer", writer, &f->flow[i]);
 	}
 	for (u32 i = 0; i < seconds * 1000 / FLOWS_STEP_MS; i++) {
+		if (f->asleep_ms)
+			lab_sleep(f->a, f->asleep_ms * NSEC_PER_MSEC);
 		lab_run(f->lab, FLOWS_STEP_MS * NSEC_PER_MSEC);
 		sample(f);
 	}

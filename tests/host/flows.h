@@ -43,6 +43,7 @@ struct flows {
 	int listen_fd;
 	bool stop;
 	u64 rate_bps;
+	u32 asleep_ms;            /* of each FLOWS_STEP_MS, the sender */
 	u32 *queue;               /* frames, a value per step */
 	unsigned steps, max_steps;
 };

@@ -306,6 +306,22 @@ static bool run_cpu(struct lab_host *h, struct net_cpu *cpu, u64 *next)
 	return false;
 }
 
+/* All CPUs of h; true: there is work left. */
+static bool run_host(struct lab_host *h, u64 *next)
+{
+	bool busy = false;
+
+	if (h->asleep_until > h->lab->now) {
+		*next = MIN(*next, h->asleep_until);
+		return false;
+	}
+	for (unsigned i = 0; i < h->net->nr_cpus; i++)
+		busy |= run_cpu(h, h->net->cpus[i], next);
+	return busy;
+}
+
+void lab_sleep(struct lab_host *h, u64 duration_ns) { h->asleep_until = h->lab->now + duration_ns; }
+
 bool lab_step(struct lab *lab, u64 until)
 {
 	u64 next = TIME_NEVER;
@@ -317,11 +333,10 @@ bool lab_step(struct lab *lab, u64 until)
 	host_clock = lab->now;
 	deliver_due(lab);
 	for (struct lab_host *h = lab->hosts; h; h = h->next)
-		for (unsigned i = 0; i < h->net->nr_cpus; i++)
-			busy |= run_cpu(h, h->net->cpus[i], &next);
+		busy |= run_host(h, &next);
 	/* An inbox may have been filled after its owner had its turn. */
 	for (struct lab_host *h = lab->hosts; h; h = h->next)
-		for (unsigned i = 0; i < h->net->nr_cpus; i++)
+		for (unsigned i = 0; i < h->net->nr_cpus && h->asleep_until <= lab->now; i++)
 			busy |= softirq_pending(h->net->cpus[i]);
 	f = wire_first(lab);
 	if (f)

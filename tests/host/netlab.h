@@ -27,6 +27,7 @@ struct lab_host {
 	struct net_cpu *cpu;                      /* CPU 0 */
 	struct fiber_sched fibers[MAX_CPUS];
 	struct lab_host *next;
+	u64 asleep_until;
 };
 
 enum lab_kind {
@@ -89,6 +90,8 @@ void lab_run(struct lab *lab, u64 duration_ns);
 			;                                                                          \
 		_ok || (cond);                                                                     \
 	})
+/* The host stands still for so long, as a guest does whose CPU the hypervisor took; what arrives waits in its devices. */
+void lab_sleep(struct lab_host *h, u64 duration_ns);
 struct fiber *lab_spawn(struct lab_host *h, const char *name, void (*fn)(void *), void *arg);
 struct fiber *lab_spawn_on(struct lab_host *h, unsigned cpu, const char *name, void (*fn)(void *), void *arg);
 

@@ -417,3 +417,18 @@ TEST(flows_of_different_kinds_share_a_link)
 		flows_end(f);
 	}
 }
+
+/* A guest of a loaded host runs seldom: its timers are late, and its ACKs come in bunches. */
+TEST(bbr_keeps_the_rate_on_a_machine_that_stands_still_most_of_the_time)
+{
+	for (u32 asleep_ms = 3; asleep_ms <= 9; asleep_ms += 3) {
+		struct flows *f = flows_new(1, &scenarios[1].link);
+
+		f->asleep_ms = asleep_ms;
+		flows_add(f, "bbr", 0);
+		flows_run(f, scenarios[1].seconds);
+		if (!CHECK(flows_utilisation(f, scenarios[1].from_s) >= 0.9))
+			test_note("asleep for %u of 10 ms: %.3f", asleep_ms, flows_utilisation(f, scenarios[1].from_s));
+		flows_end(f);
+	}
+}

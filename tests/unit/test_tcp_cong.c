@@ -180,6 +180,27 @@ TEST(a_limit_of_the_application_spreads_segments_in_time)
 	rig_end(r);
 }
 
+TEST(a_timer_that_runs_late_costs_no_rate)
+{
+	struct rig *r = with("reno");
+	u32 rate = 1448000, before;
+
+	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)), 0);
+	r->t->cwnd = 100;
+	CHECK_EQ(rig_write(r, 20 * 1448, 0), 20 * 1448);
+	r->t->app_limited = 0; /* as after a round trip of bulk */
+	rig_run_us(r, 2000);
+	before = rig_drain(r);
+	lab_sleep(r->host, 6 * NSEC_PER_MSEC);
+	rig_run_us(r, 6000 - 1);
+	CHECK_EQ(rig_drain(r), 0);
+	rig_run_us(r, 100);
+	before += rig_drain(r);
+	if (!CHECK(before >= 8 && before <= 12)) /* 8 ms and its bursts */
+		test_note("%u segments", before);
+	rig_end(r);
+}
+
 TEST(the_limit_of_pacing_is_read_back_and_zero_is_refused)
 {
 	struct rig *r = with("reno");

@@ -12,7 +12,8 @@
 #define AHEAD_NS    NSEC_PER_MSEC /* fq gets an skb that much before its time: more would only fill its queue */
 #define BURST_NS    NSEC_PER_MSEC
 #define PAIR_RATE   150000u       /* bytes/s from which on two segments are no burst to speak of */
-#define CATCH_UP_NS NSEC_PER_MSEC /* the timer's granule and a busy CPU are late: that much is made up for */
+#define REST_NS     NSEC_PER_MSEC       /* after a rest of the application no more than that is left of the time unused */
+#define LATE_NS     (8 * NSEC_PER_MSEC) /* a busy CPU or host runs timers late: that much is made up for */
 
 /* cwnd per round trip, with some air: the window stays what limits. */
 static u64 rate_of_window(const struct tcb *t)
@@ -56,9 +57,17 @@ bool tcp_pace_wait(struct tcb *t)
 	return true;
 }
 
+/* Being late costs no rate: the bottleneck's queue shrank by what did not come, and has room for it now. */
+static u64 credit_ns(const struct tcb *t)
+{
+	if (t->fq)
+		return 0;
+	return t->packets_out && !t->app_limited ? LATE_NS : REST_NS;
+}
+
 void tcp_pace_sent(struct tcb *t, struct sk_buff *skb, u32 len)
 {
-	u64 now = tcp_now(t), start = MAX(t->pace_ns, t->fq ? now : now - MIN(now, CATCH_UP_NS));
+	u64 now = tcp_now(t), start = MAX(t->pace_ns, now - MIN(now, credit_ns(t)));
 	u32 rate = tcp_pacing_rate(t);
 
 	if (t->fq)
