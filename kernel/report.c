@@ -78,22 +78,24 @@ static void show_trace(say_fn say)
 
 		for (n = t && t->head > LAST_EVENTS ? t->head - LAST_EVENTS : 0; t && n < t->head; n++) {
 			const struct trace_record *r = &t->ring[n % TRACE_RING];
+			char where[DROP_WHERE_MAX];
 
-			say("  cpu%u %llu.%09llu %s %p len %u%s%s\n", i, (unsigned long long)(r->time_ns / NSEC_PER_SEC),
+			say("  cpu%u %llu.%09llu %s %p len %u%s%s %s\n", i, (unsigned long long)(r->time_ns / NSEC_PER_SEC),
 			    (unsigned long long)(r->time_ns % NSEC_PER_SEC), trace_event_name(r->event),
 			    (const void *)r->skb, r->len, r->event == TRACE_DROP ? " " : "",
-			    r->event == TRACE_DROP ? drop_name(r->reason) : "");
+			    r->event == TRACE_DROP ? drop_name(r->reason) : "", drop_where(r->place, where));
 		}
 	}
 }
 
 static void show_frame(say_fn say, unsigned cpu, const struct frame_slot *f)
 {
+	char where[DROP_WHERE_MAX];
 	unsigned i;
 
-	say("  cpu%u %llu.%09llu %s dev %u len %u%s%s:", cpu, (unsigned long long)(f->time_ns / NSEC_PER_SEC),
+	say("  cpu%u %llu.%09llu %s dev %u len %u%s%s %s:", cpu, (unsigned long long)(f->time_ns / NSEC_PER_SEC),
 	    (unsigned long long)(f->time_ns % NSEC_PER_SEC), f->out ? "out" : "in", f->ifindex, f->len,
-	    f->reason ? " " : "", f->reason ? drop_name(f->reason) : "");
+	    f->reason ? " " : "", f->reason ? drop_name(f->reason) : "", drop_where(f->place, where));
 	for (i = 0; i < MIN((unsigned)f->caplen, (unsigned)FRAME_BYTES); i++)
 		say(i % 2 ? "%02x" : " %02x", f->data[i]);
 	say("\n");

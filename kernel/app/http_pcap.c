@@ -22,7 +22,7 @@
 #define PCAP_RING       (4096u << PCAP_RING_ORDER)
 #define PCAP_PIECE      (64u * 1024)                 /* bytes given to the connection at once */
 #define PCAP_RECENT     64u                          /* frames whose death can still be noted */
-#define PCAP_NOTE       40u                          /* bytes of that note */
+#define PCAP_NOTE       64u                          /* bytes of that note */
 #define PCAP_SNAPLEN    262144u                      /* as tcpdump */
 
 enum { /* block types, link types, options */
@@ -173,12 +173,14 @@ static void pcap_dropped(struct tap *t, const struct sk_buff *skb, enum drop_rea
 		u16 code, len;
 		char text[PCAP_NOTE];
 	} note = { OPT_COMMENT, PCAP_NOTE, "" };
+	char where[DROP_WHERE_MAX];
 	u32 at = r->note;
 	int n;
 
 	if (r->skb != skb || ring->head - at > ring->head - __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE))
 		return;
-	n = scnprintf(note.text, sizeof(note.text), "dropped: %s", drop_name(reason));
+	n = scnprintf(note.text, sizeof(note.text), "dropped: %s %s", drop_name(drop_why(reason)),
+		      drop_where(drop_place(reason), where));
 	memset(note.text + n, ' ', sizeof(note.text) - (size_t)n);
 	ring_put_bytes(ring, &at, &note, sizeof(note));
 	r->skb = NULL;

@@ -116,7 +116,7 @@ const char *live_state(u8 state);
 /* "10.0.0.1:80", "[fe80::1]:80". */
 #define LIVE_END_MAX (IP_NTOP_MAX + 8)
 const char *live_end(const struct ip_addr *a, u16 port, char out[LIVE_END_MAX]);
-/* Text of a dropped frame, as tcpdump prints it; "" where nothing of it was left. */
+/* The place that dropped a frame, and its text as tcpdump prints it, where something of it was left. */
 void live_drop_text(const struct drop_frame *f, char *out, size_t size);
 
 /* The packed document (tools/livepage): what stands before the tables, and behind them. */

@@ -208,7 +208,12 @@ const char *live_end(const struct ip_addr *a, u16 port, char out[LIVE_END_MAX])
 
 void live_drop_text(const struct drop_frame *f, char *out, size_t size)
 {
+	char where[DROP_WHERE_MAX];
+	size_t n = 0;
+
 	out[0] = '\0';
+	if (f->place)
+		n = (size_t)scnprintf(out, size, "at %s: ", drop_where(f->place, where));
 	if (f->caplen)
-		frame_bytes_text(f->data, f->caplen, f->len, f->raw, out, size);
+		frame_bytes_text(f->data, f->caplen, f->len, f->raw, out + n, size - n);
 }

@@ -4,6 +4,7 @@
 #include "console/commands.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "net/core/drop_count.h"
 #include "net/core/stats.h"
 
 static u64 stat_sum(struct net *net, enum net_stat s)
@@ -120,6 +121,39 @@ static u64 drop_sum(struct net *net, unsigned reason)
 	return sum;
 }
 
+/* The places that gave this reason. */
+static void show_places(struct console_call *c, unsigned reason, const char **sep, bool json)
+{
+	char where[DROP_WHERE_MAX];
+	unsigned nr;
+	const struct drop_site *s = drop_site_table(&nr);
+
+	for (const struct drop_site *end = s + nr; s < end; s++) {
+		u64 v = drop_count_sum(c->cpu->net, s->place << 8 | reason);
+
+		if (!v)
+			continue;
+		drop_where(s->place, where);
+		if (json)
+			out_printf(c->out, "%s{\"reason\":\"%s\",\"place\":\"%s\",\"frames\":%llu}", *sep,
+				   drop_name((enum drop_reason)reason), where, (unsigned long long)v);
+		else
+			out_printf(c->out, "    at %-28s %llu\n", where, (unsigned long long)v);
+		*sep = ",";
+	}
+}
+
+/* All places, as the member of JSON's object that stands behind its reasons. */
+static void json_places(struct console_call *c, const char *before)
+{
+	const char *sep = "";
+
+	out_printf(c->out, "%s\"places\":[", before);
+	for (unsigned r = 1; r < DROP_MAX; r++)
+		show_places(c, r, &sep, true);
+	out_printf(c->out, "]}\n");
+}
+
 int cmd_drops(struct console_call *c)
 {
 	struct nstat_options o;
@@ -141,10 +175,12 @@ int cmd_drops(struct console_call *c)
 		else
 			out_printf(c->out, "%-22s %-12llu %s\n", drop_name((enum drop_reason)r), (unsigned long long)v,
 				   drop_text((enum drop_reason)r));
+		if (!o.json)
+			show_places(c, r, &sep, false);
 		sep = ",";
 	}
 	if (o.json)
-		out_printf(c->out, "}\n");
+		json_places(c, sep);
 	return 0;
 }
 

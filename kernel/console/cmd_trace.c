@@ -73,7 +73,7 @@ static void show_record(struct console_call *c, const struct trace_cpu *t, u64 i
 {
 	const struct trace_record *r = &t->ring[i % TRACE_RING];
 	u64 took = since_last(t, i, oldest);
-	char a[IP_NTOP_MAX], b[IP_NTOP_MAX];
+	char a[IP_NTOP_MAX], b[IP_NTOP_MAX], where[DROP_WHERE_MAX];
 
 	out_printf(c->out, "%5llu.%09llu cpu%u %06llx %-18s", (unsigned long long)(r->time_ns / NSEC_PER_SEC),
 		   (unsigned long long)(r->time_ns % NSEC_PER_SEC), r->cpu, (unsigned long long)((uintptr_t)r->skb >> 6 & 0xffffff),
@@ -82,7 +82,7 @@ static void show_record(struct console_call *c, const struct trace_cpu *t, u64 i
 		out_printf(c->out, " +%llu.%03llu us", (unsigned long long)(took / 1000), (unsigned long long)(took % 1000));
 	out_printf(c->out, " len %u", r->len);
 	if (r->event == TRACE_DROP)
-		out_printf(c->out, " %s", drop_name((enum drop_reason)r->reason));
+		out_printf(c->out, " %s %s", drop_name((enum drop_reason)r->reason), drop_where(r->place, where));
 	if (r->proto)
 		out_printf(c->out, " %s.%u > %s.%u proto %u", ip_ntop(&r->src, a), r->sport, ip_ntop(&r->dst, b), r->dport, r->proto);
 	out_printf(c->out, "\n");

@@ -4,6 +4,7 @@
  * The only file that sees every room. All dispatch of the stack stands here as constant tables: EtherTypes, IP
  * protocols, softirq rows in the order of the data path, rooms in the order of their making.
  */
+#include "net/core/drop_count.h"
 #include "net/net.h"
 #include "lib/errno.h"
 #include "net/core/dev.h"
@@ -51,7 +52,7 @@ static const struct room {
 	int (*init)(struct net_cpu *cpu);
 	void (*destroy)(struct net_cpu *cpu);
 } rooms[] = {
-	{ steer_cpu_init, steer_cpu_destroy },
+	{ drop_cpu_init, drop_cpu_destroy },     { steer_cpu_init, steer_cpu_destroy },
 	{ dev_cpu_init, dev_cpu_destroy },       { gro_cpu_init, gro_cpu_destroy },
 	{ nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },

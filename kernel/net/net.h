@@ -96,6 +96,7 @@ struct net_cpu {
 	struct softnet_stats softnet;
 	u64 stats[FLOW_MAX];
 	u64 drops[DROP_MAX];
+	struct drop_count *drop_counts; /* by place (core/drop_count.c) */
 	struct drop_frame *last_drops;  /* by reason: the last frame (core/last_drop.c); NULL while nobody looks */
 	struct ring *inbox[MAX_CPUS]; /* from each other CPU; [id] is NULL */
 };

@@ -362,7 +362,8 @@ def _():
 OUTPUT = {
     "help": [r"^ss +", r"^tcpdump +", r"^balance +"],
     "help ss": [r"^ss \[-46tu", r"sockets"],
-    "drops": [r"^ *[A-Z_0-9]+ +\d+ +\S"],
+    "drops": [r"^ *[A-Z_0-9]+ +\d+ +\S", r"(?m)^    at \w+:\d+ +\d+$"],
+    "drops --json": [r'"places":\[\{"reason":"[A-Z_0-9]+","place":"\w+:\d+","frames":\d+\}'],
     "drops -z": [r"(?m)^ *NO_SOCKET +\d+ +\S"],
     "softnet": [r"received_rps \d+"],
     "balance": [r"^in +\d+ = done \d+", r"(?m)^link +frames \d+ = ", r"(?m)^ip +received \d+.* = delivered \d+", r"(?m)^output +ip \d+",

@@ -183,4 +183,45 @@ def _():
         check_between(table(asked[kind]), table(said[kind]), table(later[kind]))
 
 
+SECRETS = {  # expressions of gdb, each of which holds nothing but secret words
+    "hash keys": "cpus[0].net->net->hash_key", "hash keys of IPv6": "cpus[0].net->net->hash6_key",
+    "initial sequence numbers": "cpus[0].net->net->isn_key", "ports": "cpus[0].net->net->port_key",
+    "SYN cookies": "cpus[0].net->net->cookie_key", "fast open": "cpus[0].net->net->fastopen_key[0]",
+    "canary": "__stack_chk_guard", "random numbers": "'kernel/core/random.c'::key"}
+TOKEN = "s3cret-of-the-command-line"
+PAGES = ["/", "/metrics", "/site", "/nowhere", "/debug/", "/debug/help", "/debug/tcpdump?-c+3"]
+MORE = ["sysctl?-a", "sysctl?net.ipv4.tcp_fastopen_key", "ss?-tinap", "nstat?-z", "nstat?-z+--json", "ip?addr", "ip?route", "ip?neigh", "ip?-s+link",
+        "ethtool?-i+eth0", "ethtool?-S+eth0", "tc?-s+qdisc", "conntrack?-L", "conntrack?-S", "nft?-a+list+ruleset", "trace?show",
+        "trace?hist", "profile?show", "top?-n+1", "drops?-z+--json", "balance?--json"]
+
+
+def written(word, size):
+    """The ways a secret number may be written, in lower case: decimal, hexadecimal, its bytes."""
+    raw = word.to_bytes(size, "little")
+    texts = {str(word), str(word - (1 << 8 * size)), "%x" % word, raw.hex(), raw.hex(" "), raw.hex(":")}
+    return {t.encode() for t in texts if len(t) > 7} | {raw, raw[::-1]}
+
+
+@case("no key, canary, token or state of the random numbers is in any command's output, page, capture or line of the log")
+def _():
+    with Guest(gdb=True, cmdline="console.token=%s ip6=fd00::2/64,fd00::1" % TOKEN) as g:
+        shown = {page: g.get(page)[2] for page in PAGES}
+        commands = re.findall(r"^(\w+) ", shown["/debug/help"].decode(), re.M)
+        check(len(commands) > 25, "help lists %s" % commands)
+        for words in MORE + [c for c in commands if c not in ("poweroff", "reboot", "crash")] + ["help?" + c for c in commands]:
+            shown[words] = g.get("/debug/" + words)[2]
+        said = parts(gdb_core(make_core(g), *(c for name, what in SECRETS.items()
+                                              for c in ("echo \\n== %s\\n" % name, "print/x sizeof(%s)" % what, "print/x " + what))))
+        shown["the log and the console"] = g.console().encode()
+    for name in SECRETS:
+        words = [int(w, 16) for w in re.findall(r"0x[0-9a-f]+", said[name].split("\n", 1)[1])]
+        size = 4 if name == "random numbers" else 8
+        check(words and sum(w > 0xffff for w in words) == len(words), "%s is no secret: %s" % (name, said[name]))
+        for where, text in shown.items():
+            found = [w for w in words if any(t in text.lower() or t in text for t in written(w, size))]
+            check(not found, "%s: a key of %s: %s" % (where, name, text[:300]))
+    for where, text in shown.items():
+        check(TOKEN.encode() not in text, "the token is in " + where)
+
+
 run()

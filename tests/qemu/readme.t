@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What a new user does with README.md alone, by its own lines: a live capture (tshark stands in for Wireshark's window), a rate
-limit at boot, and the connection that waits for it found with ss."""
+limit typed on the console, and the connection that waits for it found with ss there and by HTTP. The limit at boot holds too."""
 import os
 import re
 import subprocess
@@ -10,7 +10,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import Guest, Typed
 from net import HOST_IP, ROOT, make_tap, need_private_network
 from qemu import MIB, Site, noise
 from tap import case, check, check_in, note, run
@@ -47,7 +47,42 @@ def _():
         check_in("TCP", shown)
 
 
-@case("README's rate limit holds, and README's ss line finds the connection that waits for it")
+def waiting(page):
+    """Send-Q and the line of numbers below it, of the connection to this host that has most to send."""
+    rows = re.findall(r"^ESTAB +\d+ +(\d+) .*%s:\d+ *\n(.*)" % re.escape(HOST_IP), page.replace("\r", ""), re.M)
+    check(rows, "no connection in: " + page)
+    return max(((int(queue), info) for queue, info in rows), key=lambda r: r[0])
+
+
+def check_limited(page):
+    """ss shows bytes that wait, and a connection no faster than README's 10 Mbit/s: over its whole time, for delivery_rate is
+    that of the last ACK, and a link that stood still gives many at once."""
+    queue, info = waiting(page)
+    check(queue > 0, "nothing waits: " + page)
+    acked, busy_ms = (int(re.search(name + r":(\d+)", info).group(1)) for name in ("bytes_acked", "busy"))
+    rate = 8e3 * acked / busy_ms
+    note("Send-Q %d, %.1f Mbit/s" % (queue, rate / 1e6))
+    check(rate < 13e6, "faster than the limit: " + info)
+
+
+@case("README's tc line, typed on the console, limits a connection; README's ss line, typed there, finds it")
+def _():
+    with Typed(site=site.name) as g:
+        g.type("")
+        said = g.type(line_of("tc qdisc replace dev eth0 root tbf"))
+        check("tc qdisc replace" in said and "usage" not in said and "Error" not in said, said)
+        check_in("tbf", g.type("tc qdisc"))
+        t = threading.Thread(target=g.get, args=("/blob",))
+        t.start()
+        time.sleep(1)
+        page = g.type(line_of("ss -ti"))
+        t.join()
+        check_limited(page)
+        g.type(line_of("tc qdisc del dev eth0 root"))
+        check("tbf" not in g.type("tc qdisc show dev eth0"), "the limit stays")
+
+
+@case("README's rate limit at boot holds, and README's ss line by HTTP finds the connection that waits for it")
 def _():
     limit = re.search(r"CMDLINE=(\S+)", line_of("make run CMDLINE=qdisc=")).group(1)
     with Guest(site=site.name, cmdline=limit) as g:
@@ -57,13 +92,7 @@ def _():
         time.sleep(1)
         page = subprocess.run(at_guest(g, line_of(r"curl localhost:8080/debug/ss\?-tin")).split(), check=True, capture_output=True, text=True).stdout
         t.join()
-        rows = re.findall(r"^ESTAB +\d+ +(\d+) .*%s:\d+ *\n(.*)" % re.escape(HOST_IP), page, re.M)
-        queue, info = max(rows, key=lambda r: int(r[0]))
-        check(int(queue) > 0, "nothing waits: " + page)
-        acked, busy_ms = (int(re.search(name + r":(\d+)", info).group(1)) for name in ("bytes_acked", "busy"))
-        rate = 8e3 * acked / busy_ms  # delivery_rate is that of the last ACK, and a link that stood still gives many at once
-        note("Send-Q %s, %.1f Mbit/s" % (queue, rate / 1e6))
-        check(rate < 13e6, "faster than the limit: " + info)
+        check_limited(page)
 
 
 run()

@@ -5,6 +5,7 @@
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "net/core/netfilter.h"
 #include "net/core/tap.h"
 
@@ -462,6 +463,49 @@ TEST(every_default_lies_in_its_range_and_components_are_in_order)
 			test_note("%s", r->name);
 		CHECK(r->unit[0] && r->help[0]);
 	}
+}
+
+/* Sets row `i` to `value`; the other components of its name, which stand beside it, to their defaults. 0 or -errno. */
+static int set_row(struct net *net, unsigned i, s64 value)
+{
+	const struct net_sysctl_row *r = net_sysctl_row(i), *row;
+	char text[96];
+	size_t n = 0;
+
+	for (unsigned k = i - r->component; (row = net_sysctl_row(k)) && !strcmp(row->name, r->name); k++)
+		n += (size_t)scnprintf(text + n, sizeof(text) - n, "%s%lld", n ? " " : "", (long long)(k == i ? value : row->def));
+	return net_sysctl_set(net, r->name, text);
+}
+
+TEST(every_tunable_takes_both_ends_of_its_range_and_refuses_what_is_beyond_with_the_range_and_the_unit)
+{
+	static const char *const words[] = { "qdisc", "algorithm", "algorithms", "key" }; /* units whose values are no numbers */
+	struct net *net = stack(2);
+	const struct net_sysctl_row *r;
+	unsigned numbers = 0, named;
+	char why[200], range[64];
+
+	for (unsigned i = 0; (r = net_sysctl_row(i)); i++) {
+		for (named = 0; named < ARRAY_SIZE(words) && strcmp(r->unit, words[named]); named++)
+			;
+		if (named == ARRAY_SIZE(words)) {
+			numbers++;
+			CHECK_EQ(set_row(net, i, r->max + 1), -ERANGE);
+			CHECK_EQ(set_row(net, i, r->min - 1), -ERANGE);
+			net_sysctl_why(r->name, -ERANGE, why, sizeof(why));
+			snprintf(range, sizeof(range), " %lld..%lld", (long long)r->min, (long long)r->max);
+			CHECK(strstr(why, "out of range: allowed ") && strstr(why, range) && strstr(why, r->unit));
+			CHECK_EQ(set_row(net, i, r->min), 0);
+			CHECK_EQ(set_row(net, i, r->max), 0);
+			CHECK_EQ(set_row(net, i, r->def), 0);
+		}
+		CHECK(net_sysctl_set(net, r->name, "no/such/value") < 0);
+		CHECK(net_sysctl_why(r->name, -EINVAL, why, sizeof(why)) > 0);
+		if (!CHECK(strlen(why) + 1 < sizeof(why)))
+			test_note("%s", r->name);
+	}
+	CHECK(numbers > 100);
+	net_destroy(net);
 }
 
 TEST(a_tunable_is_set_on_every_cpu_or_not_at_all)

@@ -4,8 +4,11 @@
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/string.h"
+#include "net/core/drop_count.h"
 #include "net/core/filter.h"
+#include "net/core/last_drop.h"
 #include "net/core/tap.h"
 
 static const u8 syn_to_80[54] = {
@@ -85,6 +88,70 @@ TEST(an_event_has_its_time_its_frame_and_its_flow)
 	trace_stop(b.cpu->net);
 	CHECK_EQ(b.cpu->watch, 0);
 	bench_end(&b);
+}
+
+/* A room of the path, played: it says why, and so where. */
+static enum drop_reason refuse(unsigned *line)
+{
+	*line = __LINE__ + 1;
+	return DROP(TCP_CSUM);
+}
+
+TEST(a_dead_frame_is_counted_kept_and_traced_with_the_function_and_line_that_said_so)
+{
+	char want[DROP_WHERE_MAX], where[DROP_WHERE_MAX];
+	enum drop_reason verdict;
+	struct bench b;
+	unsigned line;
+
+	bench_begin(&b);
+	REQUIRE(!trace_start(b.cpu->net, TRACE_ALL, NULL, NULL, 0));
+	REQUIRE(!last_drop_set(b.cpu, true));
+	verdict = refuse(&line);
+	snprintf(want, sizeof(want), "refuse:%u", line);
+	kfree_skb_reason(b.cpu, b.skb[0], verdict);
+	kfree_skb_reason(b.cpu, b.skb[1], refuse(&line));
+	b.skb[0] = b.skb[1] = NULL;
+	CHECK_EQ(drop_why(verdict), DROP_TCP_CSUM);
+	CHECK_EQ(b.cpu->drops[DROP_TCP_CSUM], 2);
+	CHECK_EQ(drop_count_sum(b.cpu->net, (u32)verdict), 2);
+	CHECK_EQ(drop_count_sum(b.cpu->net, (u32)verdict + 1), 0); /* another reason there */
+	CHECK_STR(drop_where(drop_place(verdict), where), want);
+	CHECK_STR(drop_where(b.cpu->last_drops[DROP_TCP_CSUM].place, where), want);
+	CHECK_STR(drop_where(record(&b, 0)->place, where), want);
+	CHECK_EQ(record(&b, 0)->reason, DROP_TCP_CSUM);
+	CHECK_STR(drop_where(0, where), "");
+	REQUIRE(!last_drop_set(b.cpu, false));
+	trace_stop(b.cpu->net);
+	bench_end(&b);
+}
+
+TEST(places_beyond_the_table_are_counted_by_their_reason_alone)
+{
+	struct bench b;
+	u64 placed = 0;
+
+	bench_begin(&b);
+	for (u32 place = 1; place <= DROP_COUNTS + 10; place++)
+		drop_count(b.cpu, (enum drop_reason)(place << 8 | DROP_NOMEM));
+	for (u32 place = 1; place <= DROP_COUNTS + 10; place++)
+		placed += drop_count_sum(b.cpu->net, place << 8 | DROP_NOMEM);
+	CHECK_EQ(b.cpu->drops[DROP_NOMEM], DROP_COUNTS + 10);
+	CHECK_EQ(placed, DROP_COUNTS);
+	bench_end(&b);
+}
+
+/* Another mark of function and file is had by another name of the function. */
+TEST(each_place_that_drops_has_a_mark_of_its_own)
+{
+	unsigned nr;
+	const struct drop_site *s = drop_site_table(&nr);
+
+	CHECK(nr > 200);
+	for (unsigned i = 0; i < nr; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (s[i].place == s[k].place)
+				CHECK_STR(s[i].func, s[k].func);
 }
 
 TEST(with_a_filter_only_its_frames_are_followed_and_only_so_many)

@@ -167,6 +167,17 @@ def enum_names(type_name, prefix):
     return {f.enumval: f.name[len(prefix):] for f in type_of(type_name).fields() if f.name.startswith(prefix)}
 
 
+def drop_where(place):
+    """function:line that gave a drop reason; "" where the frame does not say (net/core/drop.h)."""
+    start, end = int(gdb.parse_and_eval("(unsigned long)&__start_drop_sites")), int(gdb.parse_and_eval("(unsigned long)&__stop_drop_sites"))
+    site = type_of("struct drop_site")
+    for at in range(start, end, site.sizeof) if place else ():
+        s = gdb.Value(at).cast(site.pointer())
+        if int(s["place"]) == place:
+            return "%s:%d" % (s["func"].string(), place & 0xfff)
+    return "?:%d" % (place & 0xfff) if place else ""
+
+
 def flags(value, names):
     """The names whose bits are set; what no name has, in hexadecimal."""
     out = [n for bit, n in names.items() if value & bit]

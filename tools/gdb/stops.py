@@ -24,7 +24,7 @@ def value_named(word, type_name, prefix):
 @command("break-drop", "[REASON]", "Stops where a frame dies with this reason (k drops names them; without: any); `up` shows who said so.")
 def k_break_drop(words):
     reason = value_named(words[0], "enum drop_reason", "DROP_") if words else None
-    yield stop_at("kfree_skb_reason", "reason == %d" % reason if words else "reason != 0")
+    yield stop_at("kfree_skb_reason", "reason > 0 && (reason & 255) == %d" % reason if words else "reason != 0")
 
 
 @command("break-conn", "PORT", "Stops when a TCP segment for a connection with this port, local or remote, comes in.")

@@ -4,7 +4,7 @@ import struct
 
 import gdb
 
-from commands import (Problem, array_text, command, container, enum_names, ip_text, memory, net_cpus, net_devices, symbol,
+from commands import (Problem, array_text, command, container, drop_where, enum_names, ip_text, memory, net_cpus, net_devices, symbol,
                       walk_chain)
 
 TRACK_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
@@ -30,7 +30,7 @@ def k_trace(words):
             event = events.get(int(r["event"]), "?")
             line = "  %.6f %-10s skb %s len %d" % (int(r["time_ns"]) / 1e9, event, hex(int(r["skb"])), int(r["len"]))
             if event == "DROP":
-                line += " " + drops.get(int(r["reason"]), "?")
+                line += " %s %s" % (drops.get(int(r["reason"]), "?"), drop_where(int(r["place"])))
             if int(r["proto"]):
                 line += " %s:%d > %s:%d" % (ip_text(r["src"]), int(r["sport"]), ip_text(r["dst"]), int(r["dport"]))
             yield line
@@ -72,7 +72,7 @@ def pcapng(frames):
         stamp, length = when + base, int(slot["caplen"])
         reason = int(slot["reason"])
         options = option(2, struct.pack("<I", 2 if int(slot["out"]) else 1))
-        options += option(1, drops.get(reason, "?").encode()) if reason else b""
+        options += option(1, ("%s %s" % (drops.get(reason, "?"), drop_where(int(slot["place"])))).encode()) if reason else b""
         data = memory(slot["data"].address, length)
         yield block(PACKET, struct.pack("<IIIII", int(slot["ifindex"]) - 1, stamp >> 32, stamp & 0xffffffff, length, int(slot["len"])) +
                     data + bytes(-length % 4) + options + option(0, b""))

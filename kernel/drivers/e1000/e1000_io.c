@@ -9,6 +9,7 @@
 #include "drivers/e1000/e1000_impl.h"
 
 #include "arch/x86_64/paging.h"
+#include "net/core/drop_count.h"
 #include "net/core/gro.h"
 #include "san/san.h"
 
@@ -129,7 +130,7 @@ static void refill_batch(struct e1000_queue *q)
 static __cold void lose(struct e1000_queue *q, struct skb_buf *b, enum drop_reason reason)
 {
 	q->dev->rx[q->index].dropped++;
-	q->cpu->drops[reason]++;
+	drop_count(q->cpu, reason);
 	skb_buf_put(q->cpu, b);
 }
 
@@ -141,7 +142,7 @@ static void receive(struct e1000_queue *q, struct skb_buf *b, u16 len, u8 status
 
 	if (unlikely(len < ETH_HEADER_BYTES || errors & E1000_RXE_FRAME)) {
 		stats->errors++;
-		lose(q, b, DROP_DEV_HDR);
+		lose(q, b, DROP(DEV_HDR));
 		return;
 	}
 	stats->csum_good += summed;
@@ -149,7 +150,7 @@ static void receive(struct e1000_queue *q, struct skb_buf *b, u16 len, u8 status
 		return;
 	skb = build_skb(q->cpu, b, E1000_RX_OFF, len);
 	if (unlikely(!skb)) {
-		lose(q, b, DROP_NOMEM);
+		lose(q, b, DROP(NOMEM));
 		return;
 	}
 	skb->dev = q->dev;
@@ -164,7 +165,7 @@ static __cold void skip_piece(struct e1000_queue *q, struct skb_buf *b, bool las
 {
 	if (!q->rx.skip) {
 		q->dev->rx[q->index].errors++;
-		lose(q, b, DROP_DEV_HDR);
+		lose(q, b, DROP(DEV_HDR));
 	} else {
 		skb_buf_put(q->cpu, b);
 	}
@@ -361,7 +362,7 @@ void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 
 	if (unlikely(q->down)) {
 		nq->stats.dropped++;
-		kfree_skb_reason(q->cpu, skb, DROP_FULL_RING);
+		kfree_skb_reason(q->cpu, skb, DROP(FULL_RING));
 		return;
 	}
 	put_frame(&q->tx, skb, q->tx_cmd);
@@ -447,7 +448,7 @@ void e1000_reclaim(struct e1000_queue *q)
 		if (!q->tx.slots[i].skb)
 			continue;
 		q->dev->txq[q->index].stats.dropped++;
-		kfree_skb_reason(q->cpu, q->tx.slots[i].skb, DROP_FULL_RING);
+		kfree_skb_reason(q->cpu, q->tx.slots[i].skb, DROP(FULL_RING));
 		q->tx.slots[i].skb = NULL;
 	}
 	timer_cancel(&q->cpu->wheel, &q->timer);

@@ -12,6 +12,7 @@
 
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
+#include "net/core/drop_count.h"
 #include "net/core/gro.h"
 #include "net/core/qdisc.h"
 #include "san/san.h"
@@ -100,7 +101,7 @@ static void refill_and_kick(struct virtnet_pair *p)
 static __cold void lose(struct virtnet_pair *p, struct skb_buf *b, enum drop_reason reason)
 {
 	p->dev->rx[p->index].dropped++;
-	p->cpu->drops[reason]++;
+	drop_count(p->cpu, reason);
 	skb_buf_put(p->cpu, b);
 }
 
@@ -213,7 +214,7 @@ static __cold void refuse(struct virtnet_pair *p, struct sk_buff *skb, bool lie)
 	stats->errors++;
 	stats->dropped++;
 	stats->lies += lie;
-	kfree_skb_reason(p->cpu, skb, DROP_DEV_HDR);
+	kfree_skb_reason(p->cpu, skb, DROP(DEV_HDR));
 }
 
 /* The rest of a frame that needs more than one buffer; NULL: it is gone. */
@@ -256,7 +257,7 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 
 	if (unlikely(len < sizeof(struct virtio_net_hdr) + ETH_HEADER_BYTES)) {
 		p->dev->rx[p->index].errors++;
-		lose(p, b, DROP_DEV_HDR);
+		lose(p, b, DROP(DEV_HDR));
 		return;
 	}
 	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, b, len - sizeof(struct virtio_net_hdr), said, nr_buffers))
@@ -264,7 +265,7 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr),
 			len - sizeof(struct virtio_net_hdr));
 	if (unlikely(!skb))
-		lose(p, b, DROP_NOMEM);
+		lose(p, b, DROP(NOMEM));
 	if (unlikely(nr_buffers != 1))
 		skb = receive_merged(p, skb, nr_buffers);
 	if (unlikely(!skb))
@@ -358,7 +359,7 @@ static __noinline void add_frags(struct virtnet_pair *p, struct sk_buff *skb)
 static __cold void refuse_xmit(struct virtnet_pair *p, struct sk_buff *skb)
 {
 	p->dev->txq[p->index].stats.dropped++;
-	kfree_skb_reason(p->cpu, skb, p->down ? DROP_FULL_RING : DROP_DEV_TX_FAIL);
+	kfree_skb_reason(p->cpu, skb, p->down ? DROP(FULL_RING) : DROP(DEV_TX_FAIL));
 }
 
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
@@ -469,7 +470,7 @@ void virtnet_reclaim(struct virtnet_pair *p)
 		skb_buf_put(p->cpu, b);
 	while ((skb = virtqueue_detach(&p->tx)) != NULL) {
 		p->dev->txq[p->index].stats.dropped++;
-		kfree_skb_reason(p->cpu, skb, DROP_FULL_RING);
+		kfree_skb_reason(p->cpu, skb, DROP(FULL_RING));
 	}
 	timer_cancel(&p->cpu->wheel, &p->timer);
 }

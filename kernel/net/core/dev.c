@@ -190,7 +190,7 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 			return p->rcv(cpu, skb);
 	while (++p < net_packet_types + net_nr_packet_types);
 	FLOW(cpu, LinkDropped);
-	return DROP_UNHANDLED_PROTO;
+	return DROP(UNHANDLED_PROTO);
 }
 
 /* What came from another CPU waits for net_rx, under its budget. */
@@ -201,7 +201,7 @@ static void steered_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 
 	if (dc->steered.qlen >= (u64)cpu->sysctl.netdev_max_backlog) {
 		cpu->softnet.dropped++;
-		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		kfree_skb_reason(cpu, skb, DROP(CPU_BACKLOG));
 		return;
 	}
 	cpu->softnet.received_rps++;
@@ -214,7 +214,7 @@ static void steered_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 static __noinline void receive_steered(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct inbox_msg *msg = (struct inbox_msg *)skb->cb;
-	enum drop_reason verdict = DROP_DEV_READY;
+	enum drop_reason verdict = DROP(DEV_READY);
 	unsigned owner = cpu->id;
 
 	if (skb->dev->flags & IFF_UP)
@@ -231,7 +231,7 @@ static __noinline void receive_steered(struct net_cpu *cpu, struct sk_buff *skb)
 	msg->fn = steered_rcv;
 	if (!inbox_put(cpu, cpu->net->cpus[owner], msg)) {
 		cpu->softnet.dropped++;
-		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		kfree_skb_reason(cpu, skb, DROP(CPU_BACKLOG));
 	}
 }
 
@@ -276,7 +276,7 @@ void netif_rx(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (dc->backlog.qlen >= (u64)cpu->sysctl.netdev_max_backlog) {
 		cpu->softnet.dropped++;
-		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		kfree_skb_reason(cpu, skb, DROP(CPU_BACKLOG));
 		return;
 	}
 	skb_queue_tail(&dc->backlog, skb);
@@ -380,7 +380,7 @@ static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, str
 static enum drop_reason linearize(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	STAT_ADD(cpu, CopyOutBytes, skb->data_len);
-	return skb_may_pull(cpu, skb, skb->len) ? RX_OK : DROP_DEV_TX_FAIL;
+	return skb_may_pull(cpu, skb, skb->len) ? RX_OK : DROP(DEV_TX_FAIL);
 }
 
 /* What the device does not do is done here. Then the frame is as it will be on the wire. */
@@ -405,7 +405,7 @@ static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct 
 
 	skb_queue_init(&segs);
 	if (!skb_gso_segment(cpu, skb, &segs)) {
-		out_drop(cpu, skb, DROP_NOMEM);
+		out_drop(cpu, skb, DROP(NOMEM));
 		return;
 	}
 	FLOW_ADD(cpu, OutSegments, segs.qlen - 1);
@@ -464,7 +464,7 @@ static struct sk_buff *skb_for_elsewhere(struct net_cpu *cpu, struct sk_buff *sk
 	if (copy)
 		consume_skb(cpu, skb);
 	else
-		out_drop(cpu, skb, DROP_NOMEM);
+		out_drop(cpu, skb, DROP(NOMEM));
 	return copy;
 }
 
@@ -481,7 +481,7 @@ static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struc
 	if (inbox_put(cpu, cpu->net->cpus[owner], msg))
 		FLOW(cpu, OutMovedOut);
 	else
-		out_drop(cpu, skb, DROP_CPU_BACKLOG);
+		out_drop(cpu, skb, DROP(CPU_BACKLOG));
 }
 
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
@@ -493,7 +493,7 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 
 	keep_pointer(txq);
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
-		out_drop(cpu, skb, DROP_DEV_READY);
+		out_drop(cpu, skb, DROP(DEV_READY));
 	else if (unlikely(txq->cpu != cpu->id))
 		xmit_elsewhere(cpu, txq->cpu, skb);
 	else if (unlikely(cpu->watch || features_needed(skb) & ~dev->features))
@@ -604,8 +604,8 @@ void dev_cpu_destroy(struct net_cpu *cpu)
 	if (!cpu->dev)
 		return;
 	timer_cancel(&cpu->wheel, &cpu->dev->watchdog);
-	skb_queue_purge(cpu, &cpu->dev->backlog, DROP_DEV_READY);
-	skb_queue_purge(cpu, &cpu->dev->steered, DROP_DEV_READY);
+	skb_queue_purge(cpu, &cpu->dev->backlog, DROP(DEV_READY));
+	skb_queue_purge(cpu, &cpu->dev->steered, DROP(DEV_READY));
 	kfree(cpu->dev);
 	cpu->dev = NULL;
 }

@@ -2,7 +2,8 @@
  * drop.h - why a frame died: one row each, with Linux's word where Linux has one (skb_drop_reason).
  *
  * Every inbound *_rcv() returns one of these: 0 = go on, SKB_CONSUMED = the skb now belongs to somebody else,
- * anything else = dead for this reason. Only dev.c frees and counts on the way in.
+ * anything else = dead for this reason, said as DROP(TCP_CSUM), which notes the place. Only dev.c frees and counts on the
+ * way in.
  */
 #pragma once
 
@@ -114,6 +115,44 @@ enum drop_reason {
 	DROP_MAX
 };
 
+/* A verdict says where it was given as well: its low byte is the reason, the bits above are the place, the line and a mark of
+ * function and file that keeps lines of different files apart. A verdict is a constant and costs the path nothing; the
+ * function's name is found in the records, which only readers of `drops`, captures and traces look through. */
+struct drop_site {
+	u32 place;
+	const char *func;
+};
+_Static_assert(DROP_MAX <= 256, "a reason is a verdict's low byte");
+
+#define DROP_LINE_BITS 12
+#define DROP_PLACE                                                                                     \
+	((u32)__LINE__ | ((u32)(sizeof(__func__) * 37 + sizeof(__FILE__) * 101) % 2048) << DROP_LINE_BITS)
+/* The verdict "dead, for this reason, here": of a name, or of a value. */
+#define DROP(name) DROP_HERE(DROP_##name)
+#define DROP_HERE(reason)                                                                              \
+	({                                                                                             \
+		static const struct drop_site site_ __attribute__((section("drop_sites"), used, aligned(16))) = { \
+			DROP_PLACE, __func__                                                           \
+		};                                                                                     \
+		(enum drop_reason)(DROP_PLACE << 8 | (u32)(reason));                                   \
+	})
+
+static inline enum drop_reason drop_why(enum drop_reason verdict)
+{
+	return (enum drop_reason)((u32)verdict & 0xff);
+}
+
+/* 0: it does not say. Neither is for SKB_CONSUMED. */
+static inline u32 drop_place(enum drop_reason verdict)
+{
+	return (u32)verdict >> 8;
+}
+
+/* All places that give verdicts; *nr of them. Not named as the section, which assemblers would take for it. */
+const struct drop_site *drop_site_table(unsigned *nr);
+#define DROP_WHERE_MAX 48
+/* "udp_rcv:99"; "" for place 0. Returns out. */
+const char *drop_where(u32 place, char out[DROP_WHERE_MAX]);
 /* "TCP_CSUM" and its text; "?" past the table. */
 const char *drop_name(enum drop_reason r);
 const char *drop_text(enum drop_reason r);

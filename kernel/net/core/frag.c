@@ -110,7 +110,7 @@ static void queue_timer(struct timer *t, u64 now_ns)
 	q->cpu->stats[q->ops->timeouts]++;
 	if (first && !piece(first)->off)
 		q->ops->timed_out(q->cpu, first);
-	queue_fail(q, DROP_FRAG_TIMEOUT);
+	queue_fail(q, DROP(FRAG_TIMEOUT));
 }
 
 static struct frag_queue *queue_create(struct net_cpu *cpu, struct hlist_head *h,
@@ -153,7 +153,7 @@ static bool make_room(struct net_cpu *cpu, struct frag_queue *keep, u32 bytes)
 		if (f->mem + bytes <= limit)
 			break;
 		if (q != keep)
-			queue_fail(q, DROP_FRAG_NOMEM);
+			queue_fail(q, DROP(FRAG_NOMEM));
 	}
 	return f->mem + bytes <= limit;
 }
@@ -171,8 +171,8 @@ static enum drop_reason overlap(struct frag_queue *q)
 {
 	q->cpu->stats[q->ops->fails]++;
 	q->dead = true;
-	queue_empty(q, DROP_FRAG_OVERLAP);
-	return DROP_FRAG_OVERLAP;
+	queue_empty(q, DROP(FRAG_OVERLAP));
+	return DROP(FRAG_OVERLAP);
 }
 
 /* Links skb behind the last piece that begins at or before it. */
@@ -184,7 +184,7 @@ static enum drop_reason insert(struct frag_queue *q, struct sk_buff *skb, bool m
 	while (prev != head && piece(prev)->off > p->off)
 		prev = prev->prev;
 	if (prev != head && piece(prev)->off == p->off && piece(prev)->end == p->end)
-		return DROP_DUP_FRAG;
+		return DROP(DUP_FRAG);
 	if (prev != head && piece(prev)->end > p->off)
 		return overlap(q);
 	if (prev->next != head && piece(prev->next)->off < p->end)
@@ -192,7 +192,7 @@ static enum drop_reason insert(struct frag_queue *q, struct sk_buff *skb, bool m
 	if (end_contradicts(q, p, mf))
 		return overlap(q);
 	if (q->nr >= FRAG_PIECES_MAX)
-		return DROP_FRAG_NOMEM;
+		return DROP(FRAG_NOMEM);
 	skb_insert(&q->pieces, skb, prev, prev->next);
 	q->nr++;
 	q->got += p->end - p->off;
@@ -239,7 +239,7 @@ static struct sk_buff *join(struct net_cpu *cpu, struct frag_queue *q)
 	FLOW(cpu, FragsJoined);
 	while ((skb = skb_dequeue(&q->pieces))) {
 		if (!skb_share(cpu, whole, skb, skb->ip.hdr_len, skb->len - skb->ip.hdr_len)) {
-			kfree_skb_reason(cpu, skb, DROP_FRAG_NOMEM);
+			kfree_skb_reason(cpu, skb, DROP(FRAG_NOMEM));
 			consume_skb(cpu, whole);
 			return NULL;
 		}
@@ -288,12 +288,12 @@ static enum drop_reason assemble(struct net_cpu *cpu, struct frag_queue *q, stru
 
 	/* RFC 3168 5.3: congestion was met, but not every sender of a piece could have said so. */
 	if (oversize || ((ecn & 1u << INET_ECN_CE) && (ecn & 1u << INET_ECN_NOT_ECT))) {
-		queue_fail(q, DROP_FRAG_HDR);
+		queue_fail(q, DROP(FRAG_HDR));
 		return SKB_CONSUMED; /* it was among the pieces */
 	}
 	whole = frags_needed(q) <= MAX_SKB_FRAGS ? join(cpu, q) : gather(cpu, q);
 	if (!whole) {
-		queue_fail(q, DROP_FRAG_NOMEM);
+		queue_fail(q, DROP(FRAG_NOMEM));
 		return SKB_CONSUMED;
 	}
 	queue_free(q, RX_OK);
@@ -315,13 +315,13 @@ enum drop_reason frag_rcv(struct net_cpu *cpu, struct sk_buff **skb, const struc
 	enum drop_reason r;
 
 	if (q && q->dead)
-		return DROP_FRAG_OVERLAP;
+		return DROP(FRAG_OVERLAP);
 	if (!make_room(cpu, q, (*skb)->truesize + sizeof(*q)))
-		return DROP_FRAG_NOMEM;
+		return DROP(FRAG_NOMEM);
 	if (!q)
 		q = queue_create(cpu, h, key, ops);
 	if (!q)
-		return DROP_FRAG_NOMEM;
+		return DROP(FRAG_NOMEM);
 	*piece(*skb) = (struct frag_piece){ .off = off, .end = off + len };
 	r = insert(q, *skb, mf);
 	if (r == SKB_CONSUMED && q->have_last && q->got == q->end)
@@ -365,7 +365,7 @@ void frag_cpu_destroy(struct net_cpu *cpu)
 	if (!f)
 		return;
 	while (!list_empty(&f->lru))
-		queue_free(list_first(&f->lru, struct frag_queue, lru), DROP_FRAG_TIMEOUT);
+		queue_free(list_first(&f->lru, struct frag_queue, lru), DROP(FRAG_TIMEOUT));
 	kfree(f);
 	cpu->frags = NULL;
 }

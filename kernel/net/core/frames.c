@@ -26,7 +26,7 @@ void frames_keep(struct net_cpu *cpu, const struct sk_buff *skb, bool out)
 	skb_copy_bits(skb, 0, s->data, s->caplen);
 }
 
-void frames_dropped(struct net_cpu *cpu, const struct sk_buff *skb, unsigned reason)
+void frames_dropped(struct net_cpu *cpu, const struct sk_buff *skb, enum drop_reason verdict)
 {
 	struct frame_ring *r = cpu->frames;
 
@@ -36,7 +36,8 @@ void frames_dropped(struct net_cpu *cpu, const struct sk_buff *skb, unsigned rea
 		struct frame_slot *s = &r->slot[(r->head - back) % r->size];
 
 		if (s->skb == skb) {
-			s->reason = (u16)reason;
+			s->reason = (u16)drop_why(verdict);
+			s->place = drop_place(verdict);
 			s->skb = NULL;
 			return;
 		}

@@ -20,7 +20,8 @@ struct frame_slot {
 	u8 out;                    /* 0: came in, 1: went out */
 	u8 ifindex;
 	u16 reason;
-	u8 pad[14];
+	u32 place;                 /* that gave the reason */
+	u8 pad[8];
 	u8 data[FRAMES_SNAP];
 };
 _Static_assert(sizeof(struct frame_slot) == 256, "slots for a debugger to count");
@@ -34,6 +35,6 @@ struct frame_ring {
 /* Makes the rings of all CPUs as net.core.frame_ring says; called when that changes. 0 or -ENOMEM. */
 int frames_resize(struct net *net);
 void frames_keep(struct net_cpu *cpu, const struct sk_buff *skb, bool out);
-void frames_dropped(struct net_cpu *cpu, const struct sk_buff *skb, unsigned reason);
+void frames_dropped(struct net_cpu *cpu, const struct sk_buff *skb, enum drop_reason verdict);
 void frames_cpu_destroy(struct net_cpu *cpu);
 int frames_cpu_init(struct net_cpu *cpu);

@@ -36,12 +36,13 @@ static const u8 *frame_start(const struct sk_buff *skb, bool *raw)
 
 void last_drop_keep(struct net_cpu *cpu, const struct sk_buff *skb, enum drop_reason reason)
 {
-	struct drop_frame *f = &cpu->last_drops[reason];
+	struct drop_frame *f = &cpu->last_drops[drop_why(reason)];
 	const u8 *start = frame_start(skb, &f->raw);
 	u32 linear = (u32)(skb->tail - start);
 
 	f->time_ns = cpu->now_ns ?: 1;
 	f->len = linear + skb->data_len;
+	f->place = drop_place(reason);
 	f->caplen = (u16)MIN(linear, LAST_DROP_SNAP);
 	f->ifindex = (u8)(skb->dev ? skb->dev->ifindex : 0);
 	memcpy(f->data, start, f->caplen);

@@ -8,11 +8,12 @@
 
 #include "net/core/dev.h"
 
-#define LAST_DROP_SNAP 112u /* bytes kept of each */
+#define LAST_DROP_SNAP 108u /* bytes kept of each */
 
 struct drop_frame {
 	u64 time_ns; /* monotonic; 0: none was dropped since looking began */
 	u32 len;     /* of the frame; 0: nothing of it is left */
+	u32 place;   /* that said so: drop_where() */
 	u16 caplen;
 	bool raw;    /* there is no link header */
 	u8 ifindex;

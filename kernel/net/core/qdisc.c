@@ -95,7 +95,7 @@ void qdisc_destroy(struct net_cpu *cpu, struct qdisc *q)
 		return;
 	timer_cancel(&q->cpu->wheel, &q->watchdog);
 	while ((skb = q->ops->drain(q)))
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 	if (q->ops->destroy)
 		q->ops->destroy(cpu, q);
 	kfree(q);

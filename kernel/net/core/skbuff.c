@@ -5,6 +5,7 @@
  * back; from then on taking one is a pop, and only what an owner may read before it writes is initialised. What was freed on a CPU that
  * does not own it waits in home_skbs and home_bufs and goes home as one chain per poll. Bytes: skb_data.c.
  */
+#include "net/core/drop_count.h"
 #include "net/core/skbuff.h"
 #include "lib/errno.h"
 #include "lib/poison.h"
@@ -458,9 +459,9 @@ void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
 
 void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)
 {
-	BUG_ON((unsigned)reason >= DROP_MAX);
+	BUG_ON((unsigned)drop_why(reason) >= DROP_MAX);
 	if (reason != RX_OK) {
-		cpu->drops[reason]++;
+		drop_count(cpu, reason);
 		cpu->skb_pool->dropped++;
 		if (unlikely(cpu->watch))
 			tap_dropped(cpu, skb, reason);

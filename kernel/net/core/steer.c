@@ -241,7 +241,7 @@ enum drop_reason steer_move(struct net_cpu *cpu, unsigned to, struct sk_buff *sk
 		cpu->softnet.moved++;
 	} else {
 		cpu->softnet.dropped++;
-		kfree_skb_reason(cpu, skb, DROP_CPU_BACKLOG);
+		kfree_skb_reason(cpu, skb, DROP(CPU_BACKLOG));
 	}
 	return SKB_CONSUMED;
 }

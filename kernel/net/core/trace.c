@@ -84,7 +84,7 @@ static bool is_followed(struct trace_cpu *t, struct trace_slot *s, enum trace_ev
 	return true;
 }
 
-void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb, unsigned reason)
+void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb, enum drop_reason verdict)
 {
 	struct trace_cpu *t = cpu->trace;
 	struct trace_record *r;
@@ -94,7 +94,8 @@ void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff
 		return;
 	r = &t->ring[t->head % TRACE_RING];
 	*r = (struct trace_record){ .time_ns = now, .skb = skb, .len = skb->len, .event = (u8)ev, .cpu = (u8)cpu->id,
-				    .reason = (u8)reason, .ifindex = skb->dev ? skb->dev->ifindex : 0 };
+				    .reason = (u8)drop_why(verdict), .place = drop_place(verdict),
+				    .ifindex = skb->dev ? skb->dev->ifindex : 0 };
 	if (is_first(ev) && skb->dev)
 		read_flow(r, skb);
 	WRITE_ONCE(t->head, t->head + 1);

@@ -42,7 +42,7 @@ struct trace_record {
 	u32 len;
 	u8 event, cpu, proto, reason; /* reason: enum drop_reason of TRACE_DROP */
 	u16 sport, dport;
-	u32 ifindex;
+	u32 ifindex, place;        /* place: of TRACE_DROP, drop_where() */
 	struct ip_addr src, dst;   /* of RECEIVE and XMIT, where the frame holds IP */
 };
 
@@ -71,12 +71,12 @@ void trace_stop(struct net *net);
 const char *trace_event_name(unsigned event);
 const char *trace_event_help(unsigned event);
 
-/* The end of the path in: `reason` counts for TRACE_DROP alone. */
-void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb, unsigned reason);
+/* The end of the path in: `verdict` counts for TRACE_DROP alone. */
+void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb, enum drop_reason verdict);
 static inline void trace(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb)
 {
 	if (unlikely(cpu->watch & 1u << ev))
-		trace_record(cpu, ev, skb, 0);
+		trace_record(cpu, ev, skb, RX_OK);
 }
 
 void trace_cpu_destroy(struct net_cpu *cpu);

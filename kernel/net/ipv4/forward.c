@@ -24,7 +24,7 @@ static enum drop_reason no_route(struct net_cpu *cpu, struct sk_buff *skb, int e
 		icmp_send(cpu, skb, ICMP_DEST_UNREACH, ICMP_PKT_FILTERED, 0);
 	else if (err == -ENETUNREACH)
 		icmp_send(cpu, skb, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
-	return DROP_IP_INNOROUTES;
+	return DROP(IP_INNOROUTES);
 }
 
 /* The datagram as the wire will see it: what GRO merged is split again, into what it was. */
@@ -70,11 +70,11 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 	if (skb->ip.ttl <= 1) {
 		STAT(cpu, IpInHdrErrors);
 		icmp_send(cpu, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
-		return DROP_IP_TTL;
+		return DROP(IP_TTL);
 	}
 	if (too_big(cpu, skb, dst)) {
 		STAT(cpu, IpInDiscards);
-		return DROP_PKT_TOO_BIG;
+		return DROP(PKT_TOO_BIG);
 	}
 	decrease_ttl(skb);
 	r = nf_hook(cpu, skb, NF_FORWARD, in, dst->dev);
@@ -105,13 +105,13 @@ enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (is_link_local(ip_v4(&skb->ip.src)) || v4_is_loopback(ip_v4(&skb->ip.src)) ||
 	    !ip_v4(&skb->ip.src).raw)
-		return address_fault(cpu, DROP_IP_INVALID_SOURCE);
+		return address_fault(cpu, DROP(IP_INVALID_SOURCE));
 	if (is_link_local(ip_v4(&skb->ip.dst)))
-		return address_fault(cpu, DROP_IP_INVALID_DEST);
+		return address_fault(cpu, DROP(IP_INVALID_DEST));
 	err = ip_route_output(cpu, &fl, &dst);
 	if (err)
 		return no_route(cpu, skb, err);
 	if (dst.type != ADDR_UNICAST) /* directed broadcasts: RFC 2644 */
-		return address_fault(cpu, DROP_IP_INVALID_DEST);
+		return address_fault(cpu, DROP(IP_INVALID_DEST));
 	return forward_to(cpu, skb, &dst);
 }

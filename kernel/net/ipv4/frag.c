@@ -52,7 +52,7 @@ enum drop_reason ip_defrag(struct net_cpu *cpu, struct sk_buff **skb, const stru
 	STAT(cpu, IpReasmReqds);
 	if (impossible(ip, (*skb)->len - ip->hdr_len)) {
 		STAT(cpu, IpReasmFails);
-		return DROP_FRAG_HDR;
+		return DROP(FRAG_HDR);
 	}
 	return frag_rcv(cpu, skb, &key, ip->frag_off, ip->mf, &ipv4_frag_ops);
 }

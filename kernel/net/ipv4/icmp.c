@@ -26,7 +26,7 @@ static enum drop_reason send_back(struct net_cpu *cpu, struct sk_buff *skb)
 		fl.src = skb->ip.dst;
 	if (ip_route_output(cpu, &fl, &dst)) {
 		STAT(cpu, IpOutNoRoutes);
-		return DROP_IP_OUTNOROUTES;
+		return DROP(IP_OUTNOROUTES);
 	}
 	STAT(cpu, IcmpOutMsgs);
 	skb->ip_summed = CHECKSUM_NONE;
@@ -44,7 +44,7 @@ static enum drop_reason echo_copy(struct net_cpu *cpu, struct sk_buff *skb,
 	enum drop_reason r;
 
 	if (!copy)
-		return DROP_NOMEM;
+		return DROP(NOMEM);
 	copy->cloned = 0;
 	r = answer(cpu, copy);
 	if (r != SKB_CONSUMED)
@@ -76,7 +76,7 @@ static enum drop_reason rcv_echo(struct net_cpu *cpu, struct sk_buff *skb,
 				 const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInEchos);
-	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_echo(cpu, skb);
+	return echo_ignored(cpu, skb) ? DROP(ICMP_IGNORED) : answer_echo(cpu, skb);
 }
 
 /* Milliseconds since midnight UTC, the "standard value" of RFC 1122 3.2.2.8. */
@@ -107,9 +107,9 @@ static enum drop_reason rcv_timestamp(struct net_cpu *cpu, struct sk_buff *skb,
 	if (!skb_may_pull(cpu, skb, ICMP_TIMESTAMP_LEN)) {
 		STAT(cpu, IcmpInErrors);
 		FLOW(cpu, IcmpInTypedErrors);
-		return DROP_ICMP_HDR;
+		return DROP(ICMP_HDR);
 	}
-	return echo_ignored(cpu, skb) ? DROP_ICMP_IGNORED : answer_timestamp(cpu, skb);
+	return echo_ignored(cpu, skb) ? DROP(ICMP_IGNORED) : answer_timestamp(cpu, skb);
 }
 
 static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
@@ -146,7 +146,7 @@ static enum drop_reason rcv_echoreply(struct net_cpu *cpu, struct sk_buff *skb,
 	}
 	home = port_home_find(cpu, IPPROTO_ICMP, m->id);
 	if (home < 0)
-		return DROP_NO_SOCKET;
+		return DROP(NO_SOCKET);
 	cpu->stats[STAT_IcmpInEchoReps]--;
 	return move(cpu, skb, (unsigned)home);
 }
@@ -175,7 +175,7 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb,
 	struct ip_addr from = skb->ip.src;
 
 	if (ip->frag_off || ip_addr_type(cpu, ip->saddr) != ADDR_LOCAL)
-		return DROP_ICMP_QUOTE;
+		return DROP(ICMP_QUOTE);
 	skb_pull(skb, ip->hdr_len);
 	ip_fill_cb(skb, ip);
 	if (ip->proto == IPPROTO_ICMP)
@@ -183,7 +183,7 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb,
 	else if (p && p->err)
 		p->err(cpu, skb, m->type, m->code, m->info);
 	else
-		return DROP_IP_NOPROTO;
+		return DROP(IP_NOPROTO);
 	return RX_OK;
 }
 
@@ -221,7 +221,7 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb,
 	    ipv4_parse_quoted(skb->data, skb_headlen(skb), &ip)) {
 		STAT(cpu, IcmpInErrors);
 		FLOW(cpu, IcmpInTypedErrors);
-		return DROP_ICMP_HDR;
+		return DROP(ICMP_HDR);
 	}
 	owner = error_owner(cpu, skb, &ip);
 	if (unlikely(owner != cpu->id)) {
@@ -267,14 +267,14 @@ static enum drop_reason rcv_quench(struct net_cpu *cpu, struct sk_buff *skb,
 				   const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInSrcQuenchs);
-	return DROP_ICMP_IGNORED;
+	return DROP(ICMP_IGNORED);
 }
 
 static enum drop_reason rcv_redirect(struct net_cpu *cpu, struct sk_buff *skb,
 				     const struct icmp_info *m)
 {
 	STAT(cpu, IcmpInRedirects);
-	return DROP_ICMP_IGNORED;
+	return DROP(ICMP_IGNORED);
 }
 
 /* ---- in ---- */
@@ -297,16 +297,16 @@ static enum drop_reason icmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, IcmpInMsgs);
 	if (!skb_may_pull(cpu, skb, ICMP_HLEN) || !icmp_parse(skb->data, skb_headlen(skb), &m)) {
 		STAT(cpu, IcmpInErrors);
-		return DROP_ICMP_HDR;
+		return DROP(ICMP_HDR);
 	}
 	if (skb->ip_summed == CHECKSUM_NONE && !csum_ok(skb_checksum(skb, 0, skb->len, 0))) {
 		STAT(cpu, IcmpInCsumErrors);
 		STAT(cpu, IcmpInErrors);
-		return DROP_ICMP_CSUM;
+		return DROP(ICMP_CSUM);
 	}
 	if (m.type >= ARRAY_SIZE(icmp_types) || !icmp_types[m.type]) {
 		FLOW(cpu, IcmpInOthers);
-		return DROP_ICMP_TYPE; /* RFC 1122 3.2.2: silently */
+		return DROP(ICMP_TYPE); /* RFC 1122 3.2.2: silently */
 	}
 	return icmp_types[m.type](cpu, skb, &m);
 }

@@ -73,7 +73,7 @@ static void transmit(struct igmp_link *l, struct sk_buff *skb, be32 to)
 	struct dst dst;
 
 	if (ip_route_output(cpu, &fl, &dst)) {
-		kfree_skb_reason(cpu, skb, DROP_IP_OUTNOROUTES);
+		kfree_skb_reason(cpu, skb, DROP(IP_OUTNOROUTES));
 		return;
 	}
 	h->check = csum_fold(csum_partial(skb->data, skb->len, 0));
@@ -416,14 +416,14 @@ static enum drop_reason igmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, IgmpInMsgs);
 	if (!skb_may_pull(cpu, skb, MIN(skb->len, (u32)IGMPV3_QUERY_LEN)) || !igmp_parse(skb->data, skb->len, &m)) {
 		STAT(cpu, IgmpInErrors);
-		return DROP_IGMP_HDR;
+		return DROP(IGMP_HDR);
 	}
 	if (skb->ip_summed == CHECKSUM_NONE && !csum_ok(skb_checksum(skb, 0, skb->len, 0))) {
 		STAT(cpu, IgmpInErrors);
-		return DROP_IGMP_CSUM;
+		return DROP(IGMP_CSUM);
 	}
 	if (!is_for_hosts(skb, &m))
-		return DROP_IGMP_IGNORED;
+		return DROP(IGMP_IGNORED);
 	if (cpu->id)
 		to_cpu0(cpu, skb->dev, &m);
 	else

@@ -113,9 +113,9 @@ static __cold enum drop_reason check_options(struct net_cpu *cpu, struct sk_buff
 	if (!ipv4_options_parse(skb->data, skb->ip.hdr_len, &opt)) {
 		STAT(cpu, IpInHdrErrors);
 		icmp_send(cpu, skb, ICMP_PARAMETERPROB, 0, opt.bad);
-		return DROP_IP_OPTIONS;
+		return DROP(IP_OPTIONS);
 	}
-	return opt.source_route ? discarded(cpu, DROP_IP_SOURCE_ROUTE) : RX_OK;
+	return opt.source_route ? discarded(cpu, DROP(IP_SOURCE_ROUTE)) : RX_OK;
 }
 
 /* ---- delivery ---- */
@@ -123,7 +123,7 @@ static enum drop_reason unknown_protocol(struct net_cpu *cpu, struct sk_buff *sk
 {
 	STAT(cpu, IpInUnknownProtos);
 	icmp_send(cpu, skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
-	return DROP_IP_NOPROTO;
+	return DROP(IP_NOPROTO);
 }
 
 /* A whole datagram for us, skb->data at its IP header. */
@@ -213,7 +213,7 @@ static enum drop_reason not_ours(struct net_cpu *cpu, struct sk_buff *skb,
 	if (type == ADDR_UNICAST && cpu->sysctl.ip_forward)
 		return ip_forward(cpu, skb);
 	STAT(cpu, IpInAddrErrors);
-	return type == ADDR_UNICAST ? DROP_IP_NOTFORWARDING : DROP_IP_INVALID_DEST;
+	return type == ADDR_UNICAST ? DROP(IP_NOTFORWARDING) : DROP(IP_INVALID_DEST);
 }
 
 static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb,
@@ -224,7 +224,7 @@ static enum drop_reason group_in(struct net_cpu *cpu, struct sk_buff *skb,
 	else
 		STAT(cpu, IpExtInBcastPkts);
 	if (type == ADDR_MULTICAST && !ip_mc_is_member(cpu, skb->dev, ip->daddr))
-		return discarded(cpu, DROP_IP_NO_MEMBER); /* RFC 1112 7.2 */
+		return discarded(cpu, DROP(IP_NO_MEMBER)); /* RFC 1112 7.2 */
 	if (skb->pkt_type == PACKET_HOST)
 		skb->pkt_type = type == ADDR_MULTICAST ? PACKET_MULTICAST : PACKET_BROADCAST;
 	/* 0.0.0.0: old broadcast, RFC 1122 3.3.6 */
@@ -239,12 +239,12 @@ static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct
 	if (unlikely(skb->dev->flags & IFF_LOOPBACK))
 		return RX_OK;
 	if (unlikely(source_is_martian(cpu, skb, ip->saddr, type)))
-		return DROP_IP_INVALID_SOURCE;
+		return DROP(IP_INVALID_SOURCE);
 	if (unlikely(v4_is_loopback(ip->daddr)))
-		return DROP_IP_INVALID_DEST;
+		return DROP(IP_INVALID_DEST);
 	if (unlikely(cpu->sysctl.rp_filter) && ip->saddr.raw &&
 	    rp_filter_refuses(cpu, skb, ip->saddr))
-		return DROP_IP_RPFILTER;
+		return DROP(IP_RPFILTER);
 	return RX_OK;
 }
 
@@ -256,7 +256,7 @@ static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff
 	if (skb->pkt_type == PACKET_HOST || is_dhcp_reply(cpu, skb, ip))
 		return RX_OK;
 	STAT(cpu, IpInAddrErrors);
-	return DROP_UNICAST_IN_L2_MULTICAST;
+	return DROP(UNICAST_IN_L2_MULTICAST);
 }
 
 /* ---- pairs of addresses that were found good ---- */

@@ -79,7 +79,7 @@ static enum drop_reason local_out_hooks(struct net_cpu *cpu, struct sk_buff *skb
 		struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = skb->mark };
 
 		if (ip_route_output(cpu, &again, dst))
-			return DROP_IP_OUTNOROUTES;
+			return DROP(IP_OUTNOROUTES);
 	}
 	return RX_OK;
 }
@@ -116,7 +116,7 @@ static __force_inline void send_with_id(struct net_cpu *cpu, struct sk_buff *skb
 
 	if (unlikely(len > IPV4_LEN_MAX)) {
 		STAT(cpu, IpOutDiscards);
-		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		kfree_skb_reason(cpu, skb, DROP(PKT_TOO_BIG));
 		return;
 	}
 	ip_push_header(skb, saddr, daddr, what, id);
@@ -141,7 +141,7 @@ void ip_send_options(struct net_cpu *cpu, struct sk_buff *skb, struct ip_out o, 
 
 	if (skb->len + IPV4_HLEN + len > IPV4_LEN_MAX) {
 		STAT(cpu, IpOutDiscards);
-		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		kfree_skb_reason(cpu, skb, DROP(PKT_TOO_BIG));
 		return;
 	}
 	memcpy(skb_push(skb, len), opts, len);
@@ -248,7 +248,7 @@ static void ip_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *ds
 
 		if (!send_fragment(&f, off, n)) {
 			STAT(cpu, IpFragFails);
-			out_drop(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP(NOMEM));
 			return;
 		}
 		off += n;
@@ -266,7 +266,7 @@ static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, cons
 	if ((be16_get(h->frag) & IP_DF) || way.mtu < IPV4_MTU_MIN) {
 		STAT(cpu, IpFragFails);
 		icmp_report(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, way.mtu);
-		out_drop(cpu, skb, DROP_PKT_TOO_BIG);
+		out_drop(cpu, skb, DROP(PKT_TOO_BIG));
 		return;
 	}
 	if (skb->ip_summed == CHECKSUM_PARTIAL)

@@ -89,7 +89,7 @@ static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u
 	if (unlikely(sk->rmem_alloc && sk->rmem_alloc + skb->truesize > sk->rcvbuf)) {
 		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), RcvbufErrors);
 		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), InErrors);
-		return DROP_SOCKET_RCVBUFF;
+		return DROP(SOCKET_RCVBUFF);
 	}
 	sk->rmem_alloc += skb->truesize;
 	trace(u->sk.cpu, TRACE_QUEUE, skb);
@@ -108,7 +108,7 @@ static enum drop_reason no_socket(struct net_cpu *cpu, struct sk_buff *skb)
 		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), NoPorts);
 		af_of(&skb->ip.dst)->send_unreach(cpu, skb, ICMP_PORT_UNREACH);
 	}
-	return DROP_NO_SOCKET;
+	return DROP(NO_SOCKET);
 }
 
 /* A broadcast or multicast goes to every sock that would take it: clones, and the skb itself to the
@@ -160,14 +160,14 @@ static __noinline enum drop_reason rcv_elsewhere(struct net_cpu *cpu, struct sk_
 static __cold enum drop_reason bad_length(struct net_cpu *cpu, bool v4)
 {
 	UDP_STAT(cpu, v4, InErrors);
-	return DROP_UDP_HDR;
+	return DROP(UDP_HDR);
 }
 
 static __cold enum drop_reason bad_checksum(struct net_cpu *cpu, bool v4)
 {
 	UDP_STAT(cpu, v4, InCsumErrors);
 	UDP_STAT(cpu, v4, InErrors);
-	return DROP_UDP_CSUM;
+	return DROP(UDP_CSUM);
 }
 
 static __noinline bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)

@@ -51,7 +51,7 @@ static void udp_close(struct sock *sk)
 	if (sk->sport)
 		port_home_del(sk->cpu, IPPROTO_UDP, sk->sport);
 	hlist_del(&sk->hash);
-	skb_queue_purge(sk->cpu, &u->rx, DROP_SOCKET_CLOSE);
+	skb_queue_purge(sk->cpu, &u->rx, DROP(SOCKET_CLOSE));
 	udp_options_drop(u);
 	sk->socket = NULL;
 	sk->event = NULL;

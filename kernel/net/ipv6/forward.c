@@ -25,7 +25,7 @@ static enum drop_reason beyond_scope(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, Ip6InAddrErrors);
 	if (ip6_is_link_local(&skb->ip.src) && !ip6_is_link_local(&skb->ip.dst))
 		icmp6_send(cpu, skb, ICMPV6_DEST_UNREACH, ICMPV6_NOT_NEIGHBOUR, 0);
-	return DROP_IP_INVALID_SOURCE;
+	return DROP(IP_INVALID_SOURCE);
 }
 
 static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
@@ -36,12 +36,12 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 	if (skb->ip.ttl <= 1) {
 		STAT(cpu, Ip6InHdrErrors);
 		icmp6_send(cpu, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);
-		return DROP_IP_TTL;
+		return DROP(IP_TTL);
 	}
 	if (wire_len(cpu, skb) > dst->mtu) {
 		STAT(cpu, Ip6InTooBigErrors);
 		icmp6_send(cpu, skb, ICMPV6_PKT_TOOBIG, 0, dst->mtu);
-		return DROP_PKT_TOO_BIG;
+		return DROP(PKT_TOO_BIG);
 	}
 	skb->ip.ttl = --((struct ipv6_hdr *)skb->data)->hop_limit;
 	r = nf_hook(cpu, skb, NF_FORWARD, in, dst->dev);
@@ -68,11 +68,11 @@ enum drop_reason ip6_forward(struct net_cpu *cpu, struct sk_buff *skb)
 	if (ip6_route_output(cpu, &fl, &dst)) {
 		STAT(cpu, Ip6InNoRoutes);
 		icmp6_send(cpu, skb, ICMPV6_DEST_UNREACH, ICMPV6_NOROUTE, 0);
-		return DROP_IP_INNOROUTES;
+		return DROP(IP_INNOROUTES);
 	}
 	if (dst.type != ADDR_UNICAST) {
 		STAT(cpu, Ip6InAddrErrors);
-		return DROP_IP_INVALID_DEST;
+		return DROP(IP_INVALID_DEST);
 	}
 	return forward_to(cpu, skb, &dst);
 }

@@ -53,7 +53,7 @@ static enum drop_reason bad_fragment(struct net_cpu *cpu, struct sk_buff *skb, u
 {
 	STAT(cpu, Ip6ReasmFails);
 	icmp6_send(cpu, skb, ICMPV6_PARAMPROB, ICMPV6_HDR_FIELD, at);
-	return DROP_FRAG_HDR;
+	return DROP(FRAG_HDR);
 }
 
 enum drop_reason ip6_defrag(struct net_cpu *cpu, struct sk_buff **skb, unsigned at)
@@ -70,7 +70,7 @@ enum drop_reason ip6_defrag(struct net_cpu *cpu, struct sk_buff **skb, unsigned 
 		return bad_fragment(cpu, *skb, at + offsetof(struct ipv6_frag_hdr, off_m));
 	if (!len) {
 		STAT(cpu, Ip6ReasmFails);
-		return DROP_FRAG_HDR;
+		return DROP(FRAG_HDR);
 	}
 	(*skb)->ip.hdr_len = (u16)(at + IPV6_FRAG_HLEN);
 	return frag_rcv(cpu, skb, &key, off, more, &ipv6_frag_ops);

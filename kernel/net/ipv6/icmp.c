@@ -69,7 +69,7 @@ static enum drop_reason answer_echo(struct net_cpu *cpu, struct sk_buff *skb)
 	struct dst dst;
 
 	if (!out)
-		return DROP_NOMEM;
+		return DROP(NOMEM);
 	if (skb->ip.addr_type == ADDR_LOCAL)
 		fl.src = skb->ip.dst;
 	if (!ip6_is_link_local(&fl.dst))
@@ -78,7 +78,7 @@ static enum drop_reason answer_echo(struct net_cpu *cpu, struct sk_buff *skb)
 		STAT(cpu, Ip6OutNoRoutes);
 		if (out != skb)
 			consume_skb(cpu, out);
-		return DROP_IP_OUTNOROUTES;
+		return DROP(IP_OUTNOROUTES);
 	}
 	out->cloned = 0;
 	((struct icmpv6_hdr *)out->data)->type = ICMPV6_ECHO_REPLY;
@@ -95,7 +95,7 @@ static enum drop_reason rcv_echo(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	if (cpu->sysctl.icmp6_echo_ignore_all || ip6_is_unspecified(&skb->ip.src) ||
 	    (skb->ip.addr_type != ADDR_LOCAL && cpu->sysctl.icmp6_echo_ignore_multicast))
-		return DROP_ICMP_IGNORED;
+		return DROP(ICMP_IGNORED);
 	return answer_echo(cpu, skb);
 }
 
@@ -106,7 +106,7 @@ static enum drop_reason rcv_echo_reply(struct net_cpu *cpu, struct sk_buff *skb,
 static void moved_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
 	struct sk_buff *skb = steer_skb(msg);
-	enum drop_reason r = DROP_ICMP_HDR;
+	enum drop_reason r = DROP(ICMP_HDR);
 	struct icmpv6_info m;
 
 	if (icmpv6_parse(skb->data, skb_headlen(skb), &m))
@@ -127,7 +127,7 @@ static enum drop_reason rcv_echo_reply(struct net_cpu *cpu, struct sk_buff *skb,
 		return RX_OK;
 	}
 	home = port_home_find(cpu, IPPROTO_ICMPV6, m->id);
-	return home < 0 ? DROP_NO_SOCKET : steer_move(cpu, (unsigned)home, skb, moved_rcv);
+	return home < 0 ? DROP(NO_SOCKET) : steer_move(cpu, (unsigned)home, skb, moved_rcv);
 }
 
 /* ---- errors received ---- */
@@ -183,11 +183,11 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, 
 	    !skb_may_pull(cpu, skb, off + 8)) {
 		STAT(cpu, Icmp6InErrors);
 		FLOW(cpu, Icmp6InTypedErrors);
-		return DROP_ICMP_HDR;
+		return DROP(ICMP_HDR);
 	}
 	if (ip6_addr_type(cpu, &ip.saddr) != ADDR_LOCAL || ip_is_v4(&ip.daddr) ||
 	    (fragment && (skb->data[fragment + 2] | skb->data[fragment + 3] >> 3)))
-		return DROP_ICMP_QUOTE;
+		return DROP(ICMP_QUOTE);
 	p = ip.nexthdr == IPPROTO_ICMP ? NULL : net_inet_protocols[ip.nexthdr];
 	skb_pull(skb, off);
 	ip6_fill_cb(skb, &ip);
@@ -196,7 +196,7 @@ static enum drop_reason deliver_error(struct net_cpu *cpu, struct sk_buff *skb, 
 	else if (p && p->err)
 		p->err(cpu, skb, e.type, e.code, m->word);
 	else
-		return DROP_IP_NOPROTO;
+		return DROP(IP_NOPROTO);
 	return RX_OK;
 }
 
@@ -228,7 +228,7 @@ static enum drop_reason rcv_error(struct net_cpu *cpu, struct sk_buff *skb, cons
 	unsigned owner;
 
 	if (m->type == ICMPV6_PKT_TOOBIG && m->word < IPV6_MTU_MIN)
-		return DROP_ICMP_QUOTE; /* RFC 8201 4: less than every link carries (RFC 8021: answering it was a mistake) */
+		return DROP(ICMP_QUOTE); /* RFC 8201 4: less than every link carries (RFC 8021: answering it was a mistake) */
 	skb_pull(skb, ICMPV6_HLEN);
 	owner = error_owner(cpu, skb);
 	if (unlikely(owner != cpu->id)) {
@@ -253,14 +253,14 @@ enum drop_reason icmp6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (!skb_may_pull(cpu, skb, ICMPV6_HLEN) || !icmpv6_parse(skb->data, skb_headlen(skb), &m)) {
 		STAT(cpu, Icmp6InMsgs);
 		STAT(cpu, Icmp6InErrors);
-		return DROP_ICMP_HDR;
+		return DROP(ICMP_HDR);
 	}
 	count_in(cpu, m.type);
 	if (checksum_fails(cpu, skb)) {
 		STAT(cpu, Icmp6InCsumErrors);
 		STAT(cpu, Icmp6InErrors);
 		FLOW(cpu, Icmp6InTypedErrors);
-		return DROP_ICMP_CSUM;
+		return DROP(ICMP_CSUM);
 	}
 	switch (m.type) {
 	case ICMPV6_ECHO_REQUEST:
@@ -276,7 +276,7 @@ enum drop_reason icmp6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	case ICMPV6_ROUTER_SOLICIT ... ICMPV6_REDIRECT:
 		return nd_rcv(cpu, skb);
 	}
-	return icmpv6_is_error(m.type) ? rcv_error(cpu, skb, &m) : DROP_ICMP_TYPE;
+	return icmpv6_is_error(m.type) ? rcv_error(cpu, skb, &m) : DROP(ICMP_TYPE);
 }
 
 /* ---- errors sent ---- */

@@ -78,13 +78,13 @@ static enum drop_reason check_addresses(struct net_cpu *cpu, const struct sk_buf
 	bool lo = skb->dev->flags & IFF_LOOPBACK;
 
 	if (ip6_is_multicast(&ip->saddr) || ip_is_v4(&ip->saddr) || (!lo && ip6_is_loopback(&ip->saddr)))
-		return DROP_IP_INVALID_SOURCE;
+		return DROP(IP_INVALID_SOURCE);
 	if (!lo && ip6_local_find(cpu, &ip->saddr))
-		return DROP_IP_INVALID_SOURCE;
+		return DROP(IP_INVALID_SOURCE);
 	if (ip6_is_unspecified(&ip->daddr) || ip_is_v4(&ip->daddr) || (!lo && ip6_is_loopback(&ip->daddr)))
-		return DROP_IP_INVALID_DEST;
+		return DROP(IP_INVALID_DEST);
 	if (ip6_is_multicast(&ip->daddr) && !lo && (ip->daddr.b[1] & 15) < 2)
-		return DROP_IP_INVALID_DEST;
+		return DROP(IP_INVALID_DEST);
 	return RX_OK;
 }
 
@@ -100,7 +100,7 @@ static enum drop_reason problem(struct net_cpu *cpu, struct sk_buff *skb, u8 cod
 {
 	STAT(cpu, Ip6InHdrErrors);
 	icmp6_send(cpu, skb, ICMPV6_PARAMPROB, code, at);
-	return DROP_IP6_EXTHDR;
+	return DROP(IP6_EXTHDR);
 }
 
 /* The extension header that comes next is linear, all of it: its length in *len. */
@@ -138,7 +138,7 @@ static enum drop_reason rcv_options(struct net_cpu *cpu, struct sk_buff *skb, co
 		icmp6_send(cpu, skb, ICMPV6_PARAMPROB, ICMPV6_UNK_OPTION, w->off + bad);
 	}
 	STAT(cpu, Ip6InHdrErrors);
-	return DROP_IP6_OPTIONS;
+	return DROP(IP6_OPTIONS);
 }
 
 /* RFC 8200 4.4: whatever its type, it is passed over when no segments are left. */
@@ -214,7 +214,7 @@ static enum drop_reason walk_chain(struct net_cpu *cpu, struct sk_buff **skb, st
 			return problem(cpu, *skb, ICMPV6_UNK_NEXTHDR, w->named);
 		if (!header_at(cpu, *skb, w, &len)) {
 			STAT(cpu, Ip6InHdrErrors);
-			return DROP_IP6_EXTHDR;
+			return DROP(IP6_EXTHDR);
 		}
 		if (w->nexthdr == NEXTHDR_FRAGMENT) {
 			r = rcv_fragment(cpu, skb, w, whole);
@@ -241,7 +241,7 @@ static enum drop_reason unknown_protocol(struct net_cpu *cpu, struct sk_buff *sk
 	STAT(cpu, Ip6InUnknownProtos);
 	if (w->nexthdr != NEXTHDR_NONE)
 		icmp6_send(cpu, skb, ICMPV6_PARAMPROB, ICMPV6_UNK_NEXTHDR, w->named);
-	return DROP_IP_NOPROTO;
+	return DROP(IP_NOPROTO);
 }
 
 static enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb, const struct walk *w)
@@ -313,11 +313,11 @@ static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb)
 		STAT(cpu, Ip6InMcastPkts);
 		if (ip6_is_member(cpu, skb->dev, &skb->ip.dst))
 			return local_in(cpu, skb, type);
-		return discarded(cpu, DROP_IP6_NOT_MEMBER);
+		return discarded(cpu, DROP(IP6_NOT_MEMBER));
 	}
 	if (skb->pkt_type == PACKET_BROADCAST) {
 		STAT(cpu, Ip6InAddrErrors);
-		return DROP_UNICAST_IN_L2_MULTICAST;
+		return DROP(UNICAST_IN_L2_MULTICAST);
 	}
 	if (type == ADDR_LOCAL && on_its_link(cpu, skb)) {
 		if (skb->pkt_type == PACKET_HOST)
@@ -327,7 +327,7 @@ static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb)
 	if (type == ADDR_UNICAST && cpu->sysctl.ip6_forwarding && skb->pkt_type == PACKET_HOST)
 		return ip6_forward(cpu, skb);
 	STAT(cpu, Ip6InAddrErrors);
-	return type == ADDR_UNICAST ? DROP_IP_NOTFORWARDING : DROP_IP_INVALID_DEST;
+	return type == ADDR_UNICAST ? DROP(IP_NOTFORWARDING) : DROP(IP_INVALID_DEST);
 }
 
 static inline void count_ecn(struct net_cpu *cpu, u8 tclass)
@@ -358,7 +358,7 @@ static enum drop_reason rcv_hop_by_hop(struct net_cpu *cpu, struct sk_buff *skb)
 	if (header_at(cpu, skb, &w, &len))
 		return rcv_options(cpu, skb, &w, len);
 	STAT(cpu, Ip6InHdrErrors);
-	return DROP_IP6_EXTHDR;
+	return DROP(IP6_EXTHDR);
 }
 
 static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff *skb)
@@ -376,7 +376,7 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 	count_ecn(cpu, ip.tclass);
 	ip6_fill_cb(skb, &ip);
 	if (!cpu->ip6->params[skb->dev->ifindex].up && !(skb->dev->flags & IFF_LOOPBACK))
-		return discarded(cpu, DROP_IP6_DISABLED);
+		return discarded(cpu, DROP(IP6_DISABLED));
 	if (ip.nexthdr == NEXTHDR_HOP) {
 		r = rcv_hop_by_hop(cpu, skb);
 		if (r)

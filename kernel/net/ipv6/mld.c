@@ -220,9 +220,9 @@ enum drop_reason mld_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (skb->ip.ttl != 1 || !ip6_is_link_local(&skb->ip.src) || skb_network_header(skb)[6] != NEXTHDR_HOP ||
 	    skb->ip.flags & IP6_CB_FRAGMENTED)
-		return DROP_ND_NOT_ON_LINK;
+		return DROP(ND_NOT_ON_LINK);
 	if (!skb_may_pull(cpu, skb, skb->len) || !mld_query_parse(skb->data, skb->len, &q))
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	n.len = (u16)skb->len;
 	autoconf_note(cpu, &n, skb->data);
 	return RX_OK;

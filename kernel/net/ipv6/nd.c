@@ -110,17 +110,17 @@ static enum drop_reason rcv_solicit(struct net_cpu *cpu, struct sk_buff *skb)
 	struct nd_neigh m;
 
 	if (!nd_neigh_parse(skb->data, skb->len, false, &m) || ip6_is_multicast(&m.target))
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	group = ip6_solicited_node(&m.target);
 	if (bad_link_addr(skb->dev, m.ha) || (probe && (m.ha || !ip_eq(&skb->ip.dst, &group))))
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	a = ip6_find_addr(cpu, skb->dev, &m.target);
 	if (!a || a->state == IP6_DUPLICATE)
-		return DROP_ND_NOT_OURS;
+		return DROP(ND_NOT_OURS);
 	if (a->state == IP6_TENTATIVE) {
 		if (probe)
 			autoconf_conflict(cpu, skb->dev, &m.target, m.nonce);
-		return probe ? RX_OK : DROP_ND_NOT_OURS;
+		return probe ? RX_OK : DROP(ND_NOT_OURS);
 	}
 	if (!probe && m.ha && skb->dev->link->addr_len)
 		neigh_update(cpu, skb->dev, &src, m.ha, NEIGH_CREATE | NEIGH_OVERRIDE);
@@ -138,7 +138,7 @@ static enum drop_reason about_ours(struct net_cpu *cpu, struct net_device *dev, 
 		autoconf_conflict(cpu, dev, &a->addr, 0);
 	else if (token_take(&cpu->ip6->conflict_log, cpu->now_ns, CONFLICT_LOG_NS, 1))
 		log_warn("ipv6: %s: somebody else uses our address %s too", dev->name, ip_ntop(&a->addr, text));
-	return DROP_ND_CONFLICT;
+	return DROP(ND_CONFLICT);
 }
 
 /* RFC 4861 7.1.2, 7.2.5. */
@@ -151,13 +151,13 @@ static enum drop_reason rcv_advert(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (!nd_neigh_parse(skb->data, skb->len, true, &m) || ip6_is_multicast(&m.target) || bad_link_addr(skb->dev, m.ha) ||
 	    (m.flags & ND_NA_SOLICITED && ip6_is_multicast(&skb->ip.dst)))
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	a = ip6_find_addr(cpu, skb->dev, &m.target);
 	if (a)
 		return about_ours(cpu, skb->dev, a);
 	n = neigh_lookup(cpu, skb->dev, &m.target);
 	if (!n)
-		return DROP_ND_NOT_OURS;
+		return DROP(ND_NOT_OURS);
 	if (n->is_router && !(m.flags & ND_NA_ROUTER))
 		autoconf_no_router(cpu, skb->dev, &m.target);
 	how |= m.flags & ND_NA_ROUTER ? NEIGH_ROUTER : 0;
@@ -173,9 +173,9 @@ static enum drop_reason rcv_router(struct net_cpu *cpu, struct sk_buff *skb)
 	struct nd_router m;
 
 	if (!ip6_is_link_local(&skb->ip.src) || !nd_router_parse(skb->data, skb->len, &m) || bad_link_addr(skb->dev, m.ha))
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	if (!cpu->sysctl.ip6_accept_ra || (cpu->sysctl.ip6_forwarding && cpu->sysctl.ip6_accept_ra < 2))
-		return DROP_ICMP_IGNORED;
+		return DROP(ICMP_IGNORED);
 	autoconf_advert(cpu, skb->dev, &skb->ip.src, skb->data, skb->len);
 	return RX_OK;
 }
@@ -183,9 +183,9 @@ static enum drop_reason rcv_router(struct net_cpu *cpu, struct sk_buff *skb)
 enum drop_reason nd_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	if (skb->ip.ttl != 255 || skb->ip.flags & IP6_CB_FRAGMENTED)
-		return DROP_ND_NOT_ON_LINK;
+		return DROP(ND_NOT_ON_LINK);
 	if (!skb_may_pull(cpu, skb, skb->len) || skb->data[1])
-		return DROP_ND_MALFORMED;
+		return DROP(ND_MALFORMED);
 	switch (skb->data[0]) {
 	case ICMPV6_NEIGH_SOLICIT:
 		return rcv_solicit(cpu, skb);
@@ -194,5 +194,5 @@ enum drop_reason nd_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	case ICMPV6_ROUTER_ADVERT:
 		return rcv_router(cpu, skb);
 	}
-	return DROP_ICMP_IGNORED; /* solicitations of routers, redirects */
+	return DROP(ICMP_IGNORED); /* solicitations of routers, redirects */
 }

@@ -55,7 +55,7 @@ static __noinline void too_long(struct net_cpu *cpu, struct sk_buff *skb, const 
 	}
 	STAT(cpu, Ip6FragFails);
 	icmp6_report(cpu, skb, ICMPV6_PKT_TOOBIG, 0, way.mtu);
-	out_drop(cpu, skb, DROP_PKT_TOO_BIG);
+	out_drop(cpu, skb, DROP(PKT_TOO_BIG));
 }
 
 /* A rule says no: it died, or is the rule's own now (RFC 4293, ipSystemStatsOutDiscards). */
@@ -104,7 +104,7 @@ static __noinline void send_hooked(struct net_cpu *cpu, struct sk_buff *skb, con
 			struct flow again = { .dst = skb->ip.dst, .src = skb->ip.src, .mark = skb->mark };
 
 			if (ip6_route_output(cpu, &again, &way))
-				r = DROP_IP_OUTNOROUTES;
+				r = DROP(IP_OUTNOROUTES);
 		}
 	}
 	if (!r)
@@ -117,7 +117,7 @@ static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct i
 {
 	if (unlikely(skb->len > IPV6_LEN_MAX)) {
 		STAT(cpu, Ip6OutDiscards);
-		kfree_skb_reason(cpu, skb, DROP_PKT_TOO_BIG);
+		kfree_skb_reason(cpu, skb, DROP(PKT_TOO_BIG));
 		return;
 	}
 	push_header(skb, o);
@@ -245,7 +245,7 @@ void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		n = MIN(chunk, left);
 		if (!send_fragment(&f, off, n)) {
 			STAT(cpu, Ip6FragFails);
-			out_drop(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP(NOMEM));
 			return;
 		}
 	}

@@ -142,7 +142,7 @@ static enum drop_reason arp_learn(struct net_cpu *cpu, struct net_device *dev,
 		how = NEIGH_CREATE;
 	if (to_us && a->op == ARPOP_REPLY) /* here or on another CPU: the answer comes to CPU 0 */
 		how = NEIGH_SOLICITED | NEIGH_OVERRIDE | NEIGH_IF_ASKED;
-	return neigh_update(cpu, dev, &addr, a->sha, how) ? RX_OK : DROP_ARP_SPOOF;
+	return neigh_update(cpu, dev, &addr, a->sha, how) ? RX_OK : DROP(ARP_SPOOF);
 }
 
 static void arp_reply(struct net_cpu *cpu, struct net_device *dev, const struct arp_info *req)
@@ -165,13 +165,13 @@ enum drop_reason arp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	FLOW(cpu, ArpIn);
 	if (!dev->link->addr_len || !skb_may_pull(cpu, skb, sizeof(struct arp_hdr)) ||
 	    !arp_parse(skb->data, skb_headlen(skb), &a))
-		return DROP_ARP_HDR;
+		return DROP(ARP_HDR);
 	if (bad_sender(dev, &a))
-		return DROP_ARP_SPOOF;
+		return DROP(ARP_SPOOF);
 	o = own_find(cpu, dev, a.spa);
 	if (o) {
 		arp_conflict(cpu, o, a.sha);
-		return DROP_ARP_SPOOF;
+		return DROP(ARP_SPOOF);
 	}
 	o = own_find(cpu, dev, a.tpa);
 	if (unlikely(o && o->tentative)) {

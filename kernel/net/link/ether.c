@@ -16,9 +16,9 @@ static __noinline enum drop_reason rcv_odd(struct net_cpu *cpu, struct sk_buff *
 
 	skb_may_pull(cpu, skb, MIN(skb->len, (u32)(ETH_HLEN + VLAN_HLEN + SNAP_HLEN)));
 	if (!eth_parse(skb->data, skb_headlen(skb), skb->len, &info))
-		return DROP_DEV_HDR;
+		return DROP(DEV_HDR);
 	if (info.vlan)
-		return DROP_VLAN_FILTER;
+		return DROP(VLAN_FILTER);
 	skb->protocol = info.type;
 	skb_pull(skb, info.hdr_len);
 	if (info.trim)
@@ -42,16 +42,16 @@ static __noinline enum drop_reason rcv_other(struct net_cpu *cpu, struct sk_buff
 	u16 type;
 
 	if (unlikely(!skb_may_pull(cpu, skb, ETH_HLEN)))
-		return DROP_DEV_HDR;
+		return DROP(DEV_HDR);
 	eh = (const struct eth_hdr *)skb->data;
 	if (unlikely(eth_is_multicast(eh->src)))
-		return DROP_DEV_HDR;
+		return DROP(DEV_HDR);
 	skb->pkt_type = PACKET_HOST;
 	if (unlikely(!eth_addr_eq(eh->dst, skb->dev->addr))) {
 		skb->pkt_type = group_or_other(eh->dst);
 		if (skb->pkt_type == PACKET_OTHERHOST) {
 			skb->dev->rx[skb->queue_mapping].otherhost++;
-			return DROP_OTHERHOST;
+			return DROP(OTHERHOST);
 		}
 	}
 	type = be16_get(eh->type);

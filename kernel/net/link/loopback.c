@@ -48,7 +48,7 @@ static const struct net_device_ops lo_ops = {
 static enum drop_reason raw_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	if (unlikely(!skb_may_pull(cpu, skb, 1)))
-		return DROP_DEV_HDR;
+		return DROP(DEV_HDR);
 	skb_reset_mac_header(skb);
 	skb_reset_network_header(skb);
 	skb->pkt_type = PACKET_HOST;

@@ -111,7 +111,7 @@ static bool make_room(struct net_cpu *cpu)
 
 		if (!is_precious(cpu, n)) {
 			t->evicted++;
-			neigh_free(cpu, n, DROP_NEIGH_NOMEM);
+			neigh_free(cpu, n, DROP(NEIGH_NOMEM));
 			return true;
 		}
 		list_del(&n->lru);
@@ -158,7 +158,7 @@ void neigh_flush(struct net_cpu *cpu, struct net_device *dev)
 
 	list_for_each_entry_safe(n, next, &cpu->neigh->lru, lru)
 		if (n->dev == dev)
-			neigh_free(cpu, n, DROP_DEV_READY);
+			neigh_free(cpu, n, DROP(DEV_READY));
 }
 
 const struct neigh *neigh_next(const struct net_cpu *cpu, const struct neigh *n)
@@ -234,7 +234,7 @@ static void fail(struct neigh *n)
 		skb->next = NULL;
 		if (error)
 			error(cpu, skb);
-		out_drop(cpu, skb, DROP_NEIGH_FAILED);
+		out_drop(cpu, skb, DROP(NEIGH_FAILED));
 	}
 }
 
@@ -255,7 +255,7 @@ static void stale_timer(struct neigh *n, u64 now_ns)
 	if (now_ns < until)
 		timer_arm(&n->cpu->wheel, &n->timer, until);
 	else
-		neigh_free(n->cpu, n, DROP_NEIGH_FAILED);
+		neigh_free(n->cpu, n, DROP(NEIGH_FAILED));
 }
 
 static void neigh_timer(struct timer *timer, u64 now_ns)
@@ -285,7 +285,7 @@ static void neigh_timer(struct timer *timer, u64 now_ns)
 			solicit(n, true);
 		break;
 	case NEIGH_FAILED:
-		neigh_free(n->cpu, n, DROP_NEIGH_FAILED);
+		neigh_free(n->cpu, n, DROP(NEIGH_FAILED));
 		break;
 	default: /* NONE, STALE */
 		stale_timer(n, now_ns);
@@ -324,7 +324,7 @@ static void park(struct neigh *n, struct sk_buff *skb)
 
 	n->used_ns = cpu->now_ns;
 	if (is_park_full(n))
-		out_drop(cpu, unpark(n), DROP_NEIGH_QUEUEFULL);
+		out_drop(cpu, unpark(n), DROP(NEIGH_QUEUEFULL));
 	skb_queue_tail(&n->parked, skb);
 	cpu->neigh->nr_parked++;
 	if (n->state != NEIGH_INCOMPLETE)
@@ -338,7 +338,7 @@ static void output_unicast(struct net_cpu *cpu, struct sk_buff *skb, struct dst 
 	if (!n) {
 		n = dst->neigh = neigh_get(cpu, dst->dev, &dst->next_hop);
 		if (!n) {
-			out_drop(cpu, skb, DROP_NEIGH_NOMEM);
+			out_drop(cpu, skb, DROP(NEIGH_NOMEM));
 			return;
 		}
 	}
@@ -401,7 +401,7 @@ void neigh_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		struct sk_buff *copy = with_headroom(cpu, skb);
 
 		if (!copy) {
-			out_drop(cpu, skb, DROP_NOMEM);
+			out_drop(cpu, skb, DROP(NOMEM));
 			return;
 		}
 		consume_skb(cpu, skb);
@@ -583,7 +583,7 @@ void neigh_cpu_destroy(struct net_cpu *cpu)
 		return;
 	arp_destroy(cpu);
 	while (!list_empty(&t->lru))
-		neigh_free(cpu, list_first(&t->lru, struct neigh, lru), DROP_NEIGH_FAILED);
+		neigh_free(cpu, list_first(&t->lru, struct neigh, lru), DROP(NEIGH_FAILED));
 	kmem_cache_destroy(t->cache);
 	kfree(t);
 	cpu->neigh = NULL;

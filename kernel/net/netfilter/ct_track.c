@@ -223,7 +223,7 @@ static enum drop_reason track_tuple(struct net_cpu *cpu, struct sk_buff *skb, un
 	}
 	ct = ct_create(cpu, &p, hash);
 	if (!ct)
-		return DROP_CONNTRACK;
+		return DROP(CONNTRACK);
 	nfct_set(skb, ct, INFO_NEW);
 	walk_begins(cpu, ct, CT_ORIGINAL);
 	return RX_OK;
@@ -264,7 +264,7 @@ enum drop_reason ct_confirm(struct net_cpu *cpu, struct sk_buff *skb, enum nf_ho
 	if (ct == cpu->ct->fresh && !(nfct_info(skb) & INFO_RELATED)) {
 		if (!ct_insert(cpu, ct)) {
 			skb->nfct = NULL;
-			return DROP_CONNTRACK;
+			return DROP(CONNTRACK);
 		}
 		ct->end[CT_ORIGINAL].packets++;
 		ct->end[CT_ORIGINAL].bytes += skb->len;

@@ -40,13 +40,13 @@ static enum drop_reason decide(struct net_cpu *cpu, struct sk_buff *skb, struct 
 	enum nft_verdict v = nft_nat_rules(cpu, skb, hook, in, out, &r);
 
 	if (v == NFT_DROP)
-		return DROP_NETFILTER_DROP;
+		return DROP(NETFILTER_DROP);
 	ok = complete_range(cpu, hook, in, out, v, &r);
 	if (ok)
 		ok = source ? bind_source(cpu, ct, &r, v != NFT_ACCEPT) : v == NFT_ACCEPT || nat_bind_dst(cpu, ct, &r);
 	if (!ok) {
 		cpu->ct->stats.insert_failed++;
-		return DROP_NAT_EXHAUSTED;
+		return DROP(NAT_EXHAUSTED);
 	}
 	ct->nat_done |= source ? CT_SNAT : CT_DNAT;
 	ct->masq |= v == NFT_MASQUERADE;
@@ -80,7 +80,7 @@ static enum drop_reason translate(struct net_cpu *cpu, struct sk_buff *skb, stru
 		to = ct_invert(&ct->end[!nfct_dir(skb)].tuple);
 		ok = nat_mangle(cpu, skb, &to, source);
 	}
-	return likely(ok) ? RX_OK : DROP_NOMEM;
+	return likely(ok) ? RX_OK : DROP(NOMEM);
 }
 
 enum drop_reason nat_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,

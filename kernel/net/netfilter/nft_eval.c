@@ -268,7 +268,7 @@ enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 	enum nft_verdict v;
 
 	if (!read_packet(&p))
-		return DROP_IP_SHORT;
+		return DROP(IP_SHORT);
 	if (p.rs->tables[p.rs->chains[chain].table].family == p.other)
 		return RX_OK;
 	v = run_chain(&p, chain);
@@ -280,7 +280,7 @@ enum drop_reason nft_hook(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 		return RX_OK;
 	if (v == NFT_REJECT)
 		nft_reject(cpu, skb, hook, p.decided);
-	return DROP_NETFILTER_DROP;
+	return DROP(NETFILTER_DROP);
 }
 
 /* The base chain of type nat at the hook that comes next behind chain `last`; -1 begins, and ends. */

@@ -47,7 +47,7 @@ static bool mark_or_drop(struct net_cpu *cpu, const struct codel_queue *cq, cons
 		return true;
 	}
 	++*cq->dropped;
-	qdisc_drop(cpu, cq->q, skb, DROP_QDISC_DROP);
+	qdisc_drop(cpu, cq->q, skb, DROP(QDISC_DROP));
 	return false;
 }
 

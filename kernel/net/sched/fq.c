@@ -216,13 +216,13 @@ static void fq_enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb
 	struct flow *fl;
 
 	if ((q->qlen >= q->limit && qdisc_limits_hold(q)) || is_beyond_horizon(f, skb, now)) {
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 		return;
 	}
 	fl = flow_of(f, sched_flow_hash(cpu, skb), now);
 	if (!fl || (fl->queue.qlen >= f->p.flow_limit && qdisc_limits_hold(q))) {
 		f->flows_plimit++;
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 		return;
 	}
 	flow_put(f, fl, skb);

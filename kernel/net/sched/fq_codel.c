@@ -107,7 +107,7 @@ static u64 drop_from_longest(struct net_cpu *cpu, struct qdisc *q)
 			longest = &f->flows[i];
 	half = longest->bytes / 2;
 	do {
-		qdisc_drop(cpu, q, flow_pop(q, longest), DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, flow_pop(q, longest), DROP(QDISC_DROP));
 	} while (++dropped < f->p.drop_batch && longest->bytes > half);
 	longest->codel.count += (u32)dropped;
 	return dropped;

@@ -307,7 +307,7 @@ static void put(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb)
 	if (happens(n, &n->p.corrupt, &n->last_corrupt))
 		skb = corrupt(cpu, n, skb);
 	if (q->qlen >= q->limit && qdisc_limits_hold(q))
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 	else if (goes_ahead(n))
 		insert(q, skb, cpu->now_ns);
 	else
@@ -331,7 +331,7 @@ static void netem_enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *
 	if (twice || !lost)
 		put(cpu, q, skb);
 	else
-		qdisc_drop(cpu, q, skb, DROP_NETEM_LOSS);
+		qdisc_drop(cpu, q, skb, DROP(NETEM_LOSS));
 }
 
 static struct sk_buff *netem_drain(struct qdisc *q)

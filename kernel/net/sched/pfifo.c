@@ -43,7 +43,7 @@ static void fifo_put(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb, 
 	struct fifo *f = qdisc_priv(q);
 
 	if (full && qdisc_limits_hold(q)) {
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 		return;
 	}
 	skb_queue_tail(&f->queue, skb);

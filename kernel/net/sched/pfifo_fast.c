@@ -29,7 +29,7 @@ static void pfifo_fast_enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 	struct pfifo_fast *p = qdisc_priv(q);
 
 	if (q->qlen >= q->limit && qdisc_limits_hold(q)) {
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 		return;
 	}
 	skb_queue_tail(&p->band[band_of[sched_priority(skb)]], skb);

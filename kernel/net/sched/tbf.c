@@ -85,7 +85,7 @@ static void tbf_enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *sk
 	struct tbf *t = qdisc_priv(q);
 
 	if (skb->len > t->p.burst) /* it would never pass */
-		qdisc_drop(cpu, q, skb, DROP_QDISC_DROP);
+		qdisc_drop(cpu, q, skb, DROP(QDISC_DROP));
 	else
 		t->class->ops->enqueue(cpu, t->class, skb);
 }

@@ -161,7 +161,7 @@ static enum drop_reason old_ack(struct tcb *t, struct tcp_in *in)
 {
 	if (seq_lt(in->seg.ack, seq_add(t->snd.una, -MAX(t->snd.max_wnd, 1u)))) {
 		tcp_challenge_ack(t);
-		return DROP_TCP_TOO_OLD_ACK;
+		return DROP(TCP_TOO_OLD_ACK);
 	}
 	if (in->opt.nr_sacks) {
 		struct ack_state s = { .prior_una = t->snd.una, .prior_packets = t->packets_out, .rtt_us = -1, .ca_rtt_us = -1,
@@ -416,7 +416,7 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 		return old_ack(t, in);
 	if (unlikely(seq_gt(seg->ack, t->snd.nxt))) {
 		tcp_challenge_ack(t);
-		return DROP_TCP_ACK_UNSENT_DATA;
+		return DROP(TCP_ACK_UNSENT_DATA);
 	}
 	s = (struct ack_state){ .flag = flag | (seg->len ? FLAG_DATA : 0), .prior_una = t->snd.una,
 				.prior_packets = t->packets_out, .prior_delivered = t->delivered, .prior_lost = t->lost_out,

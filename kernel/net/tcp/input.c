@@ -61,7 +61,7 @@ static enum drop_reason abort_on_data(struct tcb *t, struct tcp_in *in)
 	STAT(t->sk.cpu, TcpExtTCPAbortOnData);
 	tcp_send_reset(t->sk.cpu, in->skb, &in->seg);
 	tcp_done(t);
-	return DROP_TCP_ABORT_ON_DATA;
+	return DROP(TCP_ABORT_ON_DATA);
 }
 
 /* ---- header prediction ---- */
@@ -143,11 +143,11 @@ static enum drop_reason check_timestamp(struct tcb *t, struct tcp_in *in)
 	if (!t->ts_ok || in->seg.flags & TCP_RST)
 		return RX_OK;
 	if (!o->has_ts)
-		return in->seg.flags & TCP_SYN ? RX_OK : DROP_TCP_RFC7323_PAWS; /* 3.2: silently, and no reason to abort */
+		return in->seg.flags & TCP_SYN ? RX_OK : DROP(TCP_RFC7323_PAWS); /* 3.2: silently, and no reason to abort */
 	if ((s32)(o->tsval - t->ts_recent) < 0 && cpu_s(t->sk.cpu) - t->ts_recent_s < PAWS_OUTDATED_S) {
 		STAT(t->sk.cpu, TcpExtPAWSEstab);
 		ack_nonsense(t, &in->seg, STAT_TcpExtTCPACKSkippedPAWS);
-		return DROP_TCP_RFC7323_PAWS;
+		return DROP(TCP_RFC7323_PAWS);
 	}
 	return RX_OK;
 }
@@ -167,11 +167,11 @@ static enum drop_reason unacceptable(struct tcb *t, struct tcp_in *in)
 	struct tcp_seg *seg = &in->seg;
 
 	if (seg->flags & TCP_RST)
-		return DROP_TCP_INVALID_SEQUENCE;
+		return DROP(TCP_INVALID_SEQUENCE);
 	if (seg->flags & TCP_SYN) {
 		STAT(t->sk.cpu, TcpExtTCPSYNChallenge);
 		tcp_challenge_ack(t);
-		return DROP_TCP_INVALID_SEQUENCE;
+		return DROP(TCP_INVALID_SEQUENCE);
 	}
 	if (seg->len && seq_lt(seg->seq, t->rcv.nxt)) {
 		if (t->ack.delayed)
@@ -180,7 +180,7 @@ static enum drop_reason unacceptable(struct tcb *t, struct tcp_in *in)
 		tcp_enter_quickack(t, TCP_QUICKACKS);
 	}
 	ack_nonsense(t, seg, STAT_TcpExtTCPACKSkippedSeq);
-	return DROP_TCP_INVALID_SEQUENCE;
+	return DROP(TCP_INVALID_SEQUENCE);
 }
 
 /* First: does it touch the window? Left of rcv.nxt as far as we have not acknowledged yet, as Linux does, because its ACK is
@@ -217,10 +217,10 @@ static enum drop_reason check_rst(struct tcb *t, struct tcp_in *in)
 		return RX_OK;
 	if (!seq_eq(in->seg.seq, t->rcv.nxt)) {
 		tcp_challenge_ack(t);
-		return DROP_TCP_INVALID_RST;
+		return DROP(TCP_INVALID_RST);
 	}
 	reset_by_peer(t);
-	return DROP_TCP_RESET;
+	return DROP(TCP_RESET);
 }
 
 /* Fourth: RFC 5961 4.2; in a simultaneous open the peer's SYN-ACK repeats the SYN we have. */
@@ -238,7 +238,7 @@ static enum drop_reason check_syn(struct tcb *t, struct tcp_in *in)
 	}
 	STAT(t->sk.cpu, TcpExtTCPSYNChallenge);
 	tcp_challenge_ack(t);
-	return DROP_TCP_INVALID_SYN;
+	return DROP(TCP_INVALID_SYN);
 }
 
 /* What the ACK of our FIN does in the states that wait for it. */
@@ -269,11 +269,11 @@ static enum drop_reason check_ack(struct tcb *t, struct tcp_in *in)
 	enum drop_reason r;
 
 	if (!(seg->flags & TCP_ACK))
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	if (unlikely(t->sk.state == TCP_SYN_RECEIVED || tcp_is_fastopen_child(t))) {
 		if (seq_le(seg->ack, t->snd.iss) || seq_gt(seg->ack, t->snd.nxt)) {
 			tcp_send_reset(t->sk.cpu, in->skb, seg);
-			return DROP_TCP_FLAGS;
+			return DROP(TCP_FLAGS);
 		}
 		t->snd.wl1 = seg->seq;
 		t->snd.wnd = seg->wnd << t->snd.wscale;
@@ -291,7 +291,7 @@ static enum drop_reason check_ack(struct tcb *t, struct tcp_in *in)
 static enum drop_reason take_fin(struct tcb *t)
 {
 	t->sk.shutdown |= 1;
-	tcp_ofo_purge(t, DROP_TCP_OLD_DATA); /* whatever lies beyond a FIN is nonsense */
+	tcp_ofo_purge(t, DROP(TCP_OLD_DATA)); /* whatever lies beyond a FIN is nonsense */
 	tcp_event(t, EPOLLIN | EPOLLRDHUP | (t->sk.shutdown == 3 ? EPOLLHUP : 0));
 	switch (t->sk.state) {
 	case TCP_SYN_RECEIVED:
@@ -342,15 +342,15 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 			return abort_on_data(t, in);
 		break;
 	case TCP_CLOSE: /* this segment's ACK was the last thing waited for */
-		return DROP_TCP_CLOSE;
+		return DROP(TCP_CLOSE);
 	case TCP_CLOSE_WAIT:
 	case TCP_CLOSING:
 	case TCP_LAST_ACK:
 		tcp_ack_now(t); /* beyond the peer's FIN, or that FIN again */
-		return DROP_TCP_OLD_DATA;
+		return DROP(TCP_OLD_DATA);
 	}
 	if (tcp_memory_out(t->sk.cpu) && seg->len)
-		return DROP_NOMEM;
+		return DROP(NOMEM);
 	t->data_segs_in += seg->len != 0;
 	r = tcp_data_rcv(t, in, &fin);
 	if (fin) {
@@ -491,22 +491,22 @@ static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 	if (seg->flags & TCP_ACK) {
 		if (seq_le(seg->ack, t->snd.iss) || seq_gt(seg->ack, t->snd.nxt)) {
 			tcp_send_reset(cpu, in->skb, seg);
-			return DROP_TCP_ACK_UNSENT_DATA;
+			return DROP(TCP_ACK_UNSENT_DATA);
 		}
 		if (in->opt.has_ts && in->opt.tsecr && (s32)(in->opt.tsecr - tcp_ts_now(t)) > 0) {
 			STAT(cpu, TcpExtPAWSActive);
 			tcp_send_reset(cpu, in->skb, seg);
-			return DROP_TCP_RFC7323_PAWS;
+			return DROP(TCP_RFC7323_PAWS);
 		}
 	}
 	if (seg->flags & TCP_RST) {
 		if (!(seg->flags & TCP_ACK))
-			return DROP_TCP_INVALID_RST;
+			return DROP(TCP_INVALID_RST);
 		reset_by_peer(t);
-		return DROP_TCP_RESET;
+		return DROP(TCP_RESET);
 	}
 	if (!(seg->flags & TCP_SYN))
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	if (seg->flags & TCP_ACK)
 		return syn_ack_rcv(t, in);
 	tcp_take_syn_options(t, in); /* simultaneous open */
@@ -561,7 +561,7 @@ static enum drop_reason rcv_closed(struct net_cpu *cpu, struct tcp_in *in)
 		return steer_move(cpu, (unsigned)home, in->skb, moved_rcv);
 	}
 	tcp_send_reset(cpu, in->skb, &in->seg);
-	return DROP_NO_SOCKET;
+	return DROP(NO_SOCKET);
 }
 
 static enum drop_reason rcv_listener(struct net_cpu *cpu, struct tcp_in *in)
@@ -600,12 +600,12 @@ static enum drop_reason parse(struct net_cpu *cpu, struct tcp_in *in)
 	if (!skb_may_pull(cpu, skb, TCP_HDR_LEN) || !tcp_parse(skb->data, skb->len, skb->len, &in->seg) ||
 	    !skb_may_pull(cpu, skb, in->seg.hdr_len)) {
 		STAT(cpu, TcpInErrs);
-		return DROP_TCP_HDR;
+		return DROP(TCP_HDR);
 	}
 	if (!checksum_ok(cpu, skb)) {
 		STAT(cpu, TcpInCsumErrors);
 		STAT(cpu, TcpInErrs);
-		return DROP_TCP_CSUM;
+		return DROP(TCP_CSUM);
 	}
 	return RX_OK;
 }
@@ -622,7 +622,7 @@ static enum drop_reason tcp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(r))
 		return r;
 	if (unlikely(skb->ip.addr_type != ADDR_LOCAL))
-		return DROP_IP_INVALID_DEST; /* MUST-57: broadcast and multicast */
+		return DROP(IP_INVALID_DEST); /* MUST-57: broadcast and multicast */
 	n = conn_lookup(cpu, &skb->ip.dst, &skb->ip.src, in.seg.dport, in.seg.sport);
 	if (unlikely(!n))
 		return rcv_listener(cpu, &in);

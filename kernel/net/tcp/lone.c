@@ -69,7 +69,7 @@ static inline struct sk_buff *packet_of(struct net_cpu *cpu, struct sk_buff *pay
 		return skb_over(cpu, payload);
 	skb = alloc_skb(cpu, SKB_HEADROOM);
 	if (likely(skb != NULL) && unlikely(!attach_payload(cpu, skb, payload))) {
-		kfree_skb_reason(cpu, skb, DROP_NOMEM);
+		kfree_skb_reason(cpu, skb, DROP(NOMEM));
 		return NULL;
 	}
 	return skb;

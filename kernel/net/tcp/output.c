@@ -97,7 +97,7 @@ static __force_inline bool do_transmit(struct tcb *t, seq_t seq, struct sk_buff 
 		return false;
 	if (payload && payload->len) {
 		if (unlikely(!attach_payload(cpu, skb, payload))) {
-			kfree_skb_reason(cpu, skb, DROP_NOMEM);
+			kfree_skb_reason(cpu, skb, DROP(NOMEM));
 			return false;
 		}
 		if (skb->len > mss) {

@@ -127,7 +127,7 @@ static bool ofo_make_room(struct tcb *t, seq_t seq, u32 truesize)
 		}
 		STAT(t->sk.cpu, TcpExtOfoPruned);
 		ofo_remove(t, last);
-		kfree_skb_reason(t->sk.cpu, last, DROP_TCP_OFO_QUEUE_PRUNE);
+		kfree_skb_reason(t->sk.cpu, last, DROP(TCP_OFO_QUEUE_PRUNE));
 		t->nr_sacks = 0; /* some of it is gone: say nothing rather than too much */
 	}
 	return true;
@@ -175,7 +175,7 @@ static void ofo_trim_followers(struct tcb *t, struct sk_buff *skb)
 		}
 		tcp_dsack_set(t, ncb->seq, ncb->end_seq);
 		ofo_remove(t, next);
-		kfree_skb_reason(t->sk.cpu, next, DROP_TCP_OFOMERGE);
+		kfree_skb_reason(t->sk.cpu, next, DROP(TCP_OFOMERGE));
 	}
 }
 
@@ -193,7 +193,7 @@ static enum drop_reason ofo_insert(struct tcb *t, struct sk_buff *skb)
 		if (seq_ge(b->end_seq, cb->end_seq)) {
 			tcp_dsack_set(t, cb->seq, cb->end_seq);
 			STAT(t->sk.cpu, TcpExtTCPOFOMerge);
-			return DROP_TCP_OFOMERGE;
+			return DROP(TCP_OFOMERGE);
 		}
 		tcp_dsack_set(t, cb->seq, b->end_seq);
 		trim_front(t, skb, (u32)seq_diff(b->end_seq, cb->seq));
@@ -217,7 +217,7 @@ static enum drop_reason out_of_order(struct tcb *t, struct sk_buff *skb)
 	t->pred = 0;
 	tcp_ack_now(t); /* RFC 5681 3.2: a duplicate ACK at once */
 	if (!ofo_make_room(t, tcp_cb(skb)->seq, skb->truesize))
-		return DROP_TCP_OFO_QUEUE_PRUNE;
+		return DROP(TCP_OFO_QUEUE_PRUNE);
 	return ofo_insert(t, skb);
 }
 
@@ -366,7 +366,7 @@ enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in)
 	if (!seq_eq(in->seg.ack, t->snd.una))
 		tcp_ack_rcv(t, in, FLAG_FAST);
 	if (tcp_memory_out(t->sk.cpu))
-		return DROP_NOMEM;
+		return DROP(NOMEM);
 	rcv_in_order(t, in);
 	ack_policy(t);
 	return SKB_CONSUMED;
@@ -380,7 +380,7 @@ static enum drop_reason old_data(struct tcb *t, const struct tcp_seg *seg)
 	tcp_dsack_set(t, seg->seq, seg->end);
 	tcp_enter_quickack(t, TCP_QUICKACKS);
 	tcp_ack_now(t);
-	return DROP_TCP_OLD_DATA;
+	return DROP(TCP_OLD_DATA);
 }
 
 enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin)

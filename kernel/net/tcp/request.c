@@ -184,7 +184,7 @@ static enum drop_reason ack_to_listener(struct tcb *l, struct tcp_in *in)
 
 	if (!r) {
 		tcp_send_reset(l->sk.cpu, in->skb, &in->seg);
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	}
 	request_keep(r);
 	return tcp_request_rcv(r, in);
@@ -293,26 +293,26 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 	struct tcb *t;
 
 	if (in->seg.flags & TCP_RST)
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	if (in->seg.flags & TCP_ACK)
 		return ack_to_listener(l, in);
 	if (!(in->seg.flags & TCP_SYN) || in->seg.flags & TCP_FIN)
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	if (q->accept_len > q->backlog) {
 		STAT(cpu, TcpExtListenOverflows);
 		STAT(cpu, TcpExtListenDrops);
-		return DROP_TCP_LISTEN_OVERFLOW;
+		return DROP(TCP_LISTEN_OVERFLOW);
 	}
 	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog && !cpu->sysctl.tcp_syncookies) {
 		STAT(cpu, TcpExtTCPReqQFullDrop);
 		STAT(cpu, TcpExtListenDrops);
-		return DROP_TCP_LISTEN_OVERFLOW;
+		return DROP(TCP_LISTEN_OVERFLOW);
 	}
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
 	r = tcp_request_new(l, in);
 	if (!r) {
 		STAT(cpu, TcpExtListenDrops);
-		return DROP_TCP_NOMEM_REQ;
+		return DROP(TCP_NOMEM_REQ);
 	}
 	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog || cpu->sysctl.tcp_syncookies == 2)
 		return answer_by_cookie(r);
@@ -352,11 +352,11 @@ static bool in_window(const struct tcp_request *r, const struct tcp_seg *seg)
 static enum drop_reason request_rst(struct tcp_request *r, const struct tcp_seg *seg)
 {
 	if (seg->seq.v != r->irs + 1)
-		return DROP_TCP_INVALID_RST;
+		return DROP(TCP_INVALID_RST);
 	STAT(r->cpu, TcpExtEmbryonicRsts);
 	STAT(r->cpu, TcpAttemptFails);
 	tcp_request_free(r);
-	return DROP_TCP_RESET;
+	return DROP(TCP_RESET);
 }
 
 static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
@@ -368,11 +368,11 @@ static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
 	if (q->accept_len > q->backlog) {
 		STAT(cpu, TcpExtListenOverflows);
 		if (!cpu->sysctl.tcp_abort_on_overflow)
-			return DROP_TCP_LISTEN_OVERFLOW; /* the SYN-ACK will ask again */
+			return DROP(TCP_LISTEN_OVERFLOW); /* the SYN-ACK will ask again */
 		tcp_send_reset(cpu, in->skb, &in->seg);
 		STAT(cpu, TcpAttemptFails);
 		tcp_request_free(r);
-		return DROP_TCP_LISTEN_OVERFLOW;
+		return DROP(TCP_LISTEN_OVERFLOW);
 	}
 	if (!in->seg.len && !(in->seg.flags & TCP_FIN) && r->retries < r->listener->defer_accept) {
 		r->acked = true;
@@ -382,7 +382,7 @@ static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
 	t = tcp_request_to_tcb(r);
 	if (!t) {
 		STAT(cpu, TcpExtListenDrops);
-		return DROP_TCP_NOMEM_REQ;
+		return DROP(TCP_NOMEM_REQ);
 	}
 	return tcp_rcv_tcb(t, in);
 }
@@ -398,25 +398,25 @@ enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in)
 	if (r->ts_ok && in->opt.has_ts && !(seg->flags & TCP_RST) && (s32)(in->opt.tsval - r->ts_recent) < 0) {
 		STAT(cpu, TcpExtPAWSEstab);
 		send_ack(r);
-		return DROP_TCP_RFC7323_PAWS;
+		return DROP(TCP_RFC7323_PAWS);
 	}
 	if (!in_window(r, seg)) {
 		if (!(seg->flags & TCP_RST))
 			send_ack(r);
-		return DROP_TCP_INVALID_SEQUENCE;
+		return DROP(TCP_INVALID_SEQUENCE);
 	}
 	if (seg->flags & TCP_RST)
 		return request_rst(r, seg);
 	if (seg->flags & TCP_SYN) {
 		STAT(cpu, TcpExtTCPSYNChallenge);
 		send_ack(r);
-		return DROP_TCP_INVALID_SYN;
+		return DROP(TCP_INVALID_SYN);
 	}
 	if (!(seg->flags & TCP_ACK))
-		return DROP_TCP_FLAGS;
+		return DROP(TCP_FLAGS);
 	if (seg->ack.v != r->iss + 1) {
 		tcp_send_reset(cpu, in->skb, seg);
-		return DROP_TCP_ACK_UNSENT_DATA;
+		return DROP(TCP_ACK_UNSENT_DATA);
 	}
 	if (r->ts_ok && in->opt.has_ts && seq_le(seg->seq, seq_of(r->irs + 1)))
 		r->ts_recent = in->opt.tsval;

@@ -129,7 +129,7 @@ enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, 
 			STAT(cpu, TcpExtTWKilled);
 			tcp_timewait_free(cpu, tw);
 		}
-		return DROP_TCP_TIMEWAIT;
+		return DROP(TCP_TIMEWAIT);
 	}
 	if (may_reopen(tw, in)) {
 		STAT(cpu, TcpExtTWRecycled);
@@ -140,7 +140,7 @@ enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, 
 	if (old_ts)
 		STAT(cpu, TcpExtPAWSEstab);
 	if (!(seg->flags & TCP_ACK) && !(seg->flags & TCP_SYN))
-		return DROP_TCP_TIMEWAIT;
+		return DROP(TCP_TIMEWAIT);
 	if (!old_ts && seg->flags & TCP_FIN && seq_eq(seg->end, tw->rcv_nxt))
 		restart(cpu, tw); /* our last ACK was lost */
 	if (!seg->len && !(seg->flags & (TCP_FIN | TCP_SYN)) && seq_eq(seg->seq, tw->rcv_nxt))
@@ -149,5 +149,5 @@ enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, 
 		tw->last_ack_ms = cpu_ms(cpu) | 1;
 		send_ack(cpu, tw);
 	}
-	return DROP_TCP_TIMEWAIT;
+	return DROP(TCP_TIMEWAIT);
 }
