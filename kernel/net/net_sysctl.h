@@ -145,6 +145,7 @@
 	X(tcp_pacing_ss_ratio, "net.ipv4.tcp_pacing_ss_ratio", 0, 200, 1, 1000, "%", "of cwnd per RTT in slow start")  \
 	X(tcp_pacing_ca_ratio, "net.ipv4.tcp_pacing_ca_ratio", 0, 120, 1, 1000, "%", "of cwnd per RTT otherwise") \
 	X(tcp_autocorking, "net.ipv4.tcp_autocorking", 0, 1, 0, 1, "bool", "coalesce small writes")   \
+	X(tcp_mem_low, "net.ipv4.tcp_mem", 0, 6144, 16, 1048576, "pages", "pressure ends")       \
 	X(tcp_mem_pressure, "net.ipv4.tcp_mem", 1, 8192, 16, 1048576, "pages", "pressure begins")  \
 	X(tcp_mem_max, "net.ipv4.tcp_mem", 2, 12288, 16, 1048576, "pages", "all TCP buffers") \
 	/* the built-in server */                                                                  \

@@ -183,12 +183,14 @@ static inline void tcp_rmem_uncharge(struct tcb *t, struct sk_buff *skb)
 
 /* ---- memory: shares of the skb pool that TCP leaves to others ---- */
 #define TCP_PAGE 4096 /* tcp_mem counts in these */
-/* Pressure: tcp_mem's middle value, or three quarters of the pool in use. */
+/* Pressure: from tcp_mem's middle value down to its first, or three quarters of the pool in use. */
 static inline bool tcp_memory_tight(const struct net_cpu *cpu)
 {
 	const struct skb_pool *p = cpu->skb_pool;
+	const struct net_sysctls *s = &cpu->sysctl;
+	u64 limit = (u64)(cpu->tcp->pressure ? s->tcp_mem_low : s->tcp_mem_pressure) * TCP_PAGE;
 
-	return p->nr_free_bufs < p->nr_bufs / 4 || cpu->tcp->mem_bytes > (u64)cpu->sysctl.tcp_mem_pressure * TCP_PAGE;
+	return p->nr_free_bufs < p->nr_bufs / 4 || cpu->tcp->mem_bytes > limit;
 }
 /* No new data is taken for sending: acknowledgments are what frees memory, and must still be received. */
 static inline bool tcp_memory_low(const struct net_cpu *cpu)
