@@ -6,7 +6,7 @@ import socket
 import gdb
 import gdb.printing
 
-from commands import Problem, WALK_LIMIT, array_text, container, device_named, flags, ip_text, net_cpus, type_of
+from commands import Problem, WALK_LIMIT, array_text, container, device_named, drop_where, enum_names, flags, ip_text, net_cpus, type_of
 from device import FEATURES, IFF
 from sockets import STATES, endpoint, listeners, tcbs
 
@@ -100,10 +100,16 @@ def timer_text(t):
     return "timer %s %s" % (function, "at " + when(int(t["expires_ns"])) if t["armed"] else "not armed")
 
 
+def drop_text(verdict):
+    """DROP_NO_SOCKET at udp_rcv:120: a reason alone has no place."""
+    names, place = enum_names("enum drop_reason", "DROP_"), drop_where(int(verdict) >> 8)
+    return "DROP_%s%s" % (names.get(int(verdict) & 255, "?"), " at " + place if place else "")
+
+
 PRINTERS = {
     "be16": wire(2), "be32": wire(4), "be64": wire(8), "ip_addr": ip_text, "seq_t": lambda v: "seq %u" % int(v["v"]),
     "sk_buff": skb_text, "tcb": tcb_text, "timer": timer_text, "tcp_seg": segment_text, "tcp_skb_cb": tcp_cb_text,
-    "net_device": device_text, "list_head": list_text, "hlist_head": chain_text,
+    "drop_reason": drop_text, "net_device": device_text, "list_head": list_text, "hlist_head": chain_text,
     "sk_buff_head": lambda q: "queue of %d skbs, first %s" % (int(q["qlen"]), hex(int(q["next"])) if int(q["qlen"]) else "-"),
 }
 
