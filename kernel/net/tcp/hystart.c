@@ -3,8 +3,8 @@
  *
  * A rise begins conservative slow start, a quarter of the growth, for five rounds; when the round trip falls again meanwhile,
  * the rise was noise and slow start goes on. Only the first slow start of a connection: a later one has its ssthresh.
- * One ACK may be worth any growth (the RFC's L is infinite): receivers that merge segments acknowledge dozens at once, and
- * what leaves in answer is bounded already, by half a window per GSO skb.
+ * One ACK may be worth any growth, where the RFC would have eight segments without pacing (4.3): receivers that merge
+ * segments acknowledge dozens at once, and what leaves in answer is bounded already, by half a window per GSO skb.
  */
 #include "net/tcp/tcp_impl.h"
 

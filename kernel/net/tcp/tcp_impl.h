@@ -451,7 +451,6 @@ struct hystart {
 	u32 last_rtt_us, rtt_us;    /* least of the last round and of this one; ~0: none */
 	u32 css_rtt_us;             /* rtt_us when conservative slow start began; 0: it did not */
 	u8 samples, css_rounds;
-	bool done;                  /* slow start is over for good */
 };
 void tcp_hystart_init(struct tcb *t, struct hystart *h);
 void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us);
