@@ -86,6 +86,18 @@ static inline void hlist_del(struct hlist_node *n)
 	n->pprev = NULL;
 }
 
+/* n takes the place of old, which is in a chain. */
+static inline void hlist_replace(struct hlist_node *old, struct hlist_node *n)
+{
+	n->next = old->next;
+	n->pprev = old->pprev;
+	*n->pprev = n;
+	if (n->next)
+		n->next->pprev = &n->next;
+	old->next = NULL;
+	old->pprev = NULL;
+}
+
 #define hlist_entry_safe(ptr, type, member)                                                        \
 	({                                                                                         \
 		struct hlist_node *_p = (ptr);                                                     \

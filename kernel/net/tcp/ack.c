@@ -217,11 +217,6 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 
 /* ---- as almost all come: in order, no option but the timestamp, nothing lost and nothing suspected ---- */
 
-static inline bool is_untroubled(const struct tcb *t)
-{
-	return !(t->ca_state | t->tlp_out | t->sacked_out | t->lost_out | t->retrans_out) && t->sack_ok && !t->rack.dsack_seen;
-}
-
 struct plain_ack {
 	u32 segs;
 	seq_t end;               /* of the last skb */
@@ -463,7 +458,7 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 {
-	if (unlikely(!(flag & FLAG_FAST) || !is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
+	if (unlikely(!(flag & FLAG_FAST) || !tcp_is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
 		return doubtful_ack(t, in, flag);
 	if (likely(is_lone_ack(t, in->seg.ack)))
 		lone_ack(t, &in->seg);

@@ -115,10 +115,11 @@ static inline struct conn_node *chain_find(struct hlist_head *chain, u32 hash, c
 	return NULL;
 }
 
-struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
+struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
+			      u32 *hashed)
 {
 	struct conn_table *ct = &cpu->tcp->conns;
-	u32 hash = hash_of(cpu, l, r, lport, rport);
+	u32 hash = *hashed = hash_of(cpu, l, r, lport, rport);
 	struct conn_node *n = chain_find(&ct->chains[hash & ct->mask], hash, l, r, lport, rport);
 
 	if (n || likely(!ct->old) || (hash & ct->old_mask) < ct->moved)
@@ -146,10 +147,10 @@ void conn_remove(struct net_cpu *cpu, struct conn_node *n)
 	cpu->tcp->conns.count--;
 }
 
-void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *n)
+void conn_replace(struct conn_node *old, struct conn_node *n)
 {
-	conn_remove(cpu, old);
-	conn_insert(cpu, n);
+	BUG_ON(hlist_unhashed(&old->link) || old->hash != n->hash);
+	hlist_replace(&old->link, &n->link);
 }
 
 /* ---- the way to the peer ---- */

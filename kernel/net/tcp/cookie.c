@@ -98,12 +98,13 @@ static void recall_options(struct tcp_request *r, const struct tcp_in *in)
 struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in)
 {
 	struct tcp_request *r;
+	struct dst dst;
 	u32 i;
 
 	if (!in_season(l) || (in->seg.flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
 		return NULL;
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
-	r = tcp_request_new(l, in);
+	r = tcp_request_new(l, in, &dst);
 	if (!r)
 		return NULL;
 	r->irs = in->seg.seq.v - 1;

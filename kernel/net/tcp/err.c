@@ -98,11 +98,12 @@ void tcp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 inf
 		be32 seq;
 	} __packed *q = (void *)skb->data;
 	struct conn_node *n;
+	u32 hash;
 
 	if (!skb_may_pull(cpu, skb, sizeof(*q)))
 		return;
 	q = (void *)skb->data;
-	n = conn_lookup(cpu, &skb->ip.src, &skb->ip.dst, be16_get(q->sport), be16_get(q->dport));
+	n = conn_lookup(cpu, &skb->ip.src, &skb->ip.dst, be16_get(q->sport), be16_get(q->dport), &hash);
 	if (n && n->kind == CONN_TCB)
 		tcb_err(node_tcb(n), seq_of(be32_get(q->seq)), type, code, info);
 }

@@ -364,6 +364,45 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 	return r;
 }
 
+/* ---- the last segments of a connection that its application has closed ---- */
+
+/* Nothing but the acknowledgment of all that was ever sent, our FIN included, and perhaps the peer's FIN. */
+static bool is_farewell(const struct tcb *t, const struct tcp_seg *seg)
+{
+	if (!t->orphan || seg->len || (seg->flags | TCP_FIN) != (TCP_FIN | TCP_ACK) || !t->fin_queued)
+		return false;
+	if (!seq_eq(seg->seq, t->rcv.nxt) || !seq_eq(seg->ack, t->snd.write) || !seq_eq(seg->ack, t->snd.nxt))
+		return false;
+	return !t->ofo_segs && tcp_receive_window(t) && tcp_is_untroubled(t);
+}
+
+/* What the steps below would come to. No round trip is measured and no window grows, for nothing will be sent any more. */
+static enum drop_reason rcv_farewell(struct tcb *t, const struct tcp_seg *seg)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+
+	STAT(cpu, TcpExtTCPPureAcks);
+	if (!seq_eq(seg->ack, t->snd.una)) {
+		STAT_ADD(cpu, TcpExtTCPDelivered, t->packets_out);
+		t->sk.af->confirm(cpu, &t->sk.dst);
+		t->snd.una = seg->ack;
+		tcp_sendq_purge(t);
+	}
+	if (t->sk.state == TCP_LAST_ACK) {
+		tcp_done(t);
+	} else if (seg->flags & TCP_FIN) {
+		t->rcv.nxt = seg->end;
+		tcp_time_wait(t, true);
+	} else if (t->sk.state == TCP_FIN_WAIT_1) {
+		tcp_rtx_clear(t);
+		tcp_set_state(t, TCP_FIN_WAIT_2);
+		tcp_fin_wait_2(t);
+	}
+	return RX_OK;
+}
+
+#define FAREWELL_STATES (1u << TCP_FIN_WAIT_1 | 1u << TCP_FIN_WAIT_2 | 1u << TCP_LAST_ACK)
+
 /* RFC 9293 3.10.7.4, OTHER STATES: the steps, in the RFC's order. Third (security) is not implemented anywhere. */
 static enum drop_reason tcp_rcv_synchronized(struct tcb *t, struct tcp_in *in)
 {
@@ -411,7 +450,8 @@ void tcp_established(struct tcb *t)
 		t->rto_us = TCP_RTO_SYN_US; /* RFC 6298 5.7 */
 	tcp_keepalive_start(t);
 	tcp_pred_update(t);
-	tcp_event(t, EPOLLOUT);
+	if (!t->passive) /* nobody waits on a child that is not accepted yet */
+		tcp_event(t, EPOLLOUT);
 }
 
 /* The text of a SYN, whose number is behind the SYN's. */
@@ -522,6 +562,8 @@ static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 
 static __noinline enum drop_reason rcv_not_predicted(struct tcb *t, struct tcp_in *in)
 {
+	if (1u << t->sk.state & FAREWELL_STATES && is_farewell(t, &in->seg) && t->ts_ok && fast_timestamp(t, in))
+		return rcv_farewell(t, &in->seg);
 	if (t->sk.state == TCP_SYN_SENT)
 		return tcp_rcv_syn_sent(t, in);
 	return tcp_rcv_synchronized(t, in);
@@ -567,8 +609,7 @@ static enum drop_reason rcv_closed(struct net_cpu *cpu, struct tcp_in *in)
 static enum drop_reason rcv_listener(struct net_cpu *cpu, struct tcp_in *in)
 {
 	struct inet_cb *ip = &in->skb->ip;
-	struct tcb *l = tcp_find_listener(cpu, &ip->dst, in->seg.dport,
-					  conn_hash(cpu, &ip->dst, &ip->src, in->seg.dport, in->seg.sport));
+	struct tcb *l = tcp_find_listener(cpu, &ip->dst, in->seg.dport, in->hash);
 
 	return l ? tcp_listen_rcv(l, in) : rcv_closed(cpu, in);
 }
@@ -623,7 +664,7 @@ static enum drop_reason tcp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		return r;
 	if (unlikely(skb->ip.addr_type != ADDR_LOCAL))
 		return DROP(IP_INVALID_DEST); /* MUST-57: broadcast and multicast */
-	n = conn_lookup(cpu, &skb->ip.dst, &skb->ip.src, in.seg.dport, in.seg.sport);
+	n = conn_lookup(cpu, &skb->ip.dst, &skb->ip.src, in.seg.dport, in.seg.sport, &in.hash);
 	if (unlikely(!n))
 		return rcv_listener(cpu, &in);
 	if (likely(n->kind == CONN_TCB))

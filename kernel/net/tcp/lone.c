@@ -14,7 +14,7 @@ static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
 		return false;
 	if (t->ca_state | t->backoff | t->nr_sacks | t->dsack_due)
 		return false;
-	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more || t->fo || !t->tx || t->ca->cong_control)
+	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more || t->fo || t->ca->cong_control)
 		return false;
 	return dst_valid(t->sk.cpu, &t->sk.dst) && seq_le(tcp_cb(skb)->end_seq, tcp_wnd_end(t)) &&
 	       tcp_now(t) - t->last_send_ns <= t->rto_us * NSEC_PER_USEC;
@@ -58,6 +58,18 @@ static inline void arm_for_lone(struct tcb *t)
 		tcp_rtx_arm(t, TCPT_TLP, tcp_now(t) + pto_us * NSEC_PER_USEC);
 	else if (!tcp_schedule_tlp(t, true))
 		tcp_rearm_rto(t);
+}
+
+#define LONE_STATES (1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT | 1u << TCP_FIN_WAIT_1 | 1u << TCP_LAST_ACK)
+
+/* All that waits is one segment, which may leave, FIN included. */
+static inline bool may_send_lone(struct tcb *t, const struct sk_buff *skb)
+{
+	if (!skb || !(1u << t->sk.state & LONE_STATES))
+		return false;
+	if (unlikely(t->fin_wanted && !t->fin_queued))
+		tcp_queue_fin(t); /* it goes with skb, so there is nothing that could fail */
+	return is_lone(t, skb) && (likely(t->tx != NULL) || tcp_tx_start(t));
 }
 
 /* A packet with this payload, headers to come: its own bytes where they have room in front, and none of it is on its way. */
@@ -129,7 +141,7 @@ void tcp_flush(struct net_cpu *cpu)
 			sock_event(&t->sk, events);
 		}
 		skb = tcp_send_head(t);
-		if (!(skb && t->sk.state == TCP_ESTABLISHED && is_lone(t, skb) && likely(send_lone(t, skb))))
+		if (!(may_send_lone(t, skb) && likely(send_lone(t, skb))))
 			tcp_output(t);
 	}
 }

@@ -531,9 +531,9 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 	struct flow fl = { .src = *r->src, .dst = *r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .df = true, .mark = r->mark };
 	struct sk_buff *skb;
 	struct tcp_hdr *h;
-	struct dst dst;
+	struct dst dst, *way = r->way ?: &dst;
 
-	if (af->route(cpu, &fl, &dst) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
+	if ((!r->way && af->route(cpu, &fl, &dst)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
 		return false;
 	h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + r->opt_len);
 	skb_reset_transport_header(skb);
@@ -551,7 +551,7 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = TCP_CSUM_OFFSET;
 	STAT(cpu, TcpOutSegs);
-	af->xmit(cpu, skb, &fl, &dst);
+	af->xmit(cpu, skb, &fl, way);
 	return true;
 }
 

@@ -29,9 +29,13 @@ u32 tcp_isn(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *
 /* RFC 7323 7.1: where our timestamp clock starts, per pair of hosts, so that TIME_WAIT reuse still sees it rise. */
 u32 tcp_ts_offset(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r)
 {
+	struct tcp_ts_memo *m = &cpu->tcp->ts_memo[r->w[3].raw * 0x9e3779b1u >> (32 - TCP_TS_MEMO_BITS)];
+
 	if (cpu->sysctl.tcp_timestamps != 1)
 		return 0;
-	return (u32)tuple_prf(&cpu->net->isn_key, l, r, 0, 0, TUPLE_TS);
+	if (unlikely(!ip_eq(&m->r, r) || !ip_eq(&m->l, l)))
+		*m = (struct tcp_ts_memo){ *l, *r, (u32)tuple_prf(&cpu->net->isn_key, l, r, 0, 0, TUPLE_TS) };
+	return m->off;
 }
 
 /* ---- ports ---- */
@@ -136,7 +140,8 @@ static void node_enter(struct tcb *t, u32 hash)
 static bool tuple_free(struct tcb *t, u16 port)
 {
 	struct net_cpu *cpu = t->sk.cpu;
-	struct conn_node *n = conn_lookup(cpu, &t->sk.saddr, &t->sk.daddr, port, t->sk.dport);
+	u32 hash;
+	struct conn_node *n = conn_lookup(cpu, &t->sk.saddr, &t->sk.daddr, port, t->sk.dport, &hash);
 	struct tcp_timewait *tw;
 
 	if (!n)

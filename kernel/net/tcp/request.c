@@ -15,7 +15,8 @@ static u16 advertised_mss(const struct tcb *l, const struct af_ops *af, const st
 	return (u16)MIN(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss, 65495u);
 }
 
-static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
+/* dst: the way back, NULL: not known any more. */
+static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie, struct dst *dst)
 {
 	struct net_cpu *cpu = r->cpu;
 	struct tcp_syn_options o = {
@@ -25,6 +26,7 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
 		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->mark,
+		.way = dst,
 	};
 
 	reply.opt_len = (u8)tcp_put_syn_options(reply.opts, &o);
@@ -79,7 +81,7 @@ static void synack_timeout(struct timer *timer, u64 now_ns)
 		STAT(cpu, TcpExtTCPTimeouts);
 		STAT(cpu, TcpExtTCPSynRetrans);
 		STAT(cpu, TcpRetransSegs);
-		send_synack(r, NULL);
+		send_synack(r, NULL, NULL);
 	}
 	arm(r);
 }
@@ -125,17 +127,16 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 	r->ecn_ok = tcp_ecn_asked(r->cpu, in);
 }
 
-struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst *dst)
 {
 	const struct inet_cb *ip = &in->skb->ip;
 	struct net_cpu *cpu = l->sk.cpu;
 	struct tcp_request *r = kmem_cache_alloc(cpu->tcp->requests);
 	struct flow fl = { .src = ip->dst, .dst = ip->src, .proto = IPPROTO_TCP, .mark = l->sk.mark, .dev = l->sk.bound_dev };
-	struct dst dst;
 
 	if (!r)
 		return NULL;
-	if (af_of(&fl.dst)->route(cpu, &fl, &dst)) {
+	if (af_of(&fl.dst)->route(cpu, &fl, dst)) {
 		kmem_cache_free(cpu->tcp->requests, r);
 		return NULL;
 	}
@@ -147,13 +148,13 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 	r->node.kind = CONN_REQUEST;
 	r->node.lport = in->seg.dport;
 	r->node.rport = in->seg.sport;
-	r->node.hash = conn_hash(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
+	r->node.hash = in->hash;
 	timer_init(&r->timer, synack_timeout);
 	r->irs = in->seg.seq.v;
 	r->iss = tcp_isn(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
 	r->tos = l->sk.tos;
 	r->mark = l->sk.mark;
-	r->advmss = advertised_mss(l, af_of(&r->raddr), &dst);
+	r->advmss = advertised_mss(l, af_of(&r->raddr), dst);
 	take_options(r, in);
 	r->rcv_wnd = tcp_initial_window(l->sk.rcvbuf, r->advmss, &cpu->sysctl, r->ws_ok, &r->rcv_wscale);
 	return r;
@@ -167,12 +168,12 @@ static void request_keep(struct tcp_request *r)
 }
 
 /* The SYN queue is full: answer, and forget. */
-static enum drop_reason answer_by_cookie(struct tcp_request *r)
+static enum drop_reason answer_by_cookie(struct tcp_request *r, struct dst *dst)
 {
 	if (r->cpu->sysctl.tcp_syncookies != 2)
 		STAT(r->cpu, TcpExtTCPReqQFullDoCookies);
 	tcp_cookie_make(r);
-	send_synack(r, NULL);
+	send_synack(r, NULL, dst);
 	kmem_cache_free(r->cpu->tcp->requests, r);
 	return RX_OK;
 }
@@ -239,19 +240,21 @@ static struct tcb *child_of(struct tcp_request *r)
 		tcb_free(t);
 		return NULL;
 	}
-	conn_replace(cpu, &r->node, &t->node);
+	conn_replace(&r->node, &t->node);
 	tcp_set_state(t, TCP_SYN_RECEIVED);
 	STAT(cpu, TcpPassiveOpens);
 	return t;
 }
 
-static struct tcb *tcp_request_to_tcb(struct tcp_request *r)
+static struct tcb *tcp_request_to_tcb(struct tcp_request *r, const struct tcp_seg *seg)
 {
 	struct net_cpu *cpu = r->cpu;
 	struct tcb *l = r->listener, *t = child_of(r);
 
 	if (!t)
 		return NULL;
+	t->snd.wnd = seg->wnd << t->snd.wscale; /* the first that is scaled */
+	t->snd.wl1 = seg->seq;
 	if (r->retries)
 		t->cwnd = 1; /* RFC 5681 3.1 */
 	else
@@ -270,7 +273,7 @@ static struct tcb *begin_child(struct tcp_request *r, const struct tfo_cookie *g
 	if (!t)
 		return NULL;
 	if (!tcp_fastopen_child(l, t, give)) {
-		conn_replace(r->cpu, &t->node, &r->node);
+		conn_replace(&t->node, &r->node);
 		tcb_free(t);
 		return NULL;
 	}
@@ -290,6 +293,7 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 	struct tfo_cookie cookie;
 	enum tfo_verdict fo;
 	struct tcp_request *r;
+	struct dst dst;
 	struct tcb *t;
 
 	if (in->seg.flags & TCP_RST)
@@ -309,19 +313,19 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 		return DROP(TCP_LISTEN_OVERFLOW);
 	}
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
-	r = tcp_request_new(l, in);
+	r = tcp_request_new(l, in, &dst);
 	if (!r) {
 		STAT(cpu, TcpExtListenDrops);
 		return DROP(TCP_NOMEM_REQ);
 	}
 	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog || cpu->sysctl.tcp_syncookies == 2)
-		return answer_by_cookie(r);
+		return answer_by_cookie(r, &dst);
 	request_keep(r);
 	r->synack_ns = cpu->now_ns;
 	fo = tcp_fastopen_syn(l, r, in, &cookie);
 	if (unlikely(fo >= TFO_OPEN) && (t = begin_child(r, fo == TFO_OPEN_GIVE ? &cookie : NULL)))
 		return in->seg.len ? tcp_fastopen_text(t, in) : RX_OK;
-	send_synack(r, fo == TFO_GIVE ? &cookie : NULL);
+	send_synack(r, fo == TFO_GIVE ? &cookie : NULL, &dst);
 	arm(r);
 	return RX_OK;
 }
@@ -335,7 +339,7 @@ static enum drop_reason syn_again(struct tcp_request *r)
 		STAT(r->cpu, TcpExtTCPSynRetrans);
 		STAT(r->cpu, TcpRetransSegs);
 		r->retries += !r->retries; /* no sample, and a careful window */
-		send_synack(r, NULL);
+		send_synack(r, NULL, NULL);
 	} else {
 		STAT(r->cpu, TcpExtTCPACKSkippedSynRecv);
 	}
@@ -359,6 +363,12 @@ static enum drop_reason request_rst(struct tcp_request *r, const struct tcp_seg 
 	return DROP(TCP_RESET);
 }
 
+/* It ends the handshake and does nothing else: all it tells is in t already. */
+static bool is_bare_ack(const struct tcb *t, const struct tcp_seg *seg)
+{
+	return seg->flags == TCP_ACK && !seg->len && seq_eq(seg->seq, t->rcv.nxt);
+}
+
 static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
 {
 	struct net_cpu *cpu = r->cpu;
@@ -379,10 +389,15 @@ static enum drop_reason handshake_done(struct tcp_request *r, struct tcp_in *in)
 		STAT(cpu, TcpExtTCPDeferAcceptDrop);
 		return RX_OK;
 	}
-	t = tcp_request_to_tcb(r);
+	t = tcp_request_to_tcb(r, &in->seg);
 	if (!t) {
 		STAT(cpu, TcpExtListenDrops);
 		return DROP(TCP_NOMEM_REQ);
+	}
+	if (likely(is_bare_ack(t, &in->seg))) {
+		t->segs_in++;
+		STAT(cpu, TcpExtTCPPureAcks);
+		return RX_OK;
 	}
 	return tcp_rcv_tcb(t, in);
 }

@@ -426,6 +426,11 @@ struct tcp_listener {
 
 /* ---- one CPU's share ---- */
 #define TCP_BOUND_BUCKETS 256
+#define TCP_TS_MEMO_BITS  6
+struct tcp_ts_memo { /* where the timestamp clock starts for a pair of hosts, which seldom have one connection only */
+	struct ip_addr l, r; /* both unspecified: free */
+	u32 off;
+};
 struct tcp_cpu {
 	struct net_cpu *cpu;
 	struct conn_table conns;
@@ -441,6 +446,7 @@ struct tcp_cpu {
 	u32 fo_hole_s;              /* when a SYN with data vanished last ... */
 	u8 fo_holes;                /* ... and how often, with no success between */
 	bool pressure;
+	struct tcp_ts_memo ts_memo[1 << TCP_TS_MEMO_BITS];
 };
 
 /* Clients of Fast Open forget what they know of servers, as after `ip tcp_metrics flush`. */

@@ -60,6 +60,7 @@ struct tcp_in {
 	struct tcp_seg seg;
 	struct tcp_options opt;
 	struct sk_buff *skb;
+	u32 hash; /* of its tuple, as in conn_node */
 };
 
 static inline struct tcb *node_tcb(struct conn_node *n) { return container_of(n, struct tcb, node); }
@@ -100,11 +101,14 @@ static inline void tcp_ack_now(struct tcb *t)
 
 /* ---- conn.c, port.c: tables, ports, TCBs, states ---- */
 u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
-struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport);
+/* *hashed: the tuple's hash, found or not. */
+struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
+			      u32 *hashed);
 /* n's hash and ports are set; its addresses too. */
 void conn_insert(struct net_cpu *cpu, struct conn_node *n);
 void conn_remove(struct net_cpu *cpu, struct conn_node *n);
-void conn_replace(struct net_cpu *cpu, struct conn_node *old, struct conn_node *n);
+/* n, of the same hash, takes old's place in its chain. */
+void conn_replace(struct conn_node *old, struct conn_node *n);
 struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, u16 lport, u32 hash);
 struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family);
 /* A TCB in CLOSE is as new, but for its options, its error and what bind() gave it; what was not read is gone. */
@@ -289,6 +293,7 @@ struct tcp_reply {
 	u8 opt_len;
 	u8 opts[TCP_OPTS_MAX];
 	u32 mark;
+	struct dst *way; /* NULL: not known yet */
 };
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
 struct tcp_syn_options {
@@ -387,6 +392,11 @@ struct ack_state {
 	s64 rtt_us, ca_rtt_us;      /* -1: none */
 	struct rate_sample rs;
 };
+/* Nothing is lost and nothing suspected. */
+static inline bool tcp_is_untroubled(const struct tcb *t)
+{
+	return !(t->ca_state | t->tlp_out | t->sacked_out | t->lost_out | t->retrans_out) && t->sack_ok && !t->rack.dsack_seen;
+}
 /* Check 5 of RFC 9293 3.10.7.4. RX_OK: go on to the text. */
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag);
 
@@ -498,7 +508,7 @@ void tcp_pacing_update(struct tcb *t); /* algorithm or limit changed */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
 enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
 /* What a SYN to listener l asks for, in no table yet; NULL: no memory, or no way back. */
-struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in);
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst *dst); /* dst: the way back */
 void tcp_cookie_make(struct tcp_request *r);
 struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in);
 void tcp_request_free(struct tcp_request *r); /* out of the table, too */

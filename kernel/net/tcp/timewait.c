@@ -94,15 +94,14 @@ static struct tcp_timewait *timewait_from(struct tcb *t)
 void tcp_time_wait(struct tcb *t, bool ack)
 {
 	struct net_cpu *cpu = t->sk.cpu;
-	struct tcp_timewait *tw = timewait_from(t);
+	struct tcp_timewait *tw;
 
+	if (ack)
+		tcp_send_ack(t); /* at once: it is the TCB's last deed */
+	tw = timewait_from(t);
 	if (tw) {
-		conn_replace(cpu, &t->node, &tw->node);
+		conn_replace(&t->node, &tw->node);
 		restart(cpu, tw);
-		if (ack)
-			send_ack(cpu, tw);
-	} else if (ack) {
-		tcp_send_ack(t);
 	}
 	tcp_done(t);
 }

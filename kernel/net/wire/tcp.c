@@ -75,6 +75,28 @@ static void parse_option(const u8 *p, unsigned len, bool syn, struct tcp_options
 	}
 }
 
+/* A SYN's options where most put them: MSS, SACK, the timestamp, NOP, window scale. false: look at each. */
+static bool fast_syn_options(const u8 *p, const struct tcp_seg *seg, struct tcp_options *o)
+{
+	const u8 *at = p + TCP_HDR_LEN;
+	u32 mss, ts, ws;
+
+	if (seg->hdr_len != TCP_HDR_LEN + 20)
+		return false;
+	mss = load32(at);
+	ts = load32(at + 4);
+	ws = load32(at + 16);
+	if (mss >> 16 != (TCPOPT_MSS << 8 | 4) || ws >> 8 != (TCPOPT_NOP << 16 | TCPOPT_WSCALE << 8 | 3) ||
+	    ts != (TCPOPT_SACK_PERM << 24 | 2 << 16 | TCPOPT_TIMESTAMP << 8 | 10))
+		return false;
+	o->mss = (u16)mss;
+	o->tsval = load32(at + 8);
+	o->tsecr = load32(at + 12);
+	o->wscale = (u8)MIN(ws & 0xff, (u32)TCP_WSCALE_MAX);
+	o->has_ts = o->has_wscale = o->sack_perm = true;
+	return true;
+}
+
 void tcp_parse_options(const u8 *p, const struct tcp_seg *seg, struct tcp_options *o)
 {
 	unsigned off = TCP_HDR_LEN;
@@ -87,6 +109,8 @@ void tcp_parse_options(const u8 *p, const struct tcp_seg *seg, struct tcp_option
 		o->has_ts = true;
 		return;
 	}
+	if (seg->flags & TCP_SYN && likely(fast_syn_options(p, seg, o)))
+		return;
 	while (off < seg->hdr_len && p[off] != TCPOPT_EOL) {
 		unsigned len = 1;
 
