@@ -84,12 +84,15 @@ SANRT    := san/shadow san/report san/ubsan
 SANLESS  := $(SANRT) lib/string core/backtrace core/ksyms core/panic arch/x86_64/paging mm/page mm/slab
 SANK      = -DKERNEL_SAN $(if $(filter $(SANLESS),$*),,-fsanitize=undefined -fsanitize=kernel-address -fasan-shadow-offset=0xdffffc0000000000 \
             --param asan-stack=1 --param asan-globals=1 --param asan-instrumentation-with-call-threshold=0)
-IMAGE    := $B$(if $(filter 1,$(SAN)),/san)/barewire.elf
+IMAGE    := $B$(if $(filter 1,$(SAN)),/san,$(if $(filter 0,$(HOOKS)),/nohooks))/barewire.elf
 SANOBJ   := $(patsubst %,$B/san/k/%.o,$(LIBC:%=lib/%) $(PORTABLE) $(BARE) $(SANRT)) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
-
 KOBJ    := $(LIBC:%=$B/k/lib/%.o) $(PORTABLE:%=$B/k/%.o) $(BARE:%=$B/k/%.o) $(ASM:%=$B/asm/%.o) $(DOORS:%=$B/b/%.o)
 HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:%=$B/host/boot/%.o) $(HOSTDRV:%=$B/host/%.o) \
            $B/host/switch.o
+
+# make HOOKS=0: the same image under build/nohooks without what looks into it (kernel/config.h), to measure what that costs.
+HOOKED    := $(shell grep -lr --include=*.c -e '\<\(watched\|trace\).[a-z.>-]*cpu,' -e '\<HOOKS\>' kernel)
+NOHOOKOBJ := $(filter-out $(HOOKED:kernel/%.c=$B/k/%.o),$(KOBJ)) $(HOOKED:kernel/%.c=$B/nohooks/k/%.o)
 
 .PHONY: all unit rfc sim drill kept run debug record replay attach core test bench fuzz flame lint image setup clean help
 all: $(IMAGE)
@@ -110,6 +113,10 @@ $B/san/k/%.o: kernel/%.c
 	@mkdir -p $(@D)
 	$(Q)gcc $(subst -O3,-O2,$(KCFLAGS)) $(SANK) -c $< -o $@
 	$(if $(filter lib/string,$*),$(Q)objcopy $(foreach f,memcpy memmove memset,--redefine-sym $f=raw_$f) $@)
+$B/nohooks/k/%.o: kernel/%.c
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KCFLAGS) -DHOOKS=0 -c $< -o $@
 $B/b/%.o: boot/%.c
 	$(say) CC $<
 	@mkdir -p $(@D)
@@ -211,6 +218,8 @@ $B/barewire.elf: $(KOBJ) boot/kernel.lds tools/ksyms.py
 	$(call linked,$@,$(KOBJ))
 $B/san/barewire.elf: $(SANOBJ) boot/kernel.lds tools/ksyms.py
 	$(call linked,$@,$(SANOBJ))
+$B/nohooks/barewire.elf: $(NOHOOKOBJ) boot/kernel.lds tools/ksyms.py
+	$(call linked,$@,$(NOHOOKOBJ))
 
 # The EFI loader: GNU-EFI's start code and link map, our files, made into a PE image. Nothing of it is in the kernel.
 LOADER   := efi/loader efi/volume efi/firmware efi/handoff efi/elf_image boot_info
@@ -295,7 +304,7 @@ kept: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) tests/lib/prove --directives --timer
-BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers
+BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/nohooks/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers
 SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
@@ -318,7 +327,7 @@ $B/tap/unit-%.tap: $B/unit/%
 rfc: $(UNIT:%=$B/tap/unit-%.tap)
 	@tools/rfc $(RFCTAP)
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
-bench: $B/barewire.elf $B/load $B/flood $B/overload $B/peers $B/insncount.so
+bench: $B/barewire.elf $B/nohooks/barewire.elf $B/load $B/flood $B/overload $B/peers $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
 ## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
 flame: $(IMAGE)
@@ -336,7 +345,7 @@ help:
 	@sed -n 's/^## \{0,1\}/  /p' Makefile
 	@echo 'Variables of run and debug (tools/run --help says more):'
 	@tools/run --help | sed -n 's/^    \([A-Z_]*=\)/  \1/p'
-	@echo 'Others: V=1 shows the commands, CC=clang compiles with clang, B=DIR builds there, SAN=1 takes the sanitized image, PEER=linux and BENCH= are for bench'
+	@echo 'Others: V=1 shows the commands, CC=clang compiles with clang, B=DIR builds there, SAN=1 takes the sanitized image, HOOKS=0 one that nobody can look into, PEER=linux and BENCH= are for bench'
 
 clean:
 	rm -rf $B

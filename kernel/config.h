@@ -11,6 +11,10 @@
 #define SAN_FRAGS       0
 #endif
 
+#ifndef HOOKS /* make HOOKS=0: an image that nobody can look into, for `make bench` to measure what the tests for it cost */
+#define HOOKS           1    /* taps, kept frames, tracepoints, last drops, latencies, profiler: each a branch while it is off */
+#endif
+
 #define MAX_CPUS        16   /* one pending word, one inbox pair per couple of CPUs: 16^2 rings is still small */
 #define MAX_NETDEVS     8    /* interface indices 1..8; lo is one of them */
 #define MAX_TXQ         MAX_CPUS

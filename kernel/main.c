@@ -118,7 +118,7 @@ _Noreturn void cpu_main(struct cpu *c)
 
 static void on_timer(struct cpu *c)
 {
-	if (unlikely(profile_on))
+	if (HOOKS && unlikely(profile_on))
 		clock_arm(c, profile_tick(c->id, clock_ns(), c->halted_since_ns));
 	if (c->net)
 		raise_softirq(c->net, SOFTIRQ_TIMER);

@@ -137,6 +137,12 @@ static inline void net_set_now(struct net_cpu *cpu, u64 now_ns)
 	cpu->now_s = (u32)(now_ns / NSEC_PER_SEC);
 }
 
+/* Which of these bits of cpu->watch are set: 0, but for when somebody looks. */
+static inline u32 watched(const struct net_cpu *cpu, u32 bits)
+{
+	return HOOKS ? cpu->watch & bits : 0;
+}
+
 #define for_each_cpu(net_, cpu_, i_)                                                               \
 	for ((i_) = 0; (i_) < (net_)->nr_cpus && ((cpu_) = (net_)->cpus[i_]); (i_)++)
 

@@ -73,7 +73,7 @@ TEST(an_event_has_its_time_its_frame_and_its_flow)
 	bench_begin(&b);
 	REQUIRE(!trace_start(b.cpu->net, TRACE_ALL, NULL, NULL, 0));
 	host_clock = 5000;
-	tap_frame(b.cpu, b.skb[0], TAP_IN);
+	tap_run(b.cpu, b.skb[0], TAP_IN);
 	host_clock = 5300;
 	kfree_skb_reason(b.cpu, b.skb[0], DROP_TCP_CSUM);
 	b.skb[0] = NULL;
@@ -163,7 +163,7 @@ TEST(with_a_filter_only_its_frames_are_followed_and_only_so_many)
 	filter("tcp dst port 80", eth, raw);
 	REQUIRE(!trace_start(b.cpu->net, TRACE_ALL, eth, raw, 1));
 	for (unsigned i = 0; i < 2; i++) {
-		tap_frame(b.cpu, b.skb[i], TAP_IN);
+		tap_run(b.cpu, b.skb[i], TAP_IN);
 		trace(b.cpu, TRACE_DELIVER, b.skb[i]);
 	}
 	CHECK_EQ(b.cpu->trace->head, 2);
@@ -172,7 +172,7 @@ TEST(with_a_filter_only_its_frames_are_followed_and_only_so_many)
 	b.skb[0] = NULL;
 	CHECK_EQ(b.cpu->trace->head, 3);
 	b.skb[1]->data[37] = 80;
-	tap_frame(b.cpu, b.skb[1], TAP_IN); /* would be the second */
+	tap_run(b.cpu, b.skb[1], TAP_IN); /* would be the second */
 	CHECK_EQ(b.cpu->trace->head, 3);
 	bench_end(&b);
 }
@@ -183,7 +183,7 @@ TEST(events_that_were_not_asked_for_are_not_recorded_but_timed)
 
 	bench_begin(&b);
 	REQUIRE(!trace_start(b.cpu->net, 1u << TRACE_DELIVER, NULL, NULL, 0));
-	tap_frame(b.cpu, b.skb[0], TAP_IN);
+	tap_run(b.cpu, b.skb[0], TAP_IN);
 	trace(b.cpu, TRACE_DELIVER, b.skb[0]);
 	CHECK_EQ(b.cpu->trace->head, 1);
 	CHECK_EQ(b.cpu->trace->hops[TRACE_RECEIVE][0], 1);
@@ -200,7 +200,7 @@ TEST(the_last_frames_are_kept_with_the_reason_of_their_death)
 	CHECK_EQ(net_sysctl_set(b.cpu->net, "net.core.frame_ring", "513"), -ERANGE);
 	CHECK_EQ(net_sysctl_set(b.cpu->net, "net.core.frame_ring", "4"), 0);
 	for (unsigned i = 0; i < 9; i++)
-		tap_frame(b.cpu, b.skb[i % 2], i % 2 ? TAP_OUT : TAP_IN);
+		tap_run(b.cpu, b.skb[i % 2], i % 2 ? TAP_OUT : TAP_IN);
 	CHECK_EQ(r->head, 9);
 	CHECK_EQ(r->size, 4);
 	CHECK_EQ(r->slot[0].out, 0);

@@ -235,15 +235,11 @@ static __noinline void receive_steered(struct net_cpu *cpu, struct sk_buff *skb)
 	}
 }
 
-void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
+static inline void receive(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	struct net_device *dev = skb->dev;
-	struct dev_stats *rx = &dev->rx[skb->queue_mapping];
+	const struct net_device *dev = skb->dev;
 	enum drop_reason verdict;
 
-	rx->packets++;
-	rx->bytes += skb->len;
-	tap_frame(cpu, skb, TAP_IN);
 	if (unlikely(!dev->rx_direct)) {
 		receive_steered(cpu, skb);
 		return;
@@ -255,6 +251,25 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 	else
 		FLOW(cpu, LinkDropped);
 	netif_rx_verdict(cpu, skb, verdict);
+}
+
+/* Somebody looks. The last call of who asks, as in all hooks of the path: so nothing is saved across it while nobody does. */
+static __noinline void receive_watched(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	tap_run(cpu, skb, TAP_IN);
+	receive(cpu, skb);
+}
+
+void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct dev_stats *rx = &skb->dev->rx[skb->queue_mapping];
+
+	rx->packets++;
+	rx->bytes += skb->len;
+	if (unlikely(watched(cpu, WATCH_ALL)))
+		receive_watched(cpu, skb);
+	else
+		receive(cpu, skb);
 }
 
 void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len)
@@ -334,12 +349,13 @@ static __noinline void first_xmit(struct net_cpu *cpu, struct netdev_queue *txq,
 	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
 }
 
-static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+/* `looked`: somebody may look. */
+static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb, bool looked)
 {
 	txq->stats.packets += skb->gso_segs ? skb->gso_segs : 1;
 	txq->stats.bytes += skb->len;
 	txq->need_flush = true;
-	if (unlikely(!txq->dirty || cpu->watch & 1u << TRACE_START_XMIT))
+	if (unlikely(!txq->dirty || (looked && watched(cpu, 1u << TRACE_START_XMIT))))
 		first_xmit(cpu, txq, skb);
 	else
 		txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
@@ -347,7 +363,7 @@ static inline void hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, stru
 
 void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
-	hard_xmit(cpu, txq, skb);
+	hard_xmit(cpu, txq, skb, true);
 }
 
 static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
@@ -364,13 +380,13 @@ static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 	qdisc_run(cpu, q);
 }
 
-static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb, bool looked)
 {
 	struct qdisc *q = txq->qdisc;
 
 	if (likely(q->may_bypass && !q->qlen && !txq->stopped)) {
 		q->bypassed++;
-		hard_xmit(cpu, txq, skb);
+		hard_xmit(cpu, txq, skb, looked);
 	} else {
 		enqueue(cpu, q, skb);
 	}
@@ -394,7 +410,7 @@ static void fit_and_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct s
 	if (skb->nr_frags && !(features & NETIF_F_SG))
 		reason = linearize(cpu, skb);
 	if (reason == RX_OK)
-		queue_xmit(cpu, txq, skb);
+		queue_xmit(cpu, txq, skb, true);
 	else
 		out_drop(cpu, skb, reason);
 }
@@ -428,16 +444,25 @@ static inline u32 features_needed(const struct sk_buff *skb)
 	return f;
 }
 
-/* Somebody listens, or the device cannot do all. */
-static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+/* The device cannot do all. */
+static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb, u32 lacks)
 {
-	u32 lacks = features_needed(skb) & ~txq->dev->features;
-
-	tap_frame(cpu, skb, TAP_OUT);
 	if (lacks & (NETIF_F_TSO | NETIF_F_TSO6))
 		xmit_segments(cpu, txq, skb);
 	else
 		fit_and_xmit(cpu, txq, skb);
+}
+
+/* Somebody looks. */
+static __noinline void xmit_watched(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
+{
+	u32 lacks = features_needed(skb) & ~txq->dev->features;
+
+	tap_run(cpu, skb, TAP_OUT);
+	if (lacks)
+		xmit_slow(cpu, txq, skb, lacks);
+	else
+		queue_xmit(cpu, txq, skb, true);
 }
 
 static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
@@ -490,16 +515,19 @@ void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
 	unsigned nr = dev->real_num_tx_queues;
 	unsigned index = cpu->id < nr ? cpu->id : cpu->id % nr; /* XPS: a CPU has its queue */
 	struct netdev_queue *txq = &dev->txq[index];
+	u32 lacks = features_needed(skb) & ~dev->features;
 
 	keep_pointer(txq);
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
 		out_drop(cpu, skb, DROP(DEV_READY));
 	else if (unlikely(txq->cpu != cpu->id))
 		xmit_elsewhere(cpu, txq->cpu, skb);
-	else if (unlikely(cpu->watch || features_needed(skb) & ~dev->features))
-		xmit_slow(cpu, txq, skb);
+	else if (unlikely(watched(cpu, WATCH_ALL)))
+		xmit_watched(cpu, txq, skb);
+	else if (unlikely(lacks))
+		xmit_slow(cpu, txq, skb, lacks);
 	else
-		queue_xmit(cpu, txq, skb);
+		queue_xmit(cpu, txq, skb, false);
 }
 
 void dev_flush(struct net_cpu *cpu)

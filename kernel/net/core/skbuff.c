@@ -451,7 +451,7 @@ static __noinline void consume_watched(struct net_cpu *cpu, struct sk_buff *skb)
 
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	if (unlikely(cpu->watch & 1u << TRACE_CONSUME))
+	if (unlikely(watched(cpu, 1u << TRACE_CONSUME)))
 		consume_watched(cpu, skb); /* the last call, so that nothing is saved across it */
 	else
 		skb_free(cpu, skb);
@@ -463,9 +463,9 @@ void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 	if (reason != RX_OK) {
 		drop_count(cpu, reason);
 		cpu->skb_pool->dropped++;
-		if (unlikely(cpu->watch))
+		if (unlikely(watched(cpu, WATCH_ALL)))
 			tap_dropped(cpu, skb, reason);
-		if (unlikely(cpu->last_drops))
+		if (HOOKS && unlikely(cpu->last_drops))
 			last_drop_keep(cpu, skb, reason);
 	}
 	skb_free(cpu, skb);

@@ -23,16 +23,10 @@ struct tap_cpu {
 };
 void tap_add(struct net_cpu *cpu, struct tap *t);
 void tap_remove(struct net_cpu *cpu, struct tap *t); /* nothing happens when it was not added: its link is initialised then */
-/* Shows a frame at its link header to all who look: taps, the kept frames, the trace. */
+/* Shows a frame at its link header to all who look: taps, the kept frames, the trace. For when watched(cpu, WATCH_ALL). */
 void tap_run(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir);
 /* The frame died. */
 void tap_dropped(struct net_cpu *cpu, const struct sk_buff *skb, enum drop_reason reason);
-/* One predictable branch when nobody looks. */
-static inline void tap_frame(struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
-{
-	if (unlikely(cpu->watch))
-		tap_run(cpu, skb, dir);
-}
 
 int tap_cpu_init(struct net_cpu *cpu);
 void tap_cpu_destroy(struct net_cpu *cpu);

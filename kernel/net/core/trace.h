@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * trace.h - tracepoints along the path of a frame: who passed where and when, per CPU.
  *
- * Off, a tracepoint is one test of cpu->watch and a branch that is not taken. On, each event of the mask is written to a
+ * Off, a tracepoint is one test of cpu->watch (watched()) and a branch that is not taken. On, each event of the mask is written to a
  * ring with its time, and the time since the frame's previous event goes into a histogram by powers of two: how long
  * frames stay in each hop. With a filter only frames that it takes are followed, from where they enter (netif_receive_skb,
  * dev_queue_xmit), by the address of their skb. Everything belongs to its CPU; other CPUs read it as it is.
@@ -31,6 +31,7 @@ enum trace_event {
 /* Bits of cpu->watch. Events come first, so that a tracepoint's bit is 1 << event. */
 enum { WATCH_TAP = 1 << 16, WATCH_FRAMES = 1 << 17 };
 #define TRACE_ALL ((1u << NR_TRACE_EVENTS) - 1)
+#define WATCH_ALL (TRACE_ALL | WATCH_TAP | WATCH_FRAMES)
 
 #define TRACE_RING   1024u /* records of a CPU; a power of two */
 #define TRACE_SLOTS  256u  /* frames that are followed at once; a power of two */
@@ -75,7 +76,7 @@ const char *trace_event_help(unsigned event);
 void trace_record(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb, enum drop_reason verdict);
 static inline void trace(struct net_cpu *cpu, enum trace_event ev, const struct sk_buff *skb)
 {
-	if (unlikely(cpu->watch & 1u << ev))
+	if (unlikely(watched(cpu, 1u << ev)))
 		trace_record(cpu, ev, skb, RX_OK);
 }
 

@@ -406,7 +406,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
-	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | (cpu->watch & TRACE_ALL))))
+	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL))))
 		return rcv_plain(cpu, skb);
 	if (unlikely(tot_len != len)) { /* padded by the link; anything else is odd */
 		if (tot_len > len || tot_len < IPV4_HLEN || skb->data_len)

@@ -92,7 +92,7 @@ static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u
 		return DROP(SOCKET_RCVBUFF);
 	}
 	sk->rmem_alloc += skb->truesize;
-	trace(u->sk.cpu, TRACE_QUEUE, skb);
+	trace(cpu, TRACE_QUEUE, skb);
 	skb_queue_tail(&u->rx, skb);
 	UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), InDatagrams);
 	sock_event(sk, EPOLLIN);
