@@ -11,6 +11,7 @@
 #include "lib/sha256.h"
 #include "lib/string.h"
 #include "net/socket/socket.h"
+#include "net/tcp/tcp.h"
 
 #define WGET_WAIT_NS (30 * NSEC_PER_SEC) /* without a byte */
 #define WGET_STEP_NS (50 * NSEC_PER_MSEC)
@@ -75,22 +76,28 @@ static int wget_send(struct wget *w)
 {
 	u16 family = ip_is_v4(&w->addr) ? AF_INET : AF_INET6;
 	struct sockaddr_ip to = { .family = family, .port = w->port, .addr = w->addr };
-	int n, err;
+	int n, err, one = 1;
 	long sent;
 
 	w->fd = sys_socket(w->c->cpu, family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	if (w->fd < 0)
 		return w->fd;
+	sys_setsockopt(w->c->cpu, w->fd, SOL_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof(one)); /* a GET may come twice; refused: without */
 	err = sys_connect(w->c->cpu, w->fd, &to);
 	if (err && err != -EINPROGRESS)
 		return err;
-	err = ready(w, EPOLLOUT);
-	if (err)
-		return err;
 	n = snprintf(w->head, sizeof(w->head), "GET %s HTTP/1.0\r\nHost: %s%s%s\r\nUser-Agent: barewire\r\nAccept: */*\r\n\r\n", w->path,
 		     strchr(w->host, ':') ? "[" : "", w->host, strchr(w->host, ':') ? "]" : "");
-	sent = sys_send(w->c->cpu, w->fd, w->head, (size_t)n, 0);
-	return sent == n ? 0 : sent < 0 ? (int)sent : -EMSGSIZE;
+	for (int at = 0; at < n; at += (int)sent) {
+		err = ready(w, EPOLLOUT);
+		if (err)
+			return err;
+		sent = sys_send(w->c->cpu, w->fd, w->head + at, (size_t)(n - at), 0);
+		if (sent < 0 && sent != -EAGAIN && sent != -EINPROGRESS)
+			return (int)sent;
+		sent = MAX(sent, 0l);
+	}
+	return 0;
 }
 
 static void content_length(struct wget *w)

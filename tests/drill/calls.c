@@ -6,18 +6,32 @@
 static struct stack_addr addr_of(const struct sockaddr *sa)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)sa;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+	struct stack_addr a = { .ip = { [10] = 0xff, [11] = 0xff }, .port = ntohs(in->sin_port), .family = sa->sa_family };
 
-	return (struct stack_addr){ in->sin_addr.s_addr, ntohs(in->sin_port) };
+	if (a.family == AF_INET6)
+		memcpy(a.ip, &in6->sin6_addr, 16);
+	else
+		memcpy(a.ip + 12, &in->sin_addr, 4);
+	return a;
 }
 
 static void addr_to(struct stack_addr a, struct sockaddr *sa, socklen_t *len)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a.port), .sin_addr.s_addr = a.ip };
+	union {
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} u = { .in6 = { .sin6_family = a.family, .sin6_port = htons(a.port) } };
+	socklen_t size = a.family == AF_INET6 ? sizeof(u.in6) : sizeof(u.in);
 
 	if (!sa || !len)
 		return;
-	memcpy(sa, &in, *len < sizeof(in) ? *len : sizeof(in));
-	*len = sizeof(in);
+	if (a.family == AF_INET6)
+		memcpy(&u.in6.sin6_addr, a.ip, 16);
+	else
+		memcpy(&u.in.sin_addr, a.ip + 12, 4);
+	memcpy(sa, &u, *len < size ? *len : size);
+	*len = size;
 }
 
 static void shim_free(void *u)
@@ -31,7 +45,7 @@ static int shim_socket(void *u, int domain, int type, int protocol)
 	pthread_mutex_lock(&d.lock);
 	shim_start();
 	read_tunables();
-	r = domain == AF_INET ? stack_socket(type & 0xf) : -EAFNOSUPPORT;
+	r = stack_socket(domain, type & 0xf);
 	if (r >= 0)
 		r = fd_new((int)r);
 	if (r >= 0)
@@ -135,7 +149,7 @@ static long send_all(int fd, const struct iovec *iov, int n, int flags, const st
 	}
 	if (*sent && !(stack_poll(fd_of(fd)) & EPOLLOUT))
 		return -EAGAIN; /* a sleeping writer is woken when a third of the buffer is free */
-	if (to && to->sa_family != AF_INET)
+	if (to && to->sa_family != AF_INET && to->sa_family != AF_INET6)
 		return -EOPNOTSUPP;
 	if (to)
 		a = addr_of(to);
@@ -220,12 +234,21 @@ static void put_note(struct msghdr *m, size_t room, int level, int type, const v
 	m->msg_controllen = CMSG_SPACE(len);
 }
 
+static bool is_v6(int fd)
+{
+	unsigned len = sizeof(int);
+	int domain = 0;
+
+	CALL(stack_getsockopt(fd_of(fd), SOL_SOCKET, SO_DOMAIN, &domain, &len));
+	return domain == AF_INET6;
+}
+
 /* What the stack tells beside the bytes, as Linux does in control messages. */
-static void put_notes(struct msghdr *m, size_t room, const struct stack_notes *n)
+static void put_notes(struct msghdr *m, size_t room, const struct stack_notes *n, bool v6)
 {
 	struct {
 		struct sock_extended_err err;
-		struct sockaddr_in offender;
+		struct sockaddr_in6 offender; /* or of IPv4, which is shorter */
 	} e = { .err = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED,
 			 .ee_info = n->zerocopy_first, .ee_data = n->zerocopy_last } };
 	enum { CM_INQ = 36 };
@@ -233,7 +256,8 @@ static void put_notes(struct msghdr *m, size_t room, const struct stack_notes *n
 	if (n->has_inq)
 		put_note(m, room, IPPROTO_TCP, CM_INQ, &n->inq, sizeof(n->inq));
 	if (n->has_zerocopy)
-		put_note(m, room, IPPROTO_IP, IP_RECVERR, &e, sizeof(e));
+		put_note(m, room, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
+			 sizeof(e.err) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
 }
 
 static ssize_t shim_recvmsg(void *u, int fd, struct msghdr *m, int flags)
@@ -246,7 +270,7 @@ static ssize_t shim_recvmsg(void *u, int fd, struct msghdr *m, int flags)
 	m->msg_flags = flags & MSG_ERRQUEUE;
 	m->msg_controllen = 0;
 	if (r >= 0)
-		put_notes(m, room, &notes);
+		put_notes(m, room, &notes, is_v6(fd));
 	return r;
 }
 

@@ -15,7 +15,7 @@ void shim_start(void)
 {
 	if (d.ready)
 		return;
-	stack_init(inet_addr(getenv("DRILL_LOCAL_IP") ?: "192.168.0.1"), 16, inet_addr("192.168.0.254"));
+	stack_init(getenv("DRILL_LOCAL_IP") ?: "192.168.0.1");
 	d.ready = true;
 }
 

@@ -9,6 +9,7 @@
 #include "net/core/dev.h"
 #include "net/core/qdisc.h"
 #include "net/ipv4/ip.h"
+#include "net/ipv6/ip6.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
 
@@ -48,8 +49,15 @@ static void dev_down(struct net_device *dev)
 /* A whole GSO skb is one packet, as a capture on Linux shows it. */
 static void dev_send(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 {
-	struct packet *p = malloc(sizeof(*p) + skb->len);
+	struct packet *p;
+	u8 head[7];
 
+	skb_copy_bits(skb, 0, head, sizeof(head));
+	if (head[0] >> 4 == 6 && !head[6]) { /* hop-by-hop options: a multicast report, of which scripts know nothing */
+		consume_skb(st.cpu, skb);
+		return;
+	}
+	p = malloc(sizeof(*p) + skb->len);
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		skb_checksum_help(st.cpu, skb);
 	p->len = skb->len;
@@ -72,8 +80,28 @@ static const struct net_device_ops dev_ops = {
 	.flush = dev_doorbell,
 };
 
-void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway)
+static void address4(const struct ip_addr *local)
 {
+	struct ip_addr gateway;
+
+	ip_pton("192.168.0.254", &gateway);
+	ip_addr_add(st.net, &st.dev, ip_v4(local), 16);
+	ip_route_add(st.net, be32_of(0), 0, ip_v4(&gateway), &st.dev, 0);
+}
+
+/* In use at once, and no router is looked for. */
+static void address6(const struct ip_addr *local)
+{
+	st.dev.mtu = 1520; /* the header is 20 bytes longer than the one that scripts were written for */
+	st.cpu->sysctl.ip6_accept_ra = st.cpu->sysctl.ip6_dad_transmits = 0;
+	ip6_dev_up(st.net, &st.dev);
+	ip6_addr_add(st.net, &st.dev, local, 64);
+	ip6_route_add(st.net, &(struct ip6_route){ .dev = &st.dev });
+}
+
+void stack_init(const char *local)
+{
+	struct ip_addr addr;
 	struct net_params p = { .nr_cpus = 1, .now_ns = 1000 * NSEC_PER_SEC, .skb_pool_bytes = 64u << 20 };
 	struct net_device *dev = &st.dev;
 
@@ -87,7 +115,7 @@ void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway)
 	dev->mtu = 1500;
 	dev->min_mtu = 68;
 	dev->max_mtu = 65535;
-	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO;
+	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_TSO6;
 	dev->ops = &dev_ops;
 	dev->link = &raw_link_ops;
 	dev->flags = IFF_NOARP;
@@ -96,8 +124,14 @@ void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway)
 	dev->bus = "";
 	register_netdev(st.net, dev);
 	dev_open(dev);
-	ip_addr_add(st.net, dev, (be32){ local_ip }, prefix_len);
-	ip_route_add(st.net, be32_of(0), 0, (be32){ gateway }, dev, 0);
+	if (ip_pton(local, &addr)) {
+		fprintf(stderr, "DRILL_LOCAL_IP=%s: not an address\n", local);
+		exit(2);
+	}
+	if (ip_is_v4(&addr))
+		address4(&addr);
+	else
+		address6(&addr);
 }
 
 int stack_sysctl(const char *name, const char *value)
@@ -124,7 +158,9 @@ void stack_forget_peers(void)
 
 void stack_segment(bool on)
 {
-	st.dev.features = on ? st.dev.features | NETIF_F_TSO : st.dev.features & ~NETIF_F_TSO;
+	const u32 tso = NETIF_F_TSO | NETIF_F_TSO6;
+
+	st.dev.features = on ? st.dev.features | tso : st.dev.features & ~tso;
 }
 
 void stack_qdisc(const char *name)
@@ -238,12 +274,15 @@ static struct net_cpu *enter(void)
 
 static struct sockaddr_ip addr_of(struct stack_addr a)
 {
-	return (struct sockaddr_ip){ .family = AF_INET, .port = a.port, .addr = ip_from_v4((be32){ a.ip }) };
+	struct sockaddr_ip sa = { .family = a.family, .port = a.port };
+
+	memcpy(sa.addr.b, a.ip, sizeof(a.ip));
+	return sa;
 }
 
-int stack_socket(int type)
+int stack_socket(int family, int type)
 {
-	return sys_socket(enter(), AF_INET, type | SOCK_NONBLOCK, 0);
+	return sys_socket(enter(), family, type | SOCK_NONBLOCK, 0);
 }
 
 int stack_bind(int fd, struct stack_addr a)
@@ -263,8 +302,10 @@ int stack_accept(int fd, struct stack_addr *peer)
 	struct sockaddr_ip sa;
 	int r = sys_accept4(enter(), fd, &sa, SOCK_NONBLOCK);
 
-	if (r >= 0)
-		*peer = (struct stack_addr){ ip_v4(&sa.addr).raw, sa.port };
+	if (r < 0)
+		return r;
+	*peer = (struct stack_addr){ .port = sa.port, .family = sa.family };
+	memcpy(peer->ip, sa.addr.b, sizeof(peer->ip));
 	return r;
 }
 

@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 struct stack_addr {
-	uint32_t ip; /* network order */
-	uint16_t port; /* host order */
+	unsigned char ip[16]; /* IPv4: v4-mapped */
+	uint16_t port;        /* host order */
+	uint16_t family;
 };
 struct stack_iov { /* laid out as struct iovec */
 	void *base;
@@ -25,7 +26,8 @@ struct stack_event { /* of epoll */
 	uint64_t data;
 };
 
-void stack_init(uint32_t local_ip, unsigned prefix_len, uint32_t gateway);
+/* `local`: the address of this host, in text, of either family. Everything else is behind a gateway in its prefix. */
+void stack_init(const char *local);
 int stack_sysctl(const char *name, const char *value);
 /* "name" of the i-th tunable; NULL at the end. */
 const char *stack_sysctl_name(unsigned i);
@@ -44,7 +46,7 @@ void stack_input(const void *packet, unsigned len);
 unsigned stack_output(void *packet, unsigned size, uint64_t *at_ns); /* 0: nothing was sent */
 
 /* ---- calls; none blocks ---- */
-int stack_socket(int type);
+int stack_socket(int family, int type);
 int stack_bind(int fd, struct stack_addr a);
 int stack_listen(int fd, int backlog);
 int stack_accept(int fd, struct stack_addr *peer);

@@ -266,6 +266,26 @@ TEST(a_segment_with_an_old_timestamp_is_dropped_and_answered)
 	rig_end(r);
 }
 
+/* Otherwise one that guesses the window alone sets it ahead, and PAWS drops the peer from then on. */
+TEST(a_segment_whose_ack_cannot_be_true_leaves_no_timestamp_behind)
+{
+	REQ("5961 5.2");
+	static const s64 wrong[] = { 9999, -70000 };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct rig *r = tcb_in(TCP_ESTABLISHED);
+		u32 recent = r->t->ts_recent;
+
+		inject(r, .ack = wrong[i], .flags = TCP_FIN, .tsval = recent + 100000);
+		CHECK_EQ(r->t->ts_recent, recent);
+		rig_drain(r);
+		inject(r, .len = 10, .tsval = recent + 1);
+		CHECK_EQ(r->t->ts_recent, recent + 1);
+		CHECK_EQ(drops(r, TCP_RFC7323_PAWS), 0);
+		rig_end(r);
+	}
+}
+
 TEST(paws_does_not_look_at_resets)
 {
 	REQ("7323 5.2");

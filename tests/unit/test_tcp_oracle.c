@@ -129,7 +129,7 @@ static struct verdict synchronized(const struct view *v, const struct rig_seg *s
 	if (s->flags & TCP_SYN) { /* fourth: RFC 5961 4.2; a simultaneous open's SYN-ACK repeats its SYN */
 		if (!(state == TCP_SYN_RECEIVED && s->flags & TCP_ACK && seq == -1 && s->ack == v->nxt))
 			return (struct verdict){ TCP_ACK, state };
-		seq = 0;
+		return (struct verdict){ TCP_ACK, s->flags & TCP_FIN ? TCP_CLOSE_WAIT : TCP_ESTABLISHED }; /* as Linux, told that it came twice */
 	}
 	if (!(s->flags & TCP_ACK)) /* fifth */
 		return (struct verdict){ NONE, state };

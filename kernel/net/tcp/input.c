@@ -152,13 +152,16 @@ static enum drop_reason check_timestamp(struct tcb *t, struct tcp_in *in)
 	return RX_OK;
 }
 
+/* Only of a segment whose ACK can be true: who guesses the window alone could else set ts_recent ahead, and PAWS would then
+ * drop all that the peer sends. */
 static void update_timestamp(struct tcb *t, struct tcp_in *in)
 {
-	if (!t->ts_ok || !in->opt.has_ts)
+	const struct tcp_seg *seg = &in->seg;
+
+	if (!t->ts_ok || !in->opt.has_ts || !(seg->flags & TCP_ACK))
 		return;
-	if (in->seg.flags & TCP_ACK)
-		t->ts_echo = in->opt.tsecr;
-	if (seq_le(in->seg.seq, t->rcv.wup) && !(in->seg.flags & TCP_RST))
+	t->ts_echo = in->opt.tsecr;
+	if (seq_le(seg->seq, t->rcv.wup) && seq_le(seg->ack, t->snd.nxt) && seq_ge(seg->ack, seq_add(t->snd.una, -t->snd.max_wnd)))
 		ts_recent_store(t, in->opt.tsval);
 }
 
@@ -233,6 +236,8 @@ static enum drop_reason check_syn(struct tcb *t, struct tcp_in *in)
 	if (t->sk.state == TCP_SYN_RECEIVED && seg->flags & TCP_ACK && seq_eq(seg->seq, t->rcv.irs) &&
 	    seq_eq(seg->ack, t->snd.nxt)) {
 		seg->flags &= (u8)~TCP_SYN;
+		tcp_dsack_set(t, seg->seq, t->rcv.nxt); /* its ACK ends the opening where our SYN-ACK was lost */
+		tcp_ack_now(t);
 		seg->seq = seq_add(seg->seq, 1);
 		return RX_OK;
 	}

@@ -277,7 +277,7 @@ static struct tcb *begin_child(struct tcp_request *r, const struct tfo_cookie *g
 		tcb_free(t);
 		return NULL;
 	}
-	t->snd.una = t->snd.nxt = t->snd.iss;
+	t->snd.nxt = t->snd.iss; /* the SYN-ACK leaves with the flush; the window of a SYN is counted behind it */
 	tcp_fastopen_begun(t);
 	tcp_request_free(r);
 	tcp_accept_add(l, t);
