@@ -100,6 +100,7 @@ struct http_conn {
 	bool keep_alive;        /* after it */
 	bool eof;               /* the client sends no more */
 	bool drained;           /* nothing more was received when c->in was taken */
+	bool watched;           /* by the server's epoll set, once its first turn is over */
 	bool wants_out;         /* EPOLLOUT is asked for */
 	bool chunked;           /* our answer is */
 	bool begun;             /* the head of a streamed answer is out */
@@ -169,6 +170,8 @@ struct http_server {
 	u16 port;
 	bool draining;         /* shutting down: no new connection, none kept */
 	bool held;             /* a handler waits for other CPUs: nobody else touches a connection meanwhile */
+	bool accept_now;       /* the listener has more than was taken */
+	bool accept_later;     /* and nothing to take it with: the next tick tries */
 	bool spin_allowed;     /* GET /debug/spin */
 	char token[HTTP_TOKEN_MAX]; /* what allows changes over /debug/; "": nothing does. Never printed. */
 	/* The start of a 200 answer: status line, Server, Date, Connection; rewritten when the second changes. */
@@ -200,6 +203,12 @@ void http_tick(struct http_server *srv);
 /* Ends everything at once and frees the server; its fiber ends when it next runs. */
 void http_stop(struct http_server *srv);
 void http_conn_state(struct http_conn *c, enum http_state state);
+
+/* What epoll is asked for. */
+static inline u32 http_conn_events(const struct http_conn *c)
+{
+	return EPOLLIN | EPOLLRDHUP | EPOLLET | (c->wants_out ? EPOLLOUT : 0);
+}
 
 /* ---- http_conn.c ---- */
 /* Goes as far as it can without waiting: sends, reads, parses, answers. */
@@ -243,6 +252,8 @@ const char *http_status_text(int status);
 void http_account(struct http_conn *c, const struct http_request *rq, int status, u64 bytes);
 /* Sends pieces now or keeps them; a failure ends the connection at the next flush. */
 void http_send(struct http_conn *c, const struct iovec *iov, unsigned n, int flags);
+/* The connection closes as soon as what is sent now is taken: the FIN, which ends any MSG_MORE, goes with its last segment. */
+static inline bool http_ends_here(const struct http_conn *c) { return !c->keep_alive && http_body_is_done(&c->body); }
 static inline bool http_out_is_empty(const struct http_out *o) { return !((u64)(uintptr_t)o->skb | o->len | o->mem_left); }
 /* 0: all has left; -EAGAIN; -errno: the connection is broken. */
 int http_out_flush(struct http_conn *c);

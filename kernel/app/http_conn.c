@@ -390,10 +390,12 @@ static bool flush(struct http_conn *c)
 	if (c->state != CONN_SEND && c->state != CONN_STREAM)
 		http_conn_state(c, CONN_SEND);
 	if (!c->wants_out) {
-		struct epoll_event ev = { EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, (u64)(uintptr_t)c };
+		struct epoll_event ev = { .data = (u64)(uintptr_t)c };
 
 		c->wants_out = true;
-		sys_epoll_ctl(c->srv->cpu, c->srv->epfd, EPOLL_CTL_MOD, c->fd, &ev);
+		ev.events = http_conn_events(c);
+		if (c->watched)
+			sys_epoll_ctl(c->srv->cpu, c->srv->epfd, EPOLL_CTL_MOD, c->fd, &ev);
 	}
 	return false;
 }

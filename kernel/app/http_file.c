@@ -37,7 +37,7 @@ void http_file_send(struct http_conn *c, const struct http_request *rq, const st
 
 	http_account(c, rq, 200, head_only ? 0 : f->size);
 	c->replied = true;
-	http_send(c, iov, 2, more ? MSG_MORE : 0);
+	http_send(c, iov, 2, more || http_ends_here(c) ? MSG_MORE : 0);
 	if (more)
 		send_body(c, f->data, f->size);
 }

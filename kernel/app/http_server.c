@@ -11,7 +11,8 @@
 #include "net/tcp/tcp.h"
 
 #define EVENTS      64  /* of one epoll_wait() */
-#define ACCEPTS     256 /* new connections of one round */
+#define ACCEPTS     256 /* new connections of one round ... */
+#define ACCEPT_BATCH 8  /* ... by so many at a time */
 #define BACKLOG     4096
 #define NEARLY_FULL 90  /* % of the table: from here incomplete requests go first */
 
@@ -98,30 +99,39 @@ static void bury_dead(struct http_server *srv)
 		conn_free(list_first(&srv->dead, struct http_conn, again));
 }
 
-static void conn_create(struct http_server *srv, int fd, struct http_addr *addr, u16 port)
+static void watch(struct http_conn *c)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET };
+	struct epoll_event ev = { .events = http_conn_events(c), .data = (u64)(uintptr_t)c };
+
+	c->watched = true;
+	if (sys_epoll_ctl(c->srv->cpu, c->srv->epfd, EPOLL_CTL_ADD, c->fd, &ev))
+		http_conn_close(c);
+}
+
+static void conn_create(struct http_server *srv, const struct accepted *a, struct http_addr *addr)
+{
 	struct http_conn *c = kmem_cache_alloc(srv->conns);
 
 	if (!c) {
 		srv->stats.no_memory++;
 		addr_put(srv, addr);
-		sys_close(srv->cpu, fd);
+		sys_close(srv->cpu, a->fd);
 		return;
 	}
 	memset(c, 0, sizeof(*c));
 	c->srv = srv;
-	c->fd = fd;
+	c->fd = a->fd;
 	c->addr = addr;
-	c->peer_port = port;
+	c->peer_port = a->peer.port;
 	list_init(&c->list);
 	list_init(&c->again);
 	srv->nr_state[CONN_IDLE]++;
 	http_conn_state(c, CONN_IDLE);
 	srv->nr_conns++;
-	ev.data = (u64)(uintptr_t)c;
-	if (sys_epoll_ctl(srv->cpu, srv->epfd, EPOLL_CTL_ADD, fd, &ev))
-		http_conn_close(c);
+	if (likely(a->events & EPOLLIN)) /* the request came with the handshake's end: many a connection is over in this turn */
+		http_conn_run(c);
+	if (c->fd >= 0)
+		watch(c);
 }
 
 /* ---- a full table ---- */
@@ -142,45 +152,58 @@ static bool evict(struct http_server *srv, bool idle_too)
 	return false;
 }
 
+static bool is_nearly_full(const struct http_server *srv)
+{
+	return (u64)srv->nr_conns * 100 >= (u64)srv->cpu->sysctl.http_max_conns * NEARLY_FULL;
+}
+
 /* May one more come in? Room is made at its cost of others that block the table. */
 static bool have_room(struct http_server *srv)
 {
-	u64 max = (u64)srv->cpu->sysctl.http_max_conns;
-
-	if ((u64)srv->nr_conns * 100 >= max * NEARLY_FULL) {
-		evict(srv, srv->nr_conns >= max);
+	if (unlikely(is_nearly_full(srv)))
+		bury_dead(srv);
+	if (unlikely(is_nearly_full(srv))) {
+		evict(srv, (u64)srv->nr_conns >= (u64)srv->cpu->sysctl.http_max_conns);
 		bury_dead(srv);
 	}
-	return srv->nr_conns < max;
+	return (u64)srv->nr_conns < (u64)srv->cpu->sysctl.http_max_conns;
 }
 
+static void take_in(struct http_server *srv, const struct accepted *a)
+{
+	struct http_addr *addr = addr_get(srv, &a->peer.addr);
+
+	srv->stats.accepted++;
+	if (likely(addr && have_room(srv))) {
+		conn_create(srv, a, addr);
+		return;
+	}
+	if (addr) {
+		srv->stats.refused_table++;
+		addr_put(srv, addr);
+	} else {
+		srv->stats.refused_addr++;
+	}
+	sys_close(srv->cpu, a->fd);
+}
+
+/* Not while events of this round are still to be looked at: it may bury their connections. */
 static void accept_all(struct http_server *srv)
 {
-	for (unsigned i = 0; i < ACCEPTS; i++) {
-		struct sockaddr_ip peer;
-		struct http_addr *addr;
-		int fd = sys_accept4(srv->cpu, srv->listen_fd, &peer, SOCK_NONBLOCK);
+	struct accepted a[ACCEPT_BATCH];
+	int n, err = 0;
 
-		if (fd == -EMFILE && evict(srv, true)) {
+	for (unsigned i = 0; i < ACCEPTS && !err; i += ACCEPT_BATCH) {
+		n = sys_accept_many(srv->cpu, srv->listen_fd, a, ACCEPT_BATCH, SOCK_NONBLOCK, &err);
+		for (int k = 0; k < n; k++)
+			take_in(srv, &a[k]);
+		if (unlikely(err == -EMFILE) && evict(srv, true)) {
 			bury_dead(srv);
-			continue;
+			err = 0;
 		}
-		if (fd < 0)
-			return;
-		srv->stats.accepted++;
-		addr = addr_get(srv, &peer.addr);
-		if (addr && have_room(srv)) {
-			conn_create(srv, fd, addr, peer.port);
-			continue;
-		}
-		if (addr) {
-			srv->stats.refused_table++;
-			addr_put(srv, addr);
-		} else {
-			srv->stats.refused_addr++;
-		}
-		sys_close(srv->cpu, fd);
 	}
+	srv->accept_now = !err;
+	srv->accept_later = err == -EMFILE || err == -ENOMEM;
 }
 
 /* ---- deadlines ---- */
@@ -312,6 +335,8 @@ void http_tick(struct http_server *srv)
 	sweep_senders(srv);
 	tick_streams(srv);
 	run_again(srv); /* the fiber may sleep */
+	if (unlikely(srv->accept_later)) /* there may be descriptors and memory now */
+		accept_all(srv);
 	bury_dead(srv);
 }
 
@@ -324,7 +349,7 @@ static void http_fiber(void *arg)
 	int epfd = srv->epfd;
 
 	for (;;) {
-		int n = sys_epoll_wait(cpu, epfd, ev, EVENTS, list_empty(&srv->again) ? -1 : 0);
+		int n = sys_epoll_wait(cpu, epfd, ev, EVENTS, list_empty(&srv->again) && !srv->accept_now ? -1 : 0);
 
 		if (n < 0)
 			return; /* closed: the server is gone */
@@ -333,15 +358,17 @@ static void http_fiber(void *arg)
 			struct http_conn *c = (struct http_conn *)(uintptr_t)ev[i].data;
 
 			if (!c)
-				accept_all(srv);
+				srv->accept_now = true;
 			else if (c->fd >= 0)
 				http_conn_run(c);
 		}
+		if (srv->accept_now)
+			accept_all(srv);
 		if (unlikely(!list_empty(&srv->again)))
 			run_again(srv);
 		if (!list_empty(&srv->dead))
 			bury_dead(srv);
-		if (!list_empty(&srv->again))
+		if (unlikely(!list_empty(&srv->again) || srv->accept_now))
 			sys_yield(cpu);
 	}
 }
@@ -349,7 +376,7 @@ static void http_fiber(void *arg)
 static int start_listening(struct http_server *srv)
 {
 	struct sockaddr_ip any = { .family = AF_INET6, .port = srv->port }; /* both families */
-	struct epoll_event ev = { .events = EPOLLIN };
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLET };
 	int one = 1, zero = 0, err;
 
 	srv->listen_fd = sys_socket(srv->cpu, AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);

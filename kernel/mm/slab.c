@@ -3,7 +3,8 @@
  *
  * A slab is a block of 2^order pages, aligned to its size: its head is found by masking an object's address. Free objects
  * are linked through their first word; the second says that they are free, and a second kfree() is found by it. A
- * kmem_cache belongs to one CPU and takes no lock; kmalloc()'s own are locked.
+ * kmem_cache belongs to one CPU and takes no lock; kmalloc()'s own are locked. The last few objects that a kmem_cache had
+ * back stay out of their slabs, the next ones to be handed out: what comes and goes with each connection touches no slab.
  *
  *   | struct slab | object | object | free -> | ... | never used yet |
  */
@@ -19,6 +20,7 @@
 #define MAX_OBJECT    65536 /* of a kmem_cache */
 #define MIN_PER_SLAB  8
 #define MAX_ORDER     6
+#define MAX_HOT       16    /* freed objects that a cache keeps out of their slabs */
 #define KMALLOC_MAX   2048  /* larger ones are whole pages */
 #define FREE_MARK     0xf4eeb10cf4eeb10cull
 
@@ -41,6 +43,8 @@ struct kmem_cache {
 	u32 first;      /* offset of the first object */
 	u32 per_slab, order;
 	bool shared;    /* one of kmalloc()'s */
+	struct free_object *hot; /* freed last; their slabs count them as in use */
+	u32 nr_hot;
 	struct list_head partial;
 	struct slab *spare; /* an empty slab kept, so that one object going to and fro takes no pages */
 	size_t in_use, slabs;
@@ -69,6 +73,8 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 		c->order++;
 	c->per_slab = (u32)((slab_bytes(c->order) - c->first) / c->size);
 	c->spare = NULL;
+	c->hot = NULL;
+	c->nr_hot = 0;
 	c->in_use = c->slabs = 0;
 	list_init(&c->partial);
 	list_add_tail(&c->all, &caches);
@@ -112,7 +118,7 @@ static void slab_retire(struct kmem_cache *c, struct slab *s)
 		c->spare = s;
 }
 
-static void *object_take(struct kmem_cache *c)
+static __noinline void *slab_take(struct kmem_cache *c)
 {
 	struct free_object *o;
 	struct slab *s;
@@ -133,6 +139,18 @@ static void *object_take(struct kmem_cache *c)
 	return o;
 }
 
+static inline void *object_take(struct kmem_cache *c)
+{
+	struct free_object *o = c->hot;
+
+	if (unlikely(!o))
+		return slab_take(c);
+	c->hot = o->next;
+	c->nr_hot--;
+	o->mark = 0;
+	return o;
+}
+
 void *kmem_cache_alloc(struct kmem_cache *c)
 {
 	void *p = object_take(c);
@@ -143,29 +161,34 @@ void *kmem_cache_alloc(struct kmem_cache *c)
 }
 
 /* The mark is there: by chance in live data, or because it was freed before? */
-static __cold __noinline void check_double_free(const struct slab *s, const struct free_object *o)
+static bool is_among(const struct free_object *f, const struct free_object *o)
 {
-	const struct free_object *f = s->free;
-	bool freed_twice;
-
 	while (f && f != o)
 		f = f->next;
-	freed_twice = f != NULL;
+	return f != NULL;
+}
+
+static __cold __noinline void check_double_free(const struct slab *s, const struct free_object *o)
+{
+	bool freed_twice = is_among(s->cache->hot, o) || is_among(s->free, o);
+
 	if (freed_twice)
 		log_err("slab: the %u-byte object %p of %s is freed twice", s->cache->size, (const void *)o,
 			s->cache->name);
 	BUG_ON(freed_twice);
 }
 
-static void object_give(struct kmem_cache *c, void *p)
+static struct slab *slab_of(const struct kmem_cache *c, const void *p)
 {
-	struct free_object *o = p;
-	struct slab *s = (struct slab *)ALIGN_DOWN((u64)p, slab_bytes(c->order));
+	return (struct slab *)ALIGN_DOWN((u64)p, slab_bytes(c->order));
+}
 
-	if (unlikely(o->mark == (FREE_MARK ^ (u64)o)))
-		check_double_free(s, o);
-	BUG_ON(s->cache != c || !s->in_use || ((u64)p - (u64)s - c->first) % c->size);
-	o->mark = FREE_MARK ^ (u64)o;
+/* o has its mark. */
+static __noinline void slab_give(struct kmem_cache *c, struct free_object *o)
+{
+	struct slab *s = slab_of(c, o);
+
+	BUG_ON(!s->in_use || ((u64)o - (u64)s - c->first) % c->size);
 	o->next = s->free;
 	s->free = o;
 	c->in_use--;
@@ -173,6 +196,23 @@ static void object_give(struct kmem_cache *c, void *p)
 		list_add(&s->link, &c->partial);
 	if (!s->in_use)
 		slab_retire(c, s);
+}
+
+static void object_give(struct kmem_cache *c, void *p)
+{
+	struct free_object *o = p;
+
+	BUG_ON(slab_of(c, p)->cache != c);
+	if (unlikely(o->mark == (FREE_MARK ^ (u64)o)))
+		check_double_free(slab_of(c, p), o);
+	o->mark = FREE_MARK ^ (u64)o;
+	if (c->nr_hot >= MAX_HOT || unlikely(c->shared)) {
+		slab_give(c, o);
+		return;
+	}
+	o->next = c->hot;
+	c->hot = o;
+	c->nr_hot++;
 }
 
 void kmem_cache_free(struct kmem_cache *c, void *p)
@@ -208,6 +248,12 @@ void kmem_cache_destroy(struct kmem_cache *c)
 		return;
 	while ((p = mem_quarantine_take(&c->quarantine)) != NULL)
 		object_give(c, p);
+	while (c->hot) {
+		struct free_object *o = c->hot;
+
+		c->hot = o->next;
+		slab_give(c, o);
+	}
 	BUG_ON(c->in_use || !list_empty(&c->partial));
 	if (c->spare)
 		slab_give_back(c, c->spare);
@@ -217,7 +263,7 @@ void kmem_cache_destroy(struct kmem_cache *c)
 	kfree(c);
 }
 
-size_t kmem_cache_in_use(const struct kmem_cache *c) { return c->in_use - mem_quarantined(&c->quarantine); }
+size_t kmem_cache_in_use(const struct kmem_cache *c) { return c->in_use - c->nr_hot - mem_quarantined(&c->quarantine); }
 
 void slab_init(void)
 {

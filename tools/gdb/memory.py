@@ -52,7 +52,7 @@ def k_slab(_words):
     yield "%-20s %7s %9s %7s %9s" % ("cache", "size", "in use", "slabs", "KiB")
     for c in slab_caches():
         if int(c["slabs"]):
-            yield "%-20s %7d %9d %7d %9d" % (text(c["name"]), int(c["size"]), int(c["in_use"]), int(c["slabs"]),
+            yield "%-20s %7d %9d %7d %9d" % (text(c["name"]), int(c["size"]), int(c["in_use"]) - int(c["nr_hot"]), int(c["slabs"]),
                                             int(c["slabs"]) * 4 << int(c["order"]))
 
 

@@ -88,7 +88,11 @@ static long op_transfer(struct socket *s, const struct aio_sqe *sqe)
 
 static long op_accept(struct net_cpu *cpu, struct socket *s)
 {
-	return s->sk->prot->accept ? socket_accept(cpu, s, NULL, SOCK_NONBLOCK) : -EOPNOTSUPP;
+	int fd = -EOPNOTSUPP;
+
+	if (s->sk->prot->accept)
+		socket_accept(cpu, s, SOCK_NONBLOCK, &fd);
+	return fd;
 }
 
 /* Tries the operation once; -EAGAIN: it waits on. */

@@ -53,24 +53,23 @@ static void sockaddr_of(struct sockaddr_ip *a, const struct sock *sk, const stru
 	a->scope_id = 0;
 }
 
-int socket_accept(struct net_cpu *cpu, struct socket *listener, struct sockaddr_ip *peer, int flags)
+struct sock *socket_accept(struct net_cpu *cpu, struct socket *listener, int flags, int *fd)
 {
-	int err = 0, fd;
 	struct sock *sk;
 
 	if (unlikely(cpu->socket->nr_open >= (u64)cpu->sysctl.file_max)) {
 		cpu->socket->emfile++;
-		return -EMFILE;
+		*fd = -EMFILE;
+		return NULL;
 	}
-	sk = listener->sk->prot->accept(listener->sk, &err);
+	sk = listener->sk->prot->accept(listener->sk, fd);
 	if (!sk)
-		return err;
-	fd = socket_install(cpu, sk, flags);
-	if (unlikely(fd < 0))
-		sk->prot->close(sk);
-	else if (peer)
-		sockaddr_of(peer, sk, &sk->daddr, sk->dport);
-	return fd;
+		return NULL;
+	*fd = socket_install(cpu, sk, flags);
+	if (likely(*fd >= 0))
+		return sk;
+	sk->prot->close(sk);
+	return NULL;
 }
 
 int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags)
@@ -84,7 +83,10 @@ int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags
 	if (!s->sk->prot->accept)
 		return sock_leave(cpu, -EOPNOTSUPP);
 	for (;;) {
-		ret = socket_accept(cpu, s, peer, flags);
+		struct sock *sk = socket_accept(cpu, s, flags, &ret);
+
+		if (sk && peer)
+			sockaddr_of(peer, sk, &sk->daddr, sk->dport);
 		if (ret != -EAGAIN)
 			break;
 		ret = socket_wait(s, EPOLLIN, 0, s->rcvtimeo_ns, &deadline);
@@ -92,6 +94,27 @@ int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags
 			break;
 	}
 	return sock_leave(cpu, ret);
+}
+
+int sys_accept_many(struct net_cpu *cpu, int fd, struct accepted *a, int max, int flags, int *err)
+{
+	struct socket *s = sock_enter(cpu, fd, err);
+	int n;
+
+	if (!s)
+		return 0;
+	*err = s->sk->prot->accept ? 0 : -EOPNOTSUPP;
+	for (n = 0; n < max && !*err; n++) {
+		struct sock *sk = socket_accept(cpu, s, flags, &a[n].fd);
+
+		if (!sk) {
+			*err = a[n].fd;
+			break;
+		}
+		sockaddr_of(&a[n].peer, sk, &sk->daddr, sk->dport);
+		a[n].events = sk->prot->poll(sk);
+	}
+	return sock_leave(cpu, n);
 }
 
 /* Waits for a handshake that is under way. A timeout leaves it running (-EINPROGRESS), as POSIX has it. */

@@ -31,12 +31,11 @@ static int fd_lowest(const struct socket_cpu *sc)
 static void fd_mark_used(struct socket_cpu *sc, unsigned fd)
 {
 	unsigned chunk = fd >> FD_CHUNK_SHIFT, bit = fd & (FD_CHUNK - 1);
-	u64 left = 0;
+	u64 left = sc->free[chunk][bit / 64] &= ~(1ull << bit % 64);
 
-	sc->free[chunk][bit / 64] &= ~(1ull << bit % 64);
-	for (unsigned w = 0; w < FD_CHUNK / 64; w++)
+	for (unsigned w = 0; unlikely(!left) && w < FD_CHUNK / 64; w++)
 		left |= sc->free[chunk][w];
-	if (!left)
+	if (unlikely(!left))
 		sc->roomy[chunk / 64] &= ~(1ull << chunk % 64);
 	sc->nr_open++;
 	sc->peak_open = MAX(sc->peak_open, sc->nr_open);

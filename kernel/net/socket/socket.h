@@ -46,6 +46,14 @@ int sys_socket(struct net_cpu *cpu, int family, int type, int protocol);
 int sys_bind(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a);
 int sys_listen(struct net_cpu *cpu, int fd, int backlog);
 int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags);
+struct accepted {
+	struct sockaddr_ip peer;
+	int fd;
+	u32 events; /* EPOLL* that hold already: the request is often there with the handshake's end */
+};
+/* Up to max connections by one call, which never waits: how many. *err: 0 when there may be more, -EAGAIN: there are none,
+ * or why not (-EMFILE, -ENOMEM: they stay queued; -EBADF ...). */
+int sys_accept_many(struct net_cpu *cpu, int fd, struct accepted *a, int max, int flags, int *err);
 int sys_connect(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a);
 long sys_read(struct net_cpu *cpu, int fd, void *buf, size_t len);
 long sys_write(struct net_cpu *cpu, int fd, const void *buf, size_t len);

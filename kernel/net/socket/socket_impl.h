@@ -109,8 +109,8 @@ static inline bool socket_may_wait(const struct socket *s, int flags)
 /* In wait.c. A proto said -EAGAIN: waits for `events` unless the file or flags forbid it, at most until *deadline (0: not set yet).
  * 0: try again; -EAGAIN; -EBADF: closed meanwhile. Softirq is held off at call and return. */
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline);
-/* Takes one connection off a listener's queue: its descriptor; -EAGAIN, -EMFILE (it stays queued), -ENOMEM. */
-int socket_accept(struct net_cpu *cpu, struct socket *listener, struct sockaddr_ip *peer, int flags);
+/* Takes one connection off a listener's queue, *fd: its descriptor. NULL: *fd = -EAGAIN, -EMFILE (it stays queued), -ENOMEM. */
+struct sock *socket_accept(struct net_cpu *cpu, struct socket *listener, int flags, int *fd);
 
 /* ---- zerocopy.c ---- */
 /* A send with MSG_ZEROCOPY took bytes. */

@@ -58,18 +58,17 @@ static void ofo_remove(struct tcb *t, struct sk_buff *skb)
 	tcp_rmem_uncharge(t, skb);
 }
 
-void tcp_ofo_purge(struct tcb *t, enum drop_reason reason)
+void tcp_ofo_empty(struct tcb *t, enum drop_reason reason)
 {
 	struct sk_buff *skb;
 
-	while (unlikely(t->ofo_segs) && (skb = ofo_first(t))) {
+	while (t->ofo_segs && (skb = ofo_first(t))) {
 		ofo_remove(t, skb);
 		if (reason == RX_OK)
 			consume_skb(t->sk.cpu, skb);
 		else
 			kfree_skb_reason(t->sk.cpu, skb, reason);
 	}
-	t->nr_sacks = 0;
 }
 
 /* Drops the first n bytes of an skb's text. */

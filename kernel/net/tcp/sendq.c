@@ -362,7 +362,7 @@ bool tcp_queue_fin(struct tcb *t)
 		tcp_set_segs(skb, t->mss);
 		queue_tail(t, skb);
 	}
-	tcp_cb(skb)->flags |= TCP_FIN;
+	tcp_cb(skb)->flags |= skb->len ? TCP_FIN | TCP_PSH : TCP_FIN;
 	tcp_cb(skb)->end_seq = seq_add(tcp_cb(skb)->end_seq, 1);
 	t->snd.write = seq_add(t->snd.write, 1);
 	t->fin_queued = true;
@@ -538,7 +538,7 @@ void tcp_trim_acked(struct tcb *t, struct sk_buff *skb, u32 len, u32 segs)
 	wmem_charge(t, skb);
 }
 
-void tcp_sendq_purge(struct tcb *t)
+void tcp_sendq_empty(struct tcb *t)
 {
 	struct sk_buff *skb;
 

@@ -151,7 +151,13 @@ enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in); /* as hea
 void tcp_ack_policy(struct tcb *t);
 void tcp_enter_quickack(struct tcb *t, u8 n);
 void tcp_read_done(struct tcb *t); /* the application took bytes: window update? */
-void tcp_ofo_purge(struct tcb *t, enum drop_reason reason);
+void tcp_ofo_empty(struct tcb *t, enum drop_reason reason);
+static inline void tcp_ofo_purge(struct tcb *t, enum drop_reason reason)
+{
+	if (unlikely(t->ofo_segs))
+		tcp_ofo_empty(t, reason);
+	t->nr_sacks = 0;
+}
 void tcp_rcv_window_init(struct tcb *t);
 u32 tcp_initial_window(u32 rcvbuf, u32 mss, const struct net_sysctls *s, bool ws, u8 *wscale);
 u32 tcp_select_window(struct tcb *t); /* bytes; advances wup and wnd */
@@ -250,7 +256,12 @@ void tcp_trim_head(struct tcb *t, struct sk_buff *skb, u32 len, u32 mss);
 void tcp_trim_acked(struct tcb *t, struct sk_buff *skb, u32 len, u32 segs);
 /* The first skb of sendq gets to hold just `len` bytes, from those behind it. false: it cannot. */
 bool tcp_gather(struct tcb *t, u32 len);
-void tcp_sendq_purge(struct tcb *t);
+void tcp_sendq_empty(struct tcb *t);
+static inline void tcp_sendq_purge(struct tcb *t)
+{
+	if (!skb_queue_empty(&t->sendq) || !skb_queue_empty(&t->rtxq))
+		tcp_sendq_empty(t);
+}
 static inline struct sk_buff *tcp_send_head(const struct tcb *t) { return skb_peek(&t->sendq); }
 static inline struct sk_buff *tcp_rtx_head(const struct tcb *t) { return skb_peek(&t->rtxq); }
 static inline struct sk_buff *tcp_rtx_tail(const struct tcb *t) { return skb_peek_tail(&t->rtxq); }
