@@ -54,6 +54,7 @@ struct pcap {
 	struct pcap_ring *ring; /* one per CPU */
 	u32 snaplen;
 	bool filtered;
+	u32 spared;
 	struct bpf_insn prog[2][BPF_MAX_INSNS]; /* for Ethernet, for raw IP */
 };
 
@@ -133,15 +134,14 @@ static u32 interface_number(const struct pcap *p, const struct net_device *dev)
 	return n;
 }
 
-static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+/* `want` bytes of it. */
+static __noinline void take_frame(struct pcap_ring *r, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir, u32 want)
 {
-	struct pcap_ring *r = container_of(t, struct pcap_ring, tap);
-	struct pcap *p = r->p;
-	u32 want = p->filtered ? bpf_run(p->prog[!skb->dev->link->addr_len], skb) : p->snaplen;
+	const struct pcap *p = r->p;
 	u32 n, total, at = r->head;
 	u64 now;
 
-	if (!want || !is_captured(p, skb->dev) || is_own_stream(p, skb))
+	if (!is_captured(p, skb->dev) || is_own_stream(p, skb))
 		return;
 	n = MIN(skb->len, MIN(want, p->snaplen));
 	total = (u32)(sizeof(struct packet_head) + ALIGN_UP(n, 4u) + sizeof(struct packet_tail));
@@ -161,6 +161,16 @@ static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff 
 	__atomic_store_n(&r->head, at, __ATOMIC_RELEASE);
 	r->recent[(uintptr_t)skb / 64 % PCAP_RECENT] =
 		(struct pcap_recent){ skb, at - (u32)(sizeof(struct packet_tail) - offsetof(struct packet_tail, note_code)) };
+}
+
+static void pcap_frame(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+{
+	struct pcap_ring *r = container_of(t, struct pcap_ring, tap);
+	const struct pcap *p = r->p;
+	u32 want = p->filtered ? bpf_run(p->prog[!skb->dev->link->addr_len], skb) : p->snaplen;
+
+	if (want)
+		take_frame(r, cpu, skb, dir, want);
 }
 
 /* The room of its block becomes the comment, if the block was not sent yet. Both have the same length: one that is being sent
@@ -283,6 +293,7 @@ static void listen_on(struct net_cpu *cpu, void *arg)
 	struct pcap *p = arg;
 
 	bh_disable(cpu);
+	p->ring[cpu->id].tap.spared = p->spared;
 	tap_add(cpu, &p->ring[cpu->id].tap);
 	bh_enable(cpu);
 }
@@ -399,6 +410,7 @@ static void pcap_start(struct pcap *p, struct http_conn *c, const struct http_re
 		return;
 	}
 	pcap_preamble(p, c->srv->cpu->net);
+	p->spared = p->filtered ? tap_spared(p->prog[0]) : 0;
 	c->body.framing = HTTP_BODY_NONE;
 	c->srv->held = true;
 	net_on_each_cpu(p->cpu, listen_on, p);

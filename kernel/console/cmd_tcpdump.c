@@ -203,6 +203,8 @@ int cmd_tcpdump(struct console_call *c)
 	err = dump_parse(c, d);
 	for (unsigned i = 0; i < c->cpu->net->nr_cpus; i++)
 		d->ring[i]->tap.dev = d->dev;
+	for (unsigned i = 0; !err && i < c->cpu->net->nr_cpus; i++)
+		d->ring[i]->tap.spared = tap_spared(d->prog[0]);
 	if (err || !(err = dump_run(c, d)))
 		dump_free(d);
 	return err;

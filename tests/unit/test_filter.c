@@ -11,6 +11,7 @@
 #include "host/netlab.h"
 #include "lib/string.h"
 #include "net/core/filter.h"
+#include "net/core/tap.h"
 
 #define FRAMES 600
 #define FRAME_MAX 128
@@ -213,6 +214,80 @@ TEST(frames_are_taken_and_texts_refused_as_tcpdump_does)
 	unlink(path);
 	test_note("%u expressions (%u refused) over %u frames", (unsigned)ARRAY_SIZE(corpus), refused, FRAMES);
 	CHECK(refused > 30);
+}
+
+struct shown {
+	struct tap tap;
+	const struct bpf_insn *prog;
+	unsigned frames;
+	bool taken;
+};
+
+static void show(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+{
+	struct shown *s = container_of(t, struct shown, tap);
+
+	s->frames++;
+	s->taken = bpf_run(s->prog, skb);
+}
+
+TEST(a_tap_is_spared_only_frames_that_its_filter_would_not_take)
+{
+	struct net_device dev = { .link = &eth_link_ops };
+	struct bpf_insn prog[BPF_MAX_INSNS];
+	struct shown s = { .tap.fn = show, .prog = prog };
+	struct lab *lab = lab_create(1);
+	struct lab_host *h = lab_host(lab, "a");
+	unsigned asked = 0, wrong = 0;
+	struct filter_error e;
+
+	make_frames();
+	for (unsigned i = 0; i < ARRAY_SIZE(corpus); i++) {
+		if (filter_compile(corpus[i], FILTER_ETHERNET, 65535, prog, &e) < 0)
+			continue;
+		s.tap.spared = tap_spared(prog);
+		tap_add(h->cpu, &s.tap);
+		for (unsigned k = 0; k < FRAMES; k++, asked++) {
+			struct sk_buff *skb = alloc_skb(h->cpu, 0);
+
+			skb->dev = &dev;
+			memcpy(skb_put(skb, frames[k].len), frames[k].b, frames[k].len);
+			s.taken = false;
+			tap_run(h->cpu, skb, TAP_IN);
+			if (s.taken != !!bpf_run(prog, skb) && !wrong++)
+				test_note("'%s' and frame %u", corpus[i], k);
+			consume_skb(h->cpu, skb);
+		}
+		tap_remove(h->cpu, &s.tap);
+	}
+	CHECK_EQ(wrong, 0);
+	CHECK(s.frames < asked);
+	test_note("%u of %u frames were not shown", asked - s.frames, asked);
+	lab_destroy(lab);
+}
+
+TEST(what_a_glance_tells_is_enough_for_common_filters)
+{
+	static const struct {
+		const char *text;
+		u32 spared;
+	} rows[] = {
+		{ "udp port 5555", TAP_TCP | TAP_TCP6 }, { "tcp", TAP_UDP | TAP_UDP6 }, { "tcp port 80", TAP_UDP | TAP_UDP6 },
+		{ "arp", TAP_TCP | TAP_UDP | TAP_TCP6 | TAP_UDP6 }, { "icmp", TAP_TCP | TAP_UDP | TAP_TCP6 | TAP_UDP6 },
+		{ "ip", TAP_TCP6 | TAP_UDP6 }, { "ip6 and udp", TAP_TCP | TAP_UDP | TAP_TCP6 }, { "port 80", 0 }, { "", 0 },
+		{ "not tcp", TAP_TCP | TAP_TCP6 }, { "host 10.0.0.1", TAP_TCP6 | TAP_UDP6 },
+	};
+	struct bpf_insn prog[BPF_MAX_INSNS];
+	struct filter_error e;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		REQUIRE(filter_compile(rows[i].text, FILTER_ETHERNET, 65535, prog, &e) > 0);
+		if (!CHECK_EQ(tap_spared(prog), rows[i].spared))
+			test_note("%s", rows[i].text);
+	}
+	/* A return of the accumulator may be anything. */
+	REQUIRE(bpf_parse("2,0 0 0 0,22 0 0 0", prog) == 2);
+	CHECK_EQ(tap_spared(prog), 0);
 }
 
 TEST(a_refusal_names_the_column_the_word_and_what_is_allowed)

@@ -11,7 +11,8 @@ REQUESTS, ROUNDS = 20000, 3
 TRACE = "trace"
 TOKEN = "observes-all-there-is"
 WORDS = ("-p", "/128", "-c", "64", "-n", str(REQUESTS))
-FILTERS = {"off": None, "capture, filter takes none": "udp+port+5555", "capture, filter takes all": "tcp+port+80", "trace on": TRACE}
+FILTERS = {"off": None, "capture of another protocol": "udp+port+5555", "capture of another port": "tcp+port+5555",
+           "capture, filter takes all": "tcp+port+80", "trace on": TRACE}
 
 
 def spent(path, load, guest):

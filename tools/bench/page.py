@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""What the live page costs the guest while one client has it open: instructions of the same requests without and with it.
+"""What the live page costs the guest while one client has it open: instructions of the same requests without and with it, and
+their rates in turns.
 
 A round of the page costs the same however many requests are answered in that second, so the share is told for the rate at
-which the requests came; with it, what a second of looking costs a guest that does nothing else."""
+which the requests came; with it, what a second of looking costs a guest that does nothing else. Rates are measured in a guest
+without the plugin that counts, for as long as some rounds of the page take."""
 import statistics
 import subprocess
 import time
 
+import beside
 import insns
 
 REQUESTS, ROUNDS, SECONDS = 40000, 5, 5
-WORDS = ("-p", "/128", "-c", "64", "-n", str(REQUESTS))
+PAIRS, RATED = 4, 4  # rounds of rates for each that was asked for, and how many times REQUESTS one has
+WORDS = ("-p", "/128", "-c", "64")
 
 
 def spent(path, load, guest):
-    """Instructions per request, all that ran meanwhile included, and requests/s; None when the load failed."""
-    a, start = insns.Counts(path), time.monotonic()
-    if not load("http", guest.ip, 80, *WORDS):
+    """Instructions per request, all that ran meanwhile included; None when the load failed."""
+    a = insns.Counts(path)
+    if not load("http", guest.ip, 80, *WORDS, "-n", REQUESTS):
         return None
-    took = time.monotonic() - start
-    return insns.Counts(path).since(a)["insns"] / REQUESTS, REQUESTS / took
+    return insns.Counts(path).since(a)["insns"] / REQUESTS
 
 
 def idle(path):
@@ -34,37 +37,42 @@ def viewer(guest):
     return p
 
 
-def measure(lab, guest, path, nic, boot, load):
+def looked_at(guest, what):
+    """What `what` returns while the page is open."""
+    look = viewer(guest)
+    try:
+        return what()
+    finally:
+        look.terminate()
+        look.wait()
+        time.sleep(1)  # the guest notices
+
+
+def measure_insns(lab, guest, path, nic, boot, load):
     """Closed and open in turns, so that both see the same machine; medians."""
-    closed, opened, rests = [], [], []
     boot(guest)
     try:
         spent(path, load, guest)  # warms caches
-        for _ in range(ROUNDS):
-            closed.append(spent(path, load, guest))
-            look = viewer(guest)
-            try:
-                opened.append(spent(path, load, guest))
-            finally:
-                look.terminate()
-                look.wait()
-            time.sleep(1)  # the guest notices
-        rests.append(idle(path))
-        look = viewer(guest)
-        try:
-            rests.append(idle(path))
-        finally:
-            look.terminate()
-            look.wait()
+        pairs = beside.rounds([lambda: spent(path, load, guest), lambda: looked_at(guest, lambda: spent(path, load, guest))], ROUNDS)
+        rests = idle(path), looked_at(guest, lambda: idle(path))
     finally:
         guest.stop()
-    without, with_it = (statistics.median(x[0] for x in runs if x) for runs in (closed, opened))
-    lab.put("insns/GET, page closed", guest, nic, without)
-    lab.put("insns/GET, page open", guest, nic, with_it)
-    lab.put("insns, page open, % more", guest, nic, 100 * (with_it / without - 1))
-    rates = [statistics.median(x[1] for x in runs if x) for runs in (closed, opened)]
-    lab.put("requests/s, page closed", guest, nic, rates[0])
-    lab.put("requests/s, page open", guest, nic, rates[1])
-    lab.put("requests/s, page open, % fewer", guest, nic, 100 * (1 - rates[1] / rates[0]))
+    closed, opened = (statistics.median(runs) for runs in zip(*pairs))
+    lab.put("insns/GET, page closed", guest, nic, closed)
+    lab.put("insns/GET, page open", guest, nic, opened)
+    lab.put("insns, page open, % more", guest, nic, 100 * (opened / closed - 1))
     lab.put("insns/s idle, page closed", guest, nic, rests[0])
     lab.put("insns/s idle, page open", guest, nic, rests[1])
+
+
+def measure(lab, kind, nic, counting, boot, load):
+    measure_insns(lab, *counting(lab, kind, nic), nic, boot, load)
+    guest = kind(lab, nic)
+    boot(guest)
+    rate = lambda: beside.rates(guest, load, "http", 80, WORDS, RATED * REQUESTS)
+    try:
+        rate()
+        pairs = beside.rounds([rate, lambda: looked_at(guest, rate)], PAIRS * lab.rounds)
+    finally:
+        guest.stop()
+    beside.put(lab, guest, nic, "GET", ["page closed", "page open"], pairs)

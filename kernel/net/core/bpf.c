@@ -127,19 +127,12 @@ int bpf_check(const struct bpf_insn *prog, unsigned n, unsigned *bad)
 
 /* ---------------------------------------------------------------- run */
 
-struct bpf_machine { /* scratch words are not cleared: bpf_check() saw that none is loaded before it is stored */
-	const struct sk_buff *skb;
-	const u8 *data;
-	u32 linear, len; /* bytes at data; of the frame */
-	u32 a, x;
-};
-
 /* `n` bytes at off that are not all linear. */
-static __noinline bool load_frags(const struct bpf_machine *m, u32 off, u32 n, u32 *out)
+static __noinline bool load_frags(const struct sk_buff *skb, u32 off, u32 n, u32 *out)
 {
 	u8 b[4];
 
-	if (off > m->len || n > m->len - off || skb_copy_bits(m->skb, off, b, n))
+	if (off > skb->len || n > skb->len - off || skb_copy_bits(skb, off, b, n))
 		return false;
 	*out = 0;
 	for (u32 i = 0; i < n; i++)
@@ -147,15 +140,15 @@ static __noinline bool load_frags(const struct bpf_machine *m, u32 off, u32 n, u
 	return true;
 }
 
-/* false: behind the end of the frame. */
-static __force_inline bool load_packet(const struct bpf_machine *m, u64 off, u32 n, u32 *out)
+/* Of a frame with `linear` bytes at data. false: behind its end. */
+static __force_inline bool load_packet(const struct sk_buff *skb, u32 linear, u64 off, u32 n, u32 *out)
 {
-	const u8 *p = m->data + off;
+	const u8 *p = skb->data + off;
 	be32 w;
 	be16 h;
 
-	if (unlikely(off + n > m->linear))
-		return off <= UINT32_MAX && load_frags(m, (u32)off, n, out);
+	if (unlikely(off + n > linear))
+		return off <= UINT32_MAX && load_frags(skb, (u32)off, n, out);
 	if (n == 4) {
 		memcpy(&w, p, 4);
 		*out = be32_get(w);
@@ -178,67 +171,151 @@ static __noinline bool divide(u32 *a, u32 by, bool modulo)
 }
 
 #define LOAD(bytes, at)                                                                            \
-	if (!load_packet(&m, at, bytes, &m.a))                                                     \
+	if (!load_packet(skb, linear, at, bytes, &v))                                              \
 		return 0;                                                                          \
-	break
+	a = v;                                                                                     \
+	goto compare
 #define ALU(op, expr)                                                                              \
-	case BPF_ALU | (op) | BPF_K: v = i->k; m.a = (expr); break;                                \
-	case BPF_ALU | (op) | BPF_X: v = m.x; m.a = (expr); break
+	case BPF_ALU | (op) | BPF_K: v = i->k; a = (expr); break;                                \
+	case BPF_ALU | (op) | BPF_X: v = x; a = (expr); break
 #define JUMP(op, cond)                                                                             \
 	case BPF_JMP | (op) | BPF_K: v = i->k; i += (cond) ? i->jt : i->jf; break;                 \
-	case BPF_JMP | (op) | BPF_X: v = m.x; i += (cond) ? i->jt : i->jf; break
+	case BPF_JMP | (op) | BPF_X: v = x; i += (cond) ? i->jt : i->jf; break
 
 /* One dispatch for each instruction: bpf_check() let only these pass, so nothing else is asked here. */
 u32 bpf_run(const struct bpf_insn *prog, const struct sk_buff *skb)
 {
-	struct bpf_machine m = { .skb = skb, .data = skb->data, .linear = skb_headlen(skb), .len = skb->len };
-	u32 mem[BPF_MEM_WORDS], v;
+	u32 mem[BPF_MEM_WORDS]; /* not cleared: bpf_check() saw that no word is loaded before it is stored */
+	u32 linear = skb_headlen(skb), a = 0, x = 0, v;
 
 	for (const struct bpf_insn *i = prog;; i++) {
 		switch (i->code) {
 		case BPF_LD | BPF_ABS | BPF_W: LOAD(4, i->k);
 		case BPF_LD | BPF_ABS | BPF_H: LOAD(2, i->k);
 		case BPF_LD | BPF_ABS | BPF_B: LOAD(1, i->k);
-		case BPF_LD | BPF_IND | BPF_W: LOAD(4, (u64)i->k + m.x);
-		case BPF_LD | BPF_IND | BPF_H: LOAD(2, (u64)i->k + m.x);
-		case BPF_LD | BPF_IND | BPF_B: LOAD(1, (u64)i->k + m.x);
-		case BPF_LD | BPF_IMM: m.a = i->k; break;
-		case BPF_LD | BPF_LEN: m.a = m.len; break;
-		case BPF_LD | BPF_MEM: m.a = mem[i->k]; break;
-		case BPF_LDX | BPF_IMM: m.x = i->k; break;
-		case BPF_LDX | BPF_LEN: m.x = m.len; break;
-		case BPF_LDX | BPF_MEM: m.x = mem[i->k]; break;
+		case BPF_LD | BPF_IND | BPF_W: LOAD(4, (u64)i->k + x);
+		case BPF_LD | BPF_IND | BPF_H: LOAD(2, (u64)i->k + x);
+		case BPF_LD | BPF_IND | BPF_B: LOAD(1, (u64)i->k + x);
+		case BPF_LD | BPF_IMM: a = i->k; break;
+		case BPF_LD | BPF_LEN: a = skb->len; break;
+		case BPF_LD | BPF_MEM: a = mem[i->k]; break;
+		case BPF_LDX | BPF_IMM: x = i->k; break;
+		case BPF_LDX | BPF_LEN: x = skb->len; break;
+		case BPF_LDX | BPF_MEM: x = mem[i->k]; break;
 		case BPF_LDX | BPF_MSH | BPF_B: /* four times a nibble: the length of an IPv4 header */
-			if (!load_packet(&m, i->k, 1, &m.x))
+			if (!load_packet(skb, linear, i->k, 1, &v))
 				return 0;
-			m.x = (m.x & 0xf) * 4;
+			x = (v & 0xf) * 4;
 			break;
-		case BPF_ST: mem[i->k] = m.a; break;
-		case BPF_STX: mem[i->k] = m.x; break;
-		ALU(BPF_ADD, m.a + v);
-		ALU(BPF_SUB, m.a - v);
-		ALU(BPF_MUL, m.a * v);
-		ALU(BPF_OR, m.a | v);
-		ALU(BPF_AND, m.a & v);
-		ALU(BPF_XOR, m.a ^ v);
-		ALU(BPF_LSH, v < 32 ? m.a << v : 0);
-		ALU(BPF_RSH, v < 32 ? m.a >> v : 0);
-		case BPF_ALU | BPF_NEG: m.a = -m.a; break;
+		case BPF_ST: mem[i->k] = a; break;
+		case BPF_STX: mem[i->k] = x; break;
+		ALU(BPF_ADD, a + v);
+		ALU(BPF_SUB, a - v);
+		ALU(BPF_MUL, a * v);
+		ALU(BPF_OR, a | v);
+		ALU(BPF_AND, a & v);
+		ALU(BPF_XOR, a ^ v);
+		ALU(BPF_LSH, v < 32 ? a << v : 0);
+		ALU(BPF_RSH, v < 32 ? a >> v : 0);
+		case BPF_ALU | BPF_NEG: a = -a; break;
 		case BPF_ALU | BPF_DIV: case BPF_ALU | BPF_DIV | BPF_X: case BPF_ALU | BPF_MOD: case BPF_ALU | BPF_MOD | BPF_X:
-			if (!divide(&m.a, i->code & BPF_X ? m.x : i->k, OP(i->code) == BPF_MOD))
+			v = a;
+			if (!divide(&v, i->code & BPF_X ? x : i->k, OP(i->code) == BPF_MOD))
 				return 0;
+			a = v;
 			break;
 		case BPF_JMP | BPF_JA: i += i->k; break;
-		JUMP(BPF_JEQ, m.a == v);
-		JUMP(BPF_JGT, m.a > v);
-		JUMP(BPF_JGE, m.a >= v);
-		JUMP(BPF_JSET, m.a & v);
+		JUMP(BPF_JEQ, a == v);
+		JUMP(BPF_JGT, a > v);
+		JUMP(BPF_JGE, a >= v);
+		JUMP(BPF_JSET, a & v);
 		case BPF_RET | BPF_K: return i->k;
-		case BPF_RET | BPF_A: return m.a;
-		case BPF_MISC | BPF_TAX: m.x = m.a; break;
-		case BPF_MISC | BPF_TXA: m.a = m.x; break;
+		case BPF_RET | BPF_A: return a;
+		case BPF_MISC | BPF_TAX: x = a; break;
+		case BPF_MISC | BPF_TXA: a = x; break;
+		default: __builtin_unreachable();
+		}
+		continue;
+compare: /* what was loaded is mostly compared with numbers: no dispatch for these */
+		while (i[1].code == (BPF_JMP | BPF_JEQ | BPF_K)) {
+			i++;
+			i += a == i->k ? i->jt : i->jf;
 		}
 	}
+}
+
+/* ---------------------------------------------------------------- what it can never take */
+
+struct bpf_way { /* what is known where an instruction begins */
+	bool reached, known;
+	u32 a; /* if known */
+};
+
+/* Two ways meet. */
+static void join(struct bpf_way *to, const struct bpf_way *from)
+{
+	if (!to->reached)
+		*to = *from;
+	else if (!from->known || from->a != to->a)
+		to->known = false;
+}
+
+/* The load's value, when all its bytes are known. */
+static struct bpf_way known_load(const struct bpf_insn *i, const struct bpf_byte *bytes, unsigned n)
+{
+	u32 size = SIZE(i->code) == BPF_W ? 4 : SIZE(i->code) == BPF_H ? 2 : 1, found = 0;
+	struct bpf_way w = { .reached = true };
+
+	for (u32 k = 0; k < size; k++)
+		for (unsigned b = 0; b < n; b++)
+			if (bytes[b].at == i->k + k) {
+				w.a = w.a << 8 | bytes[b].value;
+				found++;
+				break;
+			}
+	w.known = found == size;
+	return w;
+}
+
+/* Jumps go forward only, so one pass sees all ways. */
+bool bpf_takes_none(const struct bpf_insn *prog, const struct bpf_byte *known, unsigned n)
+{
+	struct bpf_way *ways = kzalloc((BPF_MAX_INSNS + 1) * sizeof(*ways));
+	bool none = ways != NULL;
+	unsigned last = 0; /* instruction that is reached */
+
+	for (unsigned at = 0; none && at <= last; at++) {
+		const struct bpf_insn *i = &prog[at];
+		struct bpf_way w = at ? ways[at] : (struct bpf_way){ .reached = true };
+		bool compared = i->code == (BPF_JMP | BPF_JEQ | BPF_K) && w.known;
+
+		if (!w.reached)
+			continue;
+		if (CLASS(i->code) == BPF_RET) {
+			none = i->code == (BPF_RET | BPF_K) && !i->k;
+			continue;
+		}
+		if (CLASS(i->code) == BPF_LD && MODE(i->code) == BPF_ABS)
+			w = known_load(i, known, n);
+		else if (CLASS(i->code) == BPF_LD || CLASS(i->code) == BPF_ALU || i->code == (BPF_MISC | BPF_TXA))
+			w.known = false;
+		if (CLASS(i->code) != BPF_JMP) {
+			join(&ways[at + 1], &w);
+			last = MAX(last, at + 1);
+			continue;
+		}
+		for (unsigned side = 0; side < 2; side++) {
+			bool yes = !side;
+			unsigned to = at + 1 + (OP(i->code) == BPF_JA ? i->k : yes ? i->jt : i->jf);
+
+			if (compared && (w.a == i->k) != yes)
+				continue;
+			join(&ways[to], &w);
+			last = MAX(last, to);
+		}
+	}
+	kfree(ways);
+	return none;
 }
 
 /* ---------------------------------------------------------------- text */

@@ -22,6 +22,12 @@ struct bpf_insn {
 int bpf_check(const struct bpf_insn *prog, unsigned n, unsigned *bad);
 /* Runs a checked program over a frame that begins at skb->data: how many bytes to keep, 0: none. */
 u32 bpf_run(const struct bpf_insn *prog, const struct sk_buff *skb);
+/* Of a checked program: true when it takes no frame that has these bytes, whatever else is in it. false: it might take some. */
+struct bpf_byte {
+	u32 at;
+	u8 value;
+};
+bool bpf_takes_none(const struct bpf_insn *prog, const struct bpf_byte *known, unsigned n);
 /* Reads a program as `tcpdump -ddd` prints it: the number of instructions, then four numbers each; commas may stand for
  * line ends. The number of instructions, or -EINVAL (not of this form), -E2BIG. It is checked as well. */
 int bpf_parse(const char *text, struct bpf_insn prog[BPF_MAX_INSNS]);

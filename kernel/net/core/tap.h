@@ -16,10 +16,16 @@ struct tap {
 	void (*dropped)(struct tap *t, const struct sk_buff *skb, enum drop_reason reason);
 	void *priv;
 	u64 frames;
+	u32 spared; /* bits of enum tap_class: frames that it need not be shown, as tap_spared() finds; 0: it is shown all */
 };
+/* What a glance tells of an Ethernet frame. */
+enum tap_class { TAP_TCP = 1 << 0, TAP_UDP = 1 << 1, TAP_TCP6 = 1 << 2, TAP_UDP6 = 1 << 3 };
+/* Classes of which a program for Ethernet takes no frame, whatever else it asks. */
+u32 tap_spared(const struct bpf_insn *prog);
 struct tap_cpu {
 	struct list_head taps;
 	unsigned nr;
+	u32 spared; /* what no tap needs to be shown */
 };
 void tap_add(struct net_cpu *cpu, struct tap *t);
 void tap_remove(struct net_cpu *cpu, struct tap *t); /* nothing happens when it was not added: its link is initialised then */
