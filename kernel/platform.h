@@ -70,6 +70,8 @@ _Noreturn void bug_at(const char *file, int line, const char *what);
 /* Cryptographically strong bytes (RDSEED/RDRAND and jitter through one generator). */
 void random_bytes(void *buf, size_t len);
 
+/* Whether instructions of AVX2 may be used, by assembly in softirq. */
+bool platform_has_vectors(void);
 /* Lines of interrupts, for `irq`: name, vector, counts by CPU. false past the last. */
 struct platform_irq {
 	const char *name;

@@ -203,7 +203,7 @@ static bool offer_to_gro(struct net_cpu *cpu, struct lab_dev *d, const struct la
 	if (!b)
 		return false;
 	memcpy(skb_buf_room(b) + SKB_HEADROOM, f->data, f->len);
-	if (gro_receive(cpu, &d->dev, 0, b, SKB_HEADROOM, f->len, false))
+	if (gro_receive(cpu, &d->dev, 0, skb_buf_room(b) + SKB_HEADROOM, f->len, false))
 		return true;
 	skb_buf_put(cpu, b);
 	return false;

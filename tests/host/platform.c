@@ -300,6 +300,11 @@ u32 platform_profile_stack(unsigned cpu, unsigned i, char *text, size_t size)
 	return i ? 0 : 2;
 }
 
+bool platform_has_vectors(void)
+{
+	return __builtin_cpu_supports("avx2");
+}
+
 bool platform_crash(const char *kind)
 {
 	return false;

@@ -4,6 +4,8 @@
 #include "host/harness.h"
 #include "lib/string.h"
 #include "net/wire/checksum.h"
+#include "platform.h"
+#include <stdlib.h>
 
 /* 16 bits at a time, as RFC 1071 4.1 words it, in memory order. */
 static u16 slow_sum(const u8 *p, size_t len, u32 start)
@@ -51,6 +53,57 @@ TEST(carries_survive_all_ones_and_a_start_value)
 		if (!CHECK(same(csum_fold16(csum_partial(ones, len, 0xffffffff)).raw,
 				slow_sum(ones, len, 0xffffffff))))
 			return;
+}
+
+TEST(vectors_sum_the_same_at_every_length_and_alignment)
+{
+	struct test_rng r = { 3 };
+	u8 buf[CSUM_WIDE_MAX + 5];
+
+	if (!platform_has_vectors())
+		return; /* this machine has no AVX2 */
+	for (int full = 0; full < 2; full++) { /* noise, and what carries most */
+		fill(&r, buf, sizeof(buf));
+		if (full)
+			memset(buf, 0xff, sizeof(buf));
+		for (size_t off = 0; off < 5; off++)
+			for (size_t len = CSUM_WIDE_MIN; len <= CSUM_WIDE_MAX; len++)
+				if (!CHECK(same(csum_fold16(csum_partial_wide(buf + off, len, 0xfffffff0)).raw,
+						slow_sum(buf + off, len, 0xfffffff0))))
+					return;
+	}
+}
+
+TEST(vectors_carry_whatever_half_of_a_word_is_large)
+{
+	struct test_rng r = { 4 };
+	u8 buf[CSUM_WIDE_MIN];
+
+	if (!platform_has_vectors())
+		return;
+	for (int turn = 0; turn < 20000; turn++) {
+		u64 mask = rng_next(&r), ones = rng_next(&r) & rng_next(&r);
+
+		for (size_t i = 0; i < sizeof(buf); i++)
+			buf[i] = ones >> i % 8 & 1 ? 0xff : mask >> i % 64 & 1 ? 0 : (u8)rng_next(&r);
+		if (!CHECK(same(csum_fold16(csum_partial_wide(buf, sizeof(buf), 0)).raw, slow_sum(buf, sizeof(buf), 0))))
+			return;
+	}
+}
+
+TEST(vectors_read_no_byte_behind_the_end)
+{
+	if (!platform_has_vectors())
+		return; /* this machine has no AVX2 */
+	for (size_t len = CSUM_WIDE_MIN; len <= 1600; len++) {
+		u8 *a = malloc(len + 80);
+
+		memset(a, 0x11, len + 80);
+		u32 sum = csum_partial_wide(a, len, 5);
+		memset(a + len, 0xee, 80);
+		CHECK_EQ(csum_partial_wide(a, len, 5), sum);
+		free(a);
+	}
 }
 
 TEST(bytes_behind_the_end_do_not_count)

@@ -129,7 +129,7 @@ static bool feed(struct rig *r, const struct segment *s)
 
 	REQUIRE(b);
 	len = put_frame(r, skb_buf_room(b) + 64, s);
-	if (gro_wants(r->cpu, r->dev, len) && gro_receive(r->cpu, r->dev, 0, b, 64, len, s->vouched))
+	if (gro_wants(r->cpu, r->dev, len) && gro_receive(r->cpu, r->dev, 0, skb_buf_room(b) + 64, len, s->vouched))
 		return true;
 	skb = build_skb(r->cpu, b, 64, len);
 	REQUIRE(skb);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  * cpu.c - descriptor tables, protection bits and features of a CPU (Intel SDM 3A chapters 2, 3 and 8; 2A CPUID).
  *
- * There is no user mode and no FPU in the kernel: CR0.EM makes any use of it a fault instead of silent corruption.
+ * There is no user mode, and the compiler knows neither x87 nor vectors. SSE is a fault instead of silent corruption: by CR0.EM, or
+ * where there is AVX2, which EM would forbid too, by CR4.OSFXSR. AVX2 is softirq's, which sums with it, and is not entered twice on
+ * a CPU: no register is ever saved.
  */
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/idt.h"
@@ -16,9 +18,12 @@
 #define CR0_WP   (1ul << 16)
 #define CR4_MCE  (1ul << 6)
 #define CR4_PGE  (1ul << 7)
+#define CR4_OSFXSR (1ul << 9)
 #define CR4_UMIP (1ul << 11)
+#define CR4_OSXSAVE (1ul << 18)
 #define CR4_SMEP (1ul << 20)
 #define CR4_SMAP (1ul << 21)
+#define XCR0_VECTORS 7u /* x87, SSE, AVX: SDM 1, 13.3 */
 #define EFER_NXE (1ul << 11)
 
 #define GDT_CODE_DESC 0x00af9b000000ffffull /* 64 bit, ring 0, accessed */
@@ -110,11 +115,11 @@ void cpu_report(void)
 
 void cpu_protect(void)
 {
-	u64 cr4 = read_cr4() | CR4_MCE;
+	u64 cr4 = (read_cr4() & ~CR4_OSFXSR) | CR4_MCE;
 
 	if (cpu_has(CPU_NX))
 		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
-	write_cr0((read_cr0() | CR0_WP | CR0_EM) & ~CR0_TS);
+	write_cr0((read_cr0() & ~(CR0_TS | CR0_EM)) | CR0_WP | (cpu_has(CPU_AVX2) ? 0 : CR0_EM));
 	if (cpu_has(CPU_PGE))
 		cr4 |= CR4_PGE;
 	if (cpu_has(CPU_UMIP))
@@ -123,7 +128,11 @@ void cpu_protect(void)
 		cr4 |= CR4_SMEP;
 	if (cpu_has(CPU_SMAP))
 		cr4 |= CR4_SMAP;
+	if (cpu_has(CPU_AVX2))
+		cr4 |= CR4_OSXSAVE;
 	write_cr4(cr4);
+	if (cpu_has(CPU_AVX2))
+		__asm__ volatile("xsetbv" : : "c"(0), "a"(XCR0_VECTORS), "d"(0));
 }
 
 static void gdt_fill(struct cpu *c)

@@ -23,6 +23,7 @@
 	X(HYPERVISOR, "hypervisor", 1, 0, 2, 31)                                                   \
 	X(PGE, "pge", 1, 0, 3, 13)                                                                 \
 	X(SMEP, "smep", 7, 0, 1, 7)                                                                \
+	X(AVX2, "avx2", 7, 0, 1, 5)                                                                \
 	X(ERMS, "erms", 7, 0, 1, 9)                                                                \
 	X(RDSEED, "rdseed", 7, 0, 1, 18)                                                           \
 	X(SMAP, "smap", 7, 0, 1, 20)                                                               \

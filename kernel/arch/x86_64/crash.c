@@ -61,7 +61,7 @@ static void crash_assert(void) { BUG_ON(depth == 0); }
 static void crash_wild(void) { depth = *(volatile u64 *)0xffff900000001000; }
 static void crash_protection(void) { depth = *(volatile u64 *)0x8000000000001000; }
 static void crash_opcode(void) { __asm__ volatile("ud2"); }
-static void crash_fpu(void) { __asm__ volatile("fldz"); }
+static void crash_fpu(void) { __asm__ volatile("xorps %xmm0, %xmm0"); }
 static void crash_panic(void) { panic("asked for by crash=panic"); }
 static void crash_double_free(void)
 {

@@ -121,5 +121,6 @@ u64 platform_idle_ns(unsigned cpu)
 	return READ_ONCE(c->idle_ns) + (since && now > since ? now - since : 0);
 }
 
+bool platform_has_vectors(void) { return cpu_has(CPU_AVX2); }
 bool platform_crash(const char *kind) { return crash_here(kind); }
 const char *platform_crash_kind(unsigned i) { return crash_kind(i); }

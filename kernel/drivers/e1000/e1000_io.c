@@ -91,22 +91,35 @@ static u16 rx_posted(const struct e1000_rx_ring *rx)
 	return (rx->use - rx->clean) & rx->mask;
 }
 
+/* Buffers for up to n descriptors from rx->use on, which do not go round; returns how many there were. */
+static unsigned refill_run(struct e1000_queue *q, unsigned n)
+{
+	struct e1000_rx_ring *rx = &q->rx;
+	volatile union e1000_rx_desc *d = &rx->desc[rx->use];
+	struct skb_buf **b = &rx->bufs[rx->use], **end;
+
+	n = skb_buf_alloc_bulk(q->cpu, b, n);
+	for (end = b + n; b < end; b++, d++) {
+		san_device_owns(skb_buf_room(*b), SKB_BUF_ROOM);
+		d->addr = (*b)->dma + sizeof(**b) + E1000_RX_OFF;
+		d->word = 0;
+	}
+	rx->use = (rx->use + n) & rx->mask;
+	return n;
+}
+
 void e1000_refill(struct e1000_queue *q)
 {
 	struct e1000_rx_ring *rx = &q->rx;
+	unsigned missing;
 
-	while (rx_posted(rx) < rx->mask) {
-		struct skb_buf *b = skb_buf_alloc(q->cpu);
+	while ((missing = rx->mask - rx_posted(rx))) {
+		unsigned n = MIN(missing, rx->mask + 1u - rx->use);
 
-		if (!b) {
+		if (refill_run(q, n) < n) {
 			q->dev->rx[q->index].no_buf++;
 			break;
 		}
-		rx->bufs[rx->use] = b;
-		san_device_owns(skb_buf_room(b), SKB_BUF_ROOM);
-		rx->desc[rx->use].addr = virt_to_phys(skb_buf_room(b) + E1000_RX_OFF);
-		rx->desc[rx->use].word = 0;
-		rx->use = (rx->use + 1) & rx->mask;
 	}
 	if (rx->tail == rx->use)
 		return;
@@ -134,35 +147,45 @@ static __cold void lose(struct e1000_queue *q, struct skb_buf *b, enum drop_reas
 	skb_buf_put(q->cpu, b);
 }
 
-static void receive(struct e1000_queue *q, struct skb_buf *b, u16 len, u8 status, u8 errors)
+/* What the device wrote behind the address is read at once. Its layout is that of the kind of descriptor. */
+static inline u16 rx_len(u64 word, bool ext) { return (u16)(ext ? word >> 32 : word); }
+static inline u64 rx_bits(bool ext, u8 status, u8 errors)
 {
-	struct dev_stats *stats = &q->dev->rx[q->index];
-	bool summed = !(status & E1000_RXD_IXSM) && status & E1000_RXD_TCPCS && !(errors & E1000_RXE_TCPE);
+	return ext ? status | (u64)errors << 24 : (u64)status << 32 | (u64)errors << 40;
+}
+
+static inline void receive(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
+{
+	struct net_device *dev = q->dev;
+	struct net_cpu *cpu = q->cpu;
 	struct sk_buff *skb;
 
-	if (unlikely(len < ETH_HEADER_BYTES || errors & E1000_RXE_FRAME)) {
-		stats->errors++;
-		lose(q, b, DROP(DEV_HDR));
+	if (summed)
+		dev->rx[q->index].csum_good++;
+	if (gro_wants(cpu, dev, len) && gro_receive(cpu, dev, q->index, skb_buf_room(b) + E1000_RX_OFF, len, summed))
 		return;
-	}
-	stats->csum_good += summed;
-	if (gro_wants(q->cpu, q->dev, len) && gro_receive(q->cpu, q->dev, q->index, b, E1000_RX_OFF, len, summed))
-		return;
-	skb = build_skb(q->cpu, b, E1000_RX_OFF, len);
+	skb = build_skb(cpu, b, E1000_RX_OFF, len);
 	if (unlikely(!skb)) {
 		lose(q, b, DROP(NOMEM));
 		return;
 	}
-	skb->dev = q->dev;
+	skb->dev = dev;
 	skb->queue_mapping = q->index;
 	if (summed)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	netif_receive_skb(q->cpu, skb);
+	netif_receive_skb(cpu, skb);
 }
 
-/* Longer than a buffer: not asked for (RCTL.LPE is off), so each of its pieces is dropped and the frame counted once. */
-static __cold void skip_piece(struct e1000_queue *q, struct skb_buf *b, bool last)
+/* Too short, damaged, or longer than a buffer: what was not asked for (RCTL.LPE is off). Such a frame's pieces are dropped and it is
+ * counted once. false: no device writes that. */
+static __cold bool refuse(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool last)
 {
+	if (len > E1000_RX_LEN) {
+		q->dev->rx[q->index].lies++;
+		halt(q);
+		return false;
+	}
+	san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
 	if (!q->rx.skip) {
 		q->dev->rx[q->index].errors++;
 		lose(q, b, DROP(DEV_HDR));
@@ -170,56 +193,34 @@ static __cold void skip_piece(struct e1000_queue *q, struct skb_buf *b, bool las
 		skb_buf_put(q->cpu, b);
 	}
 	q->rx.skip = !last;
-}
-
-/* What the device wrote into a descriptor; false: nothing yet. Status comes last. */
-static inline bool rx_done(const volatile union e1000_rx_desc *d, bool ext, u16 *len, u8 *status, u8 *errors)
-{
-	u32 word;
-
-	if (ext) {
-		word = d->ext.status;
-		*status = (u8)word;
-		*errors = (u8)(word >> 24);
-	} else {
-		*status = d->status;
-	}
-	if (!(*status & E1000_RXD_DD))
-		return false;
-	rmb();
-	*len = ext ? d->ext.length : d->length;
-	if (!ext)
-		*errors = d->errors;
 	return true;
 }
 
-static int receive_batch(struct e1000_queue *q, int budget)
+static inline int receive_batch(struct e1000_queue *q, int budget, const bool ext)
 {
+	const u64 end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
+	const u64 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE);
 	struct e1000_rx_ring *rx = &q->rx;
-	bool ext = q->ext;
+	unsigned at = rx->clean, use = rx->use;
 	int work = 0;
 
-	while (work < budget && rx->clean != rx->use) {
-		struct skb_buf *b = rx->bufs[rx->clean];
-		u8 status, errors = 0;
-		u16 len;
+	for (; work < budget && at != use; work++, at = (at + 1) & rx->mask) {
+		u64 word = rx->desc[at].word;
+		struct skb_buf *b = rx->bufs[at];
+		unsigned len = rx_len(word, ext);
 
-		if (!rx_done(&rx->desc[rx->clean], ext, &len, &status, &errors))
+		if (!(word & rx_bits(ext, E1000_RXD_DD, 0)))
 			break;
-		if (unlikely(len > E1000_RX_LEN)) {
-			q->dev->rx[q->index].lies++;
-			halt(q);
+		rmb();
+		if (unlikely((word & (end | bad)) != end || len - ETH_HEADER_BYTES > E1000_RX_LEN - ETH_HEADER_BYTES || rx->skip)) {
+			if (refuse(q, b, len, word & end))
+				continue;
 			break;
 		}
-		rx->bufs[rx->clean] = NULL;
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
-		rx->clean = (rx->clean + 1) & rx->mask;
-		work++;
-		if (unlikely(rx->skip || !(status & E1000_RXD_EOP)))
-			skip_piece(q, b, status & E1000_RXD_EOP);
-		else
-			receive(q, b, len, status, errors);
+		receive(q, b, len, (word & (sum | no_sum)) == sum);
 	}
+	rx->clean = (u16)at;
 	return work;
 }
 
@@ -439,11 +440,9 @@ void e1000_reclaim(struct e1000_queue *q)
 {
 	unsigned i;
 
-	for (i = 0; i <= q->rx.mask; i++) {
-		if (q->rx.bufs[i])
-			skb_buf_put(q->cpu, q->rx.bufs[i]);
-		q->rx.bufs[i] = NULL;
-	}
+	for (i = q->rx.clean; i != q->rx.use; i = (i + 1) & q->rx.mask)
+		skb_buf_put(q->cpu, q->rx.bufs[i]);
+	q->rx.use = q->rx.clean;
 	for (i = 0; i <= q->tx.mask; i++) {
 		if (!q->tx.slots[i].skb)
 			continue;
@@ -512,7 +511,7 @@ int e1000_poll(struct napi_struct *napi, int budget)
 		e1000_attend(q->e, q->cpu->now_ns);
 	if (!q->down) {
 		reap(q);
-		work = receive_batch(q, budget);
+		work = q->ext ? receive_batch(q, budget, true) : receive_batch(q, budget, false);
 		if (likely(!q->down))
 			refill_batch(q);
 	}

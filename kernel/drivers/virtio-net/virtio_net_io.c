@@ -232,7 +232,7 @@ static __noinline struct sk_buff *receive_merged(struct virtnet_pair *p, struct 
 }
 
 /* Plain frames of one buffer may merge; one that came merged, or whose checksum is left to us, goes past those held. */
-static bool try_gro(struct virtnet_pair *p, struct skb_buf *b, unsigned len, u16 said, unsigned nr_buffers)
+static bool try_gro(struct virtnet_pair *p, u8 *frame, unsigned len, u16 said, unsigned nr_buffers)
 {
 	bool vouched = said == VIRTIO_NET_HDR_F_DATA_VALID && p->dev->features & NETIF_F_RXCSUM;
 
@@ -240,7 +240,7 @@ static bool try_gro(struct virtnet_pair *p, struct skb_buf *b, unsigned len, u16
 		gro_flush(p->cpu);
 		return false;
 	}
-	if (!gro_receive(p->cpu, p->dev, p->index, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr), len, vouched))
+	if (!gro_receive(p->cpu, p->dev, p->index, frame, len, vouched))
 		return false;
 	p->dev->rx[p->index].csum_good += vouched;
 	return true;
@@ -260,7 +260,7 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 		lose(p, b, DROP(DEV_HDR));
 		return;
 	}
-	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, b, len - sizeof(struct virtio_net_hdr), said, nr_buffers))
+	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr), said, nr_buffers))
 		return;
 	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr),
 			len - sizeof(struct virtio_net_hdr));

@@ -33,18 +33,23 @@ enum { /* and of what plainly_next6() does */
 	PLAIN6_HLEN = AT6_TSTAMP + TCPOLEN_TSTAMP_ALIGNED,
 };
 
+enum { NOT_PLAIN, PLAIN_WORDS, PLAIN_VECTORS };
+
 struct gro_flow {
 	struct sk_buff *skb;
+	struct net_cpu *cpu;
 	seq_t next;  /* what continues it */
 	u16 mss;     /* payload of its first segment */
 	u16 hdr_len; /* link, IP and TCP header together */
-	u16 segs;
+	u16 segs;    /* what those behind the first bring, its frags, is added to skb's counts when it leaves */
+	u16 most;    /* segs that it is complete with */
 	bool v6;
-	bool plain;  /* no TCP option but timestamps: plainly_next() or plainly_next6() may look at it */
-	u32 addr_sum; /* IPv6: its addresses summed, once for all its segments */
+	u8 plain;    /* no TCP option but timestamps: its headers may be compared by whole words, or by vectors */
+	u32 addr_sum; /* its addresses summed, and for IPv4 the protocol: once for all its segments */
 };
 
 struct gro_cpu {
+	bool vectors; /* csum_partial_wide() may be called */
 	struct gro_flow flows[GRO_FLOWS]; /* the first cpu->gro_held of them */
 };
 
@@ -62,6 +67,13 @@ struct piece {
 static inline u32 load32(const void *p)
 {
 	u32 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+static inline u16 load16(const void *p)
+{
+	u16 v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
@@ -128,33 +140,34 @@ static inline bool parse(struct piece *s, const u8 *p, unsigned len)
 	return true;
 }
 
-/* The TCP checksum of len bytes at tcp, RFC 9293 3.1. */
-static inline bool ipv4_sum_ok(struct net_cpu *cpu, const struct ipv4_hdr *ip, const void *tcp, unsigned len)
+/* What the pseudo headers of all segments of a flow have in common (RFC 9293 3.1; RFC 8200 8.1): all but the length. */
+static inline u32 addr_sum(const u8 *ip, bool v6)
 {
-	STAT_ADD(cpu, CsumSoftBytes, len);
-	return csum_ok(csum_partial(tcp, len, csum_tcpudp_nofold(ip->saddr, ip->daddr, len, PROTO_TCP)));
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)ip;
+
+	if (unlikely(v6))
+		return csum_partial(ip + IPV6_SADDR_OFF, 32, be32_of(PROTO_TCP).raw);
+	return csum_tcpudp_nofold(h->saddr, h->daddr, 0, PROTO_TCP);
 }
 
-static inline u32 addr_sum(const u8 *ip)
+static inline bool is_wide(unsigned len)
 {
-	return csum_partial(ip + IPV6_SADDR_OFF, 32, 0);
+	return len - CSUM_WIDE_MIN <= CSUM_WIDE_MAX - CSUM_WIDE_MIN;
 }
 
-/* The same over IPv6 (RFC 8200 8.1), whose addresses sum to `addrs`. */
-static inline bool ipv6_sum_ok(struct net_cpu *cpu, u32 addrs, const void *tcp, unsigned len)
+/* The TCP checksum of len bytes at tcp. */
+static __noinline bool sum_ok(struct net_cpu *cpu, u32 addrs, const void *tcp, unsigned len)
 {
+	u32 sum = csum_add(addrs, be16_of((u16)len).raw);
+
 	STAT_ADD(cpu, CsumSoftBytes, len);
-	return csum_ok(csum_partial(tcp, len, csum_add(addrs, be32_of(len + PROTO_TCP).raw)));
+	return csum_ok(cpu->gro->vectors && is_wide(len) ? csum_partial_wide(tcp, len, sum) : csum_partial(tcp, len, sum));
 }
 
 /* Its sum is right: the device says so, or it is looked at here, once for the stack too. */
 static inline bool summed(struct net_cpu *cpu, const struct piece *s, bool vouched)
 {
-	if (vouched)
-		return true;
-	if (!s->v6)
-		return ipv4_sum_ok(cpu, (const struct ipv4_hdr *)s->ip, s->tcp, s->tcp_len);
-	return ipv6_sum_ok(cpu, addr_sum(s->ip), s->tcp, s->tcp_len);
+	return vouched || sum_ok(cpu, addr_sum(s->ip, s->v6), s->tcp, s->tcp_len);
 }
 
 /* ---- does it continue what is held? ---- */
@@ -216,27 +229,56 @@ static inline bool continues(const struct gro_flow *f, const struct piece *s)
 	       same_options(tcp, s->tcp, s->hdr_len - ETH_HLEN - s->ip_len - TCP_HDR_LEN);
 }
 
-/* The same questions for the usual frame, IPv4 with timestamps, asked of whole words: hdr_len bytes of header, where f's have
- * the same values but for lengths, identification, sums and the sequence number. Returns its payload, 0: not so. */
+/* Whether the headers of the usual frame, IPv4 with timestamps, are those held but for lengths, identification, sums, the
+ * sequence number and PSH: by whole words, */
+static inline bool same_plain_words(const u8 *held, const u8 *p)
+{
+	return !(((load64(held) ^ load64(p)) | (load64(held + 8) ^ load64(p + 8)) |
+		  (load64(held + AT_ADDRS) ^ load64(p + AT_ADDRS)) | (load64(held + AT_TSTAMP) ^ load64(p + AT_TSTAMP)) |
+		  ((load64(held + AT_ACK) ^ load64(p + AT_ACK)) & ~((u64)TCP_PSH << 40))) ||
+		 ((load32(held + AT_FRAG) ^ load32(p + AT_FRAG)) | (load32(held + AT_PORTS) ^ load32(p + AT_PORTS)) |
+		  (load32(held + AT_TSTAMP + 8) ^ load32(p + AT_TSTAMP + 8))));
+}
+
+/* and by vectors: all but the last 2 bytes of the destination in two of them, with a mask of what counts. */
+static inline bool differ32(const u8 *a, const u8 *b, const u8 *mask)
+{
+	bool same;
+
+	__asm__("vmovdqu (%[a]), %%ymm0\n\t"
+		"vpxor (%[b]), %%ymm0, %%ymm0\n\t"
+		"vptest %[mask], %%ymm0"
+		: "=@ccz"(same)
+		: [a] "r"(a), [b] "r"(b), [mask] "m"(*(const u8(*)[32])mask), "m"(*(const u8(*)[32])a), "m"(*(const u8(*)[32])b)
+		: VECTORS_USED "cc");
+	return !same;
+}
+
+static inline bool same_plain_vectors(const u8 *held, const u8 *p)
+{
+	static const u8 front[32] = { [0 ... ETH_HLEN + 1] = 0xff, [AT_FRAG ... AT_FRAG + 3] = 0xff, [AT_ADDRS ... 31] = 0xff };
+	static const u8 back[32] = { [0 ... 3] = 0xff, [AT_ACK - AT_PORTS ... AT_ACK - AT_PORTS + 4] = 0xff,
+				     [AT_FLAGS - AT_PORTS] = (u8)~TCP_PSH, [AT_FLAGS - AT_PORTS + 1 ... AT_FLAGS - AT_PORTS + 2] = 0xff,
+				     [AT_TSTAMP - AT_PORTS ... PLAIN_HLEN - AT_PORTS - 1] = 0xff };
+
+	return !differ32(held, p, front) && !differ32(held + AT_PORTS, p + AT_PORTS, back) &&
+	       load16(held + AT_PORTS - 2) == load16(p + AT_PORTS - 2);
+}
+
+/* Whether p, whose headers are those held, goes on where f ends; returns its payload behind PLAIN_HLEN bytes, 0: it does not. */
 static inline unsigned plainly_next(const struct gro_flow *f, const u8 *p, unsigned len)
 {
 	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)(p + ETH_HLEN);
 	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(ip + 1);
-	const u8 *held = f->skb->data;
 	unsigned payload;
 
-	if (((load64(held) ^ load64(p)) | (load64(held + 8) ^ load64(p + 8)) |
-	     (load64(held + AT_ADDRS) ^ load64(p + AT_ADDRS)) | (load64(held + AT_TSTAMP) ^ load64(p + AT_TSTAMP)) |
-	     ((load64(held + AT_ACK) ^ load64(p + AT_ACK)) & ~((u64)TCP_PSH << 40))) ||
-	    ((load32(held + AT_FRAG) ^ load32(p + AT_FRAG)) | (load32(held + AT_PORTS) ^ load32(p + AT_PORTS)) |
-	     (load32(held + AT_TSTAMP + 8) ^ load32(p + AT_TSTAMP + 8))) ||
-	    !seq_eq(seq_of(be32_get(tcp->seq)), f->next))
+	if (!seq_eq(seq_of(be32_get(tcp->seq)), f->next))
 		return 0;
 	payload = be16_get(ip->tot_len) + ETH_HLEN - PLAIN_HLEN;
 	return payload - 1 < f->mss && payload + PLAIN_HLEN <= len && csum_ok(csum_ip_header(ip, 5)) ? payload : 0;
 }
 
-/* The same for IPv6. */
+/* The same for IPv6, headers included. */
 static inline unsigned plainly_next6(const struct gro_flow *f, const u8 *p, unsigned len)
 {
 	const struct tcp_hdr *tcp = (const struct tcp_hdr *)(p + AT6_PORTS);
@@ -265,22 +307,27 @@ static void complete(struct gro_flow *f)
 {
 	struct sk_buff *skb = f->skb;
 	struct ipv4_hdr *ip = (struct ipv4_hdr *)held_ip(f);
-	unsigned len = skb->len - ETH_HLEN;
 	struct tcp_hdr *tcp = held_tcp(f);
-	be16 plen = be16_of((u16)(len - IPV6_HLEN));
+	unsigned len;
+	be16 plen;
 
+	skb->data_len = (u32)seq_diff(f->next, seq_of(be32_get(tcp->seq))) - f->mss;
+	skb->len += skb->data_len;
+	skb->nr_frags = (u8)(f->segs - 1);
+	skb->truesize += skb->nr_frags * SKB_BUF_SIZE;
+	len = skb->len - ETH_HLEN;
+	plen = be16_of((u16)(len - IPV6_HLEN));
 	if (f->v6) {
 		memcpy((u8 *)ip + IPV6_PLEN_OFF, &plen, sizeof(plen));
 		len -= IPV6_HLEN;
-		tcp->csum = csum_fold16(csum_add(f->addr_sum, be32_of(len + PROTO_TCP).raw));
 		skb->gso_type = SKB_GSO_TCPV6;
 	} else {
 		ip->check = csum_replace2(ip->check, ip->tot_len, be16_of((u16)len));
 		ip->tot_len = be16_of((u16)len);
 		len -= IPV4_HLEN;
-		tcp->csum = csum_fold16(csum_tcpudp_nofold(ip->saddr, ip->daddr, len, PROTO_TCP));
 		skb->gso_type = SKB_GSO_TCPV4;
 	}
+	tcp->csum = csum_fold16(csum_add(f->addr_sum, be16_of((u16)len).raw));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = (u16)((u8 *)tcp - skb->head);
 	skb->csum_offset = TCP_CSUM_OFFSET;
@@ -288,8 +335,9 @@ static void complete(struct gro_flow *f)
 	skb->gso_segs = f->segs;
 }
 
-static void flush_flow(struct net_cpu *cpu, struct gro_flow *f)
+static void flush_flow(struct gro_flow *f)
 {
+	struct net_cpu *cpu = f->cpu;
 	struct sk_buff *skb = f->skb;
 
 	if (f->segs > 1) {
@@ -303,30 +351,47 @@ static void flush_flow(struct net_cpu *cpu, struct gro_flow *f)
 void gro_flush_all(struct net_cpu *cpu)
 {
 	while (cpu->gro_held)
-		flush_flow(cpu, &cpu->gro->flows[0]);
+		flush_flow(&cpu->gro->flows[0]);
 }
 
 /* ---- a frame ---- */
 
-/* `payload` bytes at p, from b, go on where f ends. What is merged can become frags of another skb, its linear part too: an
- * echo sends it so. */
-static inline void merge(struct net_cpu *cpu, struct gro_flow *f, struct skb_buf *b, u8 *p, unsigned payload, u8 flags)
+/* The last one that f takes. */
+static __noinline bool merged_last(struct gro_flow *f, u8 flags)
 {
-	struct sk_buff *skb = f->skb;
+	held_tcp(f)->flags |= flags;
+	flush_flow(f);
+	return true;
+}
 
-	skb_add_buf(skb, b, p, payload);
+/* `payload` bytes at p go on where f ends. What is merged can become frags of another skb, its linear part too: an
+ * echo sends it so. Returns true. */
+static inline bool merge(struct gro_flow *f, u8 *p, unsigned payload, u8 flags)
+{
+	struct skb_frag *at = &f->skb->frags[f->segs - 1];
+
+	at->ptr = p;
+	at->buf = skb_buf_of(p);
+	at->len = payload;
 	f->next = seq_add(f->next, payload);
 	f->segs++;
-	if (likely(!(flags & TCP_PSH) && payload == f->mss && skb->nr_frags < MAX_SKB_FRAGS - 1 &&
-		   skb->len <= GRO_MAX_BYTES - SKB_BUF_SIZE))
-		return;
-	held_tcp(f)->flags |= flags;
-	flush_flow(cpu, f);
+	if (likely(!(flags & TCP_PSH) && payload == f->mss && f->segs < f->most))
+		return true;
+	return merged_last(f, flags);
+}
+
+static inline u8 how_plain(const struct net_cpu *cpu, const struct piece *s)
+{
+	if (s->hdr_len != (s->v6 ? (unsigned)PLAIN6_HLEN : (unsigned)PLAIN_HLEN))
+		return NOT_PLAIN;
+	return cpu->gro->vectors && !s->v6 ? PLAIN_VECTORS : PLAIN_WORDS;
 }
 
 /* A full segment that may be followed by more. */
-static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, const struct piece *s)
+static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, const struct piece *s)
 {
+	unsigned fit = (GRO_MAX_BYTES - SKB_BUF_SIZE - s->hdr_len) / s->payload + 1;
+	struct skb_buf *b = skb_buf_of(s->link);
 	struct gro_flow *f;
 	struct sk_buff *skb;
 
@@ -337,21 +402,22 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, stru
 	skb->queue_mapping = (u16)rxq;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	if (cpu->gro_held == GRO_FLOWS)
-		flush_flow(cpu, &cpu->gro->flows[0]);
+		flush_flow(&cpu->gro->flows[0]);
 	f = &cpu->gro->flows[cpu->gro_held++];
 	*f = (struct gro_flow){ .skb = skb,
+				.cpu = cpu,
 				.next = seq_add(seq_of(be32_get(s->tcp->seq)), s->payload),
 				.mss = (u16)s->payload,
 				.hdr_len = (u16)s->hdr_len,
 				.segs = 1,
+				.most = (u16)MIN(fit, (unsigned)MAX_SKB_FRAGS),
 				.v6 = s->v6,
-				.plain = s->hdr_len == (s->v6 ? (unsigned)PLAIN6_HLEN : (unsigned)PLAIN_HLEN),
-				.addr_sum = s->v6 ? addr_sum(s->ip) : 0 };
+				.plain = how_plain(cpu, s),
+				.addr_sum = addr_sum(s->ip, s->v6) };
 	return true;
 }
 
-static __noinline bool receive_slow(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, u8 *p,
-				    unsigned len, bool vouched)
+static __noinline bool receive_slow(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
 	struct piece s;
@@ -362,50 +428,87 @@ static __noinline bool receive_slow(struct net_cpu *cpu, struct net_device *dev,
 		if (!same_flow(f, &s))
 			continue;
 		if (continues(f, &s) && f->skb->dev == dev && summed(cpu, &s, vouched)) {
-			merge(cpu, f, b, p + s.hdr_len, s.payload, s.tcp->flags);
+			merge(f, p + s.hdr_len, s.payload, s.tcp->flags);
 			return true;
 		}
-		flush_flow(cpu, f);
+		flush_flow(f);
 		break;
 	}
 	return len >= GRO_MIN_FRAME && s.tcp->flags == TCP_ACK && s.payload && dev->flags & IFF_UP &&
-	       summed(cpu, &s, vouched) && hold(cpu, dev, rxq, b, &s);
+	       summed(cpu, &s, vouched) && hold(cpu, dev, rxq, &s);
 }
 
-bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, unsigned off, unsigned len,
-		 bool vouched)
+/* A frame while something is held. Without vectors, or over IPv6. */
+static __noinline bool receive_plain(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
-	u8 *p = skb_buf_room(b) + off;
+
+	for (; f < end; f++) {
+		unsigned ports = f->v6 ? AT6_PORTS : AT_PORTS, hlen = f->v6 ? PLAIN6_HLEN : PLAIN_HLEN, payload;
+
+		if (!f->plain || f->skb->dev != dev)
+			continue;
+		if (f->v6)
+			payload = plainly_next6(f, p, len);
+		else
+			payload = same_plain_words(f->skb->data, p) ? plainly_next(f, p, len) : 0;
+		if (!payload)
+			continue;
+		if (!vouched && unlikely(!sum_ok(cpu, f->addr_sum, p + ports, hlen - ports + payload)))
+			break;
+		return merge(f, p + hlen, payload, p[ports + AT_FLAGS - AT_PORTS]);
+	}
+	return receive_slow(cpu, dev, rxq, p, len, vouched);
+}
+
+/* The end of the way of a plain segment over IPv4, whose TCP part is len bytes. */
+static __noinline bool merge_vouched(struct gro_flow *f, u8 *tcp, unsigned len)
+{
+	return merge(f, tcp + PLAIN_HLEN - AT_PORTS, len - (PLAIN_HLEN - AT_PORTS), tcp[AT_FLAGS - AT_PORTS]);
+}
+
+/* The same when nobody has looked at its sum. If that is wrong: false, and what it would have followed enters the stack. */
+static __noinline bool merge_summed(struct gro_flow *f, u8 *tcp, unsigned len)
+{
+	be16 l = be16_of((u16)len);
+
+	STAT_ADD(f->cpu, CsumSoftBytes, len);
+	if (likely(csum_ok(csum_add(csum_wide(tcp, len, l.raw), f->addr_sum))))
+		return merge(f, tcp + PLAIN_HLEN - AT_PORTS, len - (PLAIN_HLEN - AT_PORTS), tcp[AT_FLAGS - AT_PORTS]);
+	flush_flow(f);
+	return false;
+}
+
+/* The usual frame of an upload passes here and in merge_summed(), which call nothing: registers of others need not be kept. */
+bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
+{
+	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
 	unsigned payload;
 
 	for (; f < end; f++) {
-		if (!f->plain || f->skb->dev != dev)
+		if (unlikely(f->plain != PLAIN_VECTORS)) {
+			if (f->plain)
+				return receive_plain(cpu, dev, rxq, p, len, vouched);
 			continue;
-		if (unlikely(f->v6)) {
-			if (!(payload = plainly_next6(f, p, len)))
-				continue;
-			if (!vouched && unlikely(!ipv6_sum_ok(cpu, f->addr_sum, p + AT6_PORTS,
-							      PLAIN6_HLEN - AT6_PORTS + payload)))
-				break;
-			merge(cpu, f, b, p + PLAIN6_HLEN, payload, p[AT6_FLAGS]);
-			return true;
 		}
-		if (!(payload = plainly_next(f, p, len)))
+		if (f->skb->dev != dev || !same_plain_vectors(f->skb->data, p) || !(payload = plainly_next(f, p, len)))
 			continue;
-		if (!vouched && unlikely(!ipv4_sum_ok(cpu, (const struct ipv4_hdr *)(p + ETH_HLEN), p + AT_PORTS,
-						      PLAIN_HLEN - AT_PORTS + payload)))
-			break;
-		merge(cpu, f, b, p + PLAIN_HLEN, payload, p[AT_FLAGS]);
-		return true;
+		if (vouched)
+			return merge_vouched(f, p + AT_PORTS, payload + PLAIN_HLEN - AT_PORTS);
+		if (likely(is_wide(payload + PLAIN_HLEN - AT_PORTS)))
+			return merge_summed(f, p + AT_PORTS, payload + PLAIN_HLEN - AT_PORTS);
+		return receive_plain(cpu, dev, rxq, p, len, vouched);
 	}
-	return receive_slow(cpu, dev, rxq, b, p, len, vouched);
+	return receive_slow(cpu, dev, rxq, p, len, vouched);
 }
 
 int gro_cpu_init(struct net_cpu *cpu)
 {
 	cpu->gro = kzalloc(sizeof(*cpu->gro));
-	return cpu->gro ? 0 : -ENOMEM;
+	if (!cpu->gro)
+		return -ENOMEM;
+	cpu->gro->vectors = platform_has_vectors();
+	return 0;
 }
 
 void gro_cpu_destroy(struct net_cpu *cpu)

@@ -19,11 +19,10 @@ static inline bool gro_wants(const struct net_cpu *cpu, const struct net_device 
 	return unlikely((len >= GRO_MIN_FRAME || cpu->gro_held) && dev->features & NETIF_F_GRO);
 }
 
-/* A frame of len bytes at byte `off` of b's room, link header first, from rx queue rxq of dev; `vouched`: the device checked
- * its TCP checksum. true: it is held or merged, and b was taken. false: it is the caller's, to be received at once; what was
+/* A frame of len bytes at p, in a buffer of the pools, link header first, from rx queue rxq of dev; `vouched`: the device checked
+ * its TCP checksum. true: it is held or merged, and the buffer was taken. false: it is the caller's, to be received at once; what was
  * held of its flow has entered the stack before it. */
-bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, unsigned off, unsigned len,
-		 bool vouched);
+bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched);
 
 /* Everything held enters the stack: after each poll function, and before a frame that goes another way. */
 void gro_flush_all(struct net_cpu *cpu);

@@ -296,6 +296,26 @@ struct skb_buf *skb_buf_alloc(struct net_cpu *cpu)
 	return likely(cpu->skb_pool->free_bufs) ? pop_buf(cpu) : buf_alloc_slow(cpu);
 }
 
+unsigned skb_buf_alloc_bulk(struct net_cpu *cpu, struct skb_buf **bufs, unsigned n)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+	struct skb_buf *b = pool->free_bufs;
+	unsigned i = 0;
+
+	for (; b && i < n; b = b->next_free) {
+		mem_unpoison(b + 1, SKB_BUF_ROOM);
+		mem_taken(b, sizeof(*b) + SKB_BUF_ROOM, "skb_buf");
+		b->refs = 1;
+		bufs[i++] = b;
+	}
+	pool->free_bufs = b;
+	pool->nr_free_bufs -= i;
+	pool->low_bufs = MIN(pool->low_bufs, pool->nr_free_bufs);
+	for (; i < n && (b = pop_buf(cpu)); i++)
+		bufs[i] = b;
+	return i;
+}
+
 static inline void put_buf(struct net_cpu *cpu, struct skb_buf *b)
 {
 	BUG_ON(!b->refs);
@@ -400,15 +420,30 @@ struct sk_buff *skb_over(struct net_cpu *cpu, struct sk_buff *skb)
 	return c;
 }
 
+static inline void put_frags(struct net_cpu *cpu, const struct skb_frag *f, const struct skb_frag *end)
+{
+	struct skb_pool *pool = cpu->skb_pool;
+	unsigned id = cpu->id;
+
+	for (; f < end; f++) {
+		struct skb_buf *b = f->buf;
+
+		if (!b)
+			continue;
+		if (unlikely(b->refs != 1 || b->cpu != id)) {
+			put_buf(cpu, b);
+			continue;
+		}
+		b->refs = 0;
+		push_buf(pool, b);
+	}
+}
+
 static __noinline void skb_free_slow(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	const struct skb_frag *f = skb->frags, *end = f + skb->nr_frags;
-
 	if (skb->destructor)
 		skb->destructor(skb);
-	for (; f < end; f++)
-		if (f->buf)
-			put_buf(cpu, f->buf);
+	put_frags(cpu, skb->frags, skb->frags + skb->nr_frags);
 	put_buf(cpu, skb->buf);
 	if (likely(skb->cpu == cpu->id))
 		push_skb(cpu->skb_pool, skb);

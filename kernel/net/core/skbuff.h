@@ -41,6 +41,8 @@ _Static_assert(sizeof(struct skb_buf) == 64, "buffer header is a cache line");
 #define SKB_BUF_ROOM (SKB_BUF_SIZE - sizeof(struct skb_buf) - POISON_TRACK) /* usable bytes of a buffer */
 #define SKB_LEN_MAX  (65535 + 64) /* the largest payload of IPv6 with the headers in front of it */
 static inline u8 *skb_buf_room(struct skb_buf *b) { return (u8 *)(b + 1); }
+/* The buffer that byte p of a room is in. */
+static inline struct skb_buf *skb_buf_of(const u8 *p) { return (struct skb_buf *)((unsigned long)p & ~(SKB_BUF_SIZE - 1ul)); }
 
 struct skb_frag {
 	u8 *ptr;
@@ -131,6 +133,8 @@ void skb_pool_send_home(struct net_cpu *cpu);
 
 /* A raw buffer (for a device's ring), one reference; NULL when the pool is empty (counted). */
 struct skb_buf *skb_buf_alloc(struct net_cpu *cpu);
+/* Up to n of them into bufs[]; returns how many there were. */
+unsigned skb_buf_alloc_bulk(struct net_cpu *cpu, struct skb_buf **bufs, unsigned n);
 static inline void skb_buf_get(struct skb_buf *b) { b->refs++; }
 void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b);
 
