@@ -53,7 +53,7 @@ DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_lies virtio_mmio e1000 e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp dhcp_answers net_config http_parse http_value archive http http_limits socket epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
-UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_host ipv6_router
+UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
 UNIT   += tcp_predict tcp_mtu tcp_fastopen tcp_api tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle
 UNIT   += igmp linklocal
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
@@ -94,7 +94,7 @@ HOBJ    := $(PORTABLE:%=$B/host/kernel/%.o) $(HOSTLIB:%=$B/host/%.o) $(HOSTBOOT:
 HOOKED    := $(shell grep -lr --include=*.c -e '\<\(watched\|trace\).[a-z.>-]*cpu,' -e '\<HOOKS\>' kernel)
 NOHOOKOBJ := $(filter-out $(HOOKED:kernel/%.c=$B/k/%.o),$(KOBJ)) $(HOOKED:kernel/%.c=$B/nohooks/k/%.o)
 
-.PHONY: all unit rfc sim drill kept run debug record replay attach core test bench fuzz flame lint image setup clean help
+.PHONY: all unit rfc cve sim drill kept run debug record replay attach core test bench fuzz flame lint image setup clean help
 all: $(IMAGE)
 
 # What the targets need is looked for before anything else (5 ms), and installed where it is missing.
@@ -311,6 +311,7 @@ $(SANTOOLS): $B/san/%: $B/%
 test: lint unit sim over6 kept $(BOOTABLE)
 	@$(PROVE) -j2 tests/tools/*.t tests/qemu/*.t tests/browser/*.t
 	@tools/rfc --short $(RFCTAP)
+	@tools/cve --short $(CVETAP)
 ## test-san the booted tests on the image of make SAN=1
 test-san: $(BOOTABLE) $(SANTOOLS)
 	@B=$(abspath $B)/san tests/lib/prove --directives --timer tests/qemu/*.t
@@ -326,6 +327,10 @@ $B/tap/unit-%.tap: $B/unit/%
 	@B=$B tests/lib/keep $< >/dev/null || true # tools/rfc tells which test failed
 rfc: $(UNIT:%=$B/tap/unit-%.tap)
 	@tools/rfc $(RFCTAP)
+## cve      published attacks on other IP stacks, and which test shows that they do no harm here
+CVETAP    = $(UNIT:%=$B/tap/unit-%.tap)
+cve: $(CVETAP)
+	@tools/cve $^
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
 bench: $B/barewire.elf $B/nohooks/barewire.elf $B/load $B/flood $B/overload $B/peers $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)

@@ -53,6 +53,8 @@
 	/* IPv6 */                                                                                 \
 	X(ip6_forwarding, "net.ipv6.conf.all.forwarding", 0, 0, 0, 1, "bool", "act as a router")    \
 	X(ip6_accept_ra, "net.ipv6.conf.all.accept_ra", 0, 1, 0, 2, "mode", "believe routers: 1 unless we are one, 2 always") \
+	X(ip6_accept_ra_min_hop_limit, "net.ipv6.conf.all.accept_ra_min_hop_limit", 0, 32, 0, 255, "hops", \
+	  "a smaller hop limit is not taken from a router")                                        \
 	X(ip6_hop_limit, "net.ipv6.conf.all.hop_limit", 0, 64, 1, 255, "hops", "of what we send, unless a router said") \
 	X(ip6_dad_transmits, "net.ipv6.conf.all.dad_transmits", 0, 1, 0, 10, "probes", "before an address is used") \
 	X(ip6_addr_gen_mode, "net.ipv6.conf.all.addr_gen_mode", 0, 2, 0, 2, "mode", \

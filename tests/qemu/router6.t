@@ -132,6 +132,40 @@ def _():
     check_in("table ip6 guard {", router.type("nft list ruleset"))
 
 
+TAKE = """
+import select, socket
+socks = [socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) for _ in range(2)]
+for s, port in zip(socks, (9999, 33440)):
+    s.bind(("::", port))
+print("ready", flush=True)
+while not select.select([socks[1]], [], [], 60)[0] == [socks[1]]:
+    pass
+print([len(s.recv(65536)) for s in select.select(socks, [], [], 1)[0]], flush=True)
+"""
+
+
+@case("datagrams in pieces are judged by their ports, and cross in the pieces they came in")
+def _():
+    before = {n: counted(n) for n in ("Ip6ReasmOKs", "Ip6FragOKs", "Ip6FragCreates")}
+    for size in (4000, 30000):
+        check_in(" 0% packet loss", pings(None, LAN, "-s", str(size)).stdout)
+    now = {n: counted(n) - before[n] for n in before}
+    check(now["Ip6ReasmOKs"] >= 12 and now["Ip6ReasmOKs"] == now["Ip6FragOKs"], now)
+    near = lambda size: -(-(size + 8) // ((MTU - 48) // 8 * 8))   # pieces over the near link
+    inner = lambda size: -(-(size + 8) // ((1500 - 48) // 8 * 8))  # and over the other
+    check_eq(now["Ip6FragCreates"] >= 3 * sum(near(n) + inner(n) for n in (4000, 30000)), True, now)
+    p = subprocess.Popen(lan.words(sys.executable, "-c", TAKE), stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+    try:
+        p.stdout.readline()
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.sendto(bytes(5000), (LAN, 9999))
+            s.sendto(bytes(6000), (LAN, 33440))
+        check_eq(p.stdout.readline(), "[6000]\n", "what came through")
+    finally:
+        p.kill()
+        p.wait()
+
+
 @case("a flood to addresses of the inner network that nobody has leaves room for those who are there")
 def _():
     if not shutil.which("atk6-ndpexhaust26"):

@@ -230,7 +230,39 @@ TEST(fragments_are_one_datagram_to_the_tracker)
 	lab_inject(r.k.dev, p.b, p.len);
 	kit_settle(&r.k);
 	CHECK_EQ(only(&r)->end[CT_ORIGINAL].packets, 1);
-	CHECK_EQ(lab_sent_count(r.out), 2); /* and in fragments again on its way */
+	for (unsigned i = 0; i < 2; i++) { /* and on its way in fragments again, of the sizes that came */
+		REQUIRE(p.len = lab_sent(r.out, p.b, sizeof(p.b)));
+		CHECK_EQ(p.len, i ? 20 + n - 1008 : 20 + 1008);
+	}
+	CHECK_EQ(lab_sent_count(r.out), 0);
+	kit_close(&r.k);
+}
+
+TEST(fragments_that_must_not_be_cut_go_on_as_they_are_or_are_told)
+{
+	struct rig r = rig_open("add rule forward ct state invalid drop");
+	static u8 data[3000], payload[2000];
+	static struct pkt p;
+	unsigned n = udp_build(data, "10.0.0.2", "10.9.0.5", 7, 53, payload, 2000);
+
+	for (unsigned big = 0; big < 2; big++) {
+		r.out->mtu = big ? 1000 : 1500;
+		r.k.cpu->dst_gen++;
+		ip_build(&p, &(struct ip_spec){ .dst = "10.9.0.5", .id = 5, .frag = IP_DF | IP_MF, .data = data, .len = 1200 });
+		lab_inject(r.k.dev, p.b, p.len);
+		ip_build(&p, &(struct ip_spec){ .dst = "10.9.0.5", .id = 5, .frag = IP_DF | 1200 / 8, .data = data + 1200, .len = n - 1200 });
+		lab_inject(r.k.dev, p.b, p.len);
+		kit_settle(&r.k);
+		if (big)
+			break;
+		REQUIRE(p.len = lab_sent(r.out, p.b, sizeof(p.b)));
+		CHECK_EQ(p.len, 1220);
+		CHECK_EQ(p.b[6] << 8 | p.b[7], IP_DF | IP_MF);
+		REQUIRE(p.len = lab_sent(r.out, p.b, sizeof(p.b)));
+		CHECK_EQ(p.b[6] << 8 | p.b[7], IP_DF | 1200 / 8);
+	}
+	CHECK_EQ(lab_sent_count(r.out), 0);
+	CHECK_EQ(drops(&r.k, DROP_PKT_TOO_BIG), 1);
 	kit_close(&r.k);
 }
 

@@ -77,6 +77,62 @@ TEST(cut_messages_and_loops_of_pointers_end)
 	CHECK_EQ(dns_name(msg, sizeof(msg), 0, text, sizeof(text)), 0); /* longer than a name may be */
 }
 
+TEST(counts_and_lengths_beyond_the_message_are_not_believed)
+{
+	u8 query[DNS_MSG_MAX], msg[DNS_MSG_MAX];
+	struct dns_header h;
+	struct dns_record r;
+	unsigned query_len, at, n = 0, len = make_answer(query, &query_len, msg);
+
+	msg[6] = msg[7] = 0xff; /* 65535 answers, of which there is one */
+	REQUIRE(dns_answer(msg, len, query, query_len, &h, &at));
+	while (n < h.answers && dns_record(msg, len, &at, &r))
+		n++;
+	CHECK_EQ(n, 1);
+	msg[5] = 0; /* no question, and two */
+	CHECK(!dns_answer(msg, len, query, query_len, &h, &at));
+	msg[5] = 2;
+	CHECK(!dns_answer(msg, len, query, query_len, &h, &at));
+	for (unsigned claim = 5; claim <= 0xffff; claim = claim * 2 + 1) { /* an address longer than the rest */
+		msg[query_len + 10] = (u8)(claim >> 8);
+		msg[query_len + 11] = (u8)claim;
+		at = query_len;
+		CHECK(!dns_record(msg, len, &at, &r));
+	}
+	msg[query_len + 10] = 0;
+	for (unsigned claim = 0; claim < 4; claim++) { /* and shorter: whoever reads it is told how long it is */
+		msg[query_len + 11] = (u8)claim;
+		at = query_len;
+		CHECK(dns_record(msg, len, &at, &r) && CHECK_EQ(r.len, claim));
+	}
+}
+
+TEST(pointers_lead_nowhere_but_back)
+{
+	u8 msg[DNS_MSG_MAX] = { 0 };
+	char text[DNS_NAME_MAX];
+
+	for (unsigned to = 0; to < 0x4000; to++) { /* from 200 to everywhere: bytes of zero there, where there are any */
+		msg[200] = (u8)(0xc0 | to >> 8);
+		msg[201] = (u8)to;
+		if (!CHECK_EQ(dns_name(msg, sizeof(msg), 200, text, sizeof(text)), to < 200 ? 202 : 0))
+			break;
+	}
+	for (unsigned at = 2; at < 400; at += 2) { /* a chain of 199, each to the one before it, ends */
+		msg[at] = (u8)(0xc0 | (at - 2) >> 8);
+		msg[at + 1] = (u8)(at - 2);
+	}
+	CHECK_EQ(dns_name(msg, sizeof(msg), 398, text, sizeof(text)), 400);
+	CHECK_STR(text, ".");
+	msg[0] = 0xc0, msg[1] = 2; /* and a ring of them too */
+	CHECK_EQ(dns_name(msg, sizeof(msg), 398, text, sizeof(text)), 0);
+	for (unsigned at = 0; at < sizeof(msg) - 64; at += 64) /* labels and pointers that grow beyond any name */
+		msg[at] = 63, memset(msg + at + 1, 'a', 63);
+	msg[192] = 0xc0, msg[193] = 0;
+	CHECK_EQ(dns_name(msg, sizeof(msg), 64, text, sizeof(text)), 0);
+	CHECK_EQ(dns_name(msg, sizeof(msg), 128, text, sizeof(text)), 0);
+}
+
 TEST(names_that_are_none_are_refused)
 {
 	u8 query[DNS_MSG_MAX];

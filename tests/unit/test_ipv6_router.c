@@ -2,88 +2,8 @@
  * test_ipv6_router.c - IPv6 from one device to another: what a router tells senders, the hooks, connections that are tracked
  * and the rules that ask for them (RFC 8200, 4443, 4291, 7045).
  */
-#include "ip6kit.h"
-#include "net/netfilter/conntrack.h"
-#include "net/netfilter/nft.h"
 #include "net/wire/tcp.h"
-
-#define CLIENT "2001:db8::2"
-#define SERVER "2001:db8:9::5"
-
-/* A router between CLIENT on the kit's device and SERVER on a raw one behind it. */
-struct rig {
-	struct kit k;
-	struct net_device *out;
-};
-
-static void rules(struct rig *r, const char *text)
-{
-	struct nft_error err;
-
-	bh_disable(r->k.cpu);
-	if (nft_run(r->k.h->net, text, &err))
-		test_note("%u:%u %s", err.line, err.column, err.reason), test_stop();
-	bh_enable(r->k.cpu);
-}
-
-static struct rig rig_open(const char *text)
-{
-	struct rig r = { .k = kit6_bare() };
-	struct ip_addr near = ip6(HOST6), far = ip6("2001:db8:9::1"), peer = ip6(CLIENT);
-	struct net_sysctls *s = &r.k.cpu->sysctl;
-
-	r.out = lab_dev(r.k.h, LAB_RAW);
-	s->ip6_accept_ra = s->ip6_dad_transmits = s->icmp6_ratelimit = 0;
-	s->ip6_forwarding = 1;
-	REQUIRE(!ip6_dev_up(r.k.h->net, r.k.dev) && !ip6_dev_up(r.k.h->net, r.out));
-	REQUIRE(!ip6_addr_add(r.k.h->net, r.k.dev, &near, 64) && !ip6_addr_add(r.k.h->net, r.out, &far, 64));
-	kit_run(&r.k, 5 * NSEC_PER_SEC);
-	neigh_update(r.k.cpu, r.k.dev, &peer, PEER_MAC, NEIGH_CREATE | NEIGH_SOLICITED);
-	kit_drain(&r.k);
-	while (lab_sent(r.out, (u8[2048]){ 0 }, 2048))
-		;
-	if (text)
-		rules(&r, text);
-	return r;
-}
-
-/* What came out on the far side; its payload, NULL: nothing. */
-static const u8 *came_out(struct rig *r, struct ipv6_info *ip)
-{
-	static u8 p[65600];
-	unsigned n = lab_sent(r->out, p, sizeof(p));
-
-	if (!n || !CHECK_EQ(ipv6_parse(p, n, n, ip), IPV6_OK))
-		return NULL;
-	return p + 40;
-}
-
-#define FORTH(r, ...) INJECT6(&(r)->k, .dst = SERVER, .mac = (r)->k.dev->addr, __VA_ARGS__)
-
-/* A packet of the server's. */
-static void back(struct rig *r, u8 proto, const void *data, unsigned len)
-{
-	u8 p[256];
-	struct ipv6_hdr *h = (struct ipv6_hdr *)p;
-	struct ip_addr src = ip6(SERVER), dst = ip6(CLIENT);
-
-	*h = (struct ipv6_hdr){ be32_of(0x60000000), be16_of((u16)len), proto, 64, { 0 }, { 0 } };
-	memcpy(h->saddr, &src, 16);
-	memcpy(h->daddr, &dst, 16);
-	memcpy(p + 40, data, len);
-	lab_inject(r->out, p, 40 + len);
-	kit_settle(&r->k);
-}
-
-static void keep_conn(void *arg, const struct nf_conn *ct) { *(const struct nf_conn **)arg = ct; }
-static const struct nf_conn *only(struct rig *r)
-{
-	const struct nf_conn *ct = NULL;
-
-	REQUIRE(ct_count(r->k.cpu) == 1);
-	ct_for_each(r->k.cpu, keep_conn, &ct);
-	return ct;
-}
+#include "router6kit.h"
 
 static void tcp_segment(struct tcp_hdr *h, bool reply, u8 flags)
 {
@@ -207,16 +127,18 @@ TEST(an_echo_and_its_errors_belong_together)
 	kit_close(&r.k);
 }
 
-TEST(discovery_groups_and_pieces_are_not_tracked)
+TEST(discovery_and_groups_are_not_tracked_and_a_chain_without_an_end_is_invalid)
 {
 	struct rig r = rig_open("add rule prerouting ct state untracked accept; add rule prerouting drop");
-	u8 ns[24] = { 135, [8] = 0x20, 1, 0x0d, 0xb8, [23] = 1 }, f[16] = { 17, 0, 0, 1, 0, 0, 0, 9, 0, 1, 0, 2, 0, 8 };
+	u8 ns[24] = { 135, [8] = 0x20, 1, 0x0d, 0xb8, [23] = 1 };
 	struct ipv6_info ip;
 
 	INJECT6(&r.k, .proto = 58, .data = ns, .len = 24, .hops = 255, .icmp = true);
 	expect_icmp6(&r.k, 136, 0, NULL);
-	FORTH(&r, .proto = 44, .data = f, .len = 16);
-	CHECK(came_out(&r, &ip));
+	INJECT6(&r.k, .dst = "ff02::1", .proto = 58, .data = (u8[16]){ 128 }, .len = 16, .icmp = true);
+	expect_icmp6(&r.k, 129, 0, NULL);
+	FORTH(&r, .proto = 60, .data = (u8[8]){ 17, 9 }, .len = 8);
+	CHECK(!came_out(&r, &ip));
 	FORTH(&r, .proto = 17, .data = (u8[8]){ 0, 1, 0, 2, 0, 8 }, .len = 8);
 	CHECK(!came_out(&r, &ip));
 	CHECK_EQ(ct_count(r.k.cpu), 0);

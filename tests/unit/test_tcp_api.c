@@ -431,6 +431,28 @@ TEST(a_pointer_beyond_the_text_waits_for_it_and_one_behind_it_is_ignored)
 	rig_end(r);
 }
 
+TEST(an_urgent_pointer_of_any_value_leads_to_no_byte_that_is_not_there)
+{
+	static const u16 pointers[] = { 0, 1, 2, 9, 10, 11, 255, 0x7fff, 0x8000, 0xffff };
+	static const enum tcp_state states[] = { TCP_SYN_SENT, TCP_SYN_RECEIVED, TCP_ESTABLISHED, TCP_FIN_WAIT_1, TCP_CLOSE_WAIT };
+
+	for (unsigned s = 0; s < ARRAY_SIZE(states); s++) {
+		for (unsigned i = 0; i < ARRAY_SIZE(pointers); i++) {
+			struct rig *r = tcb_in(states[s]);
+			long n = 0, got = 0;
+
+			inject(r, .len = 0, .flags = TCP_URG, .urg = pointers[i]);
+			inject(r, .len = 10, .flags = TCP_URG, .urg = pointers[i]);
+			inject(r, .seq = 5, .len = 10, .flags = TCP_URG, .urg = (u16)~pointers[i]); /* moved while it is unread */
+			while (states[s] == TCP_ESTABLISHED && (n = rig_read(r, 100)) > 0)
+				got += n;
+			if (states[s] == TCP_ESTABLISHED)
+				CHECK_EQ(got, 15);
+			rig_end(r);
+		}
+	}
+}
+
 TEST(urgent_data_is_neither_sent_nor_received_out_of_line)
 {
 	REQ("9293 SHLD-13", "6093 5", "6093 4/inline");

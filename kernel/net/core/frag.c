@@ -24,6 +24,7 @@ struct frag_queue {
 	bool have_last;
 	u8 source;             /* slot in frag_cpu.sources */
 	u16 nr;                /* pieces */
+	u16 max;               /* bytes of the largest packet that brought one */
 	u32 end;               /* of the payload as far as seen; exact once have_last */
 	u32 got;               /* bytes of payload here */
 	u32 mem;
@@ -195,6 +196,7 @@ static enum drop_reason insert(struct frag_queue *q, struct sk_buff *skb, bool m
 		return DROP(FRAG_NOMEM);
 	skb_insert(&q->pieces, skb, prev, prev->next);
 	q->nr++;
+	q->max = (u16)MAX(q->max, MIN(skb->len, 65535u));
 	q->got += p->end - p->off;
 	q->end = MAX(q->end, p->end);
 	q->have_last |= !mf;
@@ -281,7 +283,10 @@ static struct sk_buff *gather(struct net_cpu *cpu, struct frag_queue *q)
 
 static enum drop_reason assemble(struct net_cpu *cpu, struct frag_queue *q, struct sk_buff **out)
 {
+	/* Of q, which is gone when the whole is there. A router that cuts the whole again makes no piece that is
+	 * larger than the largest that came. */
 	u8 ecn = q->ecn_seen;
+	u16 largest = q->max;
 	const struct frag_ops *ops = q->ops;
 	bool oversize = q->end + skb_peek(&q->pieces)->ip.hdr_len > 65535u + ops->spare;
 	struct sk_buff *whole;
@@ -300,6 +305,7 @@ static enum drop_reason assemble(struct net_cpu *cpu, struct frag_queue *q, stru
 	skb_reset_network_header(whole);
 	whole->ip_summed = CHECKSUM_NONE; /* whoever vouched did so for pieces */
 	whole->hash = 0;
+	whole->ip.frag_max = largest;
 	ops->finish(whole, ecn & 1u << INET_ECN_CE);
 	cpu->stats[ops->oks]++;
 	*out = whole;

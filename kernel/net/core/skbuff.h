@@ -66,7 +66,7 @@ struct inet_cb {
 	u8 proto, tos, ttl;
 	u8 addr_type; /* enum addr_type of dst (core/dst.h): local, broadcast, multicast */
 	u16 hdr_len;  /* of the IP header with options */
-	u16 flags;
+	u16 frag_max; /* it came in pieces: bytes of the largest, with its header; 0: it did not */
 };
 
 struct sk_buff {

@@ -46,6 +46,8 @@ static bool too_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *
 		return false;
 	if (!skb->gso_size && !(be16_get(h->frag) & IP_DF))
 		return false; /* it is fragmented; TCP never is */
+	if (skb->ip.frag_max && skb->ip.frag_max <= dst->mtu)
+		return false; /* it came in pieces, which will go on as such */
 	STAT(cpu, IpFragFails);
 	icmp_send(cpu, skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, dst->mtu);
 	return true;

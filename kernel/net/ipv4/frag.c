@@ -18,7 +18,8 @@ static u64 time_s(const struct net_cpu *cpu)
  * datagram it was. */
 static void timed_out(struct net_cpu *cpu, struct sk_buff *first)
 {
-	icmp_send(cpu, first, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0);
+	if (ipv4_af.addr_type(cpu, &first->ip.dst) == ADDR_LOCAL) /* else we waited for the rules' sake, and are not its destination */
+		icmp_send(cpu, first, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0);
 }
 
 static void finish(struct sk_buff *skb, bool congestion)
@@ -27,7 +28,7 @@ static void finish(struct sk_buff *skb, bool congestion)
 
 	if (congestion)
 		h->tos |= INET_ECN_CE;
-	h->frag = be16_of(0);
+	h->frag = be16_of(be16_get(h->frag) & IP_DF); /* of use to a router, which cuts it again as it was */
 	h->tot_len = be16_of((u16)skb->len);
 	h->check.raw = 0;
 	h->check = csum_fold(csum_ip_header(h, skb->ip.hdr_len / 4));

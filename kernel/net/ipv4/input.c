@@ -25,7 +25,7 @@ void ip_fill_cb(struct sk_buff *skb, const struct ipv4_info *ip)
 	cb->ttl = ip->ttl;
 	cb->addr_type = ADDR_UNICAST;
 	cb->hdr_len = ip->hdr_len;
-	cb->flags = 0;
+	cb->frag_max = 0;
 }
 
 void ip_reload_cb(struct sk_buff *skb)
@@ -421,7 +421,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->ip.ttl = h->ttl;
 	skb->ip.addr_type = ADDR_LOCAL;
 	skb->ip.hdr_len = IPV4_HLEN;
-	skb->ip.flags = 0;
+	skb->ip.frag_max = 0;
 	skb->data += IPV4_HLEN; /* linear, as was checked */
 	skb->len = tot_len - IPV4_HLEN;
 	skb_reset_transport_header(skb);

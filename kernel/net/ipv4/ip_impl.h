@@ -46,6 +46,11 @@ struct ip_pmtu {
 	bool no_df;           /* it takes less than mtu, which is the floor */
 	u64 expires_ns;
 };
+struct ip_pmtus {             /* made when the first is learned */
+	struct net_cpu *cpu;
+	struct timer timer;   /* armed while something here is not over: cached routes do not look at the clock */
+	struct ip_pmtu slots[IP_PMTU_SLOTS];
+};
 
 /* route.c: sorted by prefix length (longest first), destination, metric */
 struct fib {
@@ -77,7 +82,7 @@ struct ip_cpu {
 	unsigned nr_addrs;
 	struct ip_ifaddr addrs[ARP_OWN_MAX];
 	struct fib fib;
-	struct ip_pmtu *pmtu; /* IP_PMTU_SLOTS of them, made when the first is learned */
+	struct ip_pmtus *pmtu;
 	u16 ids[IP_ID_SLOTS];
 	struct icmp_cpu icmp;
 	struct ip_mc mc[IP_MC_MAX];

@@ -22,6 +22,7 @@ static u16 next_id(struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto)
 
 /* ---- the way down ---- */
 static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
+static void output_pieces(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
 
 /* POST_ROUTING is behind us. */
 static inline void output_routed(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
@@ -48,10 +49,12 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
-	if (likely(!r))
-		output_routed(cpu, skb, dst);
-	else
+	if (unlikely(r))
 		refused(cpu, skb, r);
+	else if (unlikely(in && skb->ip.frag_max))
+		output_pieces(cpu, skb, dst);
+	else
+		output_routed(cpu, skb, dst);
 }
 
 /* Hooks are there: they see skb->ip too, and where LOCAL_OUT rewrote the destination the way is
@@ -272,4 +275,21 @@ static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, cons
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		skb_checksum_help(cpu, skb);
 	ip_fragment(cpu, skb, &way);
+}
+
+/* Rules had it put together here. It goes on in pieces no larger than those that came, so that whoever sent them small, or
+ * with DF to learn the path's MTU, meets the path as it is without us. */
+static void output_pieces(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
+{
+	struct dst way = *dst;
+
+	if (skb->ip.frag_max > way.mtu) {
+		output_big(cpu, skb, dst);
+		return;
+	}
+	way.mtu = skb->ip.frag_max;
+	if (skb->len > way.mtu)
+		ip_fragment(cpu, skb, &way);
+	else
+		neigh_xmit(cpu, skb, &way);
 }

@@ -101,6 +101,8 @@ unsigned ip_fib_remove(struct net_cpu *cpu, bool (*match)(const struct ip_route 
 void ip_fib_destroy(struct net_cpu *cpu)
 {
 	kfree(cpu->ip->fib.routes);
+	if (cpu->ip->pmtu)
+		timer_cancel(&cpu->wheel, &cpu->ip->pmtu->timer);
 	kfree(cpu->ip->pmtu);
 }
 
@@ -284,7 +286,35 @@ int ip_fib_lookup(struct net_cpu *cpu, be32 daddr, struct net_device *dev,
 /* ---- path MTU ---- */
 static struct ip_pmtu *pmtu_slot(struct net_cpu *cpu, be32 daddr)
 {
-	return &cpu->ip->pmtu[hsiphash_3u32(daddr.raw, 0, 0, &cpu->net->hash_key) % IP_PMTU_SLOTS];
+	return &cpu->ip->pmtu->slots[hsiphash_3u32(daddr.raw, 0, 0, &cpu->net->hash_key) % IP_PMTU_SLOTS];
+}
+
+/* What is over is forgotten by sockets and cached routes too: RFC 1191 6.3, a larger path is found some time. */
+static void pmtu_timer(struct timer *t, u64 now_ns)
+{
+	struct ip_pmtus *p = container_of(t, struct ip_pmtus, timer);
+	u64 next = TIME_NEVER;
+
+	for (unsigned i = 0; i < IP_PMTU_SLOTS; i++)
+		if (p->slots[i].expires_ns > now_ns)
+			next = MIN(next, p->slots[i].expires_ns);
+	p->cpu->dst_gen++;
+	if (next != TIME_NEVER)
+		timer_arm(&p->cpu->wheel, t, MAX(next, now_ns + NSEC_PER_SEC));
+}
+
+static struct ip_pmtus *pmtus(struct net_cpu *cpu)
+{
+	struct ip_pmtus *p = cpu->ip->pmtu;
+
+	if (p)
+		return p;
+	p = kzalloc(sizeof(*p));
+	if (!p)
+		return NULL;
+	p->cpu = cpu;
+	timer_init(&p->timer, pmtu_timer);
+	return cpu->ip->pmtu = p;
 }
 
 static void path_mtu(struct net_cpu *cpu, be32 daddr, struct dst *dst)
@@ -312,10 +342,10 @@ void ip_pmtu_update(struct net_cpu *cpu, be32 daddr, u32 mtu)
 		return;
 	if (mtu == dst.mtu && no_df == dst.no_df)
 		return;
-	if (!cpu->ip->pmtu)
-		cpu->ip->pmtu = kzalloc(IP_PMTU_SLOTS * sizeof(struct ip_pmtu));
-	if (!cpu->ip->pmtu)
+	if (!pmtus(cpu))
 		return;
+	if (!cpu->ip->pmtu->timer.armed)
+		timer_arm(&cpu->wheel, &cpu->ip->pmtu->timer, cpu->now_ns + PMTU_EXPIRES_NS);
 	*pmtu_slot(cpu, daddr) = (struct ip_pmtu){
 		.daddr = daddr,
 		.mtu = mtu,

@@ -7,14 +7,14 @@
 #include "net/ipv6/ip6_impl.h"
 #include "net/core/netfilter.h"
 
-/* The datagram as the wire will see it: what GRO merged is split again, into what it was. */
+/* The datagram as the wire will see it: what GRO merged or rules had put together is split again, into what it was. */
 static u32 wire_len(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	unsigned off = IPV6_HLEN;
 	u8 nexthdr = skb->data[6];
 
 	if (likely(!skb->gso_size))
-		return skb->len;
+		return skb->ip.frag_max ? skb->ip.frag_max : skb->len;
 	if (!ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, NULL) || !skb_may_pull(cpu, skb, off + 20))
 		return skb->len;
 	return skb->gso_size + off + (skb->data[off + 12] >> 4) * 4u;

@@ -10,9 +10,18 @@ static u64 time_s(const struct net_cpu *cpu)
 	return (u64)cpu->sysctl.ip6frag_time;
 }
 
+/* Errors are the destination's to tell; a router waits for pieces for its rules' sake. */
+static void tell(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, unsigned at)
+{
+	enum addr_type to = ip6_addr_type(cpu, &skb->ip.dst);
+
+	if (to == ADDR_LOCAL || to == ADDR_MULTICAST)
+		icmp6_send(cpu, skb, type, code, at);
+}
+
 static void timed_out(struct net_cpu *cpu, struct sk_buff *first)
 {
-	icmp6_send(cpu, first, ICMPV6_TIME_EXCEED, ICMPV6_EXC_FRAGTIME, 0);
+	tell(cpu, first, ICMPV6_TIME_EXCEED, ICMPV6_EXC_FRAGTIME, 0);
 }
 
 /* The headers in front move over the first piece's fragment header: all were walked before, so they are linear and end. */
@@ -52,7 +61,7 @@ static const struct frag_ops ipv6_frag_ops = {
 static enum drop_reason bad_fragment(struct net_cpu *cpu, struct sk_buff *skb, unsigned at)
 {
 	STAT(cpu, Ip6ReasmFails);
-	icmp6_send(cpu, skb, ICMPV6_PARAMPROB, ICMPV6_HDR_FIELD, at);
+	tell(cpu, skb, ICMPV6_PARAMPROB, ICMPV6_HDR_FIELD, at);
 	return DROP(FRAG_HDR);
 }
 

@@ -177,12 +177,12 @@ static enum drop_reason rcv_fragment(struct net_cpu *cpu, struct sk_buff **skb, 
 	u16 off_m = be16_get(f->off_m);
 	enum drop_reason r;
 
-	if (*whole) /* fragments of fragments: no sender makes them */
+	if ((*skb)->ip.frag_max) /* fragments of fragments: no sender makes them */
 		return problem(cpu, *skb, ICMPV6_UNK_NEXTHDR, w->named);
 	if (!(off_m >> 3) && !chain_is_whole(cpu, *skb, w->off))
 		return problem(cpu, *skb, ICMPV6_HDR_INCOMP, 0);
-	(*skb)->ip.flags |= IP6_CB_FRAGMENTED;
 	if (!(off_m & 0xfff9)) { /* atomic: nothing to wait for, nobody else's piece to mix up with (RFC 6946) */
+		(*skb)->ip.frag_max = (u16)MIN((*skb)->len, 65535u);
 		step(*skb, w, IPV6_FRAG_HLEN);
 		return RX_OK;
 	}
@@ -259,6 +259,16 @@ static enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb, const 
 	return w->nexthdr == IPPROTO_ICMPV6 ? icmp6_rcv(cpu, skb) : p->rcv(cpu, skb);
 }
 
+/* The fragment that completed a packet brought another skb to life: its end is seen to here. */
+static enum drop_reason end_of(struct net_cpu *cpu, struct sk_buff *whole, enum drop_reason r)
+{
+	if (r == RX_OK)
+		consume_skb(cpu, whole);
+	else if (r != SKB_CONSUMED)
+		kfree_skb_reason(cpu, whole, r);
+	return SKB_CONSUMED;
+}
+
 static enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, enum addr_type type)
 {
 	struct walk w = { .off = IPV6_HLEN, .named = 6, .nexthdr = skb->data[6] };
@@ -269,14 +279,7 @@ static enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, enum 
 	r = walk_chain(cpu, &skb, &w, &whole);
 	if (!r)
 		r = deliver(cpu, skb, &w);
-	if (!whole)
-		return r;
-	/* the fragment that completed it brought another skb to life: its end is seen to here */
-	if (r == RX_OK)
-		consume_skb(cpu, skb);
-	else if (r != SKB_CONSUMED)
-		kfree_skb_reason(cpu, skb, r);
-	return SKB_CONSUMED;
+	return whole ? end_of(cpu, skb, r) : r;
 }
 
 /* ---- whose is it? ---- */
@@ -336,17 +339,64 @@ static inline void count_ecn(struct net_cpu *cpu, u8 tclass)
 		cpu->stats[STAT_Ip6InECT1Pkts + (tclass & INET_ECN_MASK) - 1]++;
 }
 
-/* Where the transport begins, for rules that ask; a chain that is broken is judged later. */
-static void find_transport(struct net_cpu *cpu, struct sk_buff *skb)
+/* Where the transport begins, for rules that ask; a chain that is broken is judged later, unless it is one of a piece (RFC
+ * 7112). Returns where its fragment header is; 0: it is whole. */
+static unsigned find_transport(struct net_cpu *cpu, struct sk_buff *skb, bool *broken)
 {
 	unsigned off = IPV6_HLEN, fragment;
 	u8 nexthdr = skb->data[6];
 
 	skb_may_pull(cpu, skb, MIN(skb->len, (u32)IPV6_HLEN + IPV6_EXT_BYTES_MAX));
-	if (ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment)) {
+	*broken = !ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment);
+	if (!*broken) {
 		skb->ip.hdr_len = (u16)off;
 		skb->ip.proto = nexthdr;
 	}
+	return fragment && ((skb->data[fragment + 2] << 8 | skb->data[fragment + 3]) & 0xfff9) ? fragment : 0;
+}
+
+static enum drop_reason rcv_hooked(struct net_cpu *cpu, struct sk_buff *skb);
+
+static void hooked_whole_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct sk_buff *skb = steer_skb(msg);
+
+	FLOW(cpu, Ip6MovedIn);
+	steer_end(cpu, skb, rcv_hooked(cpu, skb));
+}
+
+/* Connections are tracked by whole packets: each piece waits here for the rest. */
+static enum drop_reason rcv_hooked_piece(struct net_cpu *cpu, struct sk_buff *skb, unsigned fragment)
+{
+	enum drop_reason r = ip6_defrag(cpu, &skb, fragment);
+	unsigned owner;
+
+	if (r)
+		return r;
+	owner = cpu->net->steer->on ? steer_frame(cpu, skb) : cpu->id;
+	if (owner == cpu->id)
+		return end_of(cpu, skb, rcv_hooked(cpu, skb));
+	FLOW(cpu, Ip6MovedOut);
+	return steer_move(cpu, owner, skb, hooked_whole_rcv);
+}
+
+static enum drop_reason rcv_hooked(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	bool broken;
+	unsigned fragment = find_transport(cpu, skb, &broken);
+	enum drop_reason r;
+
+	if (unlikely(fragment && cpu->nf->defrag)) {
+		if (!broken && !skb->ip.frag_max)
+			return rcv_hooked_piece(cpu, skb, fragment);
+		STAT(cpu, Ip6InHdrErrors); /* fragments of fragments, or headers in several pieces */
+		return DROP(IP6_EXTHDR);
+	}
+	r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
+	if (r)
+		return discarded(cpu, r);
+	ip6_reload_cb(skb);
+	return route_input(cpu, skb);
 }
 
 /* Hop-by-hop options are everybody's on the way (RFC 8200 4.3). */
@@ -382,14 +432,7 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 		if (r)
 			return r;
 	}
-	if (unlikely(cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_FORWARD])) {
-		find_transport(cpu, skb);
-		r = nf_hook(cpu, skb, NF_PRE_ROUTING, skb->dev, NULL);
-		if (r)
-			return discarded(cpu, r);
-		ip6_reload_cb(skb);
-	}
-	return route_input(cpu, skb);
+	return unlikely(cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_FORWARD]) ? rcv_hooked(cpu, skb) : route_input(cpu, skb);
 }
 
 /* Almost all packets are TCP or UDP without extension headers and of a known pair, and nobody hooks into their way. */
@@ -424,7 +467,7 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->ip.ttl = h->hop_limit;
 	skb->ip.addr_type = ADDR_LOCAL;
 	skb->ip.hdr_len = IPV6_HLEN;
-	skb->ip.flags = 0;
+	skb->ip.frag_max = 0;
 	skb->data += IPV6_HLEN; /* linear, as was checked */
 	skb->len = total - IPV6_HLEN;
 	skb_reset_transport_header(skb);

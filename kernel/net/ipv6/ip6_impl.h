@@ -19,7 +19,6 @@
 #include "net/wire/nd.h"
 
 #define IP6_LOCAL_SLOTS 128 /* an address of IP6_ADDRS_MAX each: a quarter full */
-enum { IP6_CB_FRAGMENTED = 1 }; /* in skb->ip.flags: it came in pieces (RFC 6980) */
 
 struct ip6_local { /* an address of ours that is in use: open addressing, unspecified is empty */
 	struct ip_addr addr;
@@ -38,6 +37,11 @@ struct ip6_pmtu {
 	struct ip_addr daddr;
 	u32 mtu;               /* 0: empty */
 	u64 expires_ns;
+};
+struct ip6_pmtus {             /* made when the first is learned */
+	struct net_cpu *cpu;
+	struct timer timer;    /* armed while something here is not over: cached routes do not look at the clock */
+	struct ip6_pmtu slots[IP_PMTU_SLOTS];
 };
 struct ip6_fib { /* sorted by prefix length (longest first), destination, metric */
 	struct ip6_route *routes;
@@ -61,7 +65,7 @@ struct ip6_cpu {
 	unsigned nr_addrs;
 	struct ip6_ifaddr addrs[IP6_ADDRS_MAX];
 	struct ip6_fib fib;
-	struct ip6_pmtu *pmtu;     /* IP_PMTU_SLOTS of them, made when the first is learned */
+	struct ip6_pmtus *pmtu;
 	u32 ids[IP6_ID_SLOTS];
 	struct token_bucket errors_all, errors[ICMP_PEERS], conflict_log;
 	struct list_head pings;
@@ -156,7 +160,7 @@ void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_add
 		       struct dst *dst, bool df);
 /* A finished packet: POST_ROUTING and the neighbour. Consumes. */
 void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
-/* Cuts a packet with its header at skb->data for dst's MTU. Consumes. */
+/* Cuts a packet with its header at skb->data for dst's MTU: headers for each router stand before each piece. Consumes. */
 void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst);
 static inline u32 ip6_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u32 len)
 {

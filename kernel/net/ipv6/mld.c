@@ -219,7 +219,7 @@ enum drop_reason mld_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	struct mld_query q;
 
 	if (skb->ip.ttl != 1 || !ip6_is_link_local(&skb->ip.src) || skb_network_header(skb)[6] != NEXTHDR_HOP ||
-	    skb->ip.flags & IP6_CB_FRAGMENTED)
+	    skb->ip.frag_max)
 		return DROP(ND_NOT_ON_LINK);
 	if (!skb_may_pull(cpu, skb, skb->len) || !mld_query_parse(skb->data, skb->len, &q))
 		return DROP(ND_MALFORMED);

@@ -182,7 +182,7 @@ static enum drop_reason rcv_router(struct net_cpu *cpu, struct sk_buff *skb)
 
 enum drop_reason nd_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	if (skb->ip.ttl != 255 || skb->ip.flags & IP6_CB_FRAGMENTED)
+	if (skb->ip.ttl != 255 || skb->ip.frag_max)
 		return DROP(ND_NOT_ON_LINK);
 	if (!skb_may_pull(cpu, skb, skb->len) || skb->data[1])
 		return DROP(ND_MALFORMED);

@@ -45,10 +45,11 @@ static inline void push_header(struct sk_buff *skb, const struct ip6_out *o)
 	memcpy(h->daddr, o->daddr, 16);
 }
 
-static __noinline void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst, bool df)
+static __noinline void too_long(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst, u32 mtu, bool df)
 {
 	struct dst way = *dst; /* may be a slot of the cache, and what follows may ask for routes */
 
+	way.mtu = mtu;
 	if (!df) {
 		ip6_fragment(cpu, skb, &way);
 		return;
@@ -67,16 +68,19 @@ static __cold void refused(struct net_cpu *cpu, struct sk_buff *skb, enum drop_r
 		kfree_skb_reason(cpu, skb, r);
 }
 
+/* What is forwarded was measured before; rules may have let it grow. What they had put together goes on in pieces no larger
+ * than those that came. */
 void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in)
 {
+	u32 came = in ? skb->ip.frag_max : 0, mtu = came ? MIN(came, dst->mtu) : dst->mtu;
 	enum drop_reason r;
 
 	skb->dev = dst->dev;
 	r = nf_hook(cpu, skb, NF_POST_ROUTING, in, dst->dev);
 	if (r) {
 		refused(cpu, skb, r);
-	} else if (skb->len > dst->mtu && !skb->gso_size) {
-		too_long(cpu, skb, dst, in != NULL); /* what is forwarded was measured before; rules may have let it grow */
+	} else if (skb->len > mtu && !skb->gso_size) {
+		too_long(cpu, skb, dst, mtu, in && !came);
 	} else {
 		neigh_xmit(cpu, skb, dst);
 	}
@@ -129,7 +133,7 @@ static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct i
 	if (unlikely(cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING]))
 		send_hooked(cpu, skb, dst);
 	else if (unlikely(skb->len > dst->mtu && !skb->gso_size))
-		too_long(cpu, skb, dst, o->df);
+		too_long(cpu, skb, dst, dst->mtu, o->df);
 	else
 		neigh_xmit(cpu, skb, dst);
 }
@@ -177,35 +181,58 @@ void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_add
 /* ---- fragments (RFC 8200 4.5) ---- */
 struct fragmenter {
 	struct net_cpu *cpu;
-	struct sk_buff *skb;   /* the whole, header at data: all of ours is fragmentable behind it */
+	struct sk_buff *skb;   /* the whole, header at data */
 	struct dst *dst;
 	u32 id;
+	unsigned hdr_len;      /* of what each piece begins with: ours have the IPv6 header alone */
+	unsigned named;        /* where the header that comes next is named */
 };
+
+/* RFC 8200 4.5, the per-fragment headers: up to hop-by-hop options or the last routing header. */
+static void find_per_fragment(struct fragmenter *f)
+{
+	const u8 *p = f->skb->data;
+	unsigned off = IPV6_HLEN, named = offsetof(struct ipv6_hdr, nexthdr), n = 0;
+
+	f->hdr_len = off;
+	f->named = named;
+	while (ipv6_ext_has_len(p[named]) && n++ < IPV6_EXT_MAX && off + 8 <= skb_headlen(f->skb)) {
+		bool kept = p[named] == NEXTHDR_HOP || p[named] == NEXTHDR_ROUTING;
+
+		named = off;
+		off += (p[off + 1] + 1u) * 8;
+		if (off > skb_headlen(f->skb))
+			return;
+		if (kept) {
+			f->hdr_len = off;
+			f->named = named;
+		}
+	}
+}
 
 static bool add_payload(const struct fragmenter *f, struct sk_buff *to, unsigned off, unsigned len)
 {
 	if (len > skb_tailroom(to))
-		return skb_share(f->cpu, to, f->skb, IPV6_HLEN + off, len);
+		return skb_share(f->cpu, to, f->skb, f->hdr_len + off, len);
 	STAT_ADD(f->cpu, CopyOutBytes, len);
-	return !skb_copy_bits(f->skb, IPV6_HLEN + off, skb_put(to, len), len);
+	return !skb_copy_bits(f->skb, f->hdr_len + off, skb_put(to, len), len);
 }
 
 static bool send_fragment(const struct fragmenter *f, unsigned off, unsigned len)
 {
-	const struct ipv6_hdr *from = (const struct ipv6_hdr *)f->skb->data;
-	bool last = off + len == f->skb->len - IPV6_HLEN;
+	bool last = off + len == f->skb->len - f->hdr_len;
 	struct sk_buff *to = alloc_skb(f->cpu, SKB_HEADROOM);
 	struct ipv6_frag_hdr *h;
 	struct ipv6_hdr *ip;
 
 	if (!to)
 		return false;
-	ip = (struct ipv6_hdr *)skb_put(to, IPV6_HLEN);
-	*ip = *from;
-	ip->nexthdr = NEXTHDR_FRAGMENT;
-	ip->payload_len = be16_of((u16)(len + IPV6_FRAG_HLEN));
+	ip = (struct ipv6_hdr *)skb_put(to, f->hdr_len);
+	memcpy(ip, f->skb->data, f->hdr_len);
+	((u8 *)ip)[f->named] = NEXTHDR_FRAGMENT;
+	ip->payload_len = be16_of((u16)(f->hdr_len - IPV6_HLEN + IPV6_FRAG_HLEN + len));
 	h = (struct ipv6_frag_hdr *)skb_put(to, IPV6_FRAG_HLEN);
-	*h = (struct ipv6_frag_hdr){ .nexthdr = from->nexthdr, .off_m = be16_of((u16)(off | !last)), .id = be32_of(f->id) };
+	*h = (struct ipv6_frag_hdr){ .nexthdr = f->skb->data[f->named], .off_m = be16_of((u16)(off | !last)), .id = be32_of(f->id) };
 	if (!add_payload(f, to, off, len)) {
 		consume_skb(f->cpu, to);
 		return false;
@@ -235,9 +262,11 @@ static u32 next_id(struct net_cpu *cpu, const u8 *addrs)
 void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 {
 	struct fragmenter f = { .cpu = cpu, .skb = skb, .dst = dst };
-	unsigned chunk = (MAX(dst->mtu, (u32)IPV6_MTU_MIN) - IPV6_HLEN - IPV6_FRAG_HLEN) & ~7u;
-	unsigned left = skb->len - IPV6_HLEN, nr = 0;
+	unsigned chunk, left, nr = 0;
 
+	find_per_fragment(&f);
+	chunk = (dst->mtu - f.hdr_len - IPV6_FRAG_HLEN) & ~7u;
+	left = skb->len - f.hdr_len;
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		skb_checksum_help(cpu, skb);
 	f.id = next_id(cpu, ((const struct ipv6_hdr *)skb->data)->saddr);
@@ -250,6 +279,6 @@ void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
 		}
 	}
 	STAT(cpu, Ip6FragOKs);
-	STAT_ADD(cpu, Ip6OutOctets, nr * (IPV6_HLEN + IPV6_FRAG_HLEN) - IPV6_HLEN); /* the whole is counted */
+	STAT_ADD(cpu, Ip6OutOctets, nr * (f.hdr_len + IPV6_FRAG_HLEN) - f.hdr_len); /* the whole is counted */
 	consume_skb(cpu, skb);
 }

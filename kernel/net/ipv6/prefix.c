@@ -246,7 +246,7 @@ static void take_params(struct autoconf *ac, struct net_device *dev, const struc
 {
 	struct ip6_params old = ac->cpu->ip6->params[dev->ifindex], p = old;
 
-	if (m->hop_limit)
+	if (m->hop_limit && m->hop_limit >= ac->cpu->sysctl.ip6_accept_ra_min_hop_limit) /* less, and our packets would die half way */
 		p.hop_limit = m->hop_limit;
 	if (m->reachable_ms && m->reachable_ms <= REACHABLE_MAX_MS)
 		p.reachable_ms = m->reachable_ms;

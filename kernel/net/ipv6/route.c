@@ -99,6 +99,8 @@ static int apply_route_del(struct net_cpu *cpu, const struct ip6_change *c)
 void ip6_fib_destroy(struct net_cpu *cpu)
 {
 	kfree(cpu->ip6->fib.routes);
+	if (cpu->ip6->pmtu)
+		timer_cancel(&cpu->wheel, &cpu->ip6->pmtu->timer);
 	kfree(cpu->ip6->pmtu);
 }
 
@@ -207,7 +209,35 @@ static struct ip6_pmtu *pmtu_slot(struct net_cpu *cpu, const struct ip_addr *dad
 {
 	u64 h = siphash_2u64(daddr->q[0], daddr->q[1], &cpu->net->hash_key);
 
-	return &cpu->ip6->pmtu[h % IP_PMTU_SLOTS];
+	return &cpu->ip6->pmtu->slots[h % IP_PMTU_SLOTS];
+}
+
+/* What is over is forgotten by sockets and cached routes too: RFC 8201 4, a larger path is found some time. */
+static void pmtu_timer(struct timer *t, u64 now_ns)
+{
+	struct ip6_pmtus *p = container_of(t, struct ip6_pmtus, timer);
+	u64 next = TIME_NEVER;
+
+	for (unsigned i = 0; i < IP_PMTU_SLOTS; i++)
+		if (p->slots[i].expires_ns > now_ns)
+			next = MIN(next, p->slots[i].expires_ns);
+	p->cpu->dst_gen++;
+	if (next != TIME_NEVER)
+		timer_arm(&p->cpu->wheel, t, MAX(next, now_ns + NSEC_PER_SEC));
+}
+
+static struct ip6_pmtus *pmtus(struct net_cpu *cpu)
+{
+	struct ip6_pmtus *p = cpu->ip6->pmtu;
+
+	if (p)
+		return p;
+	p = kzalloc(sizeof(*p));
+	if (!p)
+		return NULL;
+	p->cpu = cpu;
+	timer_init(&p->timer, pmtu_timer);
+	return cpu->ip6->pmtu = p;
 }
 
 static u32 link_mtu(struct net_cpu *cpu, const struct net_device *dev)
@@ -236,10 +266,10 @@ void ip6_pmtu_update(struct net_cpu *cpu, const struct ip_addr *daddr, u32 mtu)
 
 	if (mtu < IPV6_MTU_MIN || ip6_route_output(cpu, &fl, &dst) || dst.type != ADDR_UNICAST || mtu >= dst.mtu)
 		return;
-	if (!cpu->ip6->pmtu)
-		cpu->ip6->pmtu = kzalloc(IP_PMTU_SLOTS * sizeof(struct ip6_pmtu));
-	if (!cpu->ip6->pmtu)
+	if (!pmtus(cpu))
 		return;
+	if (!cpu->ip6->pmtu->timer.armed)
+		timer_arm(&cpu->wheel, &cpu->ip6->pmtu->timer, cpu->now_ns + PMTU_EXPIRES_NS);
 	*pmtu_slot(cpu, daddr) = (struct ip6_pmtu){ *daddr, mtu, cpu->now_ns + PMTU_EXPIRES_NS };
 	cpu->dst_gen++;
 }

@@ -5,7 +5,7 @@
  * A connection is tracked by the CPU that owns its flow. What this guest itself sends from another CPU makes an entry there
  * too, and is told to the owner, who sees the answers.
  *
- * Pieces of IPv6 packets are not tracked, for nobody on the way puts them together; nor are groups and neighbour discovery.
+ * Pieces were put together before they come here. Groups and neighbour discovery are not tracked.
  *
  * cpu->ct->walk remembers the packet under way. By it an ICMP error that we send ourselves finds the connection of what it
  * is about, although NAT may be half done with that: the quote then has an address of either side.
@@ -83,8 +83,8 @@ static bool is_under_way(const struct ct_walk *w, const struct ct_tuple *t)
 	       (ip_eq(&t->dst, &in->dst) || ip_eq(&t->dst, &out.dst));
 }
 
-/* An ICMP error belongs to the connection of the packet that it quotes, and goes the other way. walk: what was under way
- * when we made it; NULL: it came from outside. */
+/* An ICMP error belongs to the connection of the packet that it quotes, and goes the other way, to who sent that packet: else it
+ * would open the way to anybody. walk: what was under way when we made it; NULL: it came from outside. */
 static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_len, const struct ct_walk *walk)
 {
 	u8 quote[QUOTE_MAX];
@@ -98,7 +98,7 @@ static void track_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr_l
 		if (!e && walk && is_under_way(walk, &t))
 			e = &walk->ct->end[!walk->dir];
 	}
-	if (!e) {
+	if (!e || (!walk && !ip_eq(&skb->ip.dst, &t.src))) {
 		cpu->ct->stats.invalid++;
 		return;
 	}
@@ -116,17 +116,20 @@ static bool is_icmp_error(struct net_cpu *cpu, struct sk_buff *skb, unsigned hdr
 	return six ? icmpv6_is_error(type) : (type == ICMP_DEST_UNREACH || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETERPROB);
 }
 
-/* The length of the IP header; 0: the packet is not to be tracked. */
+/* The length of the IP header; 0: the packet is not to be tracked; HDR_BROKEN: nobody knows what it is. */
+#define HDR_BROKEN (~0u)
 static unsigned tracked_hdr_len(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	unsigned off = IPV6_HLEN, fragment;
+	unsigned off = IPV6_HLEN;
 	u8 nexthdr, type;
 
 	if (likely(skb->protocol == ETH_P_IP))
 		return v4_is_multicast(((const struct ipv4_hdr *)skb->data)->daddr) ? 0 : ipv4_hdr_bytes(skb->data);
 	nexthdr = skb->data[6];
-	if (ip6_is_multicast(&skb->ip.dst) || !ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, &fragment) || fragment)
+	if (ip6_is_multicast(&skb->ip.dst))
 		return 0;
+	if (!ipv6_skip_ext(skb->data, skb_headlen(skb), &nexthdr, &off, NULL))
+		return HDR_BROKEN;
 	if (nexthdr == IPPROTO_ICMPV6 && !skb_copy_bits(skb, off, &type, 1) && type >= ICMPV6_MLD_QUERY &&
 	    type <= ICMPV6_MLD2_REPORT)
 		return 0;
@@ -183,7 +186,7 @@ static void tell_owner(struct net_cpu *cpu, struct sk_buff *skb, const struct nf
 	unsigned owner = flow_owner(cpu->net, &ct->end[CT_ORIGINAL].tuple), hdr_len = tracked_hdr_len(cpu, skb);
 	struct told *t;
 
-	if (owner == cpu->id || !hdr_len)
+	if (owner == cpu->id || !hdr_len || hdr_len == HDR_BROKEN)
 		return;
 	t = kmalloc(sizeof(*t));
 	if (!t)
@@ -242,6 +245,10 @@ enum drop_reason ct_track(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook
 	hdr_len = tracked_hdr_len(cpu, skb);
 	if (!hdr_len) {
 		nfct_set(skb, NULL, INFO_UNTRACKED);
+		return RX_OK;
+	}
+	if (unlikely(hdr_len == HDR_BROKEN)) {
+		cpu->ct->stats.invalid++;
 		return RX_OK;
 	}
 	if (unlikely(is_icmp_error(cpu, skb, hdr_len))) {
