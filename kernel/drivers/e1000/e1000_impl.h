@@ -83,6 +83,7 @@ struct e1000_queue {
 	bool broken;     /* the device lied or hangs */
 	bool attention;  /* of the first: see e1000_attend(); set in hard IRQ too */
 	bool left;       /* down, and everything was taken back */
+	bool held;       /* the poll left frames in the ring, because tx is behind: the timer schedules it again */
 	bool calling;    /* `call` is on its way to the first queue's CPU, which clears it */
 	bool ordered;    /* `order` is on its way from there, and cleared when it is carried out */
 	struct inbox_msg call, order;

@@ -11,6 +11,7 @@
 #include "arch/x86_64/paging.h"
 #include "net/core/drop_count.h"
 #include "net/core/gro.h"
+#include "net/core/qdisc.h"
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
@@ -417,6 +418,10 @@ void e1000_timer(struct timer *t, u64 now_ns)
 		e1000_call(q);
 		return;
 	}
+	if (q->held) { /* with frames or without: poll goes on */
+		q->held = false;
+		napi_schedule(&q->napi);
+	}
 	moved = reap(q);
 	check_hang(q, now_ns);
 	if (q->down)
@@ -501,6 +506,18 @@ static __noinline void adapt(struct e1000_queue *q)
 		set_itr(q, E1000_ITR_LEAST + dim_level(&q->dim).usecs);
 }
 
+/* Nothing is taken until frames have left, of which the stopped queue's interrupt tells, or at the latest the timer. */
+static __cold int leave_frames(struct e1000_queue *q)
+{
+	q->dev->rx[q->index].held++;
+	q->held = true;
+	if (!q->timer.armed)
+		arm_timer(q, E1000_REAP_NS);
+	napi_complete(&q->napi, 0);
+	e1000_write(q->e, E1000_IMS, q->ims_tx);
+	return 0;
+}
+
 /* Unmasking needs no second look: causes that came while masked are kept in ICR, and raise the interrupt at once. */
 int e1000_poll(struct napi_struct *napi, int budget)
 {
@@ -511,6 +528,8 @@ int e1000_poll(struct napi_struct *napi, int budget)
 		e1000_attend(q->e, q->cpu->now_ns);
 	if (!q->down) {
 		reap(q);
+		if (qdisc_is_behind(&q->dev->txq[q->index]) && !q->attention)
+			return leave_frames(q);
 		work = q->ext ? receive_batch(q, budget, true) : receive_batch(q, budget, false);
 		if (likely(!q->down))
 			refill_batch(q);
