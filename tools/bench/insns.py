@@ -52,6 +52,11 @@ class Symbols:
         return self.names[i] if i >= 0 else "(firmware)"
 
 
+def beyond_firmware(symbols, booted):
+    """Instructions since the start of the machine that were the image's own."""
+    return sum(n for address, n in booted.by_address(Counts()).items() if symbols.name(address) != "(firmware)")
+
+
 def profile(symbols, after, before, operations, rows=40):
     """Lines `instructions per operation, share, function`, the largest first."""
     functions = {}
