@@ -44,7 +44,7 @@ struct kmem_cache {
 	u32 per_slab, order;
 	bool shared;    /* one of kmalloc()'s */
 	struct free_object *hot; /* freed last; their slabs count them as in use */
-	u32 nr_hot;
+	u32 nr_hot, max_hot;     /* max_hot: 0 of kmalloc()'s own */
 	struct list_head partial;
 	struct slab *spare; /* an empty slab kept, so that one object going to and fro takes no pages */
 	size_t in_use, slabs;
@@ -75,6 +75,7 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 	c->spare = NULL;
 	c->hot = NULL;
 	c->nr_hot = 0;
+	c->max_hot = MAX_HOT;
 	c->in_use = c->slabs = 0;
 	list_init(&c->partial);
 	list_add_tail(&c->all, &caches);
@@ -184,7 +185,7 @@ static struct slab *slab_of(const struct kmem_cache *c, const void *p)
 }
 
 /* o has its mark. */
-static __noinline void slab_give(struct kmem_cache *c, struct free_object *o)
+static void slab_give(struct kmem_cache *c, struct free_object *o)
 {
 	struct slab *s = slab_of(c, o);
 
@@ -198,18 +199,27 @@ static __noinline void slab_give(struct kmem_cache *c, struct free_object *o)
 		slab_retire(c, s);
 }
 
-static void object_give(struct kmem_cache *c, void *p)
+static __noinline void give_checked(struct kmem_cache *c, struct free_object *o)
 {
+	struct slab *s = slab_of(c, o);
+
+	BUG_ON(s->cache != c);
+	if (unlikely(o->mark == (FREE_MARK ^ (u64)o)))
+		check_double_free(s, o);
+	o->mark = FREE_MARK ^ (u64)o;
+	slab_give(c, o);
+}
+
+static inline void object_give(struct kmem_cache *c, void *p)
+{
+	u64 mark = FREE_MARK ^ (u64)p;
 	struct free_object *o = p;
 
-	BUG_ON(slab_of(c, p)->cache != c);
-	if (unlikely(o->mark == (FREE_MARK ^ (u64)o)))
-		check_double_free(slab_of(c, p), o);
-	o->mark = FREE_MARK ^ (u64)o;
-	if (c->nr_hot >= MAX_HOT || unlikely(c->shared)) {
-		slab_give(c, o);
+	if (unlikely(c->nr_hot >= c->max_hot || slab_of(c, p)->cache != c || o->mark == mark)) {
+		give_checked(c, o);
 		return;
 	}
+	o->mark = mark;
 	o->next = c->hot;
 	c->hot = o;
 	c->nr_hot++;
@@ -272,6 +282,7 @@ void slab_init(void)
 	for (i = 0; i < ARRAY_SIZE(kmalloc_sizes); i++) {
 		cache_setup(&kmalloc_caches[i], "kmalloc", kmalloc_sizes[i], 0);
 		kmalloc_caches[i].shared = true;
+		kmalloc_caches[i].max_hot = 0;
 		for (; units <= kmalloc_sizes[i] / 16u; units++)
 			kmalloc_class[units] = (u8)i;
 	}

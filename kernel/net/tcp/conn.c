@@ -190,7 +190,8 @@ int tcp_route(struct tcb *t)
 
 /* ---- the life of a TCB ---- */
 
-void tcp_inherit(struct tcb *t, const struct tcb *l)
+/* What a new connection has of the former one's settings. */
+static void tcp_inherit(struct tcb *t, const struct tcb *l)
 {
 	t->sk.rcvbuf = l->sk.rcvbuf;
 	t->sk.sndbuf = l->sk.sndbuf;
@@ -261,6 +262,40 @@ struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family)
 	tcb_start(t);
 	t->ca = tcp_cong_table[cpu->sysctl.tcp_congestion];
 	cpu->tcp->nr_tcbs++;
+	return t;
+}
+
+/* What a listener has beside its settings, which alone are a child's. */
+static void forget_listener(struct tcb *t)
+{
+	struct sock *sk = &t->sk;
+
+	sk->socket = NULL;
+	sk->event = NULL;
+	sk->hash = (struct hlist_node){ NULL, NULL };
+	sk->state = TCP_CLOSE;
+	sk->shutdown = 0;
+	sk->bound_by_user = false;
+	sk->err = sk->err_soft = 0;
+	t->accept_next = NULL;
+	t->dirty_next = NULL;
+	t->fo = NULL;
+	t->events = 0;
+	t->marked = t->port_told = t->addr_locked = false;
+}
+
+struct tcb *tcb_child(const struct tcb *l)
+{
+	struct tcp_cpu *tc = l->sk.cpu->tcp;
+	struct tcb *t = kmem_cache_alloc(tc->tcbs);
+
+	if (!t)
+		return NULL;
+	*t = *l;
+	forget_listener(t);
+	tcb_start(t);
+	t->passive = true;
+	tc->nr_tcbs++;
 	return t;
 }
 
@@ -440,6 +475,9 @@ int tcp_cpu_init(struct net_cpu *cpu)
 		return -ENOMEM;
 	}
 	tc->dirty_tail = &tc->dirty;
+	for (unsigned i = 0; i < TCP_SYNACK_LISTS; i++)
+		list_init(&tc->synacks[i]);
+	timer_init(&tc->synack_timer, tcp_synack_run);
 	list_init(&tc->timewait);
 	timer_init(&tc->timewait_timer, tcp_timewait_run);
 	return 0;
@@ -473,6 +511,7 @@ void tcp_cpu_destroy(struct net_cpu *cpu)
 		tcb_free(t);
 	}
 	timer_cancel(&cpu->wheel, &tc->timewait_timer);
+	timer_cancel(&cpu->wheel, &tc->synack_timer);
 	chains_free(tc->conns.chains, tc->conns.mask + 1);
 	if (tc->conns.old)
 		chains_free(tc->conns.old, tc->conns.old_mask + 1);

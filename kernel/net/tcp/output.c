@@ -497,7 +497,19 @@ bool tcp_xmit_probe(struct tcb *t)
 
 bool tcp_send_ack(struct tcb *t)
 {
-	return transmit(t, t->snd.nxt, NULL, t->mss, TCP_ACK);
+	struct net_cpu *cpu = t->sk.cpu;
+	struct sk_buff *skb;
+
+	if (unlikely(!t->ts_ok || t->ecn_ok || t->nr_sacks || t->dsack_due || !dst_valid(cpu, &t->sk.dst)))
+		return transmit(t, t->snd.nxt, NULL, t->mss, TCP_ACK);
+	skb = alloc_skb(cpu, SKB_HEADROOM);
+	if (unlikely(!skb))
+		return false;
+	put_plain_header(t, skb, t->snd.nxt, TCP_ACK);
+	ack_was_sent(t);
+	count_sent(t, 1);
+	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
+	return true;
 }
 
 bool tcp_send_syn(struct tcb *t)
@@ -545,7 +557,8 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 	h->flags = r->flags;
 	h->wnd = be16_of(r->wnd);
 	h->urg = be16_of(0);
-	memcpy(h + 1, r->opts, r->opt_len);
+	if (r->opt_len)
+		memcpy(h + 1, r->opts, r->opt_len);
 	h->csum = csum_fold16(af->pseudo_sum(r->src, r->dst, IPPROTO_TCP, skb->len));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;

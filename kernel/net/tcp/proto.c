@@ -109,6 +109,8 @@ static int tcp_listen(struct sock *sk, int backlog)
 
 	if (sk->state != TCP_CLOSE && sk->state != TCP_LISTEN)
 		return -EINVAL;
+	if (sk->state == TCP_CLOSE && t->snd.iss.v) /* it was a connection before */
+		tcb_renew(t);
 	if (!sk->sport) {
 		err = tcp_bind_port(t, &any, 0);
 		if (err)
@@ -138,7 +140,7 @@ void tcp_accept_add(struct tcb *listener, struct tcb *child)
 	*q->accept_tail = child;
 	q->accept_tail = &child->accept_next;
 	q->accept_len++;
-	tcp_event(listener, EPOLLIN);
+	sock_event(&listener->sk, EPOLLIN); /* at once: who accepts runs in base context, no sooner than after the flush */
 }
 
 static struct tcb *accept_take(struct tcp_listener *q)

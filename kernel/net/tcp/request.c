@@ -23,34 +23,42 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie, 
 		.mss = r->advmss, .ts = r->ts_ok, .sack = r->sack_ok, .ws = r->ws_ok, .wscale = r->rcv_wscale,
 		.tsval = cpu_ms(cpu) + r->ts_off, .tsecr = r->ts_recent, .cookie = cookie,
 	};
+	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
 		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->mark,
-		.way = dst,
+		.way = dst, .opts = opts, .opt_len = (u8)tcp_put_syn_options(opts, &o),
 	};
 
-	reply.opt_len = (u8)tcp_put_syn_options(reply.opts, &o);
 	return tcp_reply_xmit(cpu, &reply);
 }
 
 static void send_ack(struct tcp_request *r)
 {
+	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss + 1),
 		.ack = seq_of(r->irs + 1), .wnd = (u16)(r->rcv_wnd >> r->rcv_wscale), .flags = TCP_ACK, .tos = r->tos,
-		.mark = r->mark,
+		.mark = r->mark, .opts = opts,
 	};
 
 	if (r->ts_ok)
-		reply.opt_len = tcp_put_timestamp(reply.opts, cpu_ms(r->cpu) + r->ts_off, r->ts_recent);
+		reply.opt_len = tcp_put_timestamp(opts, cpu_ms(r->cpu) + r->ts_off, r->ts_recent);
 	tcp_reply_xmit(r->cpu, &reply);
 }
 
+/* Behind those that have waited as often: a list for each time out is in the order of their ends. */
 static void arm(struct tcp_request *r)
 {
-	u64 us = (u64)TCP_RTO_INIT_US << MIN(r->retries, (u8)7);
+	unsigned i = MIN(r->retries, (u8)(TCP_SYNACK_LISTS - 1));
+	struct tcp_cpu *tc = r->cpu->tcp;
+	u64 us = (u64)TCP_RTO_INIT_US << i;
 
-	timer_arm(&r->cpu->wheel, &r->timer, r->cpu->now_ns + MIN(us, (u64)TCP_RTO_MAX_US) * NSEC_PER_USEC);
+	r->expires_ns = r->cpu->now_ns + MIN(us, (u64)TCP_RTO_MAX_US) * NSEC_PER_USEC;
+	list_del(&r->link);
+	list_add_tail(&r->link, &tc->synacks[i]);
+	if (unlikely(!tc->synack_timer.armed || r->expires_ns < tc->synack_timer.expires_ns))
+		timer_arm(&r->cpu->wheel, &tc->synack_timer, r->expires_ns);
 }
 
 /* After tcp_synack_retries, or when TCP_DEFER_ACCEPT's time is over, too, for a peer that has answered. */
@@ -65,9 +73,8 @@ static bool waits_for_text(const struct tcp_request *r)
 	return r->acked && r->retries < r->listener->defer_accept;
 }
 
-static void synack_timeout(struct timer *timer, u64 now_ns)
+static void synack_timeout(struct tcp_request *r)
 {
-	struct tcp_request *r = container_of(timer, struct tcp_request, timer);
 	struct net_cpu *cpu = r->cpu;
 
 	if (is_hopeless(r)) {
@@ -86,13 +93,33 @@ static void synack_timeout(struct timer *timer, u64 now_ns)
 	arm(r);
 }
 
+void tcp_synack_run(struct timer *timer, u64 now_ns)
+{
+	struct tcp_cpu *tc = container_of(timer, struct tcp_cpu, synack_timer);
+	u64 next = TIME_NEVER;
+
+	for (unsigned i = 0; i < TCP_SYNACK_LISTS; i++) {
+		while (!list_empty(&tc->synacks[i])) {
+			struct tcp_request *r = list_first(&tc->synacks[i], struct tcp_request, link);
+
+			if (r->expires_ns > now_ns) {
+				next = MIN(next, r->expires_ns);
+				break;
+			}
+			synack_timeout(r);
+		}
+	}
+	if (next != TIME_NEVER && (!timer->armed || next < timer->expires_ns))
+		timer_arm(&tc->cpu->wheel, timer, next);
+}
+
 /* ---- the life of a request ---- */
 
 void tcp_request_free(struct tcp_request *r)
 {
 	struct net_cpu *cpu = r->cpu;
 
-	timer_cancel(&cpu->wheel, &r->timer);
+	list_del(&r->link);
 	conn_remove(cpu, &r->node);
 	r->listener->listener->nr_requests--;
 	cpu->tcp->nr_requests--;
@@ -149,7 +176,7 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst
 	r->node.lport = in->seg.dport;
 	r->node.rport = in->seg.sport;
 	r->node.hash = in->hash;
-	timer_init(&r->timer, synack_timeout);
+	list_init(&r->link);
 	r->irs = in->seg.seq.v;
 	r->iss = tcp_isn(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
 	r->tos = l->sk.tos;
@@ -220,12 +247,10 @@ static void child_numbers(struct tcb *t, const struct tcp_request *r)
 static struct tcb *child_of(struct tcp_request *r)
 {
 	struct net_cpu *cpu = r->cpu;
-	struct tcb *l = r->listener, *t = tcb_alloc(cpu, l->sk.family);
+	struct tcb *t = tcb_child(r->listener);
 
 	if (!t)
 		return NULL;
-	tcp_inherit(t, l);
-	t->passive = true;
 	t->sk.af = af_of(&r->raddr);
 	t->sk.saddr = r->laddr;
 	t->sk.daddr = r->raddr;

@@ -388,7 +388,8 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	struct ip_addr laddr, raddr; /* directly behind node */
 	struct net_cpu *cpu;
 	struct tcb *listener;
-	struct timer timer;
+	struct list_head link;       /* in tcp_cpu.synacks while its SYN-ACK is to be answered */
+	u64 expires_ns;              /* then it is sent again */
 	u32 iss, irs;                /* sequence numbers, host order */
 	u32 ts_recent, ts_off;
 	u32 rcv_wnd;
@@ -427,6 +428,7 @@ struct tcp_listener {
 /* ---- one CPU's share ---- */
 #define TCP_BOUND_BUCKETS 256
 #define TCP_TS_MEMO_BITS  6
+#define TCP_SYNACK_LISTS  8 /* after so many retransmissions a SYN-ACK's time out grows no more */
 struct tcp_ts_memo { /* where the timestamp clock starts for a pair of hosts, which seldom have one connection only */
 	struct ip_addr l, r; /* both unspecified: free */
 	u32 off;
@@ -436,6 +438,8 @@ struct tcp_cpu {
 	struct conn_table conns;
 	struct hlist_head bound[TCP_BOUND_BUCKETS]; /* socks that own their local port (bind, listen), by port */
 	struct tcb *dirty, **dirty_tail; /* FIFO */
+	struct list_head synacks[TCP_SYNACK_LISTS]; /* requests by retransmissions, each in the order of their ends */
+	struct timer synack_timer;  /* stands at the earliest or before it */
 	struct list_head timewait;  /* in the order of their ends */
 	struct timer timewait_timer;
 	struct kmem_cache *tcbs, *requests, *timewaits, *txs;

@@ -111,10 +111,10 @@ void conn_remove(struct net_cpu *cpu, struct conn_node *n);
 void conn_replace(struct conn_node *old, struct conn_node *n);
 struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, u16 lport, u32 hash);
 struct tcb *tcb_alloc(struct net_cpu *cpu, u16 family);
+/* A child of listener l, in no table yet: a copy, for a listener is as new but for its settings. NULL: no memory. */
+struct tcb *tcb_child(const struct tcb *l);
 /* A TCB in CLOSE is as new, but for its options, its error and what bind() gave it; what was not read is gone. */
 void tcb_renew(struct tcb *t);
-/* What a child has of its listener's settings, and a new connection of the former one's. */
-void tcp_inherit(struct tcb *t, const struct tcb *l);
 void tcb_free(struct tcb *t); /* tcp_flush() only */
 void tcp_set_state(struct tcb *t, u8 state);
 /* The connection is over: out of the table, timers off, events told. The TCB is freed by the flush once it is an orphan. */
@@ -302,7 +302,7 @@ struct tcp_reply {
 	u16 wnd;
 	u8 flags, tos;
 	u8 opt_len;
-	u8 opts[TCP_OPTS_MAX];
+	const u8 *opts; /* opt_len of them */
 	u32 mark;
 	struct dst *way; /* NULL: not known yet */
 };
@@ -524,6 +524,7 @@ void tcp_cookie_make(struct tcp_request *r);
 struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in);
 void tcp_request_free(struct tcp_request *r); /* out of the table, too */
 void tcp_requests_drop(struct tcb *listener);
+void tcp_synack_run(struct timer *timer, u64 now_ns);
 enum drop_reason tcp_timewait_rcv(struct net_cpu *cpu, struct tcp_timewait *tw, struct tcp_in *in, bool *reopen);
 /* The TCB's place in the table goes to a tcp_timewait, which acknowledges the FIN if asked to; the TCB is done. */
 void tcp_time_wait(struct tcb *t, bool ack);

@@ -49,13 +49,14 @@ void tcp_timewait_run(struct timer *timer, u64 now_ns)
 
 static void send_ack(struct net_cpu *cpu, struct tcp_timewait *tw)
 {
+	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply r = {
 		.src = &tw->laddr, .dst = &tw->raddr, .sport = tw->node.lport, .dport = tw->node.rport,
-		.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .wnd = tw->rcv_wnd, .flags = TCP_ACK, .tos = tw->tos,
+		.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .wnd = tw->rcv_wnd, .flags = TCP_ACK, .tos = tw->tos, .opts = opts,
 	};
 
 	if (tw->ts_ok)
-		r.opt_len = tcp_put_timestamp(r.opts, cpu_ms(cpu) + tw->ts_off, tw->ts_recent);
+		r.opt_len = tcp_put_timestamp(opts, cpu_ms(cpu) + tw->ts_off, tw->ts_recent);
 	tcp_reply_xmit(cpu, &r);
 }
 
