@@ -43,6 +43,7 @@
 #include "tty.h"
 
 #define BASE_TICK_NS     (10 * NSEC_PER_MSEC)  /* a running fiber may arm timers that no deadline knows of yet */
+#define FRESH_NS         (50 * NSEC_PER_USEC)  /* the stack's clock is right enough for so long */
 #define SOFTIRQ_RETRY_NS (100 * NSEC_PER_USEC) /* work that softirq left is tried again so soon, even if base spins */
 
 static struct net *net;
@@ -94,6 +95,12 @@ static inline void cpu_tick(struct cpu *c, u64 now)
 	irq_enable();
 }
 
+/* A fiber is ready and softirq has just done all there was, at the end of the interrupt that woke the fiber: it runs now. */
+static inline bool fibers_first(const struct cpu *c, u64 now)
+{
+	return fiber_any_ready(&c->fibers) && !softirq_pending(c->net) && now < c->net->now_ns + FRESH_NS;
+}
+
 _Noreturn void cpu_main(struct cpu *c)
 {
 	u64 now, next;
@@ -103,7 +110,7 @@ _Noreturn void cpu_main(struct cpu *c)
 		c->turns++;
 		now = clock_ns();
 		cpu_idle_ends(c, now);
-		next = app_turn(c->net) ? now : net_poll(c->net, now);
+		next = fibers_first(c, now) || app_turn(c->net) ? now : net_poll(c->net, now);
 		if (!fiber_any_ready(&c->fibers)) {
 			cpu_idle(c, now, next);
 			continue;
