@@ -263,6 +263,40 @@ TEST(a_cache_aligns_its_objects_and_counts_them)
 	CHECK(!kmem_cache_create("huge", MAX_OBJECT + 1, 8));
 }
 
+static struct kmem_cache *freed_into;
+static void free_into(void *p)
+{
+	kmem_cache_free(freed_into, p);
+	kmem_cache_free(freed_into, p);
+}
+static void free_into_other(void *p)
+{
+	kmem_cache_free(freed_into, p);
+}
+
+TEST(what_a_cache_had_back_last_goes_out_first_and_never_twice)
+{
+	struct kmem_cache *c, *other;
+	void *p, *q;
+
+	power_on();
+	c = kmem_cache_create("test", 200, 64);
+	other = kmem_cache_create("other", 200, 64);
+	REQUIRE(c && other);
+	p = kmem_cache_alloc(c);
+	q = kmem_cache_alloc(c);
+	kmem_cache_free(c, p);
+	kmem_cache_free(c, q);
+	CHECK_EQ(kmem_cache_in_use(c), 0);
+	CHECK_EQ((u64)kmem_cache_alloc(c), (u64)q);
+	CHECK_EQ((u64)kmem_cache_alloc(c), (u64)p);
+	CHECK_EQ(kmem_cache_in_use(c), 2);
+	freed_into = other;
+	CHECK(host_panics(free_into_other, p));
+	freed_into = c;
+	CHECK(host_panics(free_into, p));
+}
+
 TEST(running_out_of_memory_returns_null_and_recovers)
 {
 	void **all = NULL, **p;

@@ -255,6 +255,39 @@ static void tcp_pair(struct lab *lab, struct lab_host *a, struct lab_host *b, in
 	*fdb = (int)accepting.ret;
 }
 
+TEST(connections_are_taken_in_one_call_and_tell_what_came_with_them)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	int listener = tcp_listener(b, 1000), err = 0, n;
+	struct job j[2] = { { .h = a }, { .h = a } };
+	struct accepted got[4];
+
+	CHECK_EQ(sys_accept_many(b->cpu, listener, got, 4, SOCK_NONBLOCK, &err), 0);
+	CHECK_EQ(err, -EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		j[i].fd = sys_socket(a->cpu, AF_INET, SOCK_STREAM, 0);
+		lab_spawn(a, "connect", connect_fiber, &j[i]);
+		CHECK(LAB_UNTIL(lab, j[i].done, NSEC_PER_SEC));
+	}
+	CHECK_EQ(sys_send(a->cpu, j[1].fd, "text", 4, 0), 4);
+	lab_run(lab, NSEC_PER_MSEC);
+	CHECK_EQ(sys_accept_many(b->cpu, listener, got, 1, SOCK_NONBLOCK, &err), 1);
+	CHECK_EQ(err, 0); /* there may be more */
+	n = sys_accept_many(b->cpu, listener, got + 1, 3, SOCK_NONBLOCK, &err);
+	CHECK_EQ(n, 1);
+	CHECK_EQ(err, -EAGAIN);
+	CHECK_EQ(got[0].events & EPOLLIN, 0);
+	CHECK_EQ(got[1].events & EPOLLIN, EPOLLIN);
+	CHECK(got[0].fd >= 0 && got[1].fd >= 0 && got[0].peer.port != got[1].peer.port);
+	CHECK_EQ(sys_accept_many(b->cpu, 999, got, 4, 0, &err), 0);
+	CHECK_EQ(err, -EBADF);
+	n = udp(b);
+	CHECK_EQ(sys_accept_many(b->cpu, n, got, 4, 0, &err), 0);
+	CHECK_EQ(err, -EOPNOTSUPP);
+	lab_destroy(lab);
+}
+
 TEST(accept_and_connect_wait_for_each_other)
 {
 	struct lab_host *a, *b;

@@ -173,6 +173,36 @@ TEST(options_are_taken_from_any_segment_at_any_alignment)
 	rig_end(r);
 }
 
+static struct tcp_options syn_options(const u8 options[20])
+{
+	struct tcp_seg seg = { .flags = TCP_SYN, .hdr_len = TCP_HDR_LEN + 20 };
+	struct tcp_options o;
+	u8 header[TCP_HDR_LEN + 20] = { 0 };
+
+	memcpy(header + TCP_HDR_LEN, options, 20);
+	tcp_parse_options(header, &seg, &o);
+	return o;
+}
+
+TEST(the_usual_options_of_a_syn_are_read_as_in_any_other_order)
+{
+	static const u8 orders[][20] = {
+		{ 2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 15 }, /* as Linux sends them */
+		{ 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 3, 3, 15, 4, 2, 1, 2, 4, 5, 180 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(orders); i++) {
+		struct tcp_options o = syn_options(orders[i]);
+
+		CHECK_EQ(o.mss, 1460);
+		CHECK(o.has_ts && o.sack_perm && o.has_wscale && !o.has_fastopen);
+		CHECK_EQ(o.tsval, 0x01020304);
+		CHECK_EQ(o.tsecr, 0x05060708);
+		CHECK_EQ(o.wscale, TCP_WSCALE_MAX);
+		CHECK_EQ(o.nr_sacks, 0);
+	}
+}
+
 TEST(unknown_options_are_skipped_by_their_length)
 {
 	REQ("9293 MUST-6", "9293 MUST-68");
