@@ -7,6 +7,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "net/core/ethtool.h"
+#include "net/core/steer.h"
 
 struct feature_name {
 	u32 bit;
@@ -111,6 +112,24 @@ static void print_channels(struct console_call *c, const struct net_device *dev)
 	out_printf(c->out, form, dev->real_num_tx_queues);
 }
 
+/* The key is not told: who knows it can choose flows that all are one CPU's. */
+static void print_rss(struct console_call *c, const struct net_device *dev)
+{
+	const struct steer *s = dev->net->steer;
+
+	if (dev->nr_rxq < 2 || s->mode != STEER_RSS) {
+		out_printf(c->out, "Cannot get RX ring count: Operation not supported\n");
+		return;
+	}
+	out_printf(c->out, "RX flow hash indirection table for %s with %u RX ring(s):\n", dev->name, dev->nr_rxq);
+	for (unsigned i = 0; i < STEER_SLOTS; i++) {
+		if (i % 8 == 0)
+			out_printf(c->out, "%5u: ", i);
+		out_printf(c->out, " %5u%s", s->cpu[i] % dev->nr_rxq, i % 8 == 7 ? "\n" : "");
+	}
+	out_printf(c->out, "RSS hash key:\nOperation not supported\nRSS hash function:\n    toeplitz: on\n    xor: off\n    crc32: off\n");
+}
+
 static void print_settings(struct console_call *c, const struct net_device *dev)
 {
 	out_printf(c->out, "Settings for %s:\n\tdriver: %s\n\tbus-info: %s\n\tSpeed: %uMb/s\n\tLink detected: %s\n",
@@ -203,7 +222,8 @@ static const struct {
 } options[] = {
 	{ "-i", print_driver, NULL },
 	{ "-S", print_stats, NULL }, { "-k", print_features, NULL },  { "-c", print_coalesce, NULL },
-	{ "-g", print_rings, NULL }, { "-l", print_channels, NULL },  { "-C", NULL, change },
+	{ "-g", print_rings, NULL }, { "-l", print_channels, NULL },
+	{ "-x", print_rss, NULL },   { "-C", NULL, change },
 	{ "-G", NULL, change },      { "-K", NULL, change },          { "--reset", NULL, reset },
 };
 

@@ -14,7 +14,7 @@
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
 	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route replace|get ... | link set DEV txqueuelen|mtu N", \
 	  "addresses, links, routes, neighbours")                                                  \
-	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|--reset] DEV | -C|-G|-K DEV NAME VALUE...",          \
+	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|-x|--reset] DEV | -C|-G|-K DEV NAME VALUE...",          \
 	  "a device: statistics, moderation, rings, offloads, channels")                             \
 	X(tc, "tc", false, "[-s] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(conntrack, "conntrack", false, "-L [--json] | -C | -S | -F", "tracked connections: list, count, statistics, forget") \

@@ -28,7 +28,7 @@ static const struct {
 	{ "ip route del", "default via dev metric" },
 	{ "ip neigh", "show dev" },
 	{ "ip maddr", "show add del dev" },
-	{ "ethtool", "@device -i -S -c -g -k -l -C -G -K --reset" },
+	{ "ethtool", "@device -i -S -c -g -k -l -x -C -G -K --reset" },
 	{ "tc", "qdisc -s" },
 	{ "tc qdisc", "show add replace change del help dev --json" },
 	{ "tc qdisc show", "dev --json" },

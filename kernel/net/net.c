@@ -549,6 +549,7 @@ void net_balance_add(struct net_cpu *cpu, struct net_balance *b)
 		b->terms[FLOW_FragsDropped] += cpu->drops[r];
 	b->terms[FLOW_FragsWaiting] += frags_waiting(cpu);
 	b->terms[FLOW_OutParked] += neigh_parked(cpu);
+	tcp_balance(cpu, b->terms);
 }
 
 bool net_balance_holds(const struct net_balance *b)

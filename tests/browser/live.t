@@ -53,6 +53,9 @@ def _():
     b.wait(LIVE)
     check_eq(b.js("[...document.querySelectorAll('#path .box')].map(x => x.id.slice(4))"), STAGES)
     b.wait("document.querySelectorAll('#rings svg').length >= 2")
+    for ring in b.js("[...document.querySelectorAll('#rings .ring')].map(r => [r.textContent, [...r.querySelectorAll('path')]"
+                     ".map(p => p.getAttribute('d').split('M').length - 1).reduce((a, b) => a + b)])"):
+        check_eq(int(re.search(r"of (\d+)", ring[0]).group(1)), ring[1], "cells of " + ring[0])
     check_eq(b.js("document.querySelectorAll('#cpus .cpu').length"), 2)
     b.wait("document.querySelectorAll('#conns tbody tr').length >= 1")
     check("accounted for" in text("#balance"), text("#balance"))
@@ -70,6 +73,12 @@ def _():
             b.wait("document.querySelectorAll('#conns tbody tr').length >= 9")
             b.wait("document.querySelectorAll('#lat li').length > 2")
             b.wait("/TcpInSegs\\+/.test(document.getElementById('stats').textContent)")
+            for name in STAGES:  # a rate at each, depth and high-water mark where something can wait
+                b.wait("document.querySelector('#box-%s .rate').textContent.length > 1" % name)
+            for name in "rxring", "txring":
+                b.wait("/waiting, high [1-9]/.test(document.querySelector('#box-%s .deep').textContent)" % name)
+            for context in "NET_RX", "NET_TX", "TIMER", "INBOX", "base", "idle":
+                b.wait("[...document.querySelectorAll('#cpus .cpu')].every(c => /%s \\d+\\.\\d %%/.test(c.textContent))" % context)
             note("%s requests/s on the page" % text("#tile-req dd"))
             check("accounted for" in text("#balance"), text("#balance"))
             if os.environ.get("PICTURES"):
@@ -116,6 +125,17 @@ def _():
         p.terminate()
         p.wait()
     b.wait("!%s" % row)
+
+
+@case("light and dark differ")
+def _():
+    papers = []
+    for dark in False, True:
+        b.look(1280, 900, dark)
+        papers.append(b.js("getComputedStyle(document.body).backgroundColor"))
+    b.look(1280, 900)
+    light, dark = (sum(int(x) for x in re.findall(r"\d+", paper)[:3]) for paper in papers)
+    check(light > 600 > 150 > dark, "%s and %s" % tuple(papers))
 
 
 @case("the keyboard reaches every stage in the order of the path, and opens what it says")
@@ -184,7 +204,7 @@ def _():
     check_eq(sign, '"\u2260"')
     check(color != b.js("getComputedStyle(document.querySelector('.out > .edge')).color"), "the same colour")
     full["v"][full["names"].index("balance.in_known")] -= 1
-    for stage, where in (("ip", 2), ("output", 4), ("qdisc", 1)):  # and those of a stage alone, when only it forgets a frame
+    for stage, where in (("ip", 2), ("output", 4), ("qdisc", 1), ("receive", 1), ("send", 1)):  # and those of a stage alone, when only it forgets a frame
         full["v"][full["names"].index("stage.%s.known" % stage)] += 1
         b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
         check_eq(b.js("document.querySelectorAll('.edge.bad').length"), where, stage)
@@ -203,9 +223,11 @@ def _():
     g.stop()  # no connection is ended: to the browser it falls silent
     b.wait("!" + LIVE)
     check("reconnecting" in text("#link"), text("#link"))
-    g = Guest(cpus=2)
+    check("no rule asks for it" in text("#qdiscs"), text("#qdiscs"))
+    g = Guest(cpus=2, cmdline='nft="add rule input ct state established accept"')
     g.__enter__()
     b.wait(LIVE, 120)
+    b.wait("/[1-9]\\d* connections tracked: found \\d/.test(document.getElementById('qdiscs').textContent)")
     b.wait("/up \\d/.test(document.getElementById('where').textContent)")
     check("accounted for" in text("#balance"), text("#balance"))
     b.errors.clear()  # that the guest was not there is an error in the browser's eyes, and rightly

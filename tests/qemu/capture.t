@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, Typed
-from net import HOST_IP, make_tap, need_private_network, sh
+from net import HOST_IP, ROOT, make_tap, need_private_network, sh
 from qemu import MIB, Site, noise
 from tap import case, check, check_eq, note, run
 
@@ -27,6 +27,14 @@ def wait_for(condition, limit=60):
     while not condition():
         check(time.monotonic() < end, "what was waited for did not come")
         time.sleep(0.05)
+
+
+def line_of(file, text):
+    """The one line of a source file that has the text."""
+    with open(os.path.join(ROOT, file), encoding="utf-8") as f:
+        lines = [n for n, line in enumerate(f, 1) if text in line]
+    check_eq(len(lines), 1, "lines of %s with %r" % (file, text))
+    return lines[0]
 
 
 def tshark(path, *options):
@@ -54,7 +62,8 @@ def _():
             curl.terminate()
             curl.wait()
         rows = [r.split("\t") for r in tshark(f.name, "-T", "fields", "-e", "udp.dstport", "-e", "frame.comment")]
-        check(any(r[0] == "5555" and "dropped: NO_SOCKET" in r[-1] for r in rows), "no drop reason in %r" % rows)
+        why = {r[-1].rstrip() for r in rows if r[0] == "5555" and "dropped" in r[-1]}
+        check_eq(why, {"dropped: NO_SOCKET no_socket:%d" % line_of("kernel/net/ipv4/udp.c", "return DROP(NO_SOCKET);")}, "reason and place")
         check(all("dropped" not in r[-1] for r in rows if r[0] != "5555"), "a reason at a frame that lives: %r" % rows)
         check_eq(tshark(f.name, "-Y", "_ws.malformed || !udp"), [], "malformed frames, or frames the filter refuses")
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest
@@ -187,12 +188,27 @@ SECRETS = {  # expressions of gdb, each of which holds nothing but secret words
     "hash keys": "cpus[0].net->net->hash_key", "hash keys of IPv6": "cpus[0].net->net->hash6_key",
     "initial sequence numbers": "cpus[0].net->net->isn_key", "ports": "cpus[0].net->net->port_key",
     "SYN cookies": "cpus[0].net->net->cookie_key", "fast open": "cpus[0].net->net->fastopen_key[0]",
-    "canary": "__stack_chk_guard", "random numbers": "'kernel/core/random.c'::key"}
+    "interface identifiers (RFC 7217)": "cpus[0].net->ip6->autoconf->secret", "canary": "__stack_chk_guard", "random numbers": "'kernel/core/random.c'::key"}
 TOKEN = "s3cret-of-the-command-line"
 PAGES = ["/", "/metrics", "/site", "/nowhere", "/debug/", "/debug/help", "/debug/tcpdump?-c+3"]
 MORE = ["sysctl?-a", "sysctl?net.ipv4.tcp_fastopen_key", "ss?-tinap", "nstat?-z", "nstat?-z+--json", "ip?addr", "ip?route", "ip?neigh", "ip?-s+link",
         "ethtool?-i+eth0", "ethtool?-S+eth0", "tc?-s+qdisc", "conntrack?-L", "conntrack?-S", "nft?-a+list+ruleset", "trace?show",
         "trace?hist", "profile?show", "top?-n+1", "drops?-z+--json", "balance?--json"]
+
+
+def listened(g, path, times):
+    """What a stream without an end says in the time of some requests that it shows."""
+    p = subprocess.Popen(["curl", "-sN", "-m", "30", g.url(path)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    os.set_blocking(p.stdout.fileno(), False)
+    text, end = b"", time.monotonic() + 30
+    while len(text) < 4000 or text.count(b"HTTP/1.1 200") + text.count(b"data: ") < times:
+        check(time.monotonic() < end, "%s is silent: %d bytes" % (path, len(text)))
+        g.get("/")
+        g.echo(b"hello")
+        text += p.stdout.read() or b""
+    p.kill()
+    p.wait()
+    return text
 
 
 def written(word, size):
@@ -210,6 +226,7 @@ def _():
         check(len(commands) > 25, "help lists %s" % commands)
         for words in MORE + [c for c in commands if c not in ("poweroff", "reboot", "crash")] + ["help?" + c for c in commands]:
             shown[words] = g.get("/debug/" + words)[2]
+        shown.update((path, listened(g, path, 3)) for path in ("/debug/pcap", "/debug/live/feed"))
         said = parts(gdb_core(make_core(g), *(c for name, what in SECRETS.items()
                                               for c in ("echo \\n== %s\\n" % name, "print/x sizeof(%s)" % what, "print/x " + what))))
         shown["the log and the console"] = g.console().encode()

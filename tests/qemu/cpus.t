@@ -96,6 +96,18 @@ def spread(g, cpus, steer, queues):
         check(not rps[0] and all(rps[1:]), "hops from the first CPU to each other one")
 
 
+def indirection(g, steer, queues):
+    """ethtool -x, in the tool's lines: which queue the card gives which slot of the hash; without RSS it says what ethtool says."""
+    said = g.get("/debug/ethtool?-x+eth0")[2].decode()
+    if queues == 1 or steer != "rss":
+        check_eq(said, "Cannot get RX ring count: Operation not supported\n", "ethtool -x")
+        return
+    check(said.startswith("RX flow hash indirection table for eth0 with %d RX ring(s):\n    0: " % queues), said)
+    slots = [int(q) for row in re.findall(r"(?m)^ *\d+: ((?: +\d+){8})$", said) for q in row.split()]
+    check_eq((len(slots), set(slots)), (128, set(range(queues))), "slots")
+    check("\n    toeplitz: on\n" in said, said)
+
+
 need_private_network()
 blob = noise(SIZE)
 site = Site({"blob": blob, "index.html": b"hello\n"})
@@ -112,6 +124,7 @@ for nic, cpus, steer, queues in pick(SHORT, LONG):
                 datagrams(g)
                 refused(g)
                 spread(g, cpus, steer, queues)
+                indirection(g, steer, queues)
                 balance(g)
         finally:
             remove_tap()

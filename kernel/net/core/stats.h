@@ -271,7 +271,14 @@
 	X(OutEnqueued, "frames given to disciplines")                                              \
 	X(QdiscTaken, "frames taken from disciplines")                                             \
 	X(QdiscWaiting, "frames in disciplines")                                                   \
-	X(QdiscDropped, "frames that disciplines refused")
+	X(QdiscDropped, "frames that disciplines refused")                                         \
+	X(TcpInOrder, "bytes that connections received in order")                                  \
+	X(TcpRead, "of those: taken by the application")                                           \
+	X(TcpUnread, "bytes in receive queues")                                                    \
+	X(TcpGiven, "bytes that the application gave to connections")                              \
+	X(TcpAcked, "of those: acknowledged")                                                      \
+	X(TcpUnacked, "sent, and not acknowledged")                                                \
+	X(TcpUnsent, "not sent")
 
 enum net_stat {
 #define X(name, help) STAT_##name,

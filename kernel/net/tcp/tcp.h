@@ -457,6 +457,8 @@ struct tcp_cpu {
 void tcp_fastopen_forget(struct net_cpu *cpu);
 const char *tcp_state_name(u8 state);
 const char *tcp_timer_name(enum tcp_timer which);
+/* Adds the terms of the connections' bytes to a balance (core/stage.h). */
+void tcp_balance(struct net_cpu *cpu, u64 *terms);
 /* Calls fn for every connection, listeners too: exactly one of the three pointers is set. For ss and debuggers. */
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
