@@ -428,6 +428,105 @@ TEST(skbs_and_static_memory_travel_without_copies)
 	lab_destroy(lab);
 }
 
+/* Collects what came, then sends it in one call. */
+FIBER(gather_fiber)
+{
+	struct net_cpu *cpu = j->h->cpu;
+	struct sk_buff *skbs[8];
+	unsigned n = 0;
+	int err;
+
+	do {
+		while (n < 8 && (skbs[n] = sys_recv_skb(cpu, j->fd, n ? MSG_DONTWAIT : 0, &err)))
+			n++;
+		sys_nanosleep(cpu, NSEC_PER_MSEC);
+	} while (n < 5);
+	j->ret = sys_send_skbs(cpu, j->fd, skbs, n, MSG_DONTWAIT);
+	for (unsigned i = (unsigned)MAX(j->ret, 0l); i < n; i++)
+		sys_skb_free(cpu, skbs[i]); /* what was not sent stays the caller's */
+	j->buf[0] = (char)n;
+}
+
+TEST(several_skbs_are_sent_by_one_call_as_far_as_the_buffer_has_room)
+{
+	for (int full = 0; full < 2; full++) {
+		struct lab_host *a, *b;
+		struct lab *lab = lab_pair(1, NULL, &a, &b);
+		struct job echo = { .h = b };
+		int fd, one = 1, sndbuf = 0;
+		char back[5000];
+		long n;
+
+		tcp_pair(lab, a, b, &fd, &echo.fd);
+		sys_setsockopt(a->cpu, fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one));
+		if (full)
+			CHECK_EQ(sys_setsockopt(b->cpu, echo.fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)), 0);
+		lab_spawn(b, "gather", gather_fiber, &echo);
+		for (int i = 0; i < 5; i++) { /* apart, so that they stay skbs of their own */
+			CHECK_EQ(sys_send(a->cpu, fd, big + i * 1000, 1000, 0), 1000);
+			lab_run(lab, 20 * NSEC_PER_MSEC);
+		}
+		CHECK(LAB_UNTIL(lab, echo.done, 10 * NSEC_PER_SEC));
+		lab_run(lab, 100 * NSEC_PER_MSEC);
+		n = sys_recv(a->cpu, fd, back, sizeof(back), MSG_DONTWAIT);
+		CHECK_EQ(echo.buf[0], 5);
+		CHECK(full ? echo.ret > 0 && echo.ret < 5 : echo.ret == 5);
+		CHECK_EQ(n, echo.ret * 1000);
+		CHECK(!memcmp(back, big, (size_t)n));
+		CHECK_EQ(sys_send_skbs(b->cpu, 99, NULL, 0, 0), -EBADF);
+		lab_destroy(lab);
+	}
+}
+
+/* ---- SO_LINGER ---- */
+
+FIBER(linger_fiber)
+{
+	struct net_cpu *cpu = j->h->cpu;
+	int linger[2] = { 1, 2 };
+
+	CHECK_EQ(sys_setsockopt(cpu, j->fd, SOL_SOCKET, SO_LINGER, linger, sizeof(linger)), 0);
+	CHECK_EQ(sys_send(cpu, j->fd, big, 1000, 0), 1000);
+	j->ret = sys_close(cpu, j->fd);
+}
+
+/* How long a lingering close of a's end takes, in ms, when the link then has the loss. */
+static u64 lingering_ms(u32 loss_ppm, bool nonblock)
+{
+	static const struct lab_link slow = { .delay_ns = 20 * NSEC_PER_MSEC };
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, &slow, &a, &b);
+	struct job j = { .h = a };
+	u64 start, ms;
+	int peer;
+
+	tcp_pair(lab, a, b, &j.fd, &peer);
+	sys_fcntl_nonblock(a->cpu, j.fd, nonblock);
+	lab_link(a->net->devs[1])->loss_ppm = loss_ppm;
+	start = a->cpu->now_ns;
+	lab_spawn(a, "linger", linger_fiber, &j);
+	CHECK(LAB_UNTIL(lab, j.done, 10 * NSEC_PER_SEC));
+	CHECK_EQ(j.ret, 0);
+	ms = (a->cpu->now_ns - start) / NSEC_PER_MSEC;
+	CHECK_EQ(sys_close(a->cpu, j.fd), -EBADF);
+	lab_link(a->net->devs[1])->loss_ppm = 0; /* however long that took, what was sent arrives in the end, and no reset */
+	lab_run(lab, 20 * NSEC_PER_SEC);
+	CHECK_EQ(sys_recv(b->cpu, peer, (char[2000]){ 0 }, 2000, MSG_DONTWAIT), 1000);
+	CHECK_EQ(sys_recv(b->cpu, peer, (char[2000]){ 0 }, 2000, MSG_DONTWAIT), 0);
+	lab_destroy(lab);
+	return ms;
+}
+
+TEST(a_lingering_close_waits_until_the_peer_has_all_or_its_time_is_over)
+{
+	u64 ms = lingering_ms(0, false);
+
+	CHECK(ms >= 40 && ms < 1000);
+	ms = lingering_ms(1000000, false);
+	CHECK(ms >= 2000 && ms < 2100);
+	CHECK(lingering_ms(0, true) < 20); /* who must not wait does not */
+}
+
 TEST(a_send_with_msg_zerocopy_is_told_once_when_its_memory_is_free)
 {
 	struct lab_host *h, *peer;

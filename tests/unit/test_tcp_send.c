@@ -483,6 +483,27 @@ TEST(a_hard_icmp_error_does_not_end_an_established_connection)
 	rig_end(r);
 }
 
+/* One skb may pass the limit; that the tail cannot be added to, because part of it was sent, is no reason for another. */
+TEST(a_write_passes_the_limit_of_the_send_buffer_by_one_skb_at_most)
+{
+	struct rig *r = rig_new();
+	u32 limit = 20000;
+
+	r->peer_wscale = 8;
+	rig_state(r, TCP_ESTABLISHED);
+	r->dev->features |= NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_SG | NETIF_F_HW_CSUM;
+	inject(r, .wnd = 10000);
+	r->t->sndbuf_locked = true;
+	r->t->sk.sndbuf = limit;
+	CHECK(rig_write(r, 300000, 0) < limit + 65536);
+	rig_drain(r);
+	inject(r, .ack = 14480, .wnd = 10000);
+	rig_drain(r);
+	CHECK(rig_write(r, 300000, 0) < limit + 65536);
+	CHECK(r->t->sk.wmem_alloc < limit + 2 * 65536);
+	rig_end(r);
+}
+
 TEST(port_unreachable_ends_an_attempt_to_connect)
 {
 	struct rig *r = tcb_in(TCP_SYN_SENT);

@@ -94,6 +94,8 @@ struct proto {
 	 * A datagram sock that is not connected sends a received skb back to its sender, from the address it came to. */
 	int (*send_skb)(struct sock *sk, struct sk_buff *skb, int flags);
 	int (*shutdown)(struct sock *sk, int how);
+	/* SO_LINGER: so many ns a close shall wait for the peer to have it all; 0: not at all, or it has. A change wakes EPOLLOUT. */
+	u64 (*lingers)(const struct sock *sk);
 	u32 (*poll)(struct sock *sk); /* EPOLL* that hold now */
 	int (*setsockopt)(struct sock *sk, int level, int opt, const void *val, unsigned len);
 	int (*getsockopt)(struct sock *sk, int level, int opt, void *val, unsigned *len);

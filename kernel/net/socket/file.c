@@ -82,7 +82,7 @@ void file_init(struct file *f, struct net_cpu *cpu, const struct file_ops *ops, 
 	f->priv = priv;
 	f->fd = -1;
 	f->refs = 0;
-	f->nonblock = false;
+	f->nonblock = f->lingers = false;
 	f->zerocopy_id = 0;
 	list_init(&f->epitems);
 }
@@ -107,12 +107,26 @@ static void file_close(struct net_cpu *cpu, struct file *f)
 	file_put(f);
 }
 
+/* SO_LINGER: closing waits for what is queued. NULL: somebody else closed it meanwhile. */
+static __noinline struct file *file_linger(struct file *f)
+{
+	bool closed;
+
+	file_hold(f);
+	f->ops->linger(f);
+	closed = f->fd < 0;
+	file_put(f);
+	return closed ? NULL : f;
+}
+
 int sys_close(struct net_cpu *cpu, int fd)
 {
 	struct file *f;
 
 	bh_disable(cpu);
 	f = file_lookup(cpu, fd);
+	if (f && unlikely(f->lingers))
+		f = file_linger(f);
 	if (f)
 		file_close(cpu, f);
 	bh_enable(cpu);

@@ -217,6 +217,19 @@ static void socket_release(struct file *f)
 	sk->event = NULL;
 	sk->prot->close(sk);
 }
+/* As Linux, but a non-blocking file, and who cannot wait, waits for nothing: what is queued goes on by itself. */
+static void socket_linger(struct file *f)
+{
+	struct socket *s = f->priv;
+	const struct proto *p = s->sk->prot;
+	u64 ns = p->lingers(s->sk), deadline = 0;
+
+	if (!ns || !socket_may_wait(s, 0))
+		return;
+	p->shutdown(s->sk, SHUT_WR);
+	while (s->sk && p->lingers(s->sk) && !socket_wait(s, EPOLLOUT, 0, ns, &deadline))
+		;
+}
 static void socket_free(struct file *f)
 {
 	kmem_cache_free(f->cpu->socket->cache[CACHE_SOCKET], container_of(f, struct socket_file, file));
@@ -228,6 +241,7 @@ const struct file_ops socket_file_ops = {
 	.write = socket_write,
 	.poll = socket_poll,
 	.wait = socket_wait_queue,
+	.linger = socket_linger,
 	.release = socket_release,
 	.free = socket_free,
 };

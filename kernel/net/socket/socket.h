@@ -20,6 +20,7 @@ struct file_ops {
 	long (*write)(struct file *f, const struct iovec *iov, size_t n, int flags);
 	u32 (*poll)(struct file *f);
 	struct wait_queue *(*wait)(struct file *f);
+	void (*linger)(struct file *f);  /* before that, where `lingers` */
 	void (*release)(struct file *f); /* closed: the endpoint goes now ... */
 	void (*free)(struct file *f);    /* ... and the memory with the last reference */
 };
@@ -30,6 +31,7 @@ struct file {
 	int fd;
 	u32 refs;
 	bool nonblock;
+	bool lingers;        /* SO_LINGER was set: closing it may wait */
 	u32 zerocopy_id;     /* a socket's: sends with MSG_ZEROCOPY so far */
 	struct list_head epitems; /* epoll items that watch it */
 };

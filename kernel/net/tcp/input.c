@@ -255,6 +255,8 @@ static enum drop_reason ack_of_our_fin(struct tcb *t)
 	case TCP_FIN_WAIT_1:
 		tcp_set_state(t, TCP_FIN_WAIT_2);
 		t->sk.shutdown |= 2;
+		if (unlikely(t->linger_set))
+			tcp_event(t, EPOLLOUT);
 		tcp_fin_wait_2(t);
 		return RX_OK;
 	case TCP_CLOSING:

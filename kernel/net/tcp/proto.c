@@ -420,6 +420,16 @@ static int tcp_shutdown(struct sock *sk, int how)
 	return 0;
 }
 
+static u64 tcp_lingers(const struct sock *sk)
+{
+	const struct tcb *t = container_of(sk, struct tcb, sk);
+	const u32 waits = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT | 1u << TCP_FIN_WAIT_1 | 1u << TCP_CLOSING | 1u << TCP_LAST_ACK;
+
+	if (!t->linger_set || !(waits >> sk->state & 1) || !skb_queue_empty(&t->rcvq))
+		return 0;
+	return t->linger_s * NSEC_PER_SEC;
+}
+
 static void become_orphan(struct tcb *t)
 {
 	t->orphan = true;
@@ -500,8 +510,6 @@ static void tcp_close(struct sock *sk)
 		tcp_close_state(t);
 		if (sk->state == TCP_FIN_WAIT_2)
 			tcp_fin_wait_2(t);
-		else if (t->linger_set)
-			tcp_timer_set(t, TCPT_LINGER, tcp_now(t) + t->linger_s * NSEC_PER_SEC);
 	}
 }
 
@@ -579,6 +587,7 @@ const struct proto tcp_prot = {
 	.recv_skb = tcp_recv_skb,
 	.send_skb = tcp_send_skb,
 	.shutdown = tcp_shutdown,
+	.lingers = tcp_lingers,
 	.poll = tcp_poll,
 	.setsockopt = tcp_setsockopt,
 	.getsockopt = tcp_getsockopt,

@@ -147,7 +147,8 @@ static struct sk_buff *queue_open_tail(struct tcb *t, u32 goal)
 	return skb && skb->len < goal && !(tcp_cb(skb)->flags & TCP_FIN) && !tcp_cb(skb)->eor ? skb : NULL;
 }
 
-static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
+/* Behind the tail while that has room, which the buffer's limit may be passed for; 0: memory is out, or the buffer is full. */
+static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal, bool *full)
 {
 	struct net_cpu *cpu = t->sk.cpu;
 	struct sk_buff *skb = queue_open_tail(t, goal), *fresh = NULL;
@@ -155,7 +156,8 @@ static long queue_some(struct tcb *t, const u8 *from, u32 len, u32 goal)
 	u8 *to = skb ? room_behind(cpu, skb, &n) : NULL;
 
 	if (!to) {
-		if (tcp_memory_low(cpu) || !(skb = fresh = queue_new(t, 0)))
+		*full = !tcp_sndbuf_space(t);
+		if (*full || tcp_memory_low(cpu) || !(skb = fresh = queue_new(t, 0)))
 			return 0;
 		n = MIN(len, goal);
 		to = room_behind(cpu, skb, &n);
@@ -219,10 +221,8 @@ static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int fla
 		size_t left = m->msg_iov[i].iov_len;
 
 		while (left) {
-			long n;
+			long n = queue_some(t, p, (u32)MIN(left, (size_t)goal), goal, &full);
 
-			full = !tcp_sndbuf_space(t) && !queue_open_tail(t, goal);
-			n = full ? 0 : queue_some(t, p, (u32)MIN(left, (size_t)goal), goal);
 			if (!n)
 				return queue_done(t, done, flags, full);
 			p += n;
