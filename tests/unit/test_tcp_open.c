@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * test_tcp_open.c - opening: passive, active and simultaneous, options, retries, listeners and their queues.
  */
+#include <stdlib.h>
+
 #include "host/tcprig.h"
 
 TEST(a_syn_is_answered_with_options_in_the_usual_order)
@@ -19,6 +21,21 @@ TEST(a_syn_is_answered_with_options_in_the_usual_order)
 	CHECK_EQ(r->opt.tsecr, 5000);
 	CHECK_EQ(r->last.wnd, 64240); /* never scaled in a SYN */
 	rig_end(r);
+}
+
+TEST(over_ipv6_a_syn_says_what_its_longer_header_leaves)
+{
+	REQ("9293 SHLD-5/v6");
+	bool already = lab_ipv6();
+	struct rig *r;
+
+	setenv("LAB_FAMILY", "6", 1);
+	r = tcb_in(TCP_SYN_SENT);
+	CHECK_EQ(r->opt.mss, r->dev->mtu - 60);
+	CHECK(r->opt.mss != 1220);
+	rig_end(r);
+	if (!already)
+		unsetenv("LAB_FAMILY");
 }
 
 TEST(options_the_peer_did_not_offer_are_not_answered)

@@ -22,6 +22,7 @@ from net import CLONE_NEWNET, GUEST_IP, PREFIX, Wire, die_with_parent, sh
 
 DISCARD, HTTP = 9, 80
 TCP_CONGESTION, SIOCOUTQ = 13, 0x5411
+SEGMENT, FRAME = 1448, 1514 # bytes of payload, and what the wire counts for them
 WARM, LIMIT = 3, 400          # seconds not counted; frames that the link holds, those under way included
 REQUESTS = b"GET /4m HTTP/1.1\r\nHost: bench\r\n\r\n" * 100
 # name, options of the wire, flows
@@ -175,7 +176,22 @@ def measure(site, nics, rounds, seconds):
                             print("  %-44s %-22s %.2f" % (figure, column, rate), file=sys.stderr, flush=True)
                     finally:
                         end.stop()
-    return table(figures, [c for c, _ in ends]), figures
+    columns = [c for c, _ in ends]
+    return table(figures, columns) + utilisation(figures, columns), figures
+
+
+def utilisation(figures, columns):
+    """Of the links that lose nothing by themselves: how much of what their rate can carry in full segments arrived."""
+    lines = []
+    for name, impairment, _ in LINKS:
+        if "--loss" in impairment:
+            continue
+        most = impairment[impairment.index("--rate") + 1] / 1e6 * SEGMENT / FRAME
+        for figure, by in figures.items():
+            if figure.startswith(name):
+                label = figure.removesuffix("Mbit/s") + "% of the link"
+                lines.append("%-46s" % label + "".join("%22.1f" % (100 * statistics.median(by[c]) / most) for c in columns))
+    return lines
 
 
 def table(figures, columns):

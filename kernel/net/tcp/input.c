@@ -152,8 +152,7 @@ static enum drop_reason check_timestamp(struct tcb *t, struct tcp_in *in)
 	return RX_OK;
 }
 
-/* Only of a segment whose ACK can be true: who guesses the window alone could else set ts_recent ahead, and PAWS would then
- * drop all that the peer sends. */
+/* Only of one whose ACK can be true: who guesses the window alone could else set ts_recent ahead, and PAWS drop the peer. */
 static void update_timestamp(struct tcb *t, struct tcp_in *in)
 {
 	const struct tcp_seg *seg = &in->seg;
