@@ -46,16 +46,20 @@ static void no_header(struct net_device *dev, struct sk_buff *skb, const u8 *dst
 
 static const struct link_ops capture_ops = { .name = "capture", .hdr_len = ETH_BYTES, .rcv = capture, .header = no_header };
 
+unsigned rig_cpus = 1;
+
 struct rig *rig_probe(size_t pool_bytes)
 {
-	struct net_params params = { .nr_cpus = 1, .now_ns = host_clock, .skb_pool_bytes = pool_bytes ?: 4u << 20 };
+	struct net_params params = { .nr_cpus = rig_cpus, .now_ns = host_clock, .skb_pool_bytes = pool_bytes ?: 4u << 20 };
 	struct rig *r = calloc(1, sizeof(*r));
-	static struct fiber_sched fibers;
+	static struct fiber_sched fibers[2];
 
 	host_clock_step = 20; /* drivers wait for devices by the clock */
 	skb_queue_init(&r->held);
-	fiber_sched_init(&fibers);
-	params.fibers[0] = &fibers;
+	for (unsigned i = 0; i < rig_cpus; i++) {
+		fiber_sched_init(&fibers[i]);
+		params.fibers[i] = &fibers[i];
+	}
 	r->net = net_create(&params);
 	REQUIRE(r->net != NULL);
 	r->cpu = r->net->cpus[0];
@@ -97,13 +101,25 @@ void rig_destroy(struct rig *r)
 	free(r);
 }
 
+/* Each CPU's softirq, as if they took turns; when one next wants to. */
+static u64 poll_all(struct rig *r)
+{
+	u64 next = TIME_NEVER;
+
+	for (unsigned i = 0; i < r->net->nr_cpus; i++)
+		next = MIN(next, net_poll(r->net->cpus[i], host_clock));
+	for (unsigned i = 0; i < r->net->nr_cpus; i++) /* one may have posted to another that had its turn */
+		next = softirq_pending(r->net->cpus[i]) ? host_clock : next;
+	return next;
+}
+
 void rig_run(struct rig *r, u64 ns)
 {
 	u64 until = host_clock + ns, next;
 	unsigned rounds = 0;
 
 	do {
-		next = net_poll(r->cpu, host_clock);
+		next = poll_all(r);
 		if (next > host_clock)
 			host_clock = MAX(host_clock, MIN(next, until));
 		else
@@ -111,7 +127,7 @@ void rig_run(struct rig *r, u64 ns)
 	} while (next <= until && rounds < 10000);
 	CHECK(rounds < 10000);
 	host_clock = MAX(host_clock, until);
-	net_poll(r->cpu, host_clock);
+	poll_all(r);
 }
 
 void rig_bytes(u8 *out, u32 len)

@@ -24,6 +24,8 @@ struct rig {
 
 /* The kernel command line that tells of devices; empty unless a test sets it. */
 extern const char *rig_cmdline;
+/* How many CPUs the stack has, 1 unless a test sets it; 2 at most. */
+extern unsigned rig_cpus;
 /* After the fake devices were added: enumerates, probes, opens the first device. pool_bytes 0: 4 MiB. */
 struct rig *rig_create(size_t pool_bytes);
 /* The same without opening. */

@@ -39,7 +39,7 @@ static void device_reset(struct fake_virtio *d)
 	d->isr = 0;
 	d->config_vector = VIRTIO_MSI_NO_VECTOR;
 	d->driver_features = 0;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < FAKE_VIRTIO_QUEUES; i++) {
 		u64 notifies = d->vq[i].notifies, interrupts = d->vq[i].interrupts;
 
 		d->vq[i] = (struct fake_vq){ .size = d->queue_max, .vector = VIRTIO_MSI_NO_VECTOR,
@@ -234,11 +234,56 @@ unsigned fake_virtio_send(struct fake_virtio *d)
 	return n;
 }
 
+/* ---- the control queue, 5.1.6.5 ---- */
+
+#define CTRL (FAKE_VIRTIO_QUEUES - 1)
+
+void fake_virtio_answer(struct fake_virtio *d, u8 ack)
+{
+	while (fake_virtio_offered(d, CTRL)) {
+		u16 id = fake_virtio_take(d, CTRL);
+		struct vring_desc *e = &desc_of(&d->vq[CTRL])[id];
+
+		CHECK(e->flags & VRING_DESC_F_NEXT && e->len >= 2);
+		memcpy(d->command, (void *)(uintptr_t)e->addr, 2);
+		e = &desc_of(&d->vq[CTRL])[e->next];
+		CHECK_EQ(e->flags, VRING_DESC_F_WRITE);
+		*(u8 *)(uintptr_t)e->addr = ack;
+		fake_virtio_push(d, CTRL, id, 1);
+	}
+	want_notify(d, &d->vq[CTRL]);
+}
+
+static void commanded(struct fake_virtio *d)
+{
+	d->nr_commands++;
+	switch (d->ctrl) {
+	case CTRL_OBEYS:
+	case CTRL_REFUSES:
+		fake_virtio_answer(d, d->ctrl == CTRL_OBEYS ? VIRTIO_NET_OK : 1);
+		break;
+	case CTRL_BAD_ID:
+		fake_virtio_take(d, CTRL);
+		fake_virtio_push(d, CTRL, 0x4711, 1);
+		break;
+	case CTRL_JUMPS:
+		fake_virtio_jump(d, CTRL, 1000);
+		break;
+	case CTRL_SILENT:
+		break;
+	}
+}
+
 /* ---- registers ---- */
+
+static unsigned nr_queues(const struct fake_virtio *d)
+{
+	return d->pairs > 1 ? FAKE_VIRTIO_QUEUES : 2;
+}
 
 static u64 common_read(struct fake_virtio *d, u64 off)
 {
-	struct fake_vq *q = &d->vq[d->queue_sel & 1];
+	struct fake_vq *q = &d->vq[MIN(d->queue_sel, FAKE_VIRTIO_QUEUES - 1)];
 
 	switch (off) {
 	case VIRTIO_PCI_DEVICE_FEATURE:
@@ -246,7 +291,7 @@ static u64 common_read(struct fake_virtio *d, u64 off)
 	case VIRTIO_PCI_CONFIG_MSIX_VECTOR:
 		return d->refuse_vectors ? VIRTIO_MSI_NO_VECTOR : d->config_vector;
 	case VIRTIO_PCI_NUM_QUEUES:
-		return 2;
+		return nr_queues(d);
 	case VIRTIO_PCI_DEVICE_STATUS:
 		return d->status;
 	case VIRTIO_PCI_CONFIG_GENERATION:
@@ -281,7 +326,7 @@ static void set_status(struct fake_virtio *d, u8 v)
 
 static void enable_queue(struct fake_virtio *d)
 {
-	struct fake_vq *q = &d->vq[d->queue_sel & 1];
+	struct fake_vq *q = &d->vq[MIN(d->queue_sel, FAKE_VIRTIO_QUEUES - 1)];
 
 	CHECK(d->status & VIRTIO_S_FEATURES_OK);
 	CHECK(!(d->status & VIRTIO_S_DRIVER_OK));
@@ -299,7 +344,7 @@ static void set_half(u64 *to, u64 half, u64 v)
 
 static void common_write(struct fake_virtio *d, u64 off, u64 v)
 {
-	struct fake_vq *q = &d->vq[d->queue_sel & 1];
+	struct fake_vq *q = &d->vq[MIN(d->queue_sel, FAKE_VIRTIO_QUEUES - 1)];
 
 	switch (off) {
 	case VIRTIO_PCI_DEVICE_FEATURE_SELECT:
@@ -348,11 +393,13 @@ static void common_write(struct fake_virtio *d, u64 off, u64 v)
 
 static u64 device_read(struct fake_virtio *d, u64 off)
 {
-	u8 config[12] = { 0 };
+	u8 config[VIRTIO_NET_CFG_RSS + sizeof(d->rss)] = { 0 };
 
 	memcpy(config, d->mac, 6);
 	memcpy(config + VIRTIO_NET_CFG_STATUS, &d->link_status, 2);
 	memcpy(config + VIRTIO_NET_CFG_MTU, &d->mtu, 2);
+	memcpy(config + VIRTIO_NET_CFG_PAIRS, &d->pairs, 2);
+	memcpy(config + VIRTIO_NET_CFG_RSS, &d->rss, sizeof(d->rss));
 	return off < sizeof(config) ? config[off] : 0;
 }
 
@@ -382,8 +429,10 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 v)
 	}
 	CHECK(off >= NOTIFY_OFF);
 	CHECK_EQ((off - NOTIFY_OFF) / NOTIFY_MULT, v);
-	REQUIRE(v < 2);
+	REQUIRE(v < nr_queues(d));
 	d->vq[v].notifies++;
+	if (v == CTRL)
+		commanded(d);
 	if (v == 1 && !d->deaf && !d->lazy_tx)
 		fake_virtio_send(d);
 }
@@ -402,7 +451,7 @@ static u64 device_config(struct fake_virtio *d, u64 off, unsigned bytes)
 static u64 mmio_reg_read(void *ctx, u64 off, unsigned bytes)
 {
 	struct fake_virtio *d = ctx;
-	struct fake_vq *q = &d->vq[d->queue_sel & 1];
+	struct fake_vq *q = &d->vq[MIN(d->queue_sel, FAKE_VIRTIO_QUEUES - 1)];
 
 	if (off >= VIRTIO_MMIO_CONFIG)
 		return device_config(d, off - VIRTIO_MMIO_CONFIG, bytes);
@@ -417,7 +466,7 @@ static u64 mmio_reg_read(void *ctx, u64 off, unsigned bytes)
 	case VIRTIO_MMIO_DEVICE_FEATURES:
 		return (u32)(d->offered >> (d->device_sel ? 32 : 0));
 	case VIRTIO_MMIO_QUEUE_NUM_MAX:
-		return d->queue_sel < 2 ? d->queue_max : 0;
+		return d->queue_sel < nr_queues(d) ? d->queue_max : 0;
 	case VIRTIO_MMIO_QUEUE_READY:
 		return d->always_ready || (q->enabled && !d->never_ready);
 	case VIRTIO_MMIO_INTERRUPT_STATUS:
@@ -460,7 +509,7 @@ static void mmio_reg_write(void *ctx, u64 off, unsigned bytes, u64 v)
 	} else if (off == VIRTIO_MMIO_QUEUE_READY && v) {
 		enable_queue(d);
 	} else if (off == VIRTIO_MMIO_QUEUE_READY) {
-		d->vq[d->queue_sel & 1].enabled = false;
+		d->vq[MIN(d->queue_sel, FAKE_VIRTIO_QUEUES - 1)].enabled = false;
 	} else {
 		for (unsigned i = 0; i < ARRAY_SIZE(same); i++)
 			if (same[i].mmio == off) {

@@ -14,6 +14,8 @@
 #define FAKE_MMIO_BASE 0xfeb00e00u
 #define FAKE_MMIO_GSI  12
 
+#define FAKE_VIRTIO_QUEUES 5 /* two pairs and their control queue */
+
 struct fake_vq {
 	u16 size, vector;
 	bool enabled;
@@ -28,7 +30,8 @@ struct fake_virtio {
 	u64 offered;
 	u16 queue_max;
 	u8 mac[6];
-	u16 link_status, mtu;
+	u16 link_status, mtu, pairs; /* pairs: 0 or 1, no control queue; 2 */
+	struct virtio_net_rss_limits rss;
 	/* ---- misbehaviour ---- */
 	bool refuse_features; /* FEATURES_OK does not stay */
 	bool refuse_vectors;  /* vector registers read back NO_VECTOR */
@@ -40,6 +43,7 @@ struct fake_virtio {
 	bool deaf;            /* notifications get lost */
 	bool mute;            /* interrupts get lost */
 	bool mute_event;      /* avail_event is not written */
+	enum { CTRL_OBEYS, CTRL_REFUSES, CTRL_SILENT, CTRL_BAD_ID, CTRL_JUMPS } ctrl; /* how commands are answered */
 	bool lazy_tx;         /* transmits only when told: fake_virtio_send() */
 	/* ---- what happened ---- */
 	u64 driver_features;
@@ -47,7 +51,9 @@ struct fake_virtio {
 	u16 nr_vectors;
 	u32 device_sel, driver_sel;
 	u16 config_vector, queue_sel;
-	struct fake_vq vq[2]; /* 0 receive, 1 transmit */
+	struct fake_vq vq[FAKE_VIRTIO_QUEUES]; /* 0 receive, 1 transmit; with two pairs 2 and 3 too, and 4 for control */
+	unsigned nr_commands;
+	u8 command[2]; /* class and command of the last one */
 	unsigned resets;
 	/* ---- frames the driver sent ---- */
 	unsigned nr_sent, sent_descs; /* descriptors of the last chain */
@@ -81,6 +87,8 @@ void fake_virtio_push(struct fake_virtio *d, unsigned q, u32 id, u32 len);
 void fake_virtio_jump(struct fake_virtio *d, unsigned q, u16 n);
 /* Bytes 0.. of the chain with head `id`: where the device would write. */
 u8 *fake_virtio_buffer(struct fake_virtio *d, unsigned q, u16 id);
+/* Answers the commands that waited for it (CTRL_SILENT). */
+void fake_virtio_answer(struct fake_virtio *d, u8 ack);
 /* Interrupts queue q, asked for or not. */
 void fake_virtio_interrupt(struct fake_virtio *d, unsigned q);
 /* Changes link_status and interrupts for configuration. */

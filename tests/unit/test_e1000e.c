@@ -220,6 +220,37 @@ TEST(a_length_beyond_the_buffer_resets_the_device)
 	}
 }
 
+/* With two CPUs there are two queues: a reset waits until both are out of their rings, and both go on behind it. */
+TEST(a_lie_in_either_of_two_queues_resets_both)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct fake_e1000 *d = device();
+		struct e1000_queue *q;
+		struct rig *r;
+		unsigned resets;
+
+		rig_cpus = 2;
+		r = rig_create(0);
+		rig_cpus = 1;
+		REQUIRE(e1000_of(r)->nr_queues == 2);
+		CHECK(reg(d, E1000_MRQC) & E1000_MRQC_RSS);
+		resets = d->resets;
+		q = &e1000_of(r)->queues[i];
+		q->rx.desc[q->rx.clean].ext.length = 2047;
+		q->rx.desc[q->rx.clean].ext.status = E1000_RXD_DD | E1000_RXD_EOP;
+		napi_schedule(&q->napi); /* as its vector does */
+		rig_run(r, 3 * NSEC_PER_SEC);
+		CHECK_EQ(r->dev->rx[i].lies, 1);
+		CHECK_EQ(d->resets, resets + 2); /* out of the rings, and at the start */
+		for (q = e1000_of(r)->queues; q < e1000_of(r)->queues + 2; q++) {
+			CHECK(!q->down && !q->broken);
+			CHECK_EQ((q->rx.use - q->rx.clean) & q->rx.mask, q->rx.mask);
+		}
+		expect_working(r, d);
+		finish(r, d);
+	}
+}
+
 TEST(random_scribbling_over_descriptors_and_causes_never_harms_us)
 {
 	struct test_rng rng = { 815 };

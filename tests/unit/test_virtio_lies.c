@@ -2,6 +2,7 @@
  * test_virtio_lies.c - the virtio-net driver and a device that lies in each way it can: counted, reset, never believed.
  */
 #include "host/fake_virtio_rig.h"
+#include "net/core/steer.h"
 
 /* After a lie: counted once, reset once, every buffer in place, and frames flow again. */
 static void expect_recovery(struct rig *r, struct fake_virtio *d, u64 *lies)
@@ -223,4 +224,124 @@ TEST(random_scribbling_over_the_used_rings_never_harms_us)
 	CHECK(r->nr_in > 100);
 	CHECK(r->dev->rx[0].resets > 100);
 	finish(r, d);
+}
+
+/* ---- two pairs of queues, and the control queue that tells the device of them ---- */
+
+static struct rig *pairs_of(struct fake_virtio *d, bool rss)
+{
+	struct rig *r;
+
+	d->pairs = 2;
+	fake_virtio_set_vectors(d, 5);
+	d->rss = (struct virtio_net_rss_limits){ rss ? STEER_KEY_BYTES : 0, STEER_SLOTS, ~0u };
+	rig_cpus = 2;
+	r = rig_create(0);
+	rig_cpus = 1;
+	return r;
+}
+
+/* Both pairs were set up at any rate; how many send is what the device was heard to agree to. */
+static void expect_pairs(struct rig *r, unsigned sending)
+{
+	CHECK_EQ(r->dev->nr_rxq, 2);
+	CHECK_EQ(r->dev->real_num_tx_queues, sending);
+	CHECK(r->dev->flags & IFF_UP);
+}
+
+TEST(a_device_that_obeys_gets_one_command_and_uses_two_pairs)
+{
+	for (unsigned rss = 0; rss < 2; rss++) {
+		struct fake_virtio *d = device();
+		struct rig *r = pairs_of(d, rss);
+
+		expect_pairs(r, 2);
+		CHECK_EQ(d->nr_commands, 1);
+		CHECK_EQ(d->command[0], VIRTIO_NET_CTRL_MQ);
+		CHECK_EQ(d->command[1], rss ? VIRTIO_NET_CTRL_MQ_RSS_CONFIG : VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET);
+		finish(r, d);
+	}
+}
+
+TEST(a_device_that_refuses_pairs_is_used_with_one)
+{
+	struct fake_virtio *d = device();
+	struct rig *r;
+
+	d->ctrl = CTRL_REFUSES;
+	r = pairs_of(d, true);
+	expect_pairs(r, 1);
+	CHECK_EQ(d->nr_commands, 2); /* RSS, then pairs without it */
+	CHECK(fake_virtio_receive(d, &plain, "0123456789abcdef", 16));
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 1);
+	finish(r, d);
+}
+
+TEST(a_device_that_never_answers_a_command_is_waited_for_once)
+{
+	struct fake_virtio *d = device();
+	u64 start = host_clock;
+	struct rig *r;
+
+	d->ctrl = CTRL_SILENT;
+	r = pairs_of(d, true);
+	expect_pairs(r, 1);
+	CHECK_EQ(d->nr_commands, 1);
+	CHECK(host_clock - start < NSEC_PER_SEC);
+	finish(r, d);
+}
+
+TEST(an_answer_that_comes_late_is_nobody_elses)
+{
+	struct fake_virtio *d = device();
+	struct rig *r;
+
+	d->ctrl = CTRL_SILENT;
+	r = pairs_of(d, true);
+	fake_virtio_answer(d, VIRTIO_NET_OK);
+	rig_run(r, 2 * NSEC_PER_SEC);
+	expect_pairs(r, 1);
+	d->ctrl = CTRL_REFUSES; /* after a reset there is a command again: its answer is what counts, not the one that is left over */
+	d->nr_commands = 0;
+	fake_virtio_push(d, 0, 0x4711, 60);
+	fake_virtio_interrupt(d, 0);
+	rig_run(r, 3 * NSEC_PER_SEC);
+	CHECK_EQ(d->nr_commands, 2);
+	CHECK_EQ(r->dev->rx[0].resets, 1);
+	expect_pairs(r, 1);
+	finish(r, d);
+}
+
+TEST(an_answer_to_no_command_costs_the_pairs_alone)
+{
+	for (unsigned lie = CTRL_BAD_ID; lie <= CTRL_JUMPS; lie++) {
+		struct fake_virtio *d = device();
+		struct rig *r;
+
+		d->ctrl = lie;
+		r = pairs_of(d, false);
+		expect_pairs(r, 1);
+		finish(r, d);
+	}
+}
+
+/* A reset waits until both CPUs are out of their rings, and both go on behind it. */
+TEST(a_lie_in_one_pair_resets_both)
+{
+	for (unsigned pair = 0; pair < 2; pair++) {
+		struct fake_virtio *d = device();
+		struct rig *r = pairs_of(d, false);
+
+		fake_virtio_push(d, 2 * pair, 0x4711, 60);
+		fake_virtio_interrupt(d, 2 * pair);
+		rig_run(r, 3 * NSEC_PER_SEC);
+		CHECK_EQ(r->dev->rx[pair].lies, 1);
+		CHECK_EQ(r->dev->rx[0].resets, 1);
+		CHECK_EQ(d->nr_commands, 2);
+		CHECK(d->vq[0].enabled && d->vq[2].enabled);
+		CHECK(fake_virtio_offered(d, 2) > 0); /* filled again, by its CPU */
+		expect_pairs(r, 2);
+		finish(r, d);
+	}
 }

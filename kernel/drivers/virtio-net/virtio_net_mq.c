@@ -95,10 +95,13 @@ void virtnet_mq_start(struct virtnet *vn)
 {
 	int err;
 
-	if (vn->nr_pairs == 1 || (vn->features & VIRTIO_NET_F_RSS && !configure_rss(vn)))
+	if (vn->nr_pairs == 1)
 		return;
-	vn->command.pairs = (u16)vn->nr_pairs;
-	err = command(vn, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(vn->command.pairs));
+	err = vn->features & VIRTIO_NET_F_RSS ? configure_rss(vn) : -EINVAL;
+	if (err == -EINVAL) { /* not after silence: the device may yet read that command, and its answer would be taken for this one's */
+		vn->command.pairs = (u16)vn->nr_pairs;
+		err = command(vn, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(vn->command.pairs));
+	}
 	if (!err)
 		return;
 	log_warn("%s: the device does not use %u pairs of queues (%s): one is used", vn->dev.name, vn->nr_pairs, errno_name(err));
