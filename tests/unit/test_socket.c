@@ -288,6 +288,37 @@ TEST(connections_are_taken_in_one_call_and_tell_what_came_with_them)
 	lab_destroy(lab);
 }
 
+TEST(a_socket_that_was_a_connection_can_listen_and_its_children_are_new)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct sockaddr_ip none = { .family = AF_UNSPEC }, to = at("10.0.0.1", 2000);
+	struct accepted got[4];
+	int fda, fdb, fd[2], err;
+	char buf[8];
+
+	tcp_pair(lab, a, b, &fda, &fdb);
+	CHECK_EQ(sys_send(a->cpu, fda, "text", 4, 0), 4); /* from here on it has what a sender needs */
+	lab_run(lab, NSEC_PER_MSEC);
+	CHECK_EQ(sys_connect(a->cpu, fda, &none), 0);
+	bind_to(a, fda, 2000);
+	CHECK_EQ(sys_listen(a->cpu, fda, 4), 0);
+	for (int i = 0; i < 2; i++) {
+		fd[i] = sys_socket(b->cpu, AF_INET, SOCK_STREAM, 0);
+		CHECK_EQ(sys_connect(b->cpu, fd[i], &to), -EINPROGRESS);
+	}
+	lab_run(lab, NSEC_PER_MSEC);
+	REQUIRE(sys_accept_many(a->cpu, fda, got, 4, SOCK_NONBLOCK, &err) == 2);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(sys_send(a->cpu, got[i].fd, "text", 4, 0), 4);
+	lab_run(lab, NSEC_PER_MSEC);
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(sys_recv(b->cpu, fd[i], buf, sizeof(buf), MSG_DONTWAIT), 4);
+		CHECK_EQ(sys_close(a->cpu, got[i].fd), 0);
+	}
+	lab_destroy(lab);
+}
+
 TEST(accept_and_connect_wait_for_each_other)
 {
 	struct lab_host *a, *b;

@@ -280,6 +280,8 @@ static void forget_listener(struct tcb *t)
 	t->accept_next = NULL;
 	t->dirty_next = NULL;
 	t->fo = NULL;
+	t->tx = NULL; /* it may have been a connection before */
+	t->sacks = NULL;
 	t->events = 0;
 	t->marked = t->port_told = t->addr_locked = false;
 }

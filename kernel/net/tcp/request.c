@@ -309,7 +309,6 @@ static struct tcb *begin_child(struct tcp_request *r, const struct tfo_cookie *g
 	return t;
 }
 
-
 /* RFC 9293 3.10.7.2. */
 enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 {

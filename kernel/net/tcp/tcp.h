@@ -14,13 +14,13 @@
  *   ESTABLISHED  -> FIN_WAIT_1     [tcp_close_state]        we close first
  *   ESTABLISHED  -> CLOSE_WAIT     [take_fin]               the peer closes first
  *   SYN_RECEIVED -> CLOSE_WAIT     [take_fin]
- *   FIN_WAIT_1   -> FIN_WAIT_2     [ack_of_our_fin]
+ *   FIN_WAIT_1   -> FIN_WAIT_2     [ack_of_our_fin, rcv_farewell]
  *   FIN_WAIT_1   -> CLOSING        [take_fin]               simultaneous close
- *   FIN_WAIT_1   -> TIME_WAIT      [take_fin]               the segment acknowledged our FIN too
- *   FIN_WAIT_2   -> TIME_WAIT      [take_fin]
+ *   FIN_WAIT_1   -> TIME_WAIT      [take_fin, rcv_farewell] the segment acknowledged our FIN too
+ *   FIN_WAIT_2   -> TIME_WAIT      [take_fin, rcv_farewell]
  *   CLOSING      -> TIME_WAIT      [ack_of_our_fin]
  *   CLOSE_WAIT   -> LAST_ACK       [tcp_close_state]
- *   LAST_ACK     -> CLOSE          [ack_of_our_fin]
+ *   LAST_ACK     -> CLOSE          [ack_of_our_fin, rcv_farewell]
  *   any          -> CLOSE          [tcp_done]               RST, timeout, abort, disconnect, TIME_WAIT handed to tcp_timewait
  *
  * A connection is one of three things in one table (struct conn_table): a request (SYN_RECEIVED from a listener, small),
