@@ -33,6 +33,9 @@
 	X(neigh_gc_stale, "net.ipv4.neigh.default.gc_stale_time_ms", 0, 60000, 1000, 86400000, "ms", \
 	  "unused before it may be evicted")                                                       \
 	X(neigh_max, "net.ipv4.neigh.default.gc_thresh3", 0, 1024, 8, 65536, "entries", "of the table") \
+	X(neigh_heard, "net.ipv4.neigh.default.gc_thresh2", 0, 512, 4, 65536, "entries", "of strangers who asked us") \
+	X(neigh6_max, "net.ipv6.neigh.default.gc_thresh3", 0, 1024, 8, 65536, "entries", "of the table, IPv6's") \
+	X(neigh6_heard, "net.ipv6.neigh.default.gc_thresh2", 0, 512, 4, 65536, "entries", "of strangers who solicited us") \
 	/* IPv4 */                                                                                 \
 	X(ip_forward, "net.ipv4.ip_forward", 0, 0, 0, 1, "bool", "act as a router (RFC 1122 3.1)") \
 	X(ip_default_ttl, "net.ipv4.ip_default_ttl", 0, 64, 1, 255, "hops", "of what we send")     \

@@ -257,14 +257,15 @@ TEST(an_entry_unused_for_a_minute_goes)
 {
 	REQ("1122 2.3.2.1/flush");
 	struct nk n = nk_open();
-	u32 gen;
 
 	say(&n, "10.0.0.5", "x");
 	reply(&n.k, "10.0.0.5", PEER_MAC);
-	gen = n.k.cpu->dst_gen;
 	kit_run(&n.k, 120 * NSEC_PER_SEC);
 	CHECK_EQ(state(&n.k, "10.0.0.5"), -1);
-	CHECK(n.k.cpu->dst_gen != gen); /* nobody keeps a pointer to it */
+	drain(&n.k);
+	say(&n, "10.0.0.5", "y"); /* whoever has it cached asks for it again */
+	CHECK_EQ(drain(&n.k)->bcast, 1);
+	CHECK_EQ(sent.ip, 0);
 	nk_close(&n);
 }
 
@@ -309,6 +310,102 @@ TEST(a_scan_does_not_push_out_those_we_talk_with)
 	}
 	CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);
 	CHECK(drops(&n.k, DROP_NEIGH_NOMEM) > 100); /* the scan's own */
+	nk_close(&n);
+}
+
+static void ask(struct kit *k, const char *from)
+{
+	struct arp_info a = { .op = ARPOP_REQUEST, .spa = v4(from), .tpa = v4("10.0.0.1") };
+	u8 f[42];
+
+	memcpy(a.sha, PEER_MAC, 6);
+	arp_build(eth_build(f, k->dev->addr, PEER_MAC, ETH_P_ARP), &a);
+	lab_inject(k->dev, f, sizeof(f));
+	kit_settle(k);
+}
+
+TEST(strangers_who_ask_take_each_others_place_and_nobody_elses)
+{
+	struct nk n = nk_open();
+	char text[20];
+	u32 gen;
+
+	n.k.cpu->sysctl.neigh_max = 64;
+	n.k.cpu->sysctl.neigh_heard = 16;
+	say(&n, "10.0.0.5", "x");
+	reply(&n.k, "10.0.0.5", PEER_MAC); /* a friend */
+	say(&n, "10.0.0.6", "waits");      /* one whose answer we wait for */
+	ask(&n.k, "10.0.0.7");             /* and one who asked, and whom we speak with since */
+	say(&n, "10.0.0.7", "one");
+	say(&n, "10.0.0.7", "two");
+	drain(&n.k);
+	gen = n.k.cpu->dst_gen;
+	for (unsigned i = 20; i < 220; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		ask(&n.k, text);
+		CHECK_EQ(drain(&n.k)->ucast, 1); /* each is answered */
+		CHECK_EQ(state(&n.k, text), NEIGH_STALE);
+	}
+	CHECK_EQ(n.k.cpu->neigh->families[NEIGH_V4].nr_heard, 16);
+	CHECK(n.k.cpu->dst_gen - gen <= 200 / 64 + 1); /* cached routes are not asked for again with each */
+	CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);
+	CHECK_EQ(state(&n.k, "10.0.0.7"), NEIGH_DELAY);
+	CHECK_EQ(state(&n.k, "10.0.0.6"), NEIGH_INCOMPLETE);
+	reply(&n.k, "10.0.0.6", PEER_MAC);
+	CHECK_EQ(drain(&n.k)->ip, 1); /* what waited leaves */
+	for (unsigned i = 20; i < 120; i++) { /* whom we look for takes a stranger's place, then that of another such */
+		snprintf(text, sizeof(text), "10.0.0.%u", i + 100);
+		say(&n, text, "x");
+	}
+	CHECK_EQ(n.k.cpu->neigh->families[NEIGH_V4].nr, 64);
+	CHECK_EQ(state(&n.k, "10.0.0.5"), NEIGH_REACHABLE);
+	CHECK_EQ(state(&n.k, "10.0.0.219"), NEIGH_INCOMPLETE);
+	nk_close(&n);
+}
+
+TEST(one_family_leaves_the_other_its_places)
+{
+	struct nk n = nk_open();
+	struct ip_addr a = { .b = { 0xfe, 0x80 } };
+
+	n.k.cpu->sysctl.neigh6_max = 32;
+	n.k.cpu->sysctl.neigh6_heard = 8;
+	for (unsigned i = 0; i < 200; i++) {
+		a.b[15] = (u8)i;
+		CHECK(neigh_update(n.k.cpu, n.k.dev, &a, PEER_MAC, NEIGH_CREATE | NEIGH_OVERRIDE));
+	}
+	CHECK_EQ(n.k.cpu->neigh->families[NEIGH_V6].nr, 8);
+	for (unsigned i = 0; i < 200; i++) {
+		a.b[14] = 1, a.b[15] = (u8)i;
+		CHECK(neigh_get(n.k.cpu, n.k.dev, &a));
+	}
+	CHECK_EQ(n.k.cpu->neigh->families[NEIGH_V6].nr, 32);
+	say(&n, "10.0.0.5", "x");
+	reply(&n.k, "10.0.0.5", PEER_MAC);
+	CHECK_EQ(drain(&n.k)->ip, 1);
+	CHECK_EQ(n.k.cpu->neigh->families[NEIGH_V4].nr, 1);
+	nk_close(&n);
+}
+
+TEST(a_scan_leaves_cached_routes_what_they_are_and_who_was_evicted_is_asked_for_again)
+{
+	struct nk n = nk_open();
+	char text[20];
+	u32 gen;
+
+	n.k.cpu->sysctl.neigh_max = 32;
+	gen = n.k.cpu->dst_gen;
+	for (unsigned i = 20; i < 70; i++) {
+		snprintf(text, sizeof(text), "10.0.0.%u", i);
+		say(&n, text, "scan");
+	}
+	CHECK_EQ(n.k.cpu->dst_gen, gen);
+	CHECK_EQ(state(&n.k, "10.0.0.20"), -1);
+	drain(&n.k);
+	say(&n, "10.0.0.20", "by a route that is still cached");
+	CHECK_EQ(drain(&n.k)->bcast, 1);
+	reply(&n.k, "10.0.0.20", PEER_MAC);
+	CHECK_EQ(drain(&n.k)->ip, 1);
 	nk_close(&n);
 }
 

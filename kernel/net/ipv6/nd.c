@@ -122,8 +122,9 @@ static enum drop_reason rcv_solicit(struct net_cpu *cpu, struct sk_buff *skb)
 			autoconf_conflict(cpu, skb->dev, &m.target, m.nonce);
 		return probe ? RX_OK : DROP(ND_NOT_OURS);
 	}
-	if (!probe && m.ha && skb->dev->link->addr_len)
-		neigh_update(cpu, skb->dev, &src, m.ha, NEIGH_CREATE | NEIGH_OVERRIDE);
+	if (!probe && m.ha && skb->dev->link->addr_len &&
+	    !neigh_update(cpu, skb->dev, &src, m.ha, NEIGH_CREATE | NEIGH_OVERRIDE))
+		return DROP(NEIGH_NOMEM); /* nor is there a place to remember where the answer goes */
 	send_advert(cpu, skb->dev, &m.target, probe ? &ip6_all_nodes : &src,
 		    ND_NA_OVERRIDE | (probe ? 0 : ND_NA_SOLICITED));
 	return RX_OK;

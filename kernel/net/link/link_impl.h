@@ -20,10 +20,18 @@ struct arp_own { /* an address that we answer for */
 	struct list_head link;
 };
 
+/* What one family takes has its own bounds, so that a flood of one leaves the other alone. */
+struct neigh_family {
+	struct list_head wanted; /* whom we looked for, or found to be there */
+	struct list_head heard;  /* known by their own word alone: never more than gc_thresh2, and the first to go */
+	unsigned nr, nr_heard;   /* of both; of heard */
+};
+
 struct neigh_cpu {
 	struct hlist_head buckets[NEIGH_BUCKETS];
-	struct list_head lru;
-	unsigned nr, nr_parked;
+	struct neigh_family families[NR_NEIGH_FAMILIES];
+	struct list_head gone;  /* of the table no more, not yet free: cached routes may point there */
+	unsigned nr_gone, nr_parked;
 	struct kmem_cache *cache;
 	neigh_error_fn error[NR_NEIGH_FAMILIES];
 	const struct neigh_ops *ops[NR_NEIGH_FAMILIES];

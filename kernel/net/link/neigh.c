@@ -12,10 +12,15 @@
 #define LOCKTIME_NS                                                                                \
 	NSEC_PER_SEC /* a link address does not change faster: two hosts fighting for an address */
 #define EVICT_STEPS 32           /* entries looked at to make room for one */
+#define GONE_MAX    64           /* entries that left the table before their memory is free again */
 
 static unsigned family_of(const struct ip_addr *addr)
 {
 	return ip_is_v4(addr) ? NEIGH_V4 : NEIGH_V6;
+}
+static struct neigh_family *home_of(const struct neigh *n)
+{
+	return &n->cpu->neigh->families[family_of(&n->addr)];
 }
 static u64 ms(s64 n) { return (u64)n * NSEC_PER_MSEC; }
 
@@ -81,68 +86,132 @@ static struct sk_buff *unpark(struct neigh *n)
 	return skb;
 }
 
+/* From here on nobody has them: every cached route is asked for again. */
+static void free_gone(struct net_cpu *cpu)
+{
+	struct neigh_cpu *t = cpu->neigh;
+
+	cpu->dst_gen++;
+	while (!list_empty(&t->gone)) {
+		struct neigh *n = list_first(&t->gone, struct neigh, lru);
+
+		list_del(&n->lru);
+		kmem_cache_free(t->cache, n);
+	}
+	t->nr_gone = 0;
+}
+
+/* Takes it out of the table. Its memory waits for others, so that a flood, which evicts one entry for each that it makes,
+ * does not have all routes asked for again each time. */
 static void neigh_free(struct net_cpu *cpu, struct neigh *n, enum drop_reason reason)
 {
+	struct neigh_family *f = home_of(n);
+
 	timer_cancel(&cpu->wheel, &n->timer);
 	FLOW_ADD(cpu, OutDropped, n->parked.qlen);
 	cpu->neigh->nr_parked -= n->parked.qlen;
 	skb_queue_purge(cpu, &n->parked, reason);
 	hlist_del(&n->hash);
 	list_del(&n->lru);
-	cpu->neigh->nr--;
-	cpu->dst_gen++;
-	kmem_cache_free(cpu->neigh->cache, n);
+	f->nr--;
+	f->nr_heard -= n->heard;
+	if (n->is_router || n->state == NEIGH_FAILED)
+		cpu->dst_gen++; /* it is no reason any more to go another way */
+	n->state = NEIGH_NONE;
+	n->gone = true;
+	list_add_tail(&n->lru, &cpu->neigh->gone);
+	if (++cpu->neigh->nr_gone >= GONE_MAX)
+		free_gone(cpu);
 }
 
+/* ---- who makes room ---- */
 /* In use: a table full of these takes no newcomer, so that a scan of the net does not push out
  * those we talk with. */
-static bool is_precious(struct net_cpu *cpu, const struct neigh *n)
+static bool is_precious(const struct neigh *n)
 {
 	return neigh_is_valid(n) && (n->state != NEIGH_STALE ||
-				     cpu->now_ns - n->used_ns < ms(cpu->sysctl.neigh_gc_stale));
+				     n->cpu->now_ns - n->used_ns < ms(n->cpu->sysctl.neigh_gc_stale));
 }
+static bool is_not_precious(const struct neigh *n) { return !is_precious(n); }
+/* Not in use, and nobody waits for it. */
+static bool is_spare(const struct neigh *n) { return !is_precious(n) && n->state != NEIGH_INCOMPLETE; }
+/* Asked us once, was answered, and nothing since. */
+static bool is_stranger(const struct neigh *n) { return n->sent < 2 || !neigh_is_valid(n); }
+static bool is_any(const struct neigh *n) { return n != NULL; }
 
-static bool make_room(struct net_cpu *cpu)
+static bool evict(struct net_cpu *cpu, struct list_head *list, bool (*may_go)(const struct neigh *n))
 {
-	struct neigh_cpu *t = cpu->neigh;
+	for (unsigned i = 0; i < EVICT_STEPS && !list_empty(list); i++) {
+		struct neigh *n = list_first(list, struct neigh, lru);
 
-	for (unsigned i = 0; i < EVICT_STEPS && t->nr; i++) {
-		struct neigh *n = list_first(&t->lru, struct neigh, lru);
-
-		if (!is_precious(cpu, n)) {
-			t->evicted++;
+		if (may_go(n)) {
+			cpu->neigh->evicted++;
 			neigh_free(cpu, n, DROP(NEIGH_NOMEM));
 			return true;
 		}
 		list_del(&n->lru);
-		list_add_tail(&n->lru, &t->lru);
+		list_add_tail(&n->lru, list);
 	}
-	t->full++;
+	return false;
+}
+
+/* For one that we look for. */
+static bool room_for_wanted(struct net_cpu *cpu, struct neigh_family *f, unsigned max)
+{
+	return f->nr < max || evict(cpu, &f->heard, is_stranger) || evict(cpu, &f->wanted, is_spare) ||
+	       evict(cpu, &f->heard, is_any) || evict(cpu, &f->wanted, is_not_precious);
+}
+
+/* For one that spoke to us: of those that we look for none makes room. */
+static bool room_for_heard(struct net_cpu *cpu, struct neigh_family *f, unsigned max, unsigned max_heard)
+{
+	if (f->nr < max && f->nr_heard < max_heard)
+		return true;
+	return evict(cpu, &f->heard, is_stranger) || evict(cpu, &f->heard, is_any) ||
+	       (f->nr_heard < max_heard && evict(cpu, &f->wanted, is_spare));
+}
+
+static bool make_room(struct net_cpu *cpu, unsigned family, bool heard)
+{
+	const struct net_sysctls *sc = &cpu->sysctl;
+	struct neigh_family *f = &cpu->neigh->families[family];
+	unsigned max = (unsigned)(family == NEIGH_V6 ? sc->neigh6_max : sc->neigh_max);
+	unsigned max_heard = (unsigned)(family == NEIGH_V6 ? sc->neigh6_heard : sc->neigh_heard);
+
+	if (heard ? room_for_heard(cpu, f, max, max_heard) : room_for_wanted(cpu, f, max))
+		return true;
+	cpu->neigh->full++;
 	return false;
 }
 
 static void neigh_timer(struct timer *timer, u64 now_ns);
 
-struct neigh *neigh_get(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr)
+static struct neigh *get(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr, bool heard)
 {
-	struct neigh_cpu *t = cpu->neigh;
+	struct neigh_family *f = &cpu->neigh->families[family_of(addr)];
 	struct neigh *n = neigh_lookup(cpu, dev, addr);
 
 	if (n)
 		return n;
-	if (t->nr >= (unsigned)cpu->sysctl.neigh_max && !make_room(cpu))
+	if (!make_room(cpu, family_of(addr), heard))
 		return NULL;
-	n = kmem_cache_alloc(t->cache);
+	n = kmem_cache_alloc(cpu->neigh->cache);
 	if (!n)
 		return NULL;
-	*n = (struct neigh){ .cpu = cpu, .dev = dev, .addr = *addr, .used_ns = cpu->now_ns };
+	*n = (struct neigh){ .cpu = cpu, .dev = dev, .addr = *addr, .used_ns = cpu->now_ns, .heard = heard };
 	skb_queue_init(&n->parked);
 	timer_init(&n->timer, neigh_timer);
 	timer_arm(&cpu->wheel, &n->timer, cpu->now_ns + ms(cpu->sysctl.neigh_gc_stale));
 	hlist_add(&n->hash, bucket(cpu, dev, addr));
-	list_add_tail(&n->lru, &t->lru);
-	t->nr++;
+	list_add_tail(&n->lru, heard ? &f->heard : &f->wanted);
+	f->nr++;
+	f->nr_heard += heard;
 	return n;
+}
+
+struct neigh *neigh_get(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr)
+{
+	return get(cpu, dev, addr, false);
 }
 
 bool neigh_is_failed(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr)
@@ -154,18 +223,35 @@ bool neigh_is_failed(struct net_cpu *cpu, struct net_device *dev, const struct i
 
 void neigh_flush(struct net_cpu *cpu, struct net_device *dev)
 {
-	struct neigh *n, *next;
+	const struct neigh *n = neigh_next(cpu, NULL), *next;
 
-	list_for_each_entry_safe(n, next, &cpu->neigh->lru, lru)
+	for (; n; n = next) {
+		next = neigh_next(cpu, n);
 		if (n->dev == dev)
-			neigh_free(cpu, n, DROP(DEV_READY));
+			neigh_free(cpu, (struct neigh *)n, DROP(DEV_READY));
+	}
+	free_gone(cpu);
+}
+
+#define NR_LISTS (2u * NR_NEIGH_FAMILIES)
+static const struct list_head *list_nr(const struct net_cpu *cpu, unsigned i)
+{
+	const struct neigh_family *f = &cpu->neigh->families[i / 2];
+
+	return i % 2 ? &f->heard : &f->wanted;
 }
 
 const struct neigh *neigh_next(const struct net_cpu *cpu, const struct neigh *n)
 {
-	const struct list_head *next = n ? n->lru.next : cpu->neigh->lru.next;
+	unsigned i = n ? family_of(&n->addr) * 2 + n->heard : 0;
+	const struct list_head *next = n ? n->lru.next : list_nr(cpu, 0)->next;
 
-	return next == &cpu->neigh->lru ? NULL : list_entry(next, const struct neigh, lru);
+	while (next == list_nr(cpu, i)) {
+		if (++i == NR_LISTS)
+			return NULL;
+		next = list_nr(cpu, i)->next;
+	}
+	return list_entry(next, const struct neigh, lru);
 }
 
 u64 neigh_parked(const struct net_cpu *cpu)
@@ -191,6 +277,12 @@ static void enter_reachable(struct neigh *n)
 	u64 base = base_reachable_ns(n);
 	u32 r = (u32)(siphash_2u64(n->cpu->now_ns, n->addr.q[1], &n->cpu->net->hash_key) >> 32);
 
+	if (n->heard) { /* it answered */
+		n->heard = false;
+		home_of(n)->nr_heard--;
+		list_del(&n->lru);
+		list_add_tail(&n->lru, &home_of(n)->wanted);
+	}
 	n->reachable_ns = base / 2 + (base >> 8) * (r >> 24);
 	enter(n, NEIGH_REACHABLE, n->reachable_ns);
 }
@@ -304,6 +396,7 @@ static void send_to(struct neigh *n, struct sk_buff *skb)
 	struct net_cpu *cpu = n->cpu;
 
 	n->used_ns = cpu->now_ns;
+	n->sent += n->sent < 2;
 	if (n->state == NEIGH_STALE)
 		enter(n, NEIGH_DELAY, ms(cpu->sysctl.neigh_delay_probe));
 	memcpy(skb_push(skb, ETH_HLEN), n->link_hdr, ETH_HLEN);
@@ -335,7 +428,7 @@ static void output_unicast(struct net_cpu *cpu, struct sk_buff *skb, struct dst 
 {
 	struct neigh *n = dst->neigh;
 
-	if (!n) {
+	if (!n || n->gone) {
 		n = dst->neigh = neigh_get(cpu, dst->dev, &dst->next_hop);
 		if (!n) {
 			out_drop(cpu, skb, DROP(NEIGH_NOMEM));
@@ -472,7 +565,7 @@ static bool update_local(struct net_cpu *cpu, struct net_device *dev, const stru
 			 const u8 *ha, unsigned how)
 {
 	struct neigh *n =
-		how & NEIGH_CREATE ? neigh_get(cpu, dev, addr) : neigh_lookup(cpu, dev, addr);
+		how & NEIGH_CREATE ? get(cpu, dev, addr, !(how & NEIGH_SOLICITED)) : neigh_lookup(cpu, dev, addr);
 	bool known, changed;
 
 	if (!n)
@@ -568,7 +661,11 @@ int neigh_cpu_init(struct net_cpu *cpu)
 		kfree(t);
 		return -ENOMEM;
 	}
-	list_init(&t->lru);
+	for (unsigned i = 0; i < NR_NEIGH_FAMILIES; i++) {
+		list_init(&t->families[i].wanted);
+		list_init(&t->families[i].heard);
+	}
+	list_init(&t->gone);
 	list_init(&t->own);
 	t->ops[NEIGH_V4] = &arp_neigh_ops;
 	cpu->neigh = t;
@@ -578,12 +675,14 @@ int neigh_cpu_init(struct net_cpu *cpu)
 void neigh_cpu_destroy(struct net_cpu *cpu)
 {
 	struct neigh_cpu *t = cpu->neigh;
+	const struct neigh *n;
 
 	if (!t)
 		return;
 	arp_destroy(cpu);
-	while (!list_empty(&t->lru))
-		neigh_free(cpu, list_first(&t->lru, struct neigh, lru), DROP(NEIGH_FAILED));
+	while ((n = neigh_next(cpu, NULL)))
+		neigh_free(cpu, (struct neigh *)n, DROP(NEIGH_FAILED));
+	free_gone(cpu);
 	kmem_cache_destroy(t->cache);
 	kfree(t);
 	cpu->neigh = NULL;

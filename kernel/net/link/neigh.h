@@ -11,7 +11,13 @@
  *	FAILED -> INCOMPLETE     [neigh_output]  -> gone [timer]
  *
  * States and timers are those of RFC 4861 7.3, for ARP too. An entry may go whenever softirq runs:
- * whoever caches a pointer to it (struct dst) compares generations first (dst_valid).
+ * whoever caches a pointer to it (struct dst) compares generations first (dst_valid); one that went a
+ * moment ago is still there, is of no state, and neigh_output() looks for it anew.
+ *
+ * Each family has at most gc_thresh3 entries. A stranger's word (a request, a solicitation, an
+ * advertisement of a router) makes an entry that stands apart until its neighbour has answered: of
+ * such there are at most gc_thresh2, a newcomer among them takes the place of another, and never of
+ * one that we look for or know to be there.
  */
 #pragma once
 
@@ -39,7 +45,7 @@ struct neigh {
 	struct ip_addr addr;
 	/* ---- control ---- */
 	struct hlist_node hash;
-	struct list_head lru; /* in order of creation, or of the last time eviction passed it by */
+	struct list_head lru; /* of its family and kind: in order of creation, or of the last time eviction passed it by */
 	struct net_cpu *cpu;
 	struct timer timer;   /* always armed: each state ends some time */
 	u64 updated_ns;       /* the link address changed */
@@ -47,6 +53,9 @@ struct neigh {
 	u64 solicited_ns;     /* last request: at most one per retrans time (RFC 1122 2.3.2.1) */
 	struct sk_buff_head parked;
 	bool is_router;       /* it said so in its last advertisement (RFC 4861 7.2.5) */
+	bool heard;           /* by its own word alone so far */
+	bool gone;            /* of the table no more; kept for whoever has it cached (see neigh.c) */
+	u8 sent;              /* packets to it while heard, up to 2: a stranger is answered once */
 };
 static inline const u8 *neigh_ha(const struct neigh *n) { return n->link_hdr; }
 /* The link address is known and believed. */
@@ -91,7 +100,7 @@ u64 neigh_parked(const struct net_cpu *cpu);
 /* The entry of addr on dev; NULL: none. */
 struct neigh *neigh_lookup(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr);
 /* The same, made when absent; NULL: table full of entries in use, or no memory. May evict, which
- * moves cpu->dst_gen. */
+ * may move cpu->dst_gen. */
 struct neigh *neigh_get(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr);
 
 enum { /* how a link address was learned */
@@ -103,7 +112,7 @@ enum { /* how a link address was learned */
 	NEIGH_IF_ASKED = 32, /* the two above hold on CPUs whose entry waits for an answer, no others */
 };
 /* A link address was heard of; tells the other CPUs' tables. false: refused, it contradicts a fresh
- * entry. */
+ * entry, or there is no place for it. */
 bool neigh_update(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *addr,
 		  const u8 *ha, unsigned how);
 /* Forward progress of a transport: the neighbour is there (RFC 4861 7.3.1). */
