@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * cmd_tc.c - `tc qdisc`: the queueing disciplines of a device, shown and exchanged, printed as iproute2 prints them.
  *
- *	tc [-s] qdisc [show] [dev DEV] [--json]
+ *	tc [-s] [-d] qdisc [show] [dev DEV] [--json]
  *	tc qdisc add|replace|change dev DEV {root | parent MAJOR:MINOR} [handle MAJOR:] KIND OPTIONS [/ KIND OPTIONS]
  *	tc qdisc del dev DEV root
  *	tc qdisc help
@@ -22,7 +22,7 @@
 struct tc_show {
 	struct console_call *c;
 	struct json j;
-	bool stats, json;
+	bool stats, details, json;
 	const struct net_device *dev; /* the one that was asked for, which is then not named; NULL: all */
 };
 
@@ -118,6 +118,21 @@ static void qdisc_json(struct tc_show *s, struct qdisc *q, const char *parent, c
 	json_close(j, '}');
 }
 
+/* What -d adds to a tbf: cells of a rate table, which neither end has any more, and by what a frame's size is told. */
+static void add_details(const struct qdisc *q, char *text, size_t size)
+{
+	char *burst = strcmp(q->ops->id, "tbf") ? NULL : strstr(text, "burst "), rest[200];
+	size_t at;
+
+	if (!burst)
+		return;
+	at = (size_t)(burst - text) + 6;
+	while (text[at] && text[at] != ' ')
+		at++;
+	str_copy(rest, text + at, sizeof(rest));
+	snprintf(text + at, size - at, "/1 mpu 0b%s linklayer ethernet", rest);
+}
+
 /* parent: the class it is in, NULL at the root. */
 static void show_one(struct tc_show *s, struct qdisc *q, const char *parent)
 {
@@ -133,6 +148,8 @@ static void show_one(struct tc_show *s, struct qdisc *q, const char *parent)
 		return;
 	}
 	q->ops->dump(q, text, sizeof(text));
+	if (s->details)
+		add_details(q, text, sizeof(text));
 	out_printf(out, "qdisc %s %x: %s%s%s %s \n", q->ops->id, q->handle, dev_words(s, txq->dev, dev),
 		   parent ? "parent " : "root refcnt 2", parent ?: "", text);
 	if (!s->stats)
@@ -210,9 +227,9 @@ static int no_device(struct console_call *c, const char *name)
 }
 
 /* [dev DEV] from word `at` on. */
-static int show(struct console_call *c, int at, bool stats, bool json)
+static int show(struct console_call *c, int at, bool stats, bool details, bool json)
 {
-	struct tc_show s = { .c = c, .j.out = c->out, .stats = stats, .json = json };
+	struct tc_show s = { .c = c, .j.out = c->out, .stats = stats, .details = details, .json = json };
 	struct net *net = c->cpu->net;
 	struct net_device *dev = NULL;
 	unsigned i;
@@ -238,7 +255,7 @@ static int help(struct console_call *c)
 {
 	unsigned i;
 
-	out_printf(c->out, "tc [-s] qdisc [show] [dev DEV]\n"
+	out_printf(c->out, "tc [-s] [-d] qdisc [show] [dev DEV]\n"
 			   "tc qdisc add|replace|change dev DEV {root | parent MAJOR:MINOR} [handle MAJOR:] KIND OPTIONS\n"
 			   "tc qdisc del dev DEV root\n"
 			   "at boot: qdisc=[DEV:]KIND,OPTION=VALUE,...[/KIND,...]\nKIND and its OPTIONS:\n");
@@ -353,9 +370,9 @@ int cmd_tc(struct console_call *c)
 {
 	static const char *const verbs[] = { "add", "replace", "change", "del" };
 	bool long_word = console_take_word(c, "--json"), json = console_take_word(c, "-j") || long_word;
-	bool stats = c->argc > 1 && !strcmp(c->argv[1], "-s");
+	bool stats = console_take_word(c, "-s"), details = console_take_word(c, "-d");
 	const char *verb;
-	int at = 1 + stats;
+	int at = 1;
 	unsigned i;
 
 	if (at >= c->argc || strcmp(c->argv[at], "qdisc"))
@@ -364,7 +381,7 @@ int cmd_tc(struct console_call *c)
 	if (!strcmp(verb, "help"))
 		return help(c);
 	if (!strcmp(verb, "show") || !strcmp(verb, "dev"))
-		return show(c, at + !strcmp(verb, "show"), stats, json);
+		return show(c, at + !strcmp(verb, "show"), stats, details, json);
 	for (i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (!strcmp(verb, verbs[i]))
 			return change(c, verb, at + 1);

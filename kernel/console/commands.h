@@ -16,7 +16,7 @@
 	  "addresses, links, routes, neighbours")                                                  \
 	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|-x|--reset] DEV | -C|-G|-K DEV NAME VALUE...",          \
 	  "a device: statistics, moderation, rings, offloads, channels")                             \
-	X(tc, "tc", false, "[-s] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
+	X(tc, "tc", false, "[-s] [-d] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(conntrack, "conntrack", false, "-L [--json] | -C | -S | -F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \
 	X(ss, "ss", false, "[-46tulnaips] [--json]", "sockets (-s: sums)")                                                \

@@ -29,7 +29,7 @@ static const struct {
 	{ "ip neigh", "show dev" },
 	{ "ip maddr", "show add del dev" },
 	{ "ethtool", "@device -i -S -c -g -k -l -x -C -G -K --reset" },
-	{ "tc", "qdisc -s" },
+	{ "tc", "qdisc -s -d" },
 	{ "tc qdisc", "show add replace change del help dev --json" },
 	{ "tc qdisc show", "dev --json" },
 	{ "tc qdisc add", "dev root parent handle @qdisc" },

@@ -232,7 +232,7 @@ DISCIPLINES = ("tbf rate 10mbit burst 15k latency 50ms", "prio", "prio bands 4 p
                "fq_codel", "fq_codel limit 100 flows 64 target 3ms interval 50ms ce_threshold 1ms noecn", "fq", "fq limit 500 flow_limit 50 buckets 256")
 
 
-@case("tc qdisc prints what iproute2's tc prints, for disciplines set in the same words, with -s too")
+@case("tc qdisc prints what iproute2's tc prints, for disciplines set in the same words, with -s and -d too")
 def _():
     same("tc qdisc show dev {d}")
     same("tc -s qdisc show dev {d}", numbers=True)
@@ -246,6 +246,7 @@ def _():
         check_eq(typed(change.format(d="eth0")).strip(), "", change)
         same("tc qdisc show dev {d}", key="tc " + words.split()[0])
         same("tc -s qdisc show dev {d}", key="tc -s " + words.split()[0], numbers=True)
+        same("tc -d qdisc show dev {d}", key="tc " + words.split()[0])
         for end, d in ((linux, "tap0"), (typed, "eth0")):
             end("tc qdisc del dev %s root" % d)
     check(compared, "no discipline to compare")
