@@ -305,6 +305,22 @@ TEST(what_tcp_must_see_is_not_merged_and_comes_after_what_was_held)
 		}
 }
 
+TEST(a_wrong_header_sum_behind_a_right_one_is_not_merged)
+{
+	struct rig r;
+
+	begin(&r);
+	CHECK(feed(&r, SEGMENT(0)));
+	CHECK(!feed(&r, SEGMENT(.seq = 1000 + MSS, .bad_ip_sum = true)));
+	CHECK_EQ(r.nr, 1); /* goes on alone, and dies in IP */
+	CHECK(feed(&r, SEGMENT(.seq = 1000 + MSS)));
+	gro_flush(r.cpu);
+	CHECK_EQ(r.nr, 2);
+	CHECK_EQ(r.seen[1].seq, 1000);
+	CHECK_EQ(r.seen[1].payload, 2 * MSS);
+	end(&r);
+}
+
 TEST(an_acknowledgment_does_not_overtake_held_data)
 {
 	struct rig r;

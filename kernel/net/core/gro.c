@@ -46,6 +46,7 @@ struct gro_flow {
 	bool v6;
 	u8 plain;    /* no TCP option but timestamps: its headers may be compared by whole words, or by vectors */
 	u32 addr_sum; /* its addresses summed, and for IPv4 the protocol: once for all its segments */
+	u32 id_check; /* IPv4: identification and checksum of the first header, added up */
 };
 
 struct gro_cpu {
@@ -240,7 +241,7 @@ static inline bool same_plain_words(const u8 *held, const u8 *p)
 		  (load32(held + AT_TSTAMP + 8) ^ load32(p + AT_TSTAMP + 8))));
 }
 
-/* and by vectors: all but the last 2 bytes of the destination in two of them, with a mask of what counts. */
+/* and by vectors, the length too: all but the last 2 bytes of the destination in two of them, with a mask of what counts. */
 static inline bool differ32(const u8 *a, const u8 *b, const u8 *mask)
 {
 	bool same;
@@ -256,7 +257,7 @@ static inline bool differ32(const u8 *a, const u8 *b, const u8 *mask)
 
 static inline bool same_plain_vectors(const u8 *held, const u8 *p)
 {
-	static const u8 front[32] = { [0 ... ETH_HLEN + 1] = 0xff, [AT_FRAG ... AT_FRAG + 3] = 0xff, [AT_ADDRS ... 31] = 0xff };
+	static const u8 front[32] = { [0 ... ETH_HLEN + 3] = 0xff, [AT_FRAG ... AT_FRAG + 3] = 0xff, [AT_ADDRS ... 31] = 0xff };
 	static const u8 back[32] = { [0 ... 3] = 0xff, [AT_ACK - AT_PORTS ... AT_ACK - AT_PORTS + 4] = 0xff,
 				     [AT_FLAGS - AT_PORTS] = (u8)~TCP_PSH, [AT_FLAGS - AT_PORTS + 1 ... AT_FLAGS - AT_PORTS + 2] = 0xff,
 				     [AT_TSTAMP - AT_PORTS ... PLAIN_HLEN - AT_PORTS - 1] = 0xff };
@@ -276,6 +277,17 @@ static inline unsigned plainly_next(const struct gro_flow *f, const u8 *p, unsig
 		return 0;
 	payload = be16_get(ip->tot_len) + ETH_HLEN - PLAIN_HLEN;
 	return payload - 1 < f->mss && payload + PLAIN_HLEN <= len && csum_ok(csum_ip_header(ip, 5)) ? payload : 0;
+}
+
+/* The same of a segment as long as the first. What its IP header's sum is made of is there then, but for the identification: that and
+ * the checksum add up to what they did. */
+static inline bool fully_next(const struct gro_flow *f, const u8 *p, unsigned len)
+{
+	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)(p + ETH_HLEN);
+	int more = (int)(load16(&ip->id) + load16(&ip->check) - f->id_check);
+
+	return (likely(!more) || more == 0xffff || more == -0xffff) && len >= (unsigned)PLAIN_HLEN + f->mss &&
+	       seq_eq(seq_of(be32_get(((const struct tcp_hdr *)(ip + 1))->seq)), f->next);
 }
 
 /* The same for IPv6, headers included. */
@@ -384,13 +396,14 @@ static inline u8 how_plain(const struct net_cpu *cpu, const struct piece *s)
 {
 	if (s->hdr_len != (s->v6 ? (unsigned)PLAIN6_HLEN : (unsigned)PLAIN_HLEN))
 		return NOT_PLAIN;
-	return cpu->gro->vectors && !s->v6 ? PLAIN_VECTORS : PLAIN_WORDS;
+	return cpu->gro->vectors && !s->v6 && is_wide(s->tcp_len) ? PLAIN_VECTORS : PLAIN_WORDS;
 }
 
 /* A full segment that may be followed by more. */
 static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, const struct piece *s)
 {
 	unsigned fit = (GRO_MAX_BYTES - SKB_BUF_SIZE - s->hdr_len) / s->payload + 1;
+	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)s->ip;
 	struct skb_buf *b = skb_buf_of(s->link);
 	struct gro_flow *f;
 	struct sk_buff *skb;
@@ -413,7 +426,8 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, cons
 				.most = (u16)MIN(fit, (unsigned)MAX_SKB_FRAGS),
 				.v6 = s->v6,
 				.plain = how_plain(cpu, s),
-				.addr_sum = addr_sum(s->ip, s->v6) };
+				.addr_sum = addr_sum(s->ip, s->v6),
+				.id_check = s->v6 ? 0u : (u32)load16(&ip->id) + load16(&ip->check) };
 	return true;
 }
 
@@ -461,20 +475,34 @@ static __noinline bool receive_plain(struct net_cpu *cpu, struct net_device *dev
 	return receive_slow(cpu, dev, rxq, p, len, vouched);
 }
 
-/* The end of the way of a plain segment over IPv4, whose TCP part is len bytes. */
-static __noinline bool merge_vouched(struct gro_flow *f, u8 *tcp, unsigned len)
+/* The end of the way of a segment that is as long as the first, over IPv4. */
+static inline bool merge_full(struct gro_flow *f, u8 *tcp, unsigned mss)
 {
-	return merge(f, tcp + PLAIN_HLEN - AT_PORTS, len - (PLAIN_HLEN - AT_PORTS), tcp[AT_FLAGS - AT_PORTS]);
+	struct skb_frag *at = &f->skb->frags[f->segs - 1];
+	u8 *p = tcp + PLAIN_HLEN - AT_PORTS;
+
+	at->ptr = p;
+	at->buf = skb_buf_of(p);
+	at->len = mss;
+	f->next = seq_add(f->next, mss);
+	if (likely(++f->segs < f->most && !(tcp[AT_FLAGS - AT_PORTS] & TCP_PSH)))
+		return true;
+	return merged_last(f, tcp[AT_FLAGS - AT_PORTS]);
+}
+
+static __noinline bool merge_vouched(struct gro_flow *f, u8 *tcp)
+{
+	return merge_full(f, tcp, f->mss);
 }
 
 /* The same when nobody has looked at its sum. If that is wrong: false, and what it would have followed enters the stack. */
-static __noinline bool merge_summed(struct gro_flow *f, u8 *tcp, unsigned len)
+static __noinline bool merge_summed(struct gro_flow *f, u8 *tcp)
 {
-	be16 l = be16_of((u16)len);
+	unsigned mss = f->mss, len = mss + PLAIN_HLEN - AT_PORTS;
 
 	STAT_ADD(f->cpu, CsumSoftBytes, len);
-	if (likely(csum_ok(csum_add(csum_wide(tcp, len, l.raw), f->addr_sum))))
-		return merge(f, tcp + PLAIN_HLEN - AT_PORTS, len - (PLAIN_HLEN - AT_PORTS), tcp[AT_FLAGS - AT_PORTS]);
+	if (likely(csum_ok(csum_add(csum_wide(tcp, len, be16_of((u16)len).raw), f->addr_sum))))
+		return merge_full(f, tcp, mss);
 	flush_flow(f);
 	return false;
 }
@@ -483,7 +511,6 @@ static __noinline bool merge_summed(struct gro_flow *f, u8 *tcp, unsigned len)
 bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
-	unsigned payload;
 
 	for (; f < end; f++) {
 		if (unlikely(f->plain != PLAIN_VECTORS)) {
@@ -491,13 +518,9 @@ bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *
 				return receive_plain(cpu, dev, rxq, p, len, vouched);
 			continue;
 		}
-		if (f->skb->dev != dev || !same_plain_vectors(f->skb->data, p) || !(payload = plainly_next(f, p, len)))
+		if (f->skb->dev != dev || !same_plain_vectors(f->skb->data, p) || !fully_next(f, p, len))
 			continue;
-		if (vouched)
-			return merge_vouched(f, p + AT_PORTS, payload + PLAIN_HLEN - AT_PORTS);
-		if (likely(is_wide(payload + PLAIN_HLEN - AT_PORTS)))
-			return merge_summed(f, p + AT_PORTS, payload + PLAIN_HLEN - AT_PORTS);
-		return receive_plain(cpu, dev, rxq, p, len, vouched);
+		return vouched ? merge_vouched(f, p + AT_PORTS) : merge_summed(f, p + AT_PORTS);
 	}
 	return receive_slow(cpu, dev, rxq, p, len, vouched);
 }

@@ -430,12 +430,12 @@ static inline void put_frags(struct net_cpu *cpu, const struct skb_frag *f, cons
 
 		if (!b)
 			continue;
-		if (unlikely(b->refs != 1 || b->cpu != id)) {
+		if (likely(b->refs == 1 && b->cpu == id)) {
+			b->refs = 0;
+			push_buf(pool, b);
+		} else {
 			put_buf(cpu, b);
-			continue;
 		}
-		b->refs = 0;
-		push_buf(pool, b);
 	}
 }
 
