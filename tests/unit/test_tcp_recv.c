@@ -323,3 +323,21 @@ TEST(nothing_is_taken_from_beyond_a_fin)
 	CHECK_EQ(rig_read(r, 1000), 0);
 	rig_end(r);
 }
+
+TEST(of_several_queued_runs_the_one_that_holds_a_duplicate_is_told_behind_it)
+{
+	REQ("2883 4.2");
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	static const u32 want[] = { 101, 101, 301 };
+
+	inject(r, .seq = 100, .len = 20);
+	inject(r, .seq = 300, .len = 20);
+	rig_drain(r);
+	inject(r, .seq = 100, .len = 10); /* the older run's */
+	CHECK(rig_take(r));
+	CHECK_EQ(r->opt.nr_sacks, 3);
+	for (unsigned i = 0; i < ARRAY_SIZE(want); i++)
+		CHECK_EQ(r->opt.sacks[i].start.v, RIG_PEER_ISN + want[i]);
+	CHECK_EQ(r->opt.sacks[1].end.v, RIG_PEER_ISN + 121);
+	rig_end(r);
+}

@@ -191,6 +191,8 @@ static enum drop_reason ofo_insert(struct tcb *t, struct sk_buff *skb)
 
 		if (seq_ge(b->end_seq, cb->end_seq)) {
 			tcp_dsack_set(t, cb->seq, cb->end_seq);
+			if (t->sack_ok) /* RFC 2883 4.2: the block that holds it is told next */
+				tcp_sacks_note(t, start, end);
 			STAT(t->sk.cpu, TcpExtTCPOFOMerge);
 			return DROP(TCP_OFOMERGE);
 		}
