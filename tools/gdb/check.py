@@ -4,7 +4,7 @@ from commands import command, machine_cpus, net_cpus, net_devices, walk_list, wa
 from device import walk_qdiscs
 from memory import slab_caches
 from flows import gro_flows, nat_maps, owner, steer
-from routes import all_neighbours, frag_queues, routes6
+from routes import all_neighbours, frag_queues, neighbour_families, routes6
 from skbs import chain
 from sockets import (accept_queue, all_connections, http_conns, listeners, seq_diff, tcbs, tcp_cb, tree_skbs,
                      udp_socks)
@@ -113,11 +113,25 @@ def check_tcb(c, t):
         c.equal(name + ": rtxq has no gaps", seq_diff(after["seq"], before["end_seq"]), 0)
 
 
+def check_neighbours(c, cpu, name):
+    for family in neighbour_families(cpu):
+        for kind in "wanted", "heard":
+            c.links(name + "neighbours " + kind, family[kind])
+        heard = sum(1 for _ in walk_list(family["heard"], "struct neigh", "lru"))
+        wanted = sum(1 for _ in walk_list(family["wanted"], "struct neigh", "lru"))
+        c.equal(name + "neighbours", int(family["nr"]), wanted + heard)
+        c.equal(name + "neighbours by their own word", int(family["nr_heard"]), heard)
+    c.links(name + "neighbours gone", cpu["neigh"]["gone"])
+    c.equal(name + "neighbours gone", int(cpu["neigh"]["nr_gone"]),
+            sum(1 for _ in walk_list(cpu["neigh"]["gone"], "struct neigh", "lru")))
+    c.equal(name + "neighbours: parked", int(cpu["neigh"]["nr_parked"]),
+            sum(int(n["parked"]["qlen"]) for n in all_neighbours(cpu)))
+
+
 def check_rooms(c, cpu):
     name = "cpu%d " % int(cpu["id"])
     c.queue(name + "backlog", cpu["dev"]["backlog"])
-    c.links(name + "neighbours", cpu["neigh"]["lru"])
-    c.equal(name + "neighbours", int(cpu["neigh"]["nr"]), sum(1 for _ in all_neighbours(cpu)))
+    check_neighbours(c, cpu, name)
     for n in all_neighbours(cpu):
         c.queue("neighbour 0x%x: parked" % int(n), n["parked"])
     queues = list(frag_queues(cpu))

@@ -18,8 +18,15 @@ def per_cpu(lines):
         yield from lines(cpu)
 
 
+def neighbour_families(cpu):
+    families = cpu["neigh"]["families"]
+    return [families[i] for i in range(families.type.range()[1] + 1)]
+
+
 def all_neighbours(cpu):
-    yield from walk_list(cpu["neigh"]["lru"], "struct neigh", "lru")
+    for family in neighbour_families(cpu):
+        for kind in "wanted", "heard":
+            yield from walk_list(family[kind], "struct neigh", "lru")
 
 
 @command("neigh", "", "The neighbour tables, as ip neigh prints them; then what is parked there.")
