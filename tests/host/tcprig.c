@@ -176,7 +176,7 @@ void rig_inject(struct rig *r, const struct rig_seg *s)
 	store32(p + 4, seq);
 	store32(p + 8, ack || s->flags & TCP_ACK ? r->iss + 1 + (u32)s->ack : 0);
 	p[12] = (u8)((s->doff ? s->doff * 4u : hlen) << 2 | s->reserved);
-	p[13] = (u8)(s->flags | (ack ? TCP_ACK : 0) | (s->psh ? TCP_PSH : 0) | (s->urg ? TCP_URG : 0));
+	p[13] = (u8)(s->flags | (ack ? TCP_ACK : 0) | (s->psh ? TCP_PSH : 0) | (s->urg && !s->no_urg_flag ? TCP_URG : 0));
 	store16(p + 14, (u16)wnd);
 	store16(p + 16, 0);
 	store16(p + 18, s->urg);

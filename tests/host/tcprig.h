@@ -49,6 +49,7 @@ struct rig_seg {
 	u32 len, wnd;        /* wnd 0: the rig's usual; NO_WINDOW: none */
 	u8 flags;            /* ACK is added unless .no_ack or SYN or RST alone */
 	bool no_ack, no_ts, bad_csum, psh;
+	bool no_urg_flag;    /* the pointer stands there without the bit */
 	u16 urg;
 	u32 tsval, tsecr;    /* 0: the rig's clock; the last one we sent */
 	struct tcp_sack_block sacks[4]; /* relative to ack 0 */

@@ -174,6 +174,7 @@ TEST(a_rst_ends_a_request_only_at_the_right_number)
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .seq = 1, .flags = TCP_RST);
+	expect(r, .ack = 0);
 	CHECK_EQ(r->cpu->tcp->nr_requests, 1);
 	inject(r, .seq = 0, .flags = TCP_RST);
 	CHECK_EQ(r->cpu->tcp->nr_requests, 0);

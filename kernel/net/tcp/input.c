@@ -415,6 +415,8 @@ static enum drop_reason tcp_rcv_synchronized(struct tcb *t, struct tcp_in *in)
 	enum drop_reason r;
 
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
+	if (unlikely(!t->sack_ok))
+		in->opt.nr_sacks = 0;
 	if (unlikely(tcp_is_fastopen_child(t)) && tcp_fastopen_syn_again(t, &in->seg))
 		return RX_OK;
 	r = check_timestamp(t, in)      /* RFC 7323 5.3 */
@@ -527,6 +529,16 @@ static enum drop_reason syn_ack_rcv(struct tcb *t, struct tcp_in *in)
 	return take_text_and_fin(t, in);
 }
 
+/* Not between our first SYN and now: the echo of another connection's SYN. When the SYN was repeated, the first left a time out
+ * before the first repetition; that timer may have been late. */
+static bool is_false_echo(const struct tcb *t, u32 tsecr)
+{
+	u32 age = t->retrans_stamp_ms ? tcp_ts_now(t) - t->retrans_stamp_ms + 2 * TCP_RTO_INIT_US / USEC_PER_MSEC :
+					(u32)((tcp_now(t) - t->last_send_ns) / NSEC_PER_MSEC) + 1;
+
+	return tcp_ts_now(t) - tsecr > age;
+}
+
 /* RFC 9293 3.10.7.3. */
 static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 {
@@ -539,7 +551,7 @@ static enum drop_reason tcp_rcv_syn_sent(struct tcb *t, struct tcp_in *in)
 			tcp_send_reset(cpu, in->skb, seg);
 			return DROP(TCP_ACK_UNSENT_DATA);
 		}
-		if (in->opt.has_ts && in->opt.tsecr && (s32)(in->opt.tsecr - tcp_ts_now(t)) > 0) {
+		if (in->opt.has_ts && in->opt.tsecr && is_false_echo(t, in->opt.tsecr)) {
 			STAT(cpu, TcpExtPAWSActive);
 			tcp_send_reset(cpu, in->skb, seg);
 			return DROP(TCP_RFC7323_PAWS);

@@ -33,8 +33,10 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie, 
 	return tcp_reply_xmit(cpu, &reply);
 }
 
+/* In answer to what cannot be the handshake's end: twice a second at most, or whoever guesses addresses had a mirror. */
 static void send_ack(struct tcp_request *r)
 {
+	u32 now = cpu_ms(r->cpu) | 1;
 	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss + 1),
@@ -42,6 +44,11 @@ static void send_ack(struct tcp_request *r)
 		.mark = r->mark, .opts = opts,
 	};
 
+	if (r->oow_ack_ms && now - r->oow_ack_ms < r->cpu->sysctl.tcp_invalid_ratelimit) {
+		STAT(r->cpu, TcpExtTCPACKSkippedSynRecv);
+		return;
+	}
+	r->oow_ack_ms = now;
 	if (r->ts_ok)
 		reply.opt_len = tcp_put_timestamp(opts, cpu_ms(r->cpu) + r->ts_off, r->ts_recent);
 	tcp_reply_xmit(r->cpu, &reply);
@@ -379,8 +386,11 @@ static bool in_window(const struct tcp_request *r, const struct tcp_seg *seg)
 
 static enum drop_reason request_rst(struct tcp_request *r, const struct tcp_seg *seg)
 {
-	if (seg->seq.v != r->irs + 1)
+	if (seg->seq.v != r->irs + 1) { /* RFC 5961 3.2 */
+		STAT(r->cpu, TcpExtTCPChallengeACK);
+		send_ack(r);
 		return DROP(TCP_INVALID_RST);
+	}
 	STAT(r->cpu, TcpExtEmbryonicRsts);
 	STAT(r->cpu, TcpAttemptFails);
 	tcp_request_free(r);

@@ -154,8 +154,7 @@ void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s)
 
 		if (seq_le(b.end, in->seg.ack) && seq_lt(b.start, b.end))
 			continue; /* acknowledged since, or the D-SACK */
-		b.start = seq_max(b.start, in->seg.ack);
-		if (!block_valid(t, b)) {
+		if (seq_lt(b.start, in->seg.ack) || !block_valid(t, b)) { /* across the ACK: one of the two is not true */
 			STAT(t->sk.cpu, TcpExtTCPSACKDiscard);
 			continue;
 		}

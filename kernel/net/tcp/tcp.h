@@ -400,6 +400,7 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;
 	bool acked : 1;              /* TCP_DEFER_ACCEPT: the handshake is complete but for text */
 	u32 mark;
+	u32 oow_ack_ms;              /* when nonsense was last answered; 0: never */
 	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
 };
 _Static_assert(sizeof(struct tcp_request) <= 192, "a request is small");
