@@ -157,24 +157,23 @@ static inline u64 rx_bits(bool ext, u8 status, u8 errors)
 
 static inline void receive(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
 {
-	struct net_device *dev = q->dev;
-	struct net_cpu *cpu = q->cpu;
-	struct sk_buff *skb;
+	struct sk_buff *skb = build_skb(q->cpu, b, E1000_RX_OFF, len);
 
-	if (summed)
-		dev->rx[q->index].csum_good++;
-	if (gro_wants(cpu, dev, len) && gro_receive(cpu, dev, q->index, skb_buf_room(b) + E1000_RX_OFF, len, summed))
-		return;
-	skb = build_skb(cpu, b, E1000_RX_OFF, len);
 	if (unlikely(!skb)) {
 		lose(q, b, DROP(NOMEM));
 		return;
 	}
-	skb->dev = dev;
+	skb->dev = q->dev;
 	skb->queue_mapping = q->index;
 	if (summed)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	netif_receive_skb(cpu, skb);
+	netif_receive_skb(q->cpu, skb);
+}
+
+/* GRO did not take it. Not inline: in the loop below nothing is kept in registers for it. */
+static __noinline void receive_unmerged(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
+{
+	receive(q, b, len, summed);
 }
 
 /* Too short, damaged, or longer than a buffer: what was not asked for (RCTL.LPE is off). Such a frame's pieces are dropped and it is
@@ -202,13 +201,13 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 	const u64 end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
 	const u64 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE);
 	struct e1000_rx_ring *rx = &q->rx;
-	unsigned at = rx->clean, use = rx->use;
-	int work = 0;
+	unsigned at = rx->clean, most = MIN((unsigned)budget, (unsigned)rx_posted(rx)), left;
 
-	for (; work < budget && at != use; work++, at = (at + 1) & rx->mask) {
+	for (left = most; left; left--, at = (at + 1) & rx->mask) {
 		u64 word = rx->desc[at].word;
 		struct skb_buf *b = rx->bufs[at];
 		unsigned len = rx_len(word, ext);
+		bool summed = (word & (sum | no_sum)) == sum;
 
 		if (!(word & rx_bits(ext, E1000_RXD_DD, 0)))
 			break;
@@ -219,10 +218,15 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 			break;
 		}
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
-		receive(q, b, len, (word & (sum | no_sum)) == sum);
+		if (summed)
+			q->dev->rx[q->index].csum_good++;
+		if (!gro_wants(q->cpu, q->dev, len))
+			receive(q, b, len, summed);
+		else if (!gro_receive(q->cpu, q->dev, q->index, skb_buf_room(b) + E1000_RX_OFF, len, summed))
+			receive_unmerged(q, b, len, summed);
 	}
 	rx->clean = (u16)at;
-	return work;
+	return (int)(most - left);
 }
 
 /* ---- transmit ---- */

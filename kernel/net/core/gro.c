@@ -46,6 +46,7 @@ struct gro_flow {
 	bool v6;
 	u8 plain;    /* no TCP option but timestamps: its headers may be compared by whole words, or by vectors */
 	u32 addr_sum; /* its addresses summed, and for IPv4 the protocol: once for all its segments */
+	u32 full_sum; /* the same and the TCP length of a segment as long as the first: the pseudo header of most */
 	u32 id_check; /* IPv4: identification and checksum of the first header, added up */
 };
 
@@ -246,11 +247,11 @@ static inline bool differ32(const u8 *a, const u8 *b, const u8 *mask)
 {
 	bool same;
 
-	__asm__("vmovdqu (%[a]), %%ymm0\n\t"
-		"vpxor (%[b]), %%ymm0, %%ymm0\n\t"
+	__asm__("vmovdqu %[a], %%ymm0\n\t"
+		"vpxor %[b], %%ymm0, %%ymm0\n\t"
 		"vptest %[mask], %%ymm0"
 		: "=@ccz"(same)
-		: [a] "r"(a), [b] "r"(b), [mask] "m"(*(const u8(*)[32])mask), "m"(*(const u8(*)[32])a), "m"(*(const u8(*)[32])b)
+		: [a] "m"(*(const u8(*)[32])a), [b] "m"(*(const u8(*)[32])b), [mask] "m"(*(const u8(*)[32])mask)
 		: VECTORS_USED "cc");
 	return !same;
 }
@@ -405,6 +406,7 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, cons
 	unsigned fit = (GRO_MAX_BYTES - SKB_BUF_SIZE - s->hdr_len) / s->payload + 1;
 	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)s->ip;
 	struct skb_buf *b = skb_buf_of(s->link);
+	u32 addrs = addr_sum(s->ip, s->v6);
 	struct gro_flow *f;
 	struct sk_buff *skb;
 
@@ -426,7 +428,8 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, cons
 				.most = (u16)MIN(fit, (unsigned)MAX_SKB_FRAGS),
 				.v6 = s->v6,
 				.plain = how_plain(cpu, s),
-				.addr_sum = addr_sum(s->ip, s->v6),
+				.addr_sum = addrs,
+				.full_sum = csum_add(addrs, be16_of((u16)s->tcp_len).raw),
 				.id_check = s->v6 ? 0u : (u32)load16(&ip->id) + load16(&ip->check) };
 	return true;
 }
@@ -476,33 +479,36 @@ static __noinline bool receive_plain(struct net_cpu *cpu, struct net_device *dev
 }
 
 /* The end of the way of a segment that is as long as the first, over IPv4. */
-static inline bool merge_full(struct gro_flow *f, u8 *tcp, unsigned mss)
+static inline bool merge_full(struct gro_flow *f, u8 *p, unsigned mss)
 {
-	struct skb_frag *at = &f->skb->frags[f->segs - 1];
-	u8 *p = tcp + PLAIN_HLEN - AT_PORTS;
+	unsigned segs = f->segs;
+	struct skb_frag *at = &f->skb->frags[segs - 1];
+	u8 flags = p[AT_FLAGS];
 
+	p += PLAIN_HLEN;
 	at->ptr = p;
 	at->buf = skb_buf_of(p);
 	at->len = mss;
 	f->next = seq_add(f->next, mss);
-	if (likely(++f->segs < f->most && !(tcp[AT_FLAGS - AT_PORTS] & TCP_PSH)))
+	f->segs = (u16)++segs;
+	if (likely(segs < f->most && !(flags & TCP_PSH)))
 		return true;
-	return merged_last(f, tcp[AT_FLAGS - AT_PORTS]);
+	return merged_last(f, flags);
 }
 
-static __noinline bool merge_vouched(struct gro_flow *f, u8 *tcp)
+static __noinline bool merge_vouched(struct gro_flow *f, u8 *p)
 {
-	return merge_full(f, tcp, f->mss);
+	return merge_full(f, p, f->mss);
 }
 
 /* The same when nobody has looked at its sum. If that is wrong: false, and what it would have followed enters the stack. */
-static __noinline bool merge_summed(struct gro_flow *f, u8 *tcp)
+static __noinline bool merge_summed(struct gro_flow *f, u8 *p)
 {
 	unsigned mss = f->mss, len = mss + PLAIN_HLEN - AT_PORTS;
 
 	STAT_ADD(f->cpu, CsumSoftBytes, len);
-	if (likely(csum_ok(csum_add(csum_wide(tcp, len, be16_of((u16)len).raw), f->addr_sum))))
-		return merge_full(f, tcp, mss);
+	if (likely(csum_ok(csum_wide(p + AT_PORTS, len, f->full_sum))))
+		return merge_full(f, p, mss);
 	flush_flow(f);
 	return false;
 }
@@ -520,7 +526,7 @@ bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *
 		}
 		if (f->skb->dev != dev || !same_plain_vectors(f->skb->data, p) || !fully_next(f, p, len))
 			continue;
-		return vouched ? merge_vouched(f, p + AT_PORTS) : merge_summed(f, p + AT_PORTS);
+		return vouched ? merge_vouched(f, p) : merge_summed(f, p);
 	}
 	return receive_slow(cpu, dev, rxq, p, len, vouched);
 }

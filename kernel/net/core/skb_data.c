@@ -237,11 +237,10 @@ int skb_copy_bits(const struct sk_buff *skb, unsigned off, void *to, unsigned le
 	return 0;
 }
 
-u32 skb_checksum(const struct sk_buff *skb, unsigned off, unsigned len, u32 sum)
+static __noinline u32 checksum_parts(const struct sk_buff *skb, unsigned off, unsigned len, u32 sum)
 {
 	unsigned headlen = skb_headlen(skb), done = 0, n;
 
-	BUG_ON(off > skb->len || len > skb->len - off);
 	if (off < headlen) {
 		n = MIN(len, headlen - off);
 		sum = csum_partial(skb->data + off, n, sum);
@@ -260,6 +259,14 @@ u32 skb_checksum(const struct sk_buff *skb, unsigned off, unsigned len, u32 sum)
 		off += n;
 	}
 	return sum;
+}
+
+u32 skb_checksum(const struct sk_buff *skb, unsigned off, unsigned len, u32 sum)
+{
+	BUG_ON(off > skb->len || len > skb->len - off);
+	if (likely(!skb->data_len))
+		return csum_partial(skb->data + off, len, sum);
+	return checksum_parts(skb, off, len, sum);
 }
 
 void skb_checksum_help(struct net_cpu *cpu, struct sk_buff *skb)
