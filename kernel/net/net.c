@@ -34,9 +34,9 @@
 /* ---------------------------------------------------------------- tables */
 
 const struct packet_type net_packet_types[] = {
-	{ ETH_P_IP, ip_rcv },
-	{ ETH_P_IPV6, ip6_rcv },
-	{ ETH_P_ARP, arp_rcv },
+	{ ETH_P_IP, ip_rcv, ip_rcv_frame },
+	{ ETH_P_IPV6, ip6_rcv, NULL },
+	{ ETH_P_ARP, arp_rcv, NULL },
 };
 const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
 

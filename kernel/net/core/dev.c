@@ -131,6 +131,7 @@ int dev_open(struct net_device *dev)
 	}
 	dev->flags |= IFF_UP;
 	dev->rx_direct = !dev->net->steer->on;
+	dev->rcv_frame = dev->link == &eth_link_ops ? net_packet_types[0].rcv_frame : dev_rcv_frame;
 	return 0;
 }
 
@@ -193,6 +194,16 @@ static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 	return DROP(UNHANDLED_PROTO);
 }
 
+enum drop_reason dev_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	enum drop_reason verdict = skb->dev->link->rcv(cpu, skb);
+
+	if (likely(verdict == RX_OK))
+		return deliver(cpu, skb);
+	FLOW(cpu, LinkDropped);
+	return verdict;
+}
+
 /* What came from another CPU waits for net_rx, under its budget. */
 static void steered_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
 {
@@ -245,12 +256,11 @@ static inline void receive(struct net_cpu *cpu, struct sk_buff *skb)
 		return;
 	}
 	cpu->dev->rx_frames++;
-	verdict = dev->link->rcv(cpu, skb);
-	if (likely(verdict == RX_OK))
-		verdict = deliver(cpu, skb);
+	verdict = dev->rcv_frame(cpu, skb);
+	if (likely(verdict == SKB_CONSUMED))
+		cpu->dev->rx_taken++;
 	else
-		FLOW(cpu, LinkDropped);
-	netif_rx_verdict(cpu, skb, verdict);
+		netif_rx_verdict(cpu, skb, verdict);
 }
 
 /* Somebody looks. The last call of who asks, as in all hooks of the path: so nothing is saved across it while nobody does. */

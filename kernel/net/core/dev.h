@@ -128,6 +128,7 @@ struct net_device {
 	u8 addr[6], broadcast[6];
 	bool carrier;
 	bool rx_direct;            /* up, and what comes in is this CPU's: no other owns a flow */
+	enum drop_reason (*rcv_frame)(struct net_cpu *cpu, struct sk_buff *skb); /* then, for Ethernet: see struct packet_type */
 	u32 speed_mbit;
 	u32 tx_queue_len;
 	const struct net_device_ops *ops;
@@ -180,6 +181,8 @@ void net_rx_action(struct net_cpu *cpu);
 /* ---- in ---- */
 /* A frame from a device: skb->data at the link header, dev and queue_mapping set. Takes the skb on every path. */
 void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
+/* The link header, then whose type it is: the verdict on a frame that is this CPU's. */
+enum drop_reason dev_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb);
 /* The frames that were appended to skb, of whose headers hdr_len bytes each were not kept, are counted as the others are. */
 void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len);
 /* Queues a frame for this CPU's backlog NAPI (loopback, steering). Takes the skb; dropped with CPU_BACKLOG when full. */

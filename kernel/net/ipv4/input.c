@@ -6,6 +6,7 @@
  * net_rx.
  */
 #include "net/ipv4/ip_impl.h"
+#include "net/wire/ether.h"
 #include "net/core/netfilter.h"
 #include "net/core/steer.h"
 #include "net/core/sock.h"
@@ -271,6 +272,7 @@ static inline struct ip_pair *pair_slot(struct net_cpu *cpu, be32 saddr)
 	return &cpu->ip->pairs[(saddr.raw * 0x9e3779b1u) >> 26];
 }
 
+/* Of a packet for this host by its link address. */
 static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb,
 				 const struct ipv4_hdr *h)
 {
@@ -278,7 +280,7 @@ static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb,
 	u64 addrs;
 
 	memcpy(&addrs, &h->saddr, sizeof(addrs));
-	return p->addrs == addrs && p->where == ip_where(cpu, skb) && skb->pkt_type == PACKET_HOST;
+	return p->addrs == addrs && p->where == ip_where(cpu, skb);
 }
 
 /* All checks of addresses passed; they come out the same until a table changes. */
@@ -390,6 +392,29 @@ static inline bool is_plain(const struct ipv4_hdr *h)
 	       csum_ok(csum_ip_header(h, 5));
 }
 
+/* A checked packet of tot_len bytes, for us. */
+static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_hdr *h,
+						    const struct inet_protocol *p, u32 tot_len)
+{
+	skb->len = tot_len;
+	count_ecn(cpu, h->tos);
+	STAT(cpu, IpInDelivers);
+	if (p->rcv_plain && likely(p->rcv_plain(cpu, skb) != RX_OK))
+		return SKB_CONSUMED;
+	skb->ip.src = ip_from_v4(h->saddr);
+	skb->ip.dst = ip_from_v4(h->daddr);
+	skb->ip.proto = h->proto;
+	skb->ip.tos = h->tos;
+	skb->ip.ttl = h->ttl;
+	skb->ip.addr_type = ADDR_LOCAL;
+	skb->ip.hdr_len = IPV4_HLEN;
+	skb->ip.frag_max = 0;
+	skb->data += IPV4_HLEN; /* linear, as was checked */
+	skb->len = tot_len - IPV4_HLEN;
+	skb_reset_transport_header(skb);
+	return p->rcv(cpu, skb);
+}
+
 /* Almost all packets are plain and of a known pair, and nobody hooks into their way: straight to
  * the transport. */
 enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
@@ -402,7 +427,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT_ADD(cpu, IpExtInOctets, len);
 	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h)))
 		return rcv_slow(cpu, skb);
-	if (unlikely(!pair_is_known(cpu, skb, h)))
+	if (unlikely(skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb, h)))
 		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
@@ -413,20 +438,39 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 			return rcv_slow(cpu, skb);
 		skb->tail -= len - tot_len;
 	}
-	count_ecn(cpu, h->tos);
-	skb->ip.src = ip_from_v4(h->saddr);
-	skb->ip.dst = ip_from_v4(h->daddr);
-	skb->ip.proto = h->proto;
-	skb->ip.tos = h->tos;
-	skb->ip.ttl = h->ttl;
-	skb->ip.addr_type = ADDR_LOCAL;
-	skb->ip.hdr_len = IPV4_HLEN;
-	skb->ip.frag_max = 0;
-	skb->data += IPV4_HLEN; /* linear, as was checked */
-	skb->len = tot_len - IPV4_HLEN;
-	skb_reset_transport_header(skb);
-	STAT(cpu, IpInDelivers);
-	return p->rcv(cpu, skb);
+	return to_transport(cpu, skb, h, p, tot_len);
+}
+
+static inline bool is_for_us(const struct eth_hdr *eh, const struct net_device *dev)
+{
+	u64 mine, dst; /* and two bytes more, which are shifted out */
+
+	_Static_assert(offsetof(struct net_device, broadcast) == offsetof(struct net_device, addr) + ETH_ALEN, "bytes there are");
+	memcpy(&mine, (const u8 *)dev + offsetof(struct net_device, addr), sizeof(mine));
+	memcpy(&dst, eh, sizeof(dst));
+	return eh->type.raw == BE16_C(ETH_P_IP).raw && !((mine ^ dst) << 16) && !eth_is_multicast(eh->src);
+}
+
+/* The same as eth_rcv() and ip_rcv(), of a frame that is all they expect and not padded. */
+enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)(eh + 1);
+	const struct inet_protocol *p;
+	u32 len = skb->len - ETH_HLEN;
+
+	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV4_HLEN || !is_for_us(eh, skb->dev) || !is_plain(h) ||
+		     be16_get(h->tot_len) != len || !pair_is_known(cpu, skb, h)))
+		return dev_rcv_frame(cpu, skb);
+	p = net_inet_protocols[h->proto];
+	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL))))
+		return dev_rcv_frame(cpu, skb);
+	STAT(cpu, IpInReceives);
+	STAT_ADD(cpu, IpExtInOctets, len);
+	skb->protocol = ETH_P_IP;
+	skb->data += ETH_HLEN;
+	skb_reset_network_header(skb);
+	return to_transport(cpu, skb, h, p, len);
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
 		       STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,

@@ -172,7 +172,11 @@ static __cold enum drop_reason bad_checksum(struct net_cpu *cpu, bool v4)
 
 static __noinline bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
 {
+	const struct inet_cb *ip = &skb->ip;
+
 	STAT_ADD(cpu, CsumSoftBytes, len);
+	if (likely(!skb->data_len && ip_is_v4(&ip->dst)))
+		return !csum_ok(csum_partial(skb->data, len, csum_tcpudp_nofold(ip_v4(&ip->src), ip_v4(&ip->dst), len, IPPROTO_UDP)));
 	return !csum_ok(skb_checksum(
 		skb, 0, len, af_of(&skb->ip.src)->pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
 }
