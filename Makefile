@@ -61,7 +61,7 @@ HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
 HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake_rig tests/host/fake_virtio tests/host/fake_e1000
 SIM    := lossy congestion
-UNIT   += tcp_cong
+UNIT   += tcp_cong frames
 HOSTLIB += tests/host/flows tests/host/plot
 UNIT   += filter trace dns live stage
 

@@ -8,6 +8,7 @@
 #include "drivers/virtio-net/virtio_mmio.h"
 #include "host/harness.h"
 #include "lib/string.h"
+#include "net/core/qdisc.h"
 
 #define ETH_BYTES 14
 #define IP_BYTES  20
@@ -180,6 +181,16 @@ struct sk_buff *rig_skb(struct rig *r, u32 len, u32 linear, u32 piece, bool csum
 		skb->gso_segs = (u16)DIV_ROUND_UP(len - ETH_BYTES - IP_BYTES - TCP_BYTES, gso_size);
 	}
 	return skb;
+}
+
+void rig_frame(struct rig *r, unsigned len)
+{
+	struct netdev_queue *txq = dev_direct_queue(r->cpu, r->dev);
+	struct skb_buf *b = skb_buf_alloc(r->cpu);
+
+	REQUIRE(txq && b && len <= SKB_BUF_ROOM - SKB_HEADROOM);
+	rig_bytes(skb_buf_room(b) + SKB_HEADROOM, len);
+	dev_xmit_frame(txq, b, skb_buf_room(b) + SKB_HEADROOM, len, (ETH_BYTES + IP_BYTES) | 16 << 16);
 }
 
 void rig_send(struct rig *r, struct sk_buff *skb)

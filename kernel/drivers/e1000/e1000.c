@@ -365,6 +365,7 @@ static const struct net_device_ops e1000_ops = {
 	.open = e1000_open,
 	.stop = e1000_stop,
 	.start_xmit = e1000_xmit,
+	.xmit_frame = e1000_xmit_frame,
 	.flush = e1000_flush,
 	.watchdog = e1000_watchdog,
 	.ring = e1000_ring,

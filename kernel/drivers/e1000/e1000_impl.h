@@ -66,7 +66,7 @@ struct e1000_tx_ring {
 	u64 seen_ns; /* and the time of that */
 	u32 context; /* csum_start << 16 | csum_offset of the checksum context the device holds, 0: none */
 	struct e1000_tx_slot {
-		struct sk_buff *skb; /* at a frame's first descriptor */
+		void *token;         /* at a frame's first descriptor: see dev_frame_token() */
 		u16 last;            /* and its last, which is written back */
 	} *slots;
 };
@@ -124,6 +124,7 @@ bool e1000_queue_irq(void *arg); /* a vector; the queue */
 bool e1000_other_irq(void *arg); /* a vector; the device */
 int e1000_poll(struct napi_struct *napi, int budget);
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
+void e1000_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
 void e1000_flush(struct net_device *dev, unsigned txq);
 void e1000_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void e1000_timer(struct timer *t, u64 now_ns);

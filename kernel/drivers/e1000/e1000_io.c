@@ -247,8 +247,8 @@ static bool reap(struct e1000_queue *q)
 		tx->nr_free += (after - tx->clean) & tx->mask;
 		tx->clean = after;
 		moved = true;
-		consume_skb(q->cpu, slot->skb);
-		slot->skb = NULL;
+		dev_frame_sent(q->cpu, slot->token);
+		slot->token = NULL;
 	}
 	if (unlikely(txq->stopped) && !q->down && tx->nr_free >= 2 * E1000_TX_FREE)
 		netif_wake_queue(q->cpu, txq);
@@ -264,16 +264,14 @@ static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)
 }
 
 /* 3.3.6: where to sum from and where to put it; to the end of the frame (TUCSE 0). */
-static void put_checksum_context(struct e1000_tx_ring *tx, const struct sk_buff *skb)
+static inline void put_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
 {
-	unsigned start = skb->csum_start - skb_headroom(skb);
-	u32 context = (u32)start << 16 | skb->csum_offset;
+	u32 context = (u32)start << 16 | offset;
 
 	if (context == tx->context)
 		return;
 	tx->context = context;
-	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start,
-						  .tucso = (u8)(start + skb->csum_offset)});
+	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start, .tucso = (u8)(start + offset)});
 }
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the
@@ -350,15 +348,21 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb, u32 cmd)
 		cmd |= E1000_TXD_TSE;
 		popts = E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM;
 	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		put_checksum_context(tx, skb);
+		put_checksum_context(tx, skb->csum_start - skb_headroom(skb), skb->csum_offset);
 		popts = E1000_TXD_POPTS_TXSM;
 	}
 	put_part(tx, skb->data, skb_headlen(skb), cmd, popts, nr_frags ? 0 : end);
 	for (i = 0; i < nr_frags; i++)
 		put_part(tx, skb->frags[i].ptr, skb->frags[i].len, cmd, popts,
 			 i + 1 < nr_frags ? 0 : end);
-	slot->skb = skb;
+	slot->token = skb;
 	slot->last = (tx->use - 1) & tx->mask;
+}
+
+static __noinline void stop_queue(struct e1000_queue *q, struct netdev_queue *nq)
+{
+	netif_stop_queue(nq);
+	e1000_write(q->e, E1000_IMS, q->ims_tx);
 }
 
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
@@ -372,10 +376,28 @@ void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		return;
 	}
 	put_frame(&q->tx, skb, q->tx_cmd);
-	if (likely(q->tx.nr_free >= E1000_TX_FREE))
+	if (unlikely(q->tx.nr_free < E1000_TX_FREE))
+		stop_queue(q, nq);
+}
+
+void e1000_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	struct e1000_queue *q = &((struct e1000 *)dev->priv)->queues[txq];
+	struct e1000_tx_ring *tx = &q->tx;
+	struct e1000_tx_slot *slot = &tx->slots[tx->use];
+
+	keep_pointer(q);
+	if (unlikely(q->down)) {
+		dev->txq[txq].stats.dropped++;
+		dev_frame_drop(q->cpu, dev_frame_token(buf), DROP(FULL_RING));
 		return;
-	netif_stop_queue(nq);
-	e1000_write(q->e, E1000_IMS, q->ims_tx);
+	}
+	put_checksum_context(tx, csum & 0xffff, csum >> 16);
+	put_data(tx, buf->dma + (u64)(data - (u8 *)buf), q->tx_cmd | E1000_TXD_EOP | E1000_TXD_RS | len, E1000_TXD_POPTS_TXSM);
+	slot->token = dev_frame_token(buf);
+	slot->last = (tx->use - 1) & tx->mask;
+	if (unlikely(tx->nr_free < E1000_TX_FREE))
+		stop_queue(q, &dev->txq[txq]);
 }
 
 /* Emulators send within the write of TDT: what they have sent is freed at once, and needs no timer. */
@@ -453,11 +475,11 @@ void e1000_reclaim(struct e1000_queue *q)
 		skb_buf_put(q->cpu, q->rx.bufs[i]);
 	q->rx.use = q->rx.clean;
 	for (i = 0; i <= q->tx.mask; i++) {
-		if (!q->tx.slots[i].skb)
+		if (!q->tx.slots[i].token)
 			continue;
 		q->dev->txq[q->index].stats.dropped++;
-		kfree_skb_reason(q->cpu, q->tx.slots[i].skb, DROP(FULL_RING));
-		q->tx.slots[i].skb = NULL;
+		dev_frame_drop(q->cpu, q->tx.slots[i].token, DROP(FULL_RING));
+		q->tx.slots[i].token = NULL;
 	}
 	timer_cancel(&q->cpu->wheel, &q->timer);
 }

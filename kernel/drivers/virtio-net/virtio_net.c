@@ -303,6 +303,7 @@ static const struct net_device_ops virtnet_ops = {
 	.open = virtnet_open,
 	.stop = virtnet_stop,
 	.start_xmit = virtnet_xmit,
+	.xmit_frame = virtnet_xmit_frame,
 	.flush = virtnet_flush,
 	.watchdog = virtnet_watchdog,
 	.ring = virtnet_ring,

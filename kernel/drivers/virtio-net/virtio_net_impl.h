@@ -77,6 +77,7 @@ int virtnet_poll(struct napi_struct *napi, int budget);
 bool virtnet_rx_irq(void *arg);
 bool virtnet_tx_irq(void *arg);
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
+void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
 void virtnet_flush(struct net_device *dev, unsigned txq);
 void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void virtnet_timer(struct timer *t, u64 now_ns);

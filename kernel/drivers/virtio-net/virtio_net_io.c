@@ -300,10 +300,10 @@ static int receive_batch(struct virtnet_pair *p, int budget)
 static void reap(struct virtnet_pair *p)
 {
 	struct netdev_queue *q = &p->dev->txq[p->index];
-	struct sk_buff *skb;
+	void *sent;
 
-	while ((skb = virtqueue_get(&p->tx).token) != NULL)
-		consume_skb(p->cpu, skb);
+	while ((sent = virtqueue_get(&p->tx).token) != NULL)
+		dev_frame_sent(p->cpu, sent);
 	if (unlikely(p->tx.lie))
 		halt(p);
 	else if (unlikely(q->stopped) && !p->down && p->tx.nr_free >= MAX(p->tx.size / 4, VIRTNET_TX_FREE))
@@ -377,6 +377,26 @@ void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		add_frags(p, skb);
 	else
 		virtqueue_add_out(&p->tx, skb->buf->dma + (u64)(skb->data - (u8 *)skb->buf), skb->len, skb);
+	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
+		stop_queue(p);
+}
+
+void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	struct virtnet *vn = dev->priv;
+	struct virtnet_pair *p = &vn->pairs[txq];
+	struct virtio_net_hdr *h = (struct virtio_net_hdr *)data - 1;
+
+	_Static_assert(sizeof(*h) <= FRAME_HEADROOM, "it goes in front of the frame");
+	keep_pointer(p);
+	if (unlikely(p->down)) {
+		dev->txq[txq].stats.dropped++;
+		dev_frame_drop(p->cpu, dev_frame_token(buf), DROP(FULL_RING));
+		return;
+	}
+	*h = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (u16)csum,
+				      .csum_offset = (u16)(csum >> 16) };
+	virtqueue_add_out(&p->tx, buf->dma + (u64)((u8 *)h - (u8 *)buf), len + (u32)sizeof(*h), dev_frame_token(buf));
 	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
 		stop_queue(p);
 }
@@ -463,14 +483,14 @@ void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns)
 
 void virtnet_reclaim(struct virtnet_pair *p)
 {
-	struct sk_buff *skb;
 	struct skb_buf *b;
+	void *sent;
 
 	while ((b = virtqueue_detach(&p->rx)) != NULL)
 		skb_buf_put(p->cpu, b);
-	while ((skb = virtqueue_detach(&p->tx)) != NULL) {
+	while ((sent = virtqueue_detach(&p->tx)) != NULL) {
 		p->dev->txq[p->index].stats.dropped++;
-		kfree_skb_reason(p->cpu, skb, DROP(FULL_RING));
+		dev_frame_drop(p->cpu, sent, DROP(FULL_RING));
 	}
 	timer_cancel(&p->cpu->wheel, &p->timer);
 }

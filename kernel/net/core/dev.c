@@ -9,6 +9,7 @@
 #include "net/core/dev.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
+#include "net/core/drop_count.h"
 #include "net/core/gso.h"
 #include "net/core/qdisc.h"
 #include "net/core/steer.h"
@@ -95,7 +96,7 @@ static void drop_qdiscs(struct net_device *dev)
 
 		qdisc_release(txq);
 		list_del(&txq->dirty_link);
-		txq->dirty = txq->need_flush = txq->stopped = false;
+		txq->dirty = txq->direct = txq->need_flush = txq->stopped = false;
 	}
 }
 
@@ -162,6 +163,7 @@ void netif_carrier_off(struct net_device *dev)
 	if (!dev->carrier)
 		return;
 	dev->carrier = false;
+	dev_stop_direct(dev);
 	log_info("%s: link is down", dev->name);
 }
 
@@ -337,11 +339,28 @@ void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)
 	kfree_skb_reason(cpu, skb, reason);
 }
 
+/* For the length of a burst; what changes it meanwhile says so. */
+static bool is_direct(const struct net_cpu *cpu, const struct netdev_queue *txq)
+{
+	const struct net_device *dev = txq->dev;
+
+	return dev->ops->xmit_frame && dev->flags & IFF_UP && dev->carrier && dev->features & NETIF_F_HW_CSUM &&
+	       txq->index == cpu->id && txq->cpu == cpu->id && txq->index < dev->real_num_tx_queues && !txq->stopped &&
+	       txq->qdisc->may_bypass && !txq->qdisc->qlen;
+}
+
+void dev_stop_direct(struct net_device *dev)
+{
+	for (unsigned q = 0; q < dev->nr_txq; q++)
+		dev->txq[q].direct = false;
+}
+
 static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 {
 	struct dev_cpu *dc = cpu->dev;
 
 	txq->dirty = true;
+	txq->direct = is_direct(cpu, txq);
 	list_add_tail(&txq->dirty_link, &cpu->tx_dirty);
 	if (!cpu->in_net_tx)
 		raise_softirq(cpu, SOFTIRQ_NET_TX);
@@ -376,6 +395,18 @@ void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff
 	hard_xmit(cpu, txq, skb, true);
 }
 
+void dev_frame_drop(struct net_cpu *cpu, void *token, enum drop_reason reason)
+{
+	struct skb_buf *b = dev_frame_buf(token);
+
+	if (!b) {
+		kfree_skb_reason(cpu, token, reason);
+		return;
+	}
+	drop_count(cpu, reason);
+	skb_buf_put(cpu, b);
+}
+
 static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
 
 static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_buff *skb)
@@ -386,6 +417,7 @@ static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 	}
 	trace(cpu, TRACE_ENQUEUE, skb);
 	q->txq->enqueued++;
+	q->txq->direct = false;
 	q->ops->enqueue(cpu, q, skb);
 	qdisc_run(cpu, q);
 }
@@ -548,7 +580,7 @@ void dev_flush(struct net_cpu *cpu)
 		if (txq->qdisc->qlen)
 			qdisc_run(cpu, txq->qdisc);
 		list_del(&txq->dirty_link);
-		txq->dirty = false;
+		txq->dirty = txq->direct = false;
 		if (txq->need_flush) {
 			txq->need_flush = false;
 			if (txq->dev->ops->flush)

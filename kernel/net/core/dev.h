@@ -10,6 +10,7 @@
 #pragma once
 
 #include "net/core/skbuff.h"
+#include "net/core/trace.h"
 
 enum { /* dev->features: what the driver does for the stack; NETIF_F_ names as in Linux */
 	NETIF_F_SG = 1 << 0,      /* frags */
@@ -31,6 +32,8 @@ struct dev_ring {
 	u32 waiting; /* done by the device, and not taken back yet; they begin at `at` */
 };
 
+#define FRAME_HEADROOM 16 /* what a driver may put in front of a frame */
+
 /* Interrupt moderation in ethtool's words: microseconds and frames. rx_usecs 0: an interrupt at once. With adaptive_rx the
  * driver chooses rx_usecs and rx_frames itself (core/dim.h). Completions are polled for: tx_usecs after a doorbell at the
  * latest, or when tx_frames are in the ring. */
@@ -49,7 +52,10 @@ struct net_device_ops {
 	int (*open)(struct net_device *dev);  /* rings up, interrupts on. 0 or -errno */
 	void (*stop)(struct net_device *dev); /* quiet; every buffer back */
 	void (*start_xmit)(struct net_device *dev, unsigned txq, struct sk_buff *skb); /* consumes */
-	void (*flush)(struct net_device *dev, unsigned txq);   /* doorbell for what start_xmit() queued */
+	/* A frame in one piece of a buffer, without an skb; takes a reference to buf. FRAME_HEADROOM bytes in front of data are
+	 * free; `csum`: csum_start, from data, and above 16 bits csum_offset. NULL: not offered. */
+	void (*xmit_frame)(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
+	void (*flush)(struct net_device *dev, unsigned txq);   /* doorbell for what start_xmit() and xmit_frame() queued */
 	/* Called about once a second while the CPU's queues have work, for each: re-kick or reset a ring that does not move. */
 	void (*watchdog)(struct net_device *dev, unsigned txq, u64 now_ns);
 	/* For whoever looks: the rx or tx ring of a queue; size 0: there is none now. NULL: a device without rings. */
@@ -98,6 +104,7 @@ struct netdev_queue { /* one tx queue */
 	bool stopped;       /* by the driver: the ring is full */
 	bool dirty;         /* in cpu->tx_dirty */
 	bool need_flush;    /* start_xmit() was called since the last flush */
+	bool direct;        /* for the rest of this burst ops->xmit_frame() may be called (dev_direct_queue) */
 	struct list_head dirty_link;
 	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
 	struct qdisc *retired; /* the one before, for late readers of its counters */
@@ -193,16 +200,45 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 /* ---- out ---- */
 /* A finished frame, link header included. Consumes it: tap, checksum and GSO as the device needs, qdisc, ring. */
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
+/* The queue to which a frame may go as dev_xmit_frame() has it: behind the first of a burst, while nothing waits in front of the
+ * ring, the device sums, and nobody looks on. NULL: not now. */
+static inline struct netdev_queue *dev_direct_queue(const struct net_cpu *cpu, struct net_device *dev)
+{
+	struct netdev_queue *txq = &dev->txq[cpu->id];
+
+	_Static_assert(MAX_TXQ >= MAX_CPUS, "a CPU's queue, if there were one");
+	keep_pointer(txq);
+	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : NULL;
+}
+/* What let frames go so has changed: the next burst looks again. */
+void dev_stop_direct(struct net_device *dev);
 /* Frees a packet that dies on its way out, between IP and the discipline, and counts it. */
 void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);
 /* From the stack to the driver, for qdiscs: the queue is not stopped. */
 void dev_hard_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
 /* The net_tx row's device half: qdiscs of woken queues run, one doorbell per dirty queue. */
 void dev_flush(struct net_cpu *cpu);
+/* What a ring keeps of a frame: its skb or, with the lowest bit set, the buffer of one that has none. */
+static inline void *dev_frame_token(struct skb_buf *b) { return (u8 *)b + 1; }
+static inline struct skb_buf *dev_frame_buf(void *token) { return (uintptr_t)token & 1 ? (struct skb_buf *)((u8 *)token - 1) : NULL; }
+/* Its end, when the device has sent it, ... */
+static inline void dev_frame_sent(struct net_cpu *cpu, void *token)
+{
+	struct skb_buf *b = dev_frame_buf(token);
+
+	if (b)
+		skb_buf_put(cpu, b);
+	else
+		consume_skb(cpu, token);
+}
+/* ... and when it will not. */
+void dev_frame_drop(struct net_cpu *cpu, void *token, enum drop_reason reason);
+
 /* By a driver: ring full; room again (from its poll). */
 static inline void netif_stop_queue(struct netdev_queue *q)
 {
 	q->stopped = true;
+	q->direct = false;
 	q->stats.stopped++;
 }
 void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q);

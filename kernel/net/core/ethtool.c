@@ -173,6 +173,7 @@ int ethtool_commit(struct net_cpu *cpu, struct net_device *dev, struct ethtool_c
 	dev->coalesce = c->coalesce;
 	dev->wanted_features = c->wanted_features;
 	dev->features = ethtool_features(dev, c->wanted_features);
+	dev_stop_direct(dev);
 	if (dev->ops->retune)
 		dev->ops->retune(dev);
 	if (resized)

@@ -187,6 +187,7 @@ static void take_place(struct net_cpu *cpu, struct qdisc *q)
 	if (!q->parent)
 		remember(txq, old);
 	*place = q;
+	txq->direct = false;
 	timer_cancel(&cpu->wheel, &old->watchdog);
 	qdisc_destroy(cpu, txq->retired);
 	txq->retired = old;
@@ -282,6 +283,7 @@ int qdisc_replace(struct net_cpu *cpu, struct net_device *dev, const struct qdis
 		return err;
 	}
 	WRITE_ONCE(dev->real_num_tx_queues, nr);
+	dev_stop_direct(dev);
 	for (n = 0; n < nr; n++)
 		if (!attach(cpu, q[n])) {
 			qdisc_refuse(e, "%s: CPU %u is too busy; try again", dev->name, dev->txq[n].cpu);

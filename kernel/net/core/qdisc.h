@@ -89,6 +89,16 @@ static inline bool qdisc_is_behind(const struct netdev_queue *txq)
 /* Frees a queue's disciplines, the one kept for late readers too. The device is closed. */
 void qdisc_release(struct netdev_queue *txq);
 
+/* To a queue of dev_direct_queue(): see ops->xmit_frame(). */
+static inline void dev_xmit_frame(struct netdev_queue *txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	txq->stats.packets++;
+	txq->stats.bytes += len;
+	txq->qdisc->bypassed++;
+	txq->need_flush = true;
+	txq->dev->ops->xmit_frame(txq->dev, txq->index, buf, data, len, csum);
+}
+
 /* Adds a queue's terms of the balance (core/stage.h). */
 void qdisc_balance(const struct netdev_queue *txq, u64 *terms);
 

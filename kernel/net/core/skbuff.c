@@ -478,6 +478,15 @@ static inline void skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 		free_plain(cpu, skb);
 }
 
+struct skb_buf *skb_take_buf(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct skb_buf *b = skb->buf;
+
+	STAT(cpu, SkbFrees);
+	push_skb(cpu->skb_pool, skb);
+	return b;
+}
+
 static __noinline void consume_watched(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	trace(cpu, TRACE_CONSUME, skb);

@@ -156,6 +156,8 @@ struct sk_buff *skb_copy(struct net_cpu *cpu, const struct sk_buff *skb);
  * and skb ends here, on its own CPU, when that buffer has come home. Takes skb; NULL when out, and it stays the caller's. */
 struct sk_buff *skb_lend(struct net_cpu *cpu, struct sk_buff *skb);
 
+/* The buffer of an skb that is alone in it, with no frags and nobody's; the skb itself ends. Both are of this CPU. */
+struct skb_buf *skb_take_buf(struct net_cpu *cpu, struct sk_buff *skb);
 /* The end of an skb that did its work, and of one that died (counts cpu->drops[reason], tells the trace). */
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb);
 void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);
@@ -191,10 +193,15 @@ static inline u8 *skb_pull(struct sk_buff *skb, unsigned n)
 	skb->len -= n;
 	return skb->data += n;
 }
-/* Linear, with room for all headers, and no other skb refers to the buffer, which is of this CPU's pool. */
+/* Linear, and no other skb refers to the buffer, which is of this CPU's pool. */
+static inline bool skb_is_alone(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	return !skb->data_len && skb->buf->refs == 1 && skb->buf->cpu == cpu->id;
+}
+/* And there is room for all headers. */
 static inline bool skb_has_headroom_alone(const struct net_cpu *cpu, const struct sk_buff *skb)
 {
-	return !skb->data_len && skb->buf->refs == 1 && skb->buf->cpu == cpu->id && skb_headroom(skb) >= SKB_HEADROOM;
+	return skb_is_alone(cpu, skb) && skb_headroom(skb) >= SKB_HEADROOM;
 }
 bool skb_may_pull_slow(struct net_cpu *cpu, struct sk_buff *skb, unsigned n);
 /* Makes the first n bytes linear; false when the skb is shorter or memory is out. The one door to headers from the wire. */

@@ -7,6 +7,8 @@
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv4/ip_impl.h"
+#include "net/core/qdisc.h"
+#include "net/link/neigh.h"
 #include "net/link/loopback.h"
 
 #define UDP_MAX_PAYLOAD (IPV4_LEN_MAX - IPV4_HLEN - UDP_HLEN)
@@ -310,22 +312,20 @@ static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *
 		      way->type < ADDR_BROADCAST && !way->no_df && skb->len + UDP_HLEN + IPV4_HLEN <= way->mtu);
 }
 
-/* skb goes back to its sender, from the address it came to (RFC 1122 4.1.3.5): both headers at once in front of the payload as
- * it lies, each field made once. */
-static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+/* Both headers at once in front of the payload of skb as it lies, each field made once, to go back to its sender from the
+ * address it came to (RFC 1122 4.1.3.5). Returns where they begin. */
+static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb)
 {
 	u32 saddr = ip_v4(&skb->ip.dst).raw, daddr = ip_v4(&skb->ip.src).raw, len = skb->len + UDP_HLEN + IPV4_HLEN;
-	u8 *at = skb->data - (UDP_HLEN + IPV4_HLEN);
-	u16 off = (u16)(at - skb->head), udp_len = be16_of((u16)(len - IPV4_HLEN)).raw;
-	struct net_cpu *cpu = sk->cpu;
+	u16 udp_len = be16_of((u16)(len - IPV4_HLEN)).raw;
 	u32 w0 = 0x45 | (u32)sk->tos << 8 | (u32)be16_of((u16)len).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
-	u32 w2 = (likely(!sk->ttl) ? (u8)cpu->sysctl.ip_default_ttl : sk->ttl) | IPPROTO_UDP << 8;
+	u32 w2 = (likely(!sk->ttl) ? (u8)sk->cpu->sysctl.ip_default_ttl : sk->ttl) | IPPROTO_UDP << 8;
 	u64 addrs = (u64)saddr + daddr;
 	struct __packed headers {
 		u32 ip[5];
 		u16 sport, dport, len;
 		be16 check;
-	} *h = (struct headers *)at;
+	} *h = (struct headers *)skb->data - 1;
 
 	_Static_assert(sizeof(struct headers) == UDP_HLEN + IPV4_HLEN, "both headers without options");
 	h->ip[0] = w0;
@@ -337,8 +337,17 @@ static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 	h->dport = be16_of(udp_cb(skb)->sport).raw;
 	h->len = udp_len;
 	h->check = csum_fold16(csum_fold64(addrs + udp_len + BE16_C(IPPROTO_UDP).raw)); /* of the pseudo header */
+	return (u8 *)h;
+}
+
+/* By way of the discipline: charged to the sock until it has left. */
+static __noinline void answer_by_skb(struct sock *sk, struct sk_buff *skb, struct dst *way)
+{
+	u8 *at = put_headers(sk, skb);
+	u16 off = (u16)(at - skb->head);
+
 	skb->data = at;
-	skb->len = len;
+	skb->len += UDP_HLEN + IPV4_HLEN;
 	skb->network_header = off;
 	skb->transport_header = skb->csum_start = off + IPV4_HLEN;
 	skb->csum_offset = offsetof(struct udp_hdr, check);
@@ -350,10 +359,35 @@ static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 	skb->hash = 0;
 	skb->nfct = NULL;
 	sk->wmem_alloc += skb->truesize;
+	neigh_xmit(sk->cpu, skb, way);
+}
+
+/* Straight to the ring, which is all that can be before it: the buffer alone, whose skb ends, so nothing is charged. */
+static inline void answer_direct(struct net_cpu *cpu, struct sock *sk, struct sk_buff *skb, struct neigh *n, struct netdev_queue *txq)
+{
+	u8 *at = put_headers(sk, skb) - ETH_HLEN;
+	u32 len = skb->len + UDP_HLEN + IPV4_HLEN + ETH_HLEN;
+
+	_Static_assert(UDP_HEADROOM >= UDP_HLEN + IPV4_HLEN + ETH_HLEN + FRAME_HEADROOM, "room for all in front");
+	memcpy(at, n->link_hdr, ETH_HLEN);
+	n->used_ns = cpu->now_ns;
+	dev_xmit_frame(txq, skb_take_buf(cpu, skb), at, len, (ETH_HLEN + IPV4_HLEN) | offsetof(struct udp_hdr, check) << 16);
+}
+
+static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+{
+	struct neigh *n = way->neigh;
+	struct net_cpu *cpu = sk->cpu;
+	struct netdev_queue *txq;
+
 	STAT(cpu, UdpOutDatagrams);
 	STAT(cpu, IpOutRequests);
-	STAT_ADD(cpu, IpExtOutOctets, len);
-	neigh_xmit(cpu, skb, way);
+	STAT_ADD(cpu, IpExtOutOctets, skb->len + UDP_HLEN + IPV4_HLEN);
+	if (likely(n && n->state == NEIGH_REACHABLE && skb->cpu == cpu->id && skb_is_alone(cpu, skb)) &&
+	    likely((txq = dev_direct_queue(cpu, way->dev)) != NULL))
+		answer_direct(cpu, sk, skb, n, txq);
+	else
+		answer_by_skb(sk, skb, way);
 }
 
 int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
