@@ -17,10 +17,19 @@ struct wait_queue {
 
 static inline void wait_queue_init(struct wait_queue *q) { list_init(&q->entries); }
 static inline bool wait_queue_active(const struct wait_queue *q) { return !list_empty(&q->entries); }
-static inline void wait_queue_wake(struct wait_queue *q, u32 events)
+static __attribute__((noinline, unused)) void wait_queue_wake_all(struct wait_queue *q, u32 events)
 {
 	struct wait_entry *w, *n;
 
 	list_for_each_entry_safe(w, n, &q->entries, link)
 		w->fn(w, events);
+}
+static inline void wait_queue_wake(struct wait_queue *q, u32 events)
+{
+	struct wait_entry *w = list_first(&q->entries, struct wait_entry, link);
+
+	if (likely(w->link.next == &q->entries && &w->link != &q->entries)) /* one, as most have */
+		w->fn(w, events);
+	else
+		wait_queue_wake_all(q, events);
 }

@@ -19,13 +19,17 @@ static const u32 op_events[] = {
 
 static const struct file_ops aio_file_ops;
 
-static void op_ready(struct aio_op *op)
+static inline void op_ready(struct aio_op *op)
 {
+	bool first;
+
 	if (op->queued)
 		return;
 	op->queued = true;
+	first = list_empty(&op->aio->ready);
 	list_add_tail(&op->ready, &op->aio->ready);
-	wait_queue_wake(&op->aio->wait, EPOLLIN);
+	if (first) /* whoever waits was woken by it, or looks before it sleeps */
+		wait_queue_wake(&op->aio->wait, EPOLLIN);
 }
 
 static void op_wake(struct wait_entry *entry, u32 events)
@@ -57,13 +61,11 @@ static void op_cancel(struct aio_op *op)
 }
 
 /* ---- the operations ---- */
-/* An skb with -EAGAIN was the last there is: what comes later is a wake of its own. */
-static long op_recv_skb(struct aio_op *op, struct socket *s, struct aio_cqe *cqe)
+static long op_recv_skb(struct socket *s, struct aio_cqe *cqe)
 {
 	int err = 0;
 
 	cqe->skb = s->sk->prot->recv_skb(s->sk, &err);
-	op->dry = err == -EAGAIN;
 	return cqe->skb ? (long)cqe->skb->len : err;
 }
 
@@ -108,7 +110,7 @@ static long op_try(struct aio_op *op, struct aio_cqe *cqe)
 	}
 	switch ((enum aio_opcode)op->sqe.op) {
 	case AIO_RECV_SKB:
-		return op_recv_skb(op, s, cqe);
+		return op_recv_skb(s, cqe);
 	case AIO_SEND_SKB:
 		return op_send_skb(s, &op->sqe, cqe);
 	case AIO_RECV:
@@ -123,36 +125,52 @@ static long op_try(struct aio_op *op, struct aio_cqe *cqe)
 	return -EINVAL;
 }
 
-/* Does a multishot operation go on after this result? */
-static bool op_goes_on(const struct aio_op *op, const struct aio_cqe *cqe)
+/* Of a multishot operation that asked for skbs: all that wait, max at most, since it is woken once for all of them. An skb with
+ * -EAGAIN was the last there is; what comes later is a wake of its own. -1: another operation, or its file is closed. */
+static inline int op_run(struct aio_op *op, struct aio_cqe *cqe, int max)
 {
-	if (!(op->sqe.flags & AIO_MULTISHOT))
-		return false;
-	return op->sqe.op == AIO_RECV_SKB ? cqe->skb != NULL : cqe->res >= 0;
-}
+	struct socket *s = op->file->priv;
+	int n = 0, err = 0;
 
-/* What op has to tell now, at most max completions. One that is woken once may complete many times (multishot): skbs are
- * taken in one go, all that wait. */
-static inline int op_complete(struct aio_op *op, struct aio_cqe *cqe, int max)
-{
-	bool more, run = op->sqe.op == AIO_RECV_SKB;
-	int n = 0;
-
-	op->queued = op->dry = false;
+	if (unlikely(op->sqe.op != AIO_RECV_SKB || !(op->sqe.flags & AIO_MULTISHOT) || !file_is_open(op->file)))
+		return -1;
 	do {
-		cqe[n].res = op_try(op, &cqe[n]);
-		if (cqe[n].res == -EAGAIN)
+		struct sk_buff *skb = s->sk->prot->recv_skb(s->sk, &err);
+
+		if (unlikely(!skb)) {
+			if (err == -EAGAIN)
+				break;
+			cqe[n++] = (struct aio_cqe){ .data = op->sqe.data, .res = err, .op = AIO_RECV_SKB };
+			op_free(op);
 			return n;
-		cqe[n].data = op->sqe.data;
-		cqe[n].op = op->sqe.op;
-		cqe[n].more = more = op_goes_on(op, &cqe[n]);
-		n++;
-	} while (more && run && !op->dry && n < max);
-	if (!more)
-		op_free(op);
-	else if (!op->dry && op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
+		}
+		cqe[n++] = (struct aio_cqe){ .data = op->sqe.data, .res = skb->len, .skb = skb, .op = AIO_RECV_SKB, .more = true };
+	} while (err != -EAGAIN && n < max);
+	op->queued = false;
+	if (unlikely(err != -EAGAIN))
 		op_ready(op);
 	return n;
+}
+
+/* What op has to tell now, at most max completions. */
+static inline int op_complete(struct aio_op *op, struct aio_cqe *cqe, int max)
+{
+	int n = op_run(op, cqe, max);
+
+	if (likely(n >= 0))
+		return n;
+	op->queued = false;
+	cqe->res = op_try(op, cqe);
+	if (cqe->res == -EAGAIN)
+		return 0;
+	cqe->data = op->sqe.data;
+	cqe->op = op->sqe.op;
+	cqe->more = op->sqe.flags & AIO_MULTISHOT && cqe->res >= 0;
+	if (!cqe->more)
+		op_free(op);
+	else if (op->sqe.op != AIO_POLL) /* its edge is told; what else holds now needs another wake */
+		op_ready(op);
+	return 1;
 }
 
 /* Carries out what is ready, into the caller's array. */

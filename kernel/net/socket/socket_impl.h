@@ -56,7 +56,7 @@ struct aio_op {
 	struct file *file;      /* a reference */
 	struct list_head ready, all;
 	struct aio_sqe sqe;
-	bool queued, dry;       /* in aio->ready; the last try took all there was */
+	bool queued;            /* in aio->ready */
 };
 
 enum { CACHE_SOCKET, CACHE_EPOLL, CACHE_EPITEM, CACHE_AIO, CACHE_AIO_OP, NR_FILE_CACHES };

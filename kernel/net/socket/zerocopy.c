@@ -103,7 +103,7 @@ static __noinline int send_skb_wait(struct socket *s, struct sk_buff *skb, int f
 	return err;
 }
 
-int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
+static __noinline int send_skb_blocking(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
 {
 	int err = 0;
 	struct socket *s;
@@ -115,6 +115,21 @@ int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
 		if (unlikely(err == -EAGAIN) && socket_may_wait(s, flags))
 			err = send_skb_wait(s, skb, flags);
 	}
+	bh_enable(cpu);
+	return err;
+}
+
+int sys_send_skb(struct net_cpu *cpu, int fd, struct sk_buff *skb, int flags)
+{
+	int err = 0;
+	struct socket *s;
+
+	if (!(flags & MSG_DONTWAIT))
+		return send_skb_blocking(cpu, fd, skb, flags);
+	bh_disable(cpu);
+	s = socket_lookup(cpu, fd, &err);
+	if (likely(s != NULL))
+		err = s->sk->prot->send_skb(s->sk, skb, flags);
 	bh_enable(cpu);
 	return err;
 }
