@@ -25,7 +25,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           ipv4/af ipv4/addr ipv4/input ipv4/forward ipv4/output ipv4/frag ipv4/route ipv4/icmp ipv4/udp ipv4/udp_sock \
           ipv4/multicast ipv4/igmp ipv4/linklocal ipv4/udp_opt ipv4/udp_send ipv4/udp_recv ipv4/dhcp ipv4/net_config $(addprefix ipv6/,af addr route input output forward udp frag icmp nd autoconf prefix mld config) \
           $(addprefix netfilter/,conntrack ct_track ct_flow ct_proto nat nat_map nat_mangle nft nft_names nft_words nft_rule nft_parse nft_eval nft_set nft_reject nft_print) \
-          tcp/balance tcp/conn tcp/port tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/lone tcp/mtu_probe tcp/timer tcp/rtt \
+          tcp/balance tcp/conn tcp/port tcp/predict tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/lone tcp/mtu_probe tcp/timer tcp/rtt \
           tcp/cong tcp/reno tcp/cubic tcp/hystart tcp/bic tcp/vegas tcp/westwood tcp/bbr tcp/rate tcp/pacing tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie tcp/fastopen \
           $(addprefix socket/,file socket connect options zerocopy wait poll epoll aio) \
           $(addprefix wire/,checksum ether arp ipv4 icmp igmp ipv6 icmpv6 nd mld dhcp tcp)

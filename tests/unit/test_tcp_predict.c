@@ -229,6 +229,24 @@ TEST(without_timestamps_a_bare_header_is_predicted_and_one_with_options_is_not)
 	rig_end(r);
 }
 
+TEST(without_timestamps_text_that_looks_like_one_is_text)
+{
+	static const u8 text[100] = { 1, 1, 8, 10, 0x7f, 0xff, 0xff, 0xff };
+	struct rig *r = rig_new();
+	u8 got[200];
+	struct iovec iov = { got, sizeof(got) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	r->no_ts = true;
+	in_state(r, TCP_ESTABLISHED);
+	inject(r, .len = 1000);
+	CHECK_EQ(rig_read(r, 5000), 1000);
+	inject(r, .seq = 1000, .len = sizeof(text), .data = text);
+	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, MSG_DONTWAIT), sizeof(text));
+	CHECK(!memcmp(got, text, sizeof(text)));
+	rig_end(r);
+}
+
 TEST(outside_established_nothing_is_predicted)
 {
 	static const u8 states[] = { TCP_FIN_WAIT_1, TCP_FIN_WAIT_2, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK };

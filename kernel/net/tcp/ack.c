@@ -4,7 +4,7 @@
  * Order: acceptability (RFC 5961 5.2), window, SACK blocks, retransmit queue and round-trip samples, loss recovery where
  * anything is doubtful, congestion window, timers. The header-prediction path enters here too, with FLAG_FAST.
  */
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/receive.h"
 
 /* ---- what it frees ---- */
 
@@ -346,60 +346,9 @@ static __noinline void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 	}
 }
 
-/* ---- as most of those come: it acknowledges the one segment in flight, and nothing waits behind that ---- */
-
-/* RFC 6675, 8985 and 6298 have nothing to look for in it: no mark, no note for a rate. */
-static inline bool is_lone_ack(const struct tcb *t, seq_t ack)
+void tcp_tell_lone(struct tcb *t, u32 rtt_us)
 {
-	const struct tcp_skb_cb *cb = tcp_cb(tcp_rtx_head(t));
-
-	return t->packets_out == 1 && seq_eq(ack, t->snd.nxt) && skb_queue_empty(&t->sendq) && !cb->sacked && !cb->delivered_us;
-}
-
-static inline void lone_times(struct tcb *t, const struct tcp_skb_cb *cb)
-{
-	u64 now = tcp_now(t);
-	u32 rtt_us = MIN((u32)((now - cb->tx_ns) / NSEC_PER_USEC), TCP_RTO_MAX_US);
-
-	rtt_us = MAX(rtt_us, 1u);
-	t->rack.advanced = true;
-	t->rack.rtt_us = rtt_us;
-	t->rack.xmit_ns = cb->tx_ns;
-	t->rack.end_seq = cb->end_seq;
-	/* A round of one segment says nothing of a queue that grows, so an algorithm may do without, but for a new minimum. */
-	if (t->ca->pkts_acked && unlikely(t->ca->wants_lone || rtt_us < t->min_rtt_us))
-		t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = 1, .rtt_us = rtt_us, .in_flight = 1 });
-	tcp_min_rtt_update(t, rtt_us);
-	tcp_rtt_take(t, rtt_us);
-}
-
-/* What plain_ack() does, with queues that are empty then. */
-static void lone_ack(struct tcb *t, const struct tcp_seg *seg)
-{
-	struct sk_buff *skb = tcp_rtx_head(t);
-	struct net_cpu *cpu = t->sk.cpu;
-
-	t->snd.wl1 = seg->seq;
-	t->retransmits = t->probes = t->backoff = 0;
-	update_una(t, seg->ack);
-	t->last_ack_rcv_ms = cpu_ms(cpu);
-	lone_times(t, tcp_cb(skb));
-	t->packets_out = 0;
-	skb_queue_init(&t->rtxq);
-	list_init(&t->tsorted);
-	t->rtx_tree.node = NULL;
-	t->rtx_hint = NULL;
-	tcp_wmem_free_skb(t, skb);
-	t->delivered++;
-	STAT(cpu, TcpExtTCPDelivered);
-	tcp_rtx_clear(t);
-	tcp_chrono(t, CHRONO_IDLE);
-	t->delivered_us = cpu_us(cpu) ?: 1;
-	if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
-		t->ca->cong_avoid(t, 1);
-	t->sk.af->confirm(cpu, &t->sk.dst);
-	if (unlikely(t->nospace || t->cwnd_limited || tcp_is_paced(t)))
-		tcp_new_space(t);
+	t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = 1, .rtt_us = rtt_us, .in_flight = 1 });
 }
 
 static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in, u32 flag)
@@ -458,11 +407,13 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 {
+	if (likely(flag & FLAG_FAST && tcp_is_lone_ack(t, in->seg.ack))) {
+		tcp_lone_ack(t, in->seg.seq, in->seg.ack);
+		return RX_OK;
+	}
+	t->lone = false;
 	if (unlikely(!(flag & FLAG_FAST) || !tcp_is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
 		return doubtful_ack(t, in, flag);
-	if (likely(is_lone_ack(t, in->seg.ack)))
-		lone_ack(t, &in->seg);
-	else
-		plain_ack(t, &in->seg);
+	plain_ack(t, &in->seg);
 	return RX_OK;
 }

@@ -121,15 +121,6 @@ void tcp_end_cwnd_reduction(struct tcb *t)
 
 /* ---- validation ---- */
 
-void tcp_cwnd_validate(struct tcb *t, bool limited)
-{
-	if (!seq_lt(t->snd.una, t->cwnd_usage_seq) || limited || (!t->cwnd_limited && t->packets_out > t->max_packets_out)) {
-		t->cwnd_limited = limited;
-		t->max_packets_out = t->packets_out;
-		t->cwnd_usage_seq = t->snd.nxt;
-	}
-}
-
 /* RFC 5681 4.1: after an idle time the path is not known any more; halved for every RTO, down to the initial window. */
 void tcp_cwnd_restart(struct tcb *t)
 {

@@ -35,7 +35,7 @@ static inline u32 hash_of(struct net_cpu *cpu, const struct ip_addr *l, const st
 	u32 ports = (u32)lport << 16 | rport;
 
 	if (likely(ip_is_v4(l)))
-		return nhash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, ports, &cpu->net->hash_key);
+		return conn_hash_v4(cpu, l->w[3], r->w[3], ports);
 	return hash_v6(cpu, l, r, ports);
 }
 

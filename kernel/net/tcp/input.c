@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * input.c - a segment arrives: whose is it, is it what header prediction expects, and if not, RFC 9293 3.10.7 step by step.
+ * input.c - a segment arrives that is not the usual one (predict.c): whose is it, is it what header prediction expects, and if
+ * not, RFC 9293 3.10.7 step by step.
  *
  * Runs in net_rx. Marks the TCB for the flush and never sends, except answers that no TCB stands behind (a RST for a closed
  * port, SYN-ACKs, TIME_WAIT). RFC 5961 for blind attacks, RFC 7323 for timestamps, RFC 6093 for urgent data (in line).
@@ -70,7 +71,7 @@ static enum drop_reason abort_on_data(struct tcb *t, struct tcp_in *in)
 void tcp_pred_update(struct tcb *t)
 {
 	if (t->sk.state == TCP_ESTABLISHED && !t->ofo_segs && t->rcv.wnd && !t->urg_valid)
-		t->pred = (u32)t->tcp_hdr_len << 24 | TCP_ACK << 16 | t->snd.wnd >> t->snd.wscale;
+		t->pred = (u32)t->tcp_hdr_len << 26 | TCP_ACK << 16 | t->snd.wnd >> t->snd.wscale;
 	else
 		t->pred = 0;
 }
@@ -83,7 +84,7 @@ static bool only_window_moved(const struct tcb *t, const struct tcp_seg *seg, u3
 
 static bool is_predicted(const struct tcb *t, const struct tcp_seg *seg)
 {
-	u32 word = (u32)seg->hdr_len << 24 | (u32)(seg->flags & ~TCP_PSH) << 16 | seg->wnd;
+	u32 word = (u32)seg->hdr_len << 26 | (u32)(seg->flags & ~TCP_PSH) << 16 | seg->wnd;
 
 	return (word == t->pred || only_window_moved(t, seg, word)) && seq_eq(seg->seq, t->rcv.nxt) && seq_le(seg->ack, t->snd.nxt) &&
 	       seq_ge(seg->ack, t->snd.una) && seg->len <= tcp_receive_window(t);
@@ -693,5 +694,6 @@ static enum drop_reason tcp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 const struct inet_protocol tcp_protocol = {
 	.protocol = IPPROTO_TCP,
 	.rcv = tcp_rcv,
+	.rcv_plain = tcp_rcv_plain,
 	.err = tcp_err,
 };

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * lone.c - the net_tx row of TCP (tcp_flush), and new data as an answer mostly is: one segment into an empty pipe.
  *
- * What is not that plain goes to tcp_output().
+ * Over IPv4, where nothing stands between here and the ring, the whole frame is made at once in front of the payload as it
+ * lies in its buffer, and that goes to the device: no skb. What is not that plain goes to tcp_output().
  */
+#include "net/core/netfilter.h"
+#include "net/link/neigh.h"
 #include "net/tcp/segment.h"
+#include "net/wire/ipv4.h"
 
 /* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
 
@@ -43,7 +47,7 @@ static inline void lone_was_sent(struct tcb *t, struct sk_buff *skb)
 	STAT(cpu, TcpExtTCPOrigDataSent);
 	if (t->ca->cwnd_event)
 		t->ca->cwnd_event(t, CA_EVENT_TX_START);
-	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
+	if (unlikely(!t->ack.pingpong) && now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC)
 		t->ack.pingpong = 1;
 	t->last_send_ns = now;
 }
@@ -54,10 +58,12 @@ static inline void arm_for_lone(struct tcb *t)
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
 	u32 pto_us = MIN((t->srtt_us >> 2) + (u32)s->tcp_rto_min_us, t->rto_us);
 
-	if (likely(s->tcp_early_retrans && t->sack_ok && t->srtt_us && !t->tlp_out))
+	if (likely(s->tcp_early_retrans && t->sack_ok && t->srtt_us && !t->tlp_out)) {
 		tcp_rtx_arm(t, TCPT_TLP, tcp_now(t) + pto_us * NSEC_PER_USEC);
-	else if (!tcp_schedule_tlp(t, true))
+		t->lone = !t->rack.dsack_seen;
+	} else if (!tcp_schedule_tlp(t, true)) {
 		tcp_rearm_rto(t);
+	}
 }
 
 #define LONE_STATES (1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT | 1u << TCP_FIN_WAIT_1 | 1u << TCP_LAST_ACK)
@@ -87,23 +93,124 @@ static inline struct sk_buff *packet_of(struct net_cpu *cpu, struct sk_buff *pay
 	return skb;
 }
 
+/* What follows from its having left. */
+static __force_inline void lone_left(struct tcb *t, struct sk_buff *payload)
+{
+	ack_was_sent(t);
+	t->segs_out++;
+	STAT(t->sk.cpu, TcpOutSegs);
+	lone_was_sent(t, payload);
+	tcp_cwnd_validate(t, t->cwnd <= 1);
+	arm_for_lone(t);
+	if (t->cwnd > 1) /* as tcp_rate_check_app_limited() has it */
+		t->app_limited = t->delivered + 1 ?: 1;
+	if (likely(t->chrono == CHRONO_IDLE && !t->nospace)) { /* as tcp_chrono() */
+		t->tx->chrono_ms = cpu_ms(t->sk.cpu);
+		t->chrono = CHRONO_BUSY;
+	} else {
+		tcp_chrono(t, held_by(t, false));
+	}
+}
+
+/* ---- over IPv4, straight to the ring ---- */
+
+struct __packed lone_frame {
+	u8 eth[ETH_HLEN];
+	u32 ip[5];
+	u32 ports;
+	be32 seq, ack, word;
+	u32 csum; /* and the urgent pointer */
+	be32 kinds, tsval, tsecr;
+};
+_Static_assert(sizeof(struct lone_frame) == ETH_HLEN + IPV4_HLEN + TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "as on the wire");
+_Static_assert(SKB_HEADROOM >= sizeof(struct lone_frame) + FRAME_HEADROOM, "room for all in front");
+_Static_assert(offsetof(struct sock, dport) == offsetof(struct sock, sport) + 2, "one word");
+
+/* The queue that takes the frame; NULL: hooks, a router that cuts, a neighbour to be asked, or something before the ring. */
+static inline struct netdev_queue *direct_way(const struct tcb *t, const struct sk_buff *payload)
+{
+	const struct net_cpu *cpu = t->sk.cpu;
+	const struct dst *dst = &t->sk.dst;
+
+	if (t->sk.af != &ipv4_af || cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || t->may_fragment || dst->no_df ||
+	    !dst->neigh || dst->neigh->state != NEIGH_REACHABLE || !skb_has_headroom_alone(cpu, payload) ||
+	    payload->len + sizeof(struct lone_frame) - ETH_HLEN > dst->mtu)
+		return NULL;
+	return dev_direct_queue(cpu, dst->dev);
+}
+
+static inline void put_ip(const struct tcb *t, struct lone_frame *f, u32 len)
+{
+	u32 saddr = ip_v4(&t->sk.saddr).raw, daddr = ip_v4(&t->sk.daddr).raw;
+	u32 w0 = 0x45 | (u32)t->sk.tos << 8 | (u32)be16_of((u16)len).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
+	u32 w2 = (likely(!t->sk.ttl) ? (u8)t->sk.cpu->sysctl.ip_default_ttl : t->sk.ttl) | IPPROTO_TCP << 8;
+	u64 addrs = (u64)saddr + daddr;
+
+	f->ip[0] = w0;
+	f->ip[1] = w1;
+	f->ip[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
+	f->ip[3] = saddr;
+	f->ip[4] = daddr;
+	f->csum = csum_fold16(csum_fold64(addrs + be16_of((u16)(len - IPV4_HLEN)).raw + BE16_C(IPPROTO_TCP).raw)).raw;
+}
+
+static inline void put_tcp(struct tcb *t, struct lone_frame *f, const struct tcp_skb_cb *cb)
+{
+	u32 ports, flags = cb->flags | TCP_ACK;
+
+	memcpy(&ports, &t->sk.sport, sizeof(ports));
+	ports = __builtin_bswap32(ports);
+	f->ports = ports << 16 | ports >> 16;
+	f->seq = be32_of(cb->seq.v);
+	f->ack = be32_of(t->rcv.nxt.v);
+	f->word = be32_of((u32)(TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED) << 26 | flags << 16 | window_field(t, 0));
+	f->kinds = be32_of(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10);
+	f->tsval = be32_of(tcp_ts_now(t));
+	f->tsecr = be32_of(t->ts_recent);
+}
+
+static __force_inline void send_direct(struct tcb *t, struct sk_buff *payload, struct netdev_queue *txq)
+{
+	struct lone_frame *f = (struct lone_frame *)payload->data - 1;
+	u32 len = payload->len + (u32)sizeof(*f);
+	struct neigh *n = t->sk.dst.neigh;
+	struct net_cpu *cpu = t->sk.cpu;
+
+	memcpy(f->eth, n->link_hdr, ETH_HLEN);
+	n->used_ns = cpu->now_ns;
+	put_ip(t, f, len - ETH_HLEN);
+	put_tcp(t, f, tcp_cb(payload));
+	STAT(cpu, IpOutRequests);
+	STAT_ADD(cpu, IpExtOutOctets, len - ETH_HLEN);
+	payload->cloned = 1;
+	skb_buf_get(payload->buf);
+	dev_xmit_frame(txq, payload->buf, f->eth, len, (ETH_HLEN + IPV4_HLEN) | TCP_CSUM_OFFSET << 16);
+}
+
 /* false: memory is out, nothing has changed. */
-static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
+static __noinline bool send_by_skb(struct tcb *t, struct sk_buff *payload)
 {
 	struct sk_buff *skb = packet_of(t->sk.cpu, payload);
 
 	if (unlikely(!skb))
 		return false;
-	tcp_cb(payload)->segs = 1;
 	put_plain_header(t, skb, tcp_cb(payload)->seq, tcp_cb(payload)->flags | TCP_ACK);
-	ack_was_sent(t);
-	count_sent(t, 1);
-	lone_was_sent(t, payload);
-	tcp_cwnd_validate(t, t->cwnd <= 1);
-	arm_for_lone(t);
-	tcp_rate_check_app_limited(t);
-	tcp_chrono(t, held_by(t, false));
+	t->fq = t->sk.dst.dev->txq[0].qdisc->paces;
 	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
+	return true;
+}
+
+/* The same. */
+static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
+{
+	struct netdev_queue *txq = direct_way(t, payload);
+
+	tcp_cb(payload)->segs = 1;
+	if (likely(txq != NULL))
+		send_direct(t, payload, txq);
+	else if (!send_by_skb(t, payload))
+		return false;
+	lone_left(t, payload);
 	return true;
 }
 

@@ -4,7 +4,7 @@
  * Runs in base context with softirq held off. Nothing here blocks and, but for a RST of an abort, nothing here sends: the TCB
  * is marked and the next flush does it, so that many writes of one turn of the loop leave together.
  */
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/receive.h"
 
 static struct sock *tcp_create(struct net_cpu *cpu, u16 family)
 {
@@ -282,7 +282,8 @@ static void bytes_read(struct tcb *t, u32 n)
 		t->urg_valid = false;
 		tcp_pred_update(t);
 	}
-	tcp_read_done(t);
+	if (unlikely(!tcp_read_is_plain(t)))
+		tcp_read_done(t);
 }
 
 /* Where a reader stops once, so that it can ask SIOCATMARK: before the last urgent byte, as BSD has it. */
@@ -356,13 +357,19 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
 {
 	struct tcb *t = tcb_of(sk);
-	struct sk_buff *skb = skb_dequeue(&t->rcvq);
+	struct sk_buff *skb = skb_peek(&t->rcvq);
 
-	if (!skb) {
+	if (unlikely(!skb)) {
 		*err = recv_empty(sk);
 		return NULL;
 	}
-	*err = skb_queue_empty(&t->rcvq) && sk->state == TCP_ESTABLISHED ? -EAGAIN : 0;
+	*err = 0;
+	if (likely(skb->next == (struct sk_buff *)&t->rcvq)) { /* the only one */
+		skb_queue_init(&t->rcvq);
+		*err = likely(sk->state == TCP_ESTABLISHED) ? -EAGAIN : 0;
+	} else {
+		skb_unlink(&t->rcvq, skb);
+	}
 	tcp_rmem_uncharge(t, skb);
 	bytes_read(t, skb->len);
 	return skb;

@@ -6,7 +6,7 @@
  * flood of tiny segments costs what it carries. Delayed ACKs: RFC 1122 4.2.3.2, with Linux's quick start and interactive mode.
  */
 #include "net/core/trace.h"
-#include "net/tcp/tcp_impl.h"
+#include "net/tcp/receive.h"
 
 /* ---- queues ---- */
 
@@ -224,14 +224,6 @@ static enum drop_reason out_of_order(struct tcb *t, struct sk_buff *skb)
 
 /* ---- estimates about the sender ---- */
 
-static void measure_rcv_mss(struct tcb *t, const struct sk_buff *skb)
-{
-	u32 len = skb->gso_size ? skb->gso_size : skb->len;
-
-	if (len >= t->rcv.mss)
-		t->rcv.mss = (u16)MIN(len, (u32)t->advmss);
-}
-
 static void rcv_rtt_sample(struct tcb *t, u32 rtt_us)
 {
 	if (!t->rcv_rtt_us)
@@ -240,22 +232,18 @@ static void rcv_rtt_sample(struct tcb *t, u32 rtt_us)
 		t->rcv_rtt_us += rtt_us - (t->rcv_rtt_us >> 3);
 }
 
-/* How long a window takes to come: an upper bound of the round trip when we send nothing ourselves. */
-static void rcv_rtt_measure(struct tcb *t)
+void tcp_rcv_rtt_round(struct tcb *t)
 {
 	u32 now = cpu_us(t->sk.cpu);
 
-	if (t->rcv_rtt_stamp_us) {
-		if (seq_lt(t->rcv.nxt, t->rcv_rtt_seq))
-			return;
+	if (t->rcv_rtt_stamp_us)
 		rcv_rtt_sample(t, MAX(now - t->rcv_rtt_stamp_us, 1u));
-	}
 	t->rcv_rtt_seq = seq_add(t->rcv.nxt, t->rcv.wnd);
 	t->rcv_rtt_stamp_us = now | 1;
 }
 
 /* The window may grow with segments that fill their buffers; a sender of crumbs would make us promise memory we lack. */
-static void grow_window(struct tcb *t, const struct sk_buff *skb)
+void tcp_grow_window(struct tcb *t, const struct sk_buff *skb)
 {
 	u32 room = MIN(t->rcv.clamp, tcp_rcv_space(t)), cost = tcp_win_from_space(skb->truesize), step;
 
@@ -279,61 +267,32 @@ static void adapt_ato(struct tcb *t, u64 gap_us)
 {
 	u32 ato = t->ack.ato_us;
 
-	if (gap_us <= TCP_ATO_MIN_US / 2)
-		t->ack.ato_us = ato / 2 + TCP_ATO_MIN_US / 2;
-	else if (gap_us < ato)
+	if (gap_us < ato)
 		t->ack.ato_us = MIN(ato / 2 + (u32)gap_us, t->rto_us);
 	else if (gap_us > t->rto_us)
 		t->ack.quick = (u8)MAX((u32)t->ack.quick, MIN(t->rcv.wnd / (2u * t->rcv.mss), TCP_QUICKACKS));
 }
 
-static __force_inline void data_event(struct tcb *t, const struct sk_buff *skb)
+void tcp_text_after_pause(struct tcb *t)
 {
-	u64 now = tcp_now(t);
+	u8 pingpong = t->ack.pingpong;
 
-	measure_rcv_mss(t, skb);
-	rcv_rtt_measure(t);
-	if (unlikely(!t->ack.ato_us)) { /* the first data: slow start wants ACKs */
-		u8 pingpong = t->ack.pingpong;
-
-		tcp_enter_quickack(t, TCP_QUICKACKS);
-		t->ack.pingpong = pingpong;
-	} else {
-		adapt_ato(t, (now - t->last_rcv_ns) / NSEC_PER_USEC);
+	if (t->ack.ato_us) {
+		adapt_ato(t, (tcp_now(t) - t->last_rcv_ns) / NSEC_PER_USEC);
+		return;
 	}
-	t->last_rcv_ns = now;
-	if (skb->len >= 128)
-		grow_window(t, skb);
+	tcp_enter_quickack(t, TCP_QUICKACKS); /* the first: slow start wants ACKs */
+	t->ack.pingpong = pingpong;
 }
 
 /* ---- to acknowledge now, or later? ---- */
 
-static inline void ack_policy(struct tcb *t)
-{
-	if (t->ack.now)
-		return;
-	if ((u32)seq_diff(t->rcv.nxt, t->rcv.wup) > t->rcv.mss || (t->ack.quick && !t->ack.pingpong) || t->ofo_segs ||
-	    t->dsack_due)
-		tcp_ack_now(t);
-	else
-		tcp_delack_start(t);
-}
-
 void tcp_ack_policy(struct tcb *t)
 {
-	ack_policy(t);
+	tcp_text_acked(t);
 }
 
 /* ---- text ---- */
-
-/* Told at once where nothing else brings the TCB to the flush: the reader sleeps in base context, so it runs no sooner. */
-static inline void tell_readable(struct tcb *t)
-{
-	if (t->marked)
-		t->events |= EPOLLIN;
-	else
-		sock_event(&t->sk, EPOLLIN);
-}
 
 /* Text that begins at rcv.nxt (or before it and reaches beyond). true: a FIN is reached. */
 static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
@@ -348,13 +307,13 @@ static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
 	cb->flags = in->seg.flags;
 	if (unlikely(seq_lt(cb->seq, t->rcv.nxt)))
 		trim_front(t, skb, (u32)seq_diff(t->rcv.nxt, cb->seq));
-	data_event(t, skb);
+	tcp_text_event(t, skb);
 	deliver(t, skb);
 	if (unlikely(t->ofo_segs)) {
 		fin = fin || ofo_drain(t); /* nothing follows a FIN, whatever the queue says */
 		tcp_ack_now(t); /* RFC 5681 4.2: a gap is filled, or part of it */
 	}
-	tell_readable(t);
+	tcp_tell_readable(t);
 	return fin;
 }
 
@@ -369,7 +328,7 @@ enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in)
 	if (tcp_memory_out(t->sk.cpu))
 		return DROP(NOMEM);
 	rcv_in_order(t, in);
-	ack_policy(t);
+	tcp_text_acked(t);
 	return SKB_CONSUMED;
 }
 

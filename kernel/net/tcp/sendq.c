@@ -325,17 +325,38 @@ static bool queue_merge(struct tcb *t, struct sk_buff *skb)
 	return true;
 }
 
-int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
+/* One segment, whole, into an empty queue: what tcp_queue_skb() does, in one go. */
+static inline void queue_lone(struct tcb *t, struct sk_buff *skb, int flags)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
+	u32 len = skb->len, cost = len + TCP_SKB_COST;
 
-	if (!tcp_sndbuf_space(t)) {
-		t->nospace = true;
-		return -EAGAIN;
-	}
-	if (likely(skb_queue_empty(&t->sendq)) || !queue_merge(t, skb)) {
-		u32 len = skb->len;
+	cb->seq = t->snd.write;
+	t->snd.write = cb->end_seq = seq_add(t->snd.write, len);
+	cb->flags = flags & MSG_MORE ? 0 : TCP_PSH;
+	cb->sacked = 0;
+	cb->own = cb->app_limited = false;
+	cb->eor = (flags & MSG_EOR) != 0;
+	cb->segs = 1;
+	cb->tx_ns = 0;
+	cb->charged = cost;
+	t->sk.wmem_alloc += cost;
+	t->sk.cpu->tcp->mem_bytes += cost;
+	skb->sk = NULL;
+	skb->next = skb->prev = (struct sk_buff *)&t->sendq;
+	t->sendq = (struct sk_buff_head){ skb, skb, 1 };
+	t->more = (flags & MSG_MORE) != 0;
+	t->push = false;
+	tcp_mark(t);
+}
 
+/* There is room for it. */
+static __noinline void queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	u32 len = skb->len;
+
+	if (skb_queue_empty(&t->sendq) || !queue_merge(t, skb)) {
 		cb->seq = cb->end_seq = t->snd.write;
 		cb->flags = cb->sacked = 0;
 		cb->own = cb->eor = false;
@@ -348,6 +369,18 @@ int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 			tcp_split(t, skb, len / 2, t->mss);
 	}
 	queue_done(t, 1, flags, false);
+}
+
+int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
+{
+	if (unlikely(!tcp_sndbuf_space(t))) {
+		t->nospace = true;
+		return -EAGAIN;
+	}
+	if (likely(skb_queue_empty(&t->sendq) && skb->len <= t->mss && !skb->nr_frags))
+		queue_lone(t, skb, flags);
+	else
+		queue_skb(t, skb, flags);
 	return 0;
 }
 
@@ -464,6 +497,7 @@ struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq)
 static void adjust_counts(struct tcb *t, u8 sacked, s32 diff)
 {
 	t->packets_out += (u32)diff;
+	t->lone = false;
 	if (sacked & TCPCB_SACKED)
 		t->sacked_out += (u32)diff;
 	if (sacked & TCPCB_LOST)
@@ -550,4 +584,5 @@ void tcp_sendq_empty(struct tcb *t)
 	t->rtx_hint = NULL;
 	list_init(&t->tsorted);
 	t->packets_out = t->sacked_out = t->lost_out = t->retrans_out = 0;
+	t->lone = false;
 }

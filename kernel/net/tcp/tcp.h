@@ -224,7 +224,7 @@ struct tcb {
 	struct tcp_fastopen *fo;    /* NULL: nothing of Fast Open goes on here */
 
 	/* ---- both ways ---- */
-	u32 pred;                   /* header prediction: the fourth word of the expected header; 0: off */
+	u32 pred;                   /* header prediction: the fourth word of the expected header, host order; 0: off */
 	u16 mss;                    /* payload bytes we put into a segment now, options taken off */
 	u16 advmss;                 /* what we told the peer */
 	u16 mss_clamp;              /* the peer's MSS option */
@@ -247,6 +247,7 @@ struct tcb {
 	bool mtup_on : 1;           /* segments are no longer than tx->mtup.low says */
 	bool undo_on : 1;           /* undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
+	bool lone : 1;              /* in flight is one segment, which lone.c sent with SACK agreed, and nothing happened to it since */
 	u16 linger_s;               /* SO_LINGER, when linger_set */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
@@ -308,7 +309,7 @@ struct tcb {
 	u32 rto_us;
 	u32 min_rtt_us;             /* of the last minutes */
 	u32 min_rtt_ms;             /* when it was seen */
-	u8 backoff, retransmits, syn_retries, probes;
+	u8 backoff, retransmits, probes, syn_retries;
 	u32 ts_recent;
 	u32 ts_echo;                /* of the last segment: our clock when it left; 0: none */
 	u32 ts_off;                 /* of our clock: random per peer */

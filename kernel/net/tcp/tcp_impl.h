@@ -104,6 +104,10 @@ u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr
 /* *hashed: the tuple's hash, found or not. */
 struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
 			      u32 *hashed);
+static inline u32 conn_hash_v4(struct net_cpu *cpu, be32 l, be32 r, u32 ports)
+{
+	return nhash_2u64((u64)l.raw << 32 | r.raw, ports, &cpu->net->hash_key);
+}
 /* n's hash and ports are set; its addresses too. */
 void conn_insert(struct net_cpu *cpu, struct conn_node *n);
 void conn_remove(struct net_cpu *cpu, struct conn_node *n);
@@ -133,7 +137,8 @@ u32 tcp_ts_offset(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_
 int tcp_route(struct tcb *t);
 void tcp_flow(const struct tcb *t, struct flow *fl);
 
-/* ---- input.c ---- */
+/* ---- predict.c, input.c ---- */
+enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb); /* see struct inet_protocol */
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
 void tcp_ready(struct tcb *t);       /* its part that only needs to know the peer */
@@ -149,6 +154,10 @@ void tcp_challenge_ack(struct tcb *t);
 enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin);
 enum drop_reason tcp_text_predicted(struct tcb *t, struct tcp_in *in); /* as header prediction had it, with an ACK or without */
 void tcp_ack_policy(struct tcb *t);
+/* Parts of receive.h that are seldom called for. */
+void tcp_rcv_rtt_round(struct tcb *t);     /* a window has come since the last */
+void tcp_grow_window(struct tcb *t, const struct sk_buff *skb);
+void tcp_text_after_pause(struct tcb *t);  /* text, the first or not close behind the one before */
 void tcp_enter_quickack(struct tcb *t, u8 n);
 void tcp_read_done(struct tcb *t); /* the application took bytes: window update? */
 void tcp_ofo_empty(struct tcb *t, enum drop_reason reason);
@@ -408,6 +417,7 @@ static inline bool tcp_is_untroubled(const struct tcb *t)
 {
 	return !(t->ca_state | t->tlp_out | t->sacked_out | t->lost_out | t->retrans_out) && t->sack_ok && !t->rack.dsack_seen;
 }
+void tcp_tell_lone(struct tcb *t, u32 rtt_us); /* the algorithm, of a round of one segment */
 /* Check 5 of RFC 9293 3.10.7.4. RX_OK: go on to the text. */
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag);
 
@@ -445,7 +455,15 @@ void tcp_cong_control(struct tcb *t, struct ack_state *s);
 void tcp_init_cwnd_reduction(struct tcb *t);
 void tcp_end_cwnd_reduction(struct tcb *t);
 void tcp_cwnd_reduction(struct tcb *t, u32 newly_acked, u32 newly_lost, u32 flag);
-void tcp_cwnd_validate(struct tcb *t, bool limited);
+static inline void tcp_cwnd_validate(struct tcb *t, bool limited)
+{
+	if (!seq_lt(t->snd.una, t->cwnd_usage_seq) || limited || (!t->cwnd_limited && t->packets_out > t->max_packets_out)) {
+		if (unlikely(t->cwnd_limited != limited))
+			t->cwnd_limited = limited;
+		t->max_packets_out = t->packets_out;
+		t->cwnd_usage_seq = t->snd.nxt;
+	}
+}
 void tcp_cwnd_restart(struct tcb *t);
 u32 tcp_reno_ssthresh(struct tcb *t);
 u32 tcp_reno_undo_cwnd(struct tcb *t);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ * predict.c - header prediction as it succeeds most of the time (Van Jacobson's): text in order with the timestamp alone,
+ * whose acknowledgment tells nothing, or all of the one segment that was under way.
+ *
+ * Over IPv4: its fields are compared where they lie, against what the TCB expects, before anything is decoded; whatever
+ * differs in any of it goes on to tcp_rcv() as it came. Runs in net_rx.
+ */
+#include "net/tcp/receive.h"
+#include "net/wire/checksum.h"
+#include "net/wire/ipv4.h"
+
+/* As almost every segment begins, its IP header before it. */
+struct __packed plain_hdr {
+	struct ipv4_hdr ip;
+	be16 sport, dport;
+	be32 seq, ack;
+	be32 word;  /* length, flags, window: as tcb.pred */
+	be16 csum, urg;
+	be32 kinds; /* NOP, NOP, timestamp */
+	be32 tsval, tsecr;
+};
+_Static_assert(sizeof(struct plain_hdr) == IPV4_HLEN + TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "with its usual option");
+
+/* Nobody vouches for its sum: it is made here, once; a wrong one is tcp_rcv()'s to tell. */
+static bool sum_is_right(struct net_cpu *cpu, struct sk_buff *skb, const struct plain_hdr *h)
+{
+	u32 len = skb->len - IPV4_HLEN;
+
+	if (skb->data_len || !csum_ok(csum_partial(&h->sport, len, csum_tcpudp_nofold(h->ip.saddr, h->ip.daddr, len, IPPROTO_TCP))))
+		return false;
+	STAT_ADD(cpu, CsumSoftBytes, len);
+	skb->ip_summed = CHECKSUM_UNNECESSARY;
+	return true;
+}
+
+/* Text with the timestamp and no other option, whatever its flags. */
+static inline bool is_plain(const struct sk_buff *skb, const struct plain_hdr *h)
+{
+	return skb_headlen(skb) > sizeof(*h) && be32_get(h->word) >> 28 == (sizeof(*h) - IPV4_HLEN) / 4 &&
+	       h->kinds.raw == be32_of(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10).raw;
+}
+
+/* Its connection, in the chain where it stands but while the table grows; NULL: look properly. */
+static inline struct tcb *find(struct net_cpu *cpu, const struct plain_hdr *h)
+{
+	const struct conn_table *ct = &cpu->tcp->conns;
+	u32 ports, hash;
+	struct conn_node *n;
+	struct tcb *t;
+
+	memcpy(&ports, &h->sport, sizeof(ports));
+	ports = __builtin_bswap32(ports); /* the local one in the lower half: as a node has them in memory */
+	hash = conn_hash_v4(cpu, h->ip.daddr, h->ip.saddr, ports << 16 | ports >> 16);
+	n = hlist_entry_safe(ct->chains[hash & ct->mask].first, struct conn_node, link);
+	while (n && n->hash != hash)
+		n = hlist_entry_safe(n->link.next, struct conn_node, link);
+	if (unlikely(!n || n->kind != CONN_TCB || n->lport != (u16)ports || n->rport != ports >> 16))
+		return NULL;
+	t = node_tcb(n);
+	return likely(t->sk.af == &ipv4_af && be32_eq(t->sk.saddr.w[3], h->ip.daddr) && be32_eq(t->sk.daddr.w[3], h->ip.saddr)) ? t : NULL;
+}
+
+/* Next in order and in the window, its window the one before, no flag but ACK and PSH, its timestamp no older; nothing about
+ * the TCB that would want more to be looked at, and nobody who looks on. */
+static inline bool is_expected(const struct tcb *t, const struct sk_buff *skb, const struct plain_hdr *h)
+{
+	const struct net_cpu *cpu = t->sk.cpu;
+	u32 word = be32_get(h->word) & ~((u32)TCP_PSH << 16), len = skb->len - sizeof(*h);
+
+	return word == t->pred && be32_get(h->seq) == t->rcv.nxt.v && (s32)(be32_get(h->tsval) - t->ts_recent) >= 0 &&
+	       len <= tcp_receive_window(t) && (word & 0xffff) << t->snd.wscale == t->snd.wnd &&
+	       !(t->ecn_ok | t->marked) && !t->sk.rmem_alloc && !watched(cpu, WATCH_ALL) && !tcp_memory_out(cpu);
+}
+
+/* What its acknowledgment asks for: nothing, or what tcp_lone_ack() does. */
+static inline bool ack_is_plain(const struct tcb *t, seq_t ack)
+{
+	return seq_eq(ack, t->snd.una) || tcp_is_lone_ack(t, ack);
+}
+
+static inline void queue_text(struct tcb *t, struct sk_buff *skb)
+{
+	skb->prev = skb->next = (struct sk_buff *)&t->rcvq; /* it was empty */
+	t->rcvq = (struct sk_buff_head){ skb, skb, 1 };
+	tcp_rmem_charge(t, skb);
+}
+
+/* What rcv_predicted() does, in one go. */
+static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, const struct plain_hdr *h)
+{
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	seq_t seq = t->rcv.nxt, ack = seq_of(be32_get(h->ack));
+	u32 len = skb->len - sizeof(*h);
+
+	t->segs_in++;
+	t->ts_echo = be32_get(h->tsecr);
+	if (likely(seq_eq(t->rcv.wup, seq))) { /* RFC 7323 4.3: Last.ACK.sent */
+		t->ts_recent = be32_get(h->tsval);
+		t->ts_recent_s = cpu_s(t->sk.cpu);
+	}
+	STAT(t->sk.cpu, TcpExtTCPHPHits);
+	t->data_segs_in++;
+	if (likely(!seq_eq(ack, t->snd.una)))
+		tcp_lone_ack(t, seq, ack);
+	skb->data += sizeof(*h);
+	skb->len = len;
+	cb->seq = seq;
+	cb->flags = (u8)(be32_get(h->word) >> 16);
+	cb->end_seq = seq_add(seq, len);
+	tcp_text_event(t, skb);
+	t->rcv.nxt = seq_add(seq, len);
+	t->bytes_received += len;
+	queue_text(t, skb);
+	tcp_tell_readable(t);
+	tcp_text_acked(t);
+}
+
+enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct plain_hdr *h = (const struct plain_hdr *)skb->data;
+	struct tcb *t;
+
+	if (unlikely(!is_plain(skb, h) || !(t = find(cpu, h)) || !is_expected(t, skb, h) || !ack_is_plain(t, seq_of(be32_get(h->ack)))))
+		return RX_OK;
+	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h)))
+		return RX_OK;
+	STAT(cpu, TcpInSegs);
+	take_expected(t, skb, h);
+	return SKB_CONSUMED;
+}
