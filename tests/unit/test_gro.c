@@ -254,19 +254,38 @@ TEST(sequence_numbers_wrap_within_a_merge)
 
 TEST(push_and_a_short_segment_end_it_at_once)
 {
+	for (unsigned v6 = 0; v6 < 2; v6++) {
+		struct rig r;
+
+		begin(&r);
+		CHECK(feed(&r, SEGMENT(.v6 = v6)));
+		CHECK(feed(&r, SEGMENT(.seq = 1000 + MSS, .flags = TCP_ACK | TCP_PSH, .v6 = v6)));
+		CHECK_EQ(r.nr, 1);
+		CHECK_EQ(r.seen[0].flags, TCP_ACK | TCP_PSH);
+		CHECK(r.seen[0].whole);
+		CHECK(feed(&r, SEGMENT(.seq = 1000 + 2 * MSS, .v6 = v6)));
+		CHECK(feed(&r, SEGMENT(.seq = 1000 + 3 * MSS, .payload = 600, .v6 = v6)));
+		CHECK_EQ(r.nr, 2);
+		CHECK_EQ(r.seen[1].payload, MSS + 600);
+		CHECK(r.seen[1].whole);
+		end(&r);
+	}
+}
+
+TEST(flows_of_both_families_are_held_side_by_side)
+{
 	struct rig r;
 
 	begin(&r);
-	CHECK(feed(&r, SEGMENT()));
-	CHECK(feed(&r, SEGMENT(.seq = 1000 + MSS, .flags = TCP_ACK | TCP_PSH)));
-	CHECK_EQ(r.nr, 1);
-	CHECK_EQ(r.seen[0].flags, TCP_ACK | TCP_PSH);
-	CHECK(r.seen[0].whole);
-	CHECK(feed(&r, SEGMENT(.seq = 1000 + 2 * MSS)));
-	CHECK(feed(&r, SEGMENT(.seq = 1000 + 3 * MSS, .payload = 600)));
-	CHECK_EQ(r.nr, 2);
-	CHECK_EQ(r.seen[1].payload, MSS + 600);
-	CHECK(r.seen[1].whole);
+	for (unsigned i = 0; i < 4; i++)
+		for (unsigned flow = 0; flow < 4; flow++)
+			CHECK(feed(&r, SEGMENT(.seq = 1000 + i * MSS, .sport = (u16)(5 + flow), .v6 = flow & 1)));
+	gro_flush(r.cpu);
+	CHECK_EQ(r.nr, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		CHECK(r.seen[i].whole);
+		CHECK_EQ(r.seen[i].payload, 4 * MSS);
+	}
 	end(&r);
 }
 

@@ -243,15 +243,18 @@ TEST(datagrams_go_back_to_their_sender_and_are_counted_by_the_family_that_carrie
 	struct kit k = kit6_open();
 	struct sock *sk = udp_prot.create(k.cpu, AF_INET6);
 	struct ip_addr us = ip6(HOST6), peer = ip6(PEER6);
-	struct ipv6_info ip;
+	struct ipv6_info ip, first = { 0 };
 	const u8 *p;
 
 	REQUIRE(!udp_prot.bind(sk, &any));
+	sk->tos = 0x28;
 	for (unsigned i = 0; i < 4; i++) {
 		datagram(&k, HOST6, 7, 0);
-		send_back(&k, sk, i & 1);
+		send_back(&k, sk, i & 1); /* as it lies, and behind headers of its own: nobody can tell */
 		p = kit6_sent(&k, &ip);
 		REQUIRE(p);
+		first = i ? first : ip;
+		CHECK(ip.flow == first.flow && ip.flow && ip.tclass == 0x28 && ip.hop_limit == 64);
 		CHECK(ip_eq(&ip.saddr, &us) && ip_eq(&ip.daddr, &peer) && ip.payload_len == 13);
 		CHECK(!memcmp(p, (u8[6]){ 0, 7, 0, 9, 0, 13 }, 6) && !memcmp(p + 8, "hello", 5));
 		CHECK(csum_ok(csum_partial(p, 13, ip6_pseudo_sum(&us, &peer, IPPROTO_UDP, 13))));

@@ -186,12 +186,15 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 
 static inline enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	const struct packet_type *p = net_packet_types; /* the first row is nearly always it */
+	const struct packet_type *p = net_packet_types; /* the first or second row is nearly always it */
 
-	do
-		if (likely(p->type == skb->protocol))
+	if (likely(p[0].type == skb->protocol))
+		return p[0].rcv(cpu, skb);
+	if (likely(p[1].type == skb->protocol))
+		return p[1].rcv(cpu, skb);
+	for (p += 2; p < net_packet_types + net_nr_packet_types; p++)
+		if (p->type == skb->protocol)
 			return p->rcv(cpu, skb);
-	while (++p < net_packet_types + net_nr_packet_types);
 	FLOW(cpu, LinkDropped);
 	return DROP(UNHANDLED_PROTO);
 }

@@ -33,7 +33,7 @@ enum { /* and of what plainly_next6() does */
 	PLAIN6_HLEN = AT6_TSTAMP + TCPOLEN_TSTAMP_ALIGNED,
 };
 
-enum { NOT_PLAIN, PLAIN_WORDS, PLAIN_VECTORS };
+enum { NOT_PLAIN, PLAIN_WORDS, PLAIN_VECTORS, PLAIN6_VECTORS };
 
 struct gro_flow {
 	struct sk_buff *skb;
@@ -267,6 +267,19 @@ static inline bool same_plain_vectors(const u8 *held, const u8 *p)
 	       load16(held + AT_PORTS - 2) == load16(p + AT_PORTS - 2);
 }
 
+/* Over IPv6 everything up to the sequence number counts. */
+static inline bool same_plain6_vectors(const u8 *held, const u8 *p)
+{
+	static const u8 all[32] = { [0 ... 31] = 0xff };
+	static const u8 back[32] = { [0 ... 3] = 0xff, [AT6_ACK - AT6_PORTS ... AT6_ACK - AT6_PORTS + 4] = 0xff,
+				     [AT6_FLAGS - AT6_PORTS] = (u8)~TCP_PSH, [AT6_FLAGS - AT6_PORTS + 1 ... AT6_FLAGS - AT6_PORTS + 2] = 0xff,
+				     [AT6_TSTAMP - AT6_PORTS ... PLAIN6_HLEN - AT6_PORTS - 1] = 0xff };
+
+	return !differ32(held, p, all) && !differ32(held + AT6_PORTS - 32, p + AT6_PORTS - 32, all) &&
+	       !differ32(held + AT6_PORTS, p + AT6_PORTS, back);
+}
+_Static_assert(AT6_PORTS - 32 <= 32 && PLAIN6_HLEN - AT6_PORTS == 32, "three vectors cover it");
+
 /* Whether p, whose headers are those held, goes on where f ends; returns its payload behind PLAIN_HLEN bytes, 0: it does not. */
 static inline unsigned plainly_next(const struct gro_flow *f, const u8 *p, unsigned len)
 {
@@ -397,7 +410,9 @@ static inline u8 how_plain(const struct net_cpu *cpu, const struct piece *s)
 {
 	if (s->hdr_len != (s->v6 ? (unsigned)PLAIN6_HLEN : (unsigned)PLAIN_HLEN))
 		return NOT_PLAIN;
-	return cpu->gro->vectors && !s->v6 && is_wide(s->tcp_len) ? PLAIN_VECTORS : PLAIN_WORDS;
+	if (!cpu->gro->vectors || !is_wide(s->tcp_len))
+		return PLAIN_WORDS;
+	return s->v6 ? PLAIN6_VECTORS : PLAIN_VECTORS;
 }
 
 /* A full segment that may be followed by more. */
@@ -455,7 +470,7 @@ static __noinline bool receive_slow(struct net_cpu *cpu, struct net_device *dev,
 	       summed(cpu, &s, vouched) && hold(cpu, dev, rxq, &s);
 }
 
-/* A frame while something is held. Without vectors, or over IPv6. */
+/* A frame while something is held. Without vectors, or not as long as the first over IPv6. */
 static __noinline bool receive_plain(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
@@ -478,7 +493,7 @@ static __noinline bool receive_plain(struct net_cpu *cpu, struct net_device *dev
 	return receive_slow(cpu, dev, rxq, p, len, vouched);
 }
 
-/* The end of the way of a segment that is as long as the first, over IPv4. */
+/* The end of the way of a segment that is as long as the first: its IPv4 header is behind 14 bytes of p, or ends where that would. */
 static inline bool merge_full(struct gro_flow *f, u8 *p, unsigned mss)
 {
 	unsigned segs = f->segs;
@@ -513,6 +528,23 @@ static __noinline bool merge_summed(struct gro_flow *f, u8 *p)
 	return false;
 }
 
+/* gro_receive() while the first that may be compared by vectors is of IPv6. */
+static __noinline bool receive6(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
+{
+	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
+
+	for (; f < end; f++) {
+		if (f->plain != PLAIN6_VECTORS || f->skb->dev != dev || len < (unsigned)PLAIN6_HLEN + f->mss ||
+		    !same_plain6_vectors(f->skb->data, p) ||
+		    !seq_eq(seq_of(be32_get(((const struct tcp_hdr *)(p + AT6_PORTS))->seq)), f->next))
+			continue;
+		p += IPV6_HLEN - IPV4_HLEN;
+		return vouched ? merge_vouched(f, p) : merge_summed(f, p);
+	}
+	return receive_plain(cpu, dev, rxq, p, len, vouched);
+}
+_Static_assert(PLAIN6_HLEN - PLAIN_HLEN == IPV6_HLEN - IPV4_HLEN, "from there on both are alike");
+
 /* The usual frame of an upload passes here and in merge_summed(), which call nothing: registers of others need not be kept. */
 bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
@@ -520,6 +552,8 @@ bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *
 
 	for (; f < end; f++) {
 		if (unlikely(f->plain != PLAIN_VECTORS)) {
+			if (f->plain == PLAIN6_VECTORS)
+				return receive6(cpu, dev, rxq, p, len, vouched);
 			if (f->plain)
 				return receive_plain(cpu, dev, rxq, p, len, vouched);
 			continue;

@@ -76,6 +76,8 @@ int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags);
 struct sk_buff *udp_take_message(struct sock *sk, const struct msghdr *m, size_t len, int *err);
 /* A new skb with headroom that refers to skb's payload and has its skb->ip; skb is consumed. NULL: no memory. */
 struct sk_buff *udp_share_payload(struct sock *sk, struct sk_buff *skb);
+/* udp_send_skb() for what is not as most answers are. */
+int udp_send_any(struct sock *sk, struct sk_buff *skb);
 /* A datagram on its way is gone. */
 void udp_wfree(struct sk_buff *skb);
 /* What stands against sending at all. */
@@ -130,6 +132,8 @@ static inline void udp_push_header(struct sock *sk, struct sk_buff *skb, u16 dpo
 /* ---- ipv6/udp.c: a message of len bytes, and a received skb to its sender, over IPv6 ---- */
 long udp6_sendmsg(struct sock *sk, const struct msghdr *m, size_t len);
 int udp6_send_skb(struct sock *sk, struct sk_buff *skb);
+/* udp_send_skb() of one that came to an address of ours over IPv6. */
+int udp6_answer_skb(struct sock *sk, struct sk_buff *skb);
 
 /* ---- udp_recv.c: rows of udp_prot ---- */
 long udp_recvmsg(struct sock *sk, struct msghdr *m, int flags);

@@ -293,7 +293,7 @@ static int send_v4(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
-static __noinline int send_any(struct sock *sk, struct sk_buff *skb)
+int udp_send_any(struct sock *sk, struct sk_buff *skb)
 {
 	bool v4 = ip_is_v4(udp_sk(sk)->connected ? &sk->daddr : &skb->ip.src);
 
@@ -400,6 +400,8 @@ int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 			answer(sk, skb, &slot->dst);
 			return 0;
 		}
+	} else if (likely(skb->protocol == ETH_P_IPV6 && skb->ip.addr_type == ADDR_LOCAL)) {
+		return udp6_answer_skb(sk, skb);
 	}
-	return send_any(sk, skb);
+	return udp_send_any(sk, skb);
 }

@@ -297,6 +297,20 @@ static struct ip6_pair *pair_slot(struct net_cpu *cpu, const u8 *saddr)
 }
 _Static_assert(IP6_PAIRS == 64, "the shift above");
 
+/* Copies the header's addresses into skb->ip, as far as they are the pair's: one word at a time, each in a register once. */
+static inline bool pair_is(const struct ip6_pair *p, struct sk_buff *skb, const struct ipv6_hdr *h)
+{
+	u64 word;
+
+	for (unsigned i = 0; i < 4; i++) {
+		memcpy(&word, (const u8 *)h + offsetof(struct ipv6_hdr, saddr) + 8 * i, 8);
+		if (unlikely(p->addrs[i] != word))
+			return false;
+		(i < 2 ? &skb->ip.src : &skb->ip.dst)->q[i & 1] = word;
+	}
+	return true;
+}
+
 /* A link-local address is of its own link alone. */
 static bool on_its_link(struct net_cpu *cpu, const struct sk_buff *skb)
 {
@@ -324,7 +338,10 @@ static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb)
 	}
 	if (type == ADDR_LOCAL && on_its_link(cpu, skb)) {
 		if (skb->pkt_type == PACKET_HOST)
-			*pair_slot(cpu, skb->ip.src.b) = (struct ip6_pair){ skb->ip.src, skb->ip.dst, where(cpu, skb) };
+			*pair_slot(cpu, skb->ip.src.b) = (struct ip6_pair){
+				.addrs = { skb->ip.src.q[0], skb->ip.src.q[1], skb->ip.dst.q[0], skb->ip.dst.q[1] },
+				.where = where(cpu, skb),
+			};
 		return local_in(cpu, skb, type);
 	}
 	if (type == ADDR_UNICAST && cpu->sysctl.ip6_forwarding && skb->pkt_type == PACKET_HOST)
@@ -447,7 +464,7 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(len - skb->data_len < IPV6_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
 		return rcv_slow(cpu, skb);
 	p = pair_slot(cpu, h->saddr);
-	if (unlikely(memcmp(&p->src, h->saddr, 32) || p->where != where(cpu, skb) || skb->pkt_type != PACKET_HOST ||
+	if (unlikely(p->where != where(cpu, skb) || !pair_is(p, skb, h) || skb->pkt_type != PACKET_HOST ||
 		     (h->nexthdr != IPPROTO_TCP && h->nexthdr != IPPROTO_UDP)))
 		return rcv_slow(cpu, skb);
 	w = be32_get(h->ver_tc_flow);
@@ -460,8 +477,6 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 		skb->tail -= len - total;
 	}
 	count_ecn(cpu, (u8)(w >> 20));
-	skb->ip.src = p->src;
-	skb->ip.dst = p->dst;
 	skb->ip.proto = h->nexthdr;
 	skb->ip.tos = (u8)(w >> 20);
 	skb->ip.ttl = h->hop_limit;
@@ -474,6 +489,6 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, Ip6InDelivers);
 	return net_inet_protocols[h->nexthdr]->rcv(cpu, skb);
 }
-_Static_assert(offsetof(struct ip6_pair, dst) == 16, "both addresses are compared at once");
+_Static_assert(offsetof(struct ipv6_hdr, daddr) == offsetof(struct ipv6_hdr, saddr) + 16, "pair_is() reads on");
 _Static_assert(STAT_Ip6InECT0Pkts == STAT_Ip6InECT1Pkts + 1 && STAT_Ip6InCEPkts == STAT_Ip6InECT1Pkts + 2,
 	       "ECN counters stand in the order of the codepoints");

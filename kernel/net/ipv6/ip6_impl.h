@@ -30,7 +30,7 @@ struct ip6_dst_slot { /* what route.c found for (daddr, saddr) without a device 
 	struct dst dst;
 };
 struct ip6_pair { /* input.c: what came from src to this address of ours was found good */
-	struct ip_addr src, dst;
+	u64 addrs[4];          /* as they stand in the header */
 	u64 where;             /* generation of the tables and ifindex */
 };
 struct ip6_pmtu {
@@ -164,10 +164,25 @@ void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst
 void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst);
 static inline u32 ip6_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u32 len)
 {
-	const u32 *s = &src->w[0].raw, *d = &dst->w[0].raw;
-	u64 sum = (u64)s[0] + s[1] + s[2] + s[3] + d[0] + d[1] + d[2] + d[3];
+	u64 sum = csum_add64(csum_add64(csum_add64(src->q[0], src->q[1]), dst->q[0]), dst->q[1]);
 
-	return csum_fold64(sum + be32_of(len).raw + be32_of(proto).raw);
+	return csum_fold64(csum_add64(sum, be32_of(len + proto).raw));
+}
+/* RFC 6437 3: the first word of a header, its label made from the flow's addresses and ports as they stand in its packets. */
+static inline u32 ip6_first_word(const struct net_cpu *cpu, u8 tclass, const struct ip_addr *s, const struct ip_addr *d, u32 ports)
+{
+	u32 label = nhash_2u64(s->q[1] ^ (u64)ports << 32, d->q[0] ^ d->q[1], &cpu->net->port_key);
+
+	if (unlikely(!cpu->sysctl.ip6_flowlabels))
+		label = 0;
+	return 0x60000000 | (u32)tclass << 20 | label >> 12;
+}
+/* What the application asked for, the routers of the link said (RFC 4861 6.3.4), or the operator. */
+static inline u8 ip6_hops(const struct net_cpu *cpu, const struct dst *dst, u8 asked)
+{
+	u8 said = cpu->ip6->params[dst->dev->ifindex].hop_limit;
+
+	return asked ? asked : said ? said : (u8)cpu->sysctl.ip6_hop_limit;
 }
 
 /* ---- icmp.c ---- */

@@ -15,22 +15,6 @@ struct ip6_out {               /* what the header says; inlined functions alone 
 	bool df;               /* never in fragments, not even by us */
 };
 
-static u32 first_word(const struct net_cpu *cpu, u8 tclass, const struct ip_addr *s, const struct ip_addr *d, u32 ports)
-{
-	u32 label = nhash_2u64(s->q[1] ^ (u64)ports << 32, d->q[0] ^ d->q[1], &cpu->net->port_key);
-
-	if (unlikely(!cpu->sysctl.ip6_flowlabels))
-		label = 0;
-	return 0x60000000 | (u32)tclass << 20 | label >> 12;
-}
-
-static u8 hops_to(const struct net_cpu *cpu, const struct dst *dst, u8 asked)
-{
-	u8 said = cpu->ip6->params[dst->dev->ifindex].hop_limit;
-
-	return asked ? asked : said ? said : (u8)cpu->sysctl.ip6_hop_limit;
-}
-
 static inline void push_header(struct sk_buff *skb, const struct ip6_out *o)
 {
 	u32 len = skb->len;
@@ -143,9 +127,9 @@ void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, s
 	struct ip6_out o = {
 		.saddr = &fl->src,
 		.daddr = &fl->dst,
-		.word = first_word(cpu, fl->tos, &fl->src, &fl->dst, fl->proto),
+		.word = ip6_first_word(cpu, fl->tos, &fl->src, &fl->dst, fl->proto),
 		.proto = fl->proto,
-		.hops = hops_to(cpu, dst, fl->ttl),
+		.hops = ip6_hops(cpu, dst, fl->ttl),
 		.df = fl->df,
 	};
 
@@ -158,9 +142,9 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 	struct ip6_out o = {
 		.saddr = &sk->saddr,
 		.daddr = &sk->daddr,
-		.word = first_word(cpu, sk->tos, &sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport),
+		.word = ip6_first_word(cpu, sk->tos, &sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport),
 		.proto = sk->protocol,
-		.hops = hops_to(cpu, &sk->dst, sk->ttl),
+		.hops = ip6_hops(cpu, &sk->dst, sk->ttl),
 		.df = df,
 	};
 
@@ -170,11 +154,11 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,
 		       struct dst *dst, bool df)
 {
-	struct ip6_out o = { .saddr = saddr, .daddr = daddr, .proto = sk->protocol, .hops = hops_to(sk->cpu, dst, sk->ttl), .df = df };
+	struct ip6_out o = { .saddr = saddr, .daddr = daddr, .proto = sk->protocol, .hops = ip6_hops(sk->cpu, dst, sk->ttl), .df = df };
 	u32 ports;
 
 	memcpy(&ports, skb->data, sizeof(ports));
-	o.word = first_word(sk->cpu, sk->tos, saddr, daddr, ports);
+	o.word = ip6_first_word(sk->cpu, sk->tos, saddr, daddr, ports);
 	send(sk->cpu, skb, &o, dst);
 }
 

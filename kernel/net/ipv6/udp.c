@@ -6,6 +6,7 @@
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv6/ip6_impl.h"
+#include "net/core/netfilter.h"
 
 #define UDP6_MAX_PAYLOAD (IPV6_LEN_MAX - UDP_HLEN)
 
@@ -127,5 +128,82 @@ int udp6_send_skb(struct sock *sk, struct sk_buff *skb)
 	if (!connected)
 		w.daddr = &out->ip.src;
 	transmit(sk, out, &w);
+	return 0;
+}
+
+/* Is all as it is with most answers: no hooks, a plain socket, a datagram in a buffer of its own, a way that takes it whole? */
+static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *skb, const struct dst *way)
+{
+	const struct udp_sock *u = udp_csk(sk);
+	const struct nf_cpu *nf = sk->cpu->nf;
+
+	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned | nf->nr[NF_LOCAL_OUT] | nf->nr[NF_POST_ROUTING]) &&
+		      sk->sport && !sk->bound_dev && skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
+		      way->type < ADDR_BROADCAST && skb->len + UDP_HLEN + IPV6_HLEN <= way->mtu);
+}
+
+/* Both headers at once in front of the payload of skb as it lies, to go back to its sender from the address it came to (RFC 1122
+ * 4.1.3.5). Returns where they begin. */
+static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb, const struct dst *way)
+{
+	struct __packed headers {
+		u32 word;
+		u16 payload_len;
+		u8 nexthdr, hop_limit;
+		struct ip_addr saddr, daddr;
+		u32 ports; /* the source's first */
+		u16 len;
+		be16 check;
+	} *h = (struct headers *)skb->data - 1;
+	u32 ports = be16_of(sk->sport).raw | (u32)be16_of(udp_cb(skb)->sport).raw << 16, len = skb->len + UDP_HLEN;
+	struct ip_addr saddr = skb->ip.dst, daddr = skb->ip.src; /* what is written may be anything, so says C */
+	u32 pseudo = ip6_pseudo_sum(&saddr, &daddr, IPPROTO_UDP, len);
+	const struct net_cpu *cpu = sk->cpu;
+	u8 hops = ip6_hops(cpu, way, sk->ttl);
+
+	_Static_assert(sizeof(struct headers) == UDP_HLEN + IPV6_HLEN, "both headers without options");
+	h->word = be32_of(ip6_first_word(cpu, sk->tos, &saddr, &daddr, ports)).raw;
+	h->payload_len = h->len = be16_of((u16)len).raw;
+	h->nexthdr = IPPROTO_UDP;
+	h->hop_limit = hops;
+	h->saddr = saddr;
+	h->daddr = daddr;
+	h->ports = ports;
+	h->check = csum_fold16(pseudo);
+	return (u8 *)h;
+}
+
+static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+{
+	u8 *at = put_headers(sk, skb, way);
+	u16 off = (u16)(at - skb->head);
+	struct net_cpu *cpu = sk->cpu;
+
+	skb->data = at;
+	skb->len += UDP_HLEN + IPV6_HLEN;
+	skb->network_header = off;
+	skb->transport_header = skb->csum_start = off + IPV6_HLEN;
+	skb->csum_offset = offsetof(struct udp_hdr, check);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->mark = sk->mark;
+	skb->sk = sk;
+	skb->destructor = udp_wfree;
+	skb->tstamp_ns = 0;
+	skb->hash = 0;
+	skb->nfct = NULL;
+	sk->wmem_alloc += skb->truesize;
+	STAT(cpu, Udp6OutDatagrams);
+	STAT(cpu, Ip6OutRequests);
+	STAT_ADD(cpu, Ip6OutOctets, skb->len);
+	neigh_xmit(cpu, skb, way);
+}
+
+int udp6_answer_skb(struct sock *sk, struct sk_buff *skb)
+{
+	struct ip6_dst_slot *slot = ip6_dst_cached(sk->cpu, &skb->ip.dst, &skb->ip.src);
+
+	if (unlikely(!slot || !is_plain_answer(sk, skb, &slot->dst)))
+		return udp_send_any(sk, skb);
+	answer(sk, skb, &slot->dst);
 	return 0;
 }

@@ -35,7 +35,7 @@ static u8 group_or_other(const u8 *dst)
 	return eth_is_broadcast(dst) ? PACKET_BROADCAST : PACKET_MULTICAST;
 }
 
-/* For a group, not for us, not IPv4, or worse. */
+/* For a group, not for us, not IP, or worse. */
 static __noinline enum drop_reason rcv_other(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct eth_hdr *eh;
@@ -67,11 +67,15 @@ enum drop_reason eth_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
 
-	if (unlikely(skb_headlen(skb) < ETH_HLEN || eh->type.raw != BE16_C(ETH_P_IP).raw || eth_is_multicast(eh->src) ||
-		     !eth_addr_eq(eh->dst, skb->dev->addr)))
+	if (unlikely(skb_headlen(skb) < ETH_HLEN || eth_is_multicast(eh->src) || !eth_addr_eq(eh->dst, skb->dev->addr)))
+		return rcv_other(cpu, skb);
+	if (likely(eh->type.raw == BE16_C(ETH_P_IP).raw))
+		skb->protocol = ETH_P_IP;
+	else if (likely(eh->type.raw == BE16_C(ETH_P_IPV6).raw))
+		skb->protocol = ETH_P_IPV6;
+	else
 		return rcv_other(cpu, skb);
 	skb->pkt_type = PACKET_HOST;
-	skb->protocol = ETH_P_IP;
 	skb->data += ETH_HLEN; /* linear, as was checked */
 	skb->len -= ETH_HLEN;
 	skb_reset_network_header(skb);

@@ -29,6 +29,13 @@ static inline u32 csum_add(u32 a, u32 b)
 /* The running sum without a part that is in it. */
 static inline u32 csum_sub(u32 a, u32 b) { return csum_add(a, ~b); }
 
+/* The same of what is folded later. */
+static inline u64 csum_add64(u64 a, u64 b)
+{
+	a += b;
+	return a + (a < b);
+}
+
 /* 64 bits of carries down to a running sum. */
 static inline u32 csum_fold64(u64 s)
 {
