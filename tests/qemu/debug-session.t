@@ -127,7 +127,7 @@ def _():
 @case("on two CPUs that serve flows k cpus, k irq, k bt -a, k steer, k ss and k check see both")
 def _():
     with Guest(cpus=2, gdb=True) as g:
-        load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", g.url("/")], stdout=subprocess.DEVNULL,
+        load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", g.url("/health")], stdout=subprocess.DEVNULL,
                                 preexec_fn=die_with_parent)
         held = [socket.create_connection((g.ip, g.echo_port)) for _ in range(8)]
         for s in held:
@@ -141,6 +141,8 @@ def _():
         counts = re.findall(r"^ *\d+ \S.*? cpu\d (\d+) (\d+)", busy, re.M)  # k irq: by CPU
         check(all(any(int(row[i]) for row in counts) for i in range(2)), "k irq: " + busy[-3000:])
         check_eq(re.findall(r"^cpu(\d): 64 of 128 slots", busy, re.M), ["0", "1"], "k steer")
+        while len(re.findall(r":80 ", g.get("/debug/ss?-tn")[2].decode())) > 1:  # but for the one that asks
+            time.sleep(0.1)
         out = gdb(g, "k cpus", "k bt -a", "k ss", "k check")
         for i in range(2):
             check(re.search(r"^cpu%d apic %d online" % (i, i), out, re.M), "k cpus: " + out[:1000])

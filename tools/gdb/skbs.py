@@ -27,8 +27,28 @@ def skb_chunks(pool):
         yield at, end
 
 
+def track():
+    """struct san_track: what the sanitized image has behind each object of a pool; None in others."""
+    try:
+        return gdb.lookup_type("struct san_track")
+    except gdb.error:
+        return None
+
+
 def stride():
-    return -(-type_of("struct sk_buff").sizeof // CACHE_LINE) * CACHE_LINE
+    behind = track()
+    return -(-(type_of("struct sk_buff").sizeof + (behind.sizeof if behind else 0)) // CACHE_LINE) * CACHE_LINE
+
+
+def quarantined(pool):
+    """skbs of the sanitized image that are free, and wait to be so; each is named by the track behind it."""
+    if not track():
+        return
+    at, size = pool["late_skbs"]["first"], type_of("struct sk_buff").sizeof
+    while int(at):
+        at = at.cast(track().pointer())
+        yield int(at) - size
+        at = at["next"]
 
 
 def chain(skb):
@@ -48,6 +68,7 @@ def live_skbs():
         for start, end in skb_chunks(pool):
             live.update(range(start, end - step + 1, step))
         idle.update(chain(pool["free_skbs"]))
+        idle.update(quarantined(pool))
         for i in range(len(cpus)):
             idle.update(chain(pool["home_skbs"][i]))
     return live - idle
