@@ -66,10 +66,28 @@ static void note_command(const char *command)
 		stack_mtu((unsigned)atoi(p + strlen("mtu lock ")));
 }
 
+/* A command that looks at the kernel's TCP sockets sees those of the stack instead. */
+static int with_tcp_table(int (*real)(const char *), const char *command)
+{
+	static const char file[] = "/proc/net/tcp";
+	char name[] = "/tmp/drill.XXXXXX", changed[1024];
+	const char *at = strstr(command, file);
+	FILE *f = fdopen(mkstemp(name), "w");
+	int r;
+
+	if (d.ready)
+		stack_tcp_table(f);
+	fclose(f);
+	snprintf(changed, sizeof(changed), "%.*s%s%s", (int)(at - command), command, name, at + strlen(file));
+	r = real(changed);
+	unlink(name);
+	return r;
+}
+
 EXPORT int system(const char *command)
 {
 	int (*real)(const char *) = dlsym(RTLD_NEXT, "system");
-	int r = real(command);
+	int r = strstr(command, "/proc/net/tcp ") ? with_tcp_table(real, command) : real(command);
 
 	pthread_mutex_lock(&d.lock);
 	shim_start();

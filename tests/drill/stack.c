@@ -156,6 +156,17 @@ void stack_forget_peers(void)
 	tcp_fastopen_forget(st.cpu);
 }
 
+static void tcp_row(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw)
+{
+	if (t)
+		fprintf(arg, "   0: 00000000:%04X 00000000:%04X %02X 00000000:00000000\n", t->sk.sport, t->sk.dport, t->sk.state);
+}
+
+void stack_tcp_table(void *file)
+{
+	tcp_for_each(st.cpu, tcp_row, file);
+}
+
 void stack_segment(bool on)
 {
 	const u32 tso = NETIF_F_TSO | NETIF_F_TSO6;

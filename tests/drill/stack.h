@@ -33,6 +33,7 @@ int stack_sysctl(const char *name, const char *value);
 const char *stack_sysctl_name(unsigned i);
 int stack_congestion(const char *name);
 void stack_forget_peers(void);         /* what Fast Open knows of them */
+void stack_tcp_table(void *file);      /* ports and states into a FILE, as the first columns of Linux's /proc/net/tcp */
 void stack_segment(bool on);           /* the device cuts GSO skbs by itself */
 void stack_qdisc(const char *name);
 void stack_mtu(unsigned mtu);

@@ -69,10 +69,13 @@ void tcp_pace_sent(struct tcb *t, struct sk_buff *skb, u32 len)
 {
 	u64 now = tcp_now(t), start = MAX(t->pace_ns, now - MIN(now, credit_ns(t)));
 	u32 rate = tcp_pacing_rate(t);
+	u64 ns = rate == ~0u ? 0 : len * NSEC_PER_SEC / MAX(rate, 1u);
 
-	if (t->fq)
+	if (t->fq) {
 		skb->tstamp_ns = start;
+		ns -= MIN(ns / 2, start - t->pace_ns); /* as Linux: who comes late has the next one at half the distance */
+	}
 	if (t->data_segs_out < TCP_INIT_CWND && !t->max_pacing_rate)
 		return; /* the initial window is a burst that RFC 6928 allows */
-	t->pace_ns = start + (rate == ~0u ? 0 : len * NSEC_PER_SEC / MAX(rate, 1u));
+	t->pace_ns = start + ns;
 }
