@@ -112,7 +112,10 @@ _Noreturn void cpu_main(struct cpu *c)
 		cpu_idle_ends(c, now);
 		next = fibers_first(c, now) || app_turn(c->net) ? now : net_poll(c->net, now);
 		if (!fiber_any_ready(&c->fibers)) {
-			cpu_idle(c, now, next);
+			if (unlikely(c->net->busy_until_ns))
+				busy_poll_turn(c->net, clock_ns());
+			else
+				cpu_idle(c, now, next);
 			continue;
 		}
 		cpu_tick(c, now);

@@ -66,6 +66,7 @@ struct net_cpu {
 	u8 gro_held;              /* flows with segments held until the end of the poll (core/gro.c) */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
+	u64 busy_until_ns;        /* devices are polled instead of waited for (core/napi.c); 0: not */
 	u32 napi_next;            /* round robin: where net_rx goes on */
 	u32 nr_napi;
 	struct list_head tx_dirty;  /* netdev_queues that want a doorbell or a qdisc run (core/dev.c) */

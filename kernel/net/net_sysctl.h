@@ -18,6 +18,8 @@
 	X(default_qdisc, "net.core.default_qdisc", 0, 0, 0, 63, "qdisc", "of a device that is opened") \
 	X(softirq_times, "net.core.softirq_times", 0, 0, 0, 1, "bool", "measure the time of each softirq row") \
 	X(frame_ring, "net.core.frame_ring", 0, 0, 0, 512, "frames", "of each CPU kept for a crash dump (core/frames.h)") \
+	X(busy_poll, "net.core.busy_poll", 0, 0, 0, 1000000, "us", "poll and epoll look at the devices before the CPU halts") \
+	X(busy_read, "net.core.busy_read", 0, 0, 0, 1000000, "us", "the same for a socket that is read: SO_BUSY_POLL of new ones") \
 	X(somaxconn, "net.core.somaxconn", 0, 4096, 1, 65535, "connections", "of an accept queue") \
 	X(rmem_default, "net.core.rmem_default", 0, 212992, 2304, 16777216, "bytes", "socket receive buffer") \
 	X(wmem_default, "net.core.wmem_default", 0, 212992, 4608, 16777216, "bytes", "socket send buffer") \

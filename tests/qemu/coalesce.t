@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """`ethtool`: interrupt moderation, rings and offloads are read over HTTP, changed on the console and by the command line, refused
-with a reason, and do what they say: with moderation the same transfer takes fewer interrupts, and it arrives whole with each
-offload switched off."""
+with a reason, and do what they say: with moderation the same transfer takes fewer interrupts, with busy polling echoes take next to
+none, and all arrives whole with each offload switched off."""
 import os
 import re
+import socket
 import sys
 import urllib.parse
 
@@ -68,6 +69,30 @@ for nic in NICS:
             refused(g, "-C eth0 rx-frames 5000", "rx-frames 5000")
             refused(g, "-C lo rx-usecs 5", "lo has no interrupts")
             check_in("rx-usecs: 500\n", read(g, "-c eth0")[1], "a refused change changed something")
+
+    @case("%s: busy polling takes the frames of echoes without interrupts, and ends" % nic)
+    def _(nic=nic):
+        with Typed(nic=nic, site=site.name) as g:
+            def echoes():
+                before = counters(g) | g.metrics()
+                with socket.create_connection((g.ip, g.echo_port), timeout=60) as s:
+                    for i in range(200):
+                        s.sendall(b"%04d" % i)
+                        check_eq(s.recv(4), b"%04d" % i)
+                return {name: value - before.get(name, 0) for name, value in (counters(g) | g.metrics()).items()}
+            g.type("")
+            usual = echoes()
+            found = next(name for name in usual if "BusyPollRxPackets" in name)
+            check_eq(usual[found], 0, "frames found by busy polling while it is off")
+            g.type("sysctl net.core.busy_poll=20000")
+            busy = echoes()
+            note("interrupts for 200 echoes: %d, with busy polling %d; it found %d frames" % (
+                usual["rx_queue_0_interrupts"], busy["rx_queue_0_interrupts"], busy[found]))
+            check(busy[found] >= 200, "busy polling found %d frames of 200 echoes" % busy[found])
+            check(busy["rx_queue_0_interrupts"] < usual["rx_queue_0_interrupts"], "no interrupt was saved")
+            g.type("sysctl net.core.busy_poll=0")
+            check_eq(sha(curl(g.url("/blob"))), sha(blob), "download afterwards")
+            check_in("0..1000000 us", g.type("sysctl net.core.busy_poll=1000001"))
 
     @case("%s: rings and offloads are read, set under load, refused; every byte arrives with each offload off" % nic)
     def _(nic=nic):

@@ -249,6 +249,76 @@ TEST(waiting_ends_with_an_event_a_deadline_or_the_sets_end)
 	lab_destroy(x.lab);
 }
 
+/* ---- while it waits, the CPU polls ---- */
+static void read_fiber(void *arg)
+{
+	struct waiting *w = arg;
+	char buf[8];
+
+	w->n = (int)sys_recv(w->x->cpu, w->x->to, buf, sizeof(buf), 0);
+	w->done = true;
+}
+
+static int busy_poll_of(struct net_cpu *cpu, int fd)
+{
+	unsigned len = sizeof(int);
+	int v = -1;
+
+	CHECK_EQ(sys_getsockopt(cpu, fd, SOL_SOCKET, SO_BUSY_POLL, &v, &len), 0);
+	return v;
+}
+
+TEST(a_set_and_a_reader_let_the_cpu_poll_for_as_long_as_they_say)
+{
+	struct bench x;
+	struct waiting w = { .x = &x, .timeout = NSEC_PER_MSEC };
+
+	bench_up(&x);
+	watch(&x, EPOLL_CTL_ADD, EPOLLIN);
+	lab_spawn(x.b, "wait", wait_fiber, &w);
+	CHECK(LAB_UNTIL(x.lab, w.done, NSEC_PER_SEC));
+	CHECK_EQ(x.cpu->busy_until_ns, 0);
+	x.cpu->sysctl.busy_poll = 70;
+	w.done = false;
+	lab_spawn(x.b, "wait", wait_fiber, &w);
+	CHECK(LAB_UNTIL(x.lab, w.done, NSEC_PER_SEC));
+	CHECK(x.cpu->busy_until_ns > x.cpu->now_ns - 2 * NSEC_PER_MSEC);
+
+	x.cpu->sysctl.busy_poll = 0;
+	x.cpu->busy_until_ns = 0;
+	x.to = sys_socket(x.cpu, AF_INET, SOCK_DGRAM, 0);
+	w = (struct waiting){ .x = &x };
+	CHECK_EQ(sys_setsockopt(x.cpu, x.to, SOL_SOCKET, SO_BUSY_POLL, &(int){ 50 }, sizeof(int)), 0);
+	lab_spawn(x.b, "read", read_fiber, &w);
+	lab_run(x.lab, NSEC_PER_MSEC);
+	CHECK(x.cpu->busy_until_ns);
+	sys_close(x.cpu, x.to);
+	CHECK(LAB_UNTIL(x.lab, w.done, NSEC_PER_SEC));
+	lab_destroy(x.lab);
+}
+
+TEST(how_long_is_an_option_of_each_socket_a_tunable_of_new_ones_and_the_listeners_of_its_children)
+{
+	struct sockaddr_ip to = kit_server(2000), any = { .family = AF_INET, .port = 2000, .addr = ip_from_v4(be32_of(0)) };
+	struct bench x;
+	int listener, client;
+
+	bench_up(&x);
+	CHECK_EQ(busy_poll_of(x.cpu, x.to), 0);
+	CHECK_EQ(sys_setsockopt(x.cpu, x.to, SOL_SOCKET, SO_BUSY_POLL, &(int){ -1 }, sizeof(int)), -EINVAL);
+	x.a->cpu->sysctl.busy_read = 30;
+	client = sys_socket(x.a->cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_EQ(busy_poll_of(x.a->cpu, client), 30);
+	listener = sys_socket(x.cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	CHECK_EQ(sys_setsockopt(x.cpu, listener, SOL_SOCKET, SO_BUSY_POLL, &(int){ 50 }, sizeof(int)), 0);
+	CHECK_EQ(sys_bind(x.cpu, listener, &any), 0);
+	CHECK_EQ(sys_listen(x.cpu, listener, 1), 0);
+	CHECK_EQ(sys_connect(x.a->cpu, client, &to), -EINPROGRESS);
+	lab_run(x.lab, 100 * NSEC_PER_MSEC);
+	CHECK_EQ(busy_poll_of(x.cpu, sys_accept4(x.cpu, listener, NULL, 0)), 50);
+	lab_destroy(x.lab);
+}
+
 TEST(ready_files_are_served_in_turns_when_the_caller_takes_few)
 {
 	struct epoll_event ev = { EPOLLOUT, 0 }, got;

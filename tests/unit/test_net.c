@@ -47,6 +47,51 @@ static void source_add(struct source *s, struct net_cpu *cpu, int frames, int we
 	s->left = frames;
 }
 
+/* As the loop of a CPU turns while it has nothing else to do. */
+static void idle_turn(struct net_cpu *cpu)
+{
+	if (cpu->busy_until_ns)
+		busy_poll_turn(cpu, host_clock);
+	net_poll(cpu, host_clock);
+}
+
+TEST(busy_polling_asks_the_devices_until_its_time_is_over_and_masks_their_interrupts)
+{
+	struct net *net = stack(1);
+	struct net_cpu *cpu = net->cpus[0];
+	struct source s, backlog;
+
+	source_add(&backlog, cpu, 5, 0);
+	source_add(&s, cpu, 0, 0);
+	s.napi.dev = net->devs[0]; /* any */
+	idle_turn(cpu);
+	CHECK_EQ(s.calls, 0);
+	busy_poll(cpu, 0);
+	CHECK_EQ(cpu->busy_until_ns, 0);
+	busy_poll(cpu, 50);
+	busy_poll(cpu, 20); /* does not shorten */
+	s.left = 3;
+	idle_turn(cpu);
+	CHECK(s.napi.busy);
+	CHECK_EQ(s.left, 0);
+	CHECK_EQ(cpu->stats[STAT_TcpExtBusyPollRxPackets], 3);
+	host_clock += 49 * NSEC_PER_USEC;
+	idle_turn(cpu);
+	CHECK_EQ(s.calls, 2);
+	CHECK(s.napi.busy);
+	host_clock += NSEC_PER_USEC;
+	s.left = 2;
+	idle_turn(cpu); /* the last time: it unmasks */
+	CHECK(!s.napi.busy);
+	CHECK_EQ(s.left, 0);
+	CHECK_EQ(cpu->stats[STAT_TcpExtBusyPollRxPackets], 3);
+	CHECK_EQ(cpu->busy_until_ns, 0);
+	idle_turn(cpu);
+	CHECK_EQ(s.calls, 3);
+	CHECK_EQ(backlog.calls, 0);
+	net_destroy(net);
+}
+
 TEST(an_idle_cpu_says_that_nothing_is_to_be_done)
 {
 	struct net *net = stack(1);

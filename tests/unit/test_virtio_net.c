@@ -209,6 +209,35 @@ TEST(a_burst_costs_one_interrupt)
 	finish(r, d);
 }
 
+TEST(a_busy_poller_takes_frames_without_an_interrupt)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	u64 interrupts;
+	u8 frame[60];
+
+	rig_bytes(frame, sizeof(frame));
+	busy_poll(r->cpu, 100);
+	CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame))); /* its interrupt was on */
+	rig_run(r, 0);
+	interrupts = d->vq[0].interrupts;
+	for (unsigned i = 0; i < 20; i++) {
+		busy_poll_turn(r->cpu, r->cpu->now_ns);
+		rig_run(r, 0);
+		CHECK_EQ(r->nr_in, i + 1);
+		CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame)));
+	}
+	CHECK(d->vq[0].interrupts <= interrupts + 1); /* what was on when it began */
+	busy_poll_turn(r->cpu, r->cpu->now_ns + 100 * NSEC_PER_USEC);
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 21);
+	interrupts = d->vq[0].interrupts;
+	CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame)));
+	CHECK_EQ(d->vq[0].interrupts, interrupts + 1); /* and on again */
+	rig_run(r, 0);
+	finish(r, d);
+}
+
 TEST(checksums_that_the_device_vouches_for_are_believed)
 {
 	struct fake_virtio *d = device();

@@ -567,7 +567,7 @@ int e1000_poll(struct napi_struct *napi, int budget)
 		adapt(q);
 	if (unlikely(q->attention))
 		napi_schedule(napi);
-	else if (!q->down)
+	else if (!q->down && likely(!napi->busy))
 		e1000_write(q->e, E1000_IMS, q->dev->txq[q->index].stopped ? q->ims | q->ims_tx : q->ims);
 	return work;
 }

@@ -566,6 +566,10 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 	napi_complete(napi, work);
 	if (work && !p->down)
 		arm_timer(p, VIRTNET_IDLE_NS); /* one look after the last frame */
+	if (unlikely(napi->busy) && !p->attention && !p->down) {
+		virtqueue_irq_off(&p->rx);
+		return work;
+	}
 	if (unlikely(p->moderated) && work && !p->down && !p->attention && hold_interrupts(p))
 		return work;
 	if (unlikely(p->attention) || (!p->down && virtqueue_irq_on(&p->rx, 0))) {

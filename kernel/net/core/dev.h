@@ -3,7 +3,7 @@
  *
  * A driver is two batch calls: napi->poll() takes frames in, ops->start_xmit() puts them out, ops->flush() rings the
  * doorbell once per burst. Receive: hard IRQ masks its queue and calls napi_schedule(); poll(napi, budget) hands frames to
- * netif_receive_skb() and, when it did fewer than budget, calls napi_complete() and unmasks, and looks once more.
+ * netif_receive_skb() and, when it did fewer than budget, calls napi_complete() and unmasks, and looks once more; a napi that is `busy` stays masked.
  * Transmit: start_xmit() is called only while the queue is not stopped, and consumes the skb; a driver stops its queue
  * (netif_stop_queue) while fewer than MAX_SKB_FRAGS + 2 descriptors are free and wakes it when completions freed them.
  */
@@ -122,6 +122,7 @@ struct napi_struct {
 	int (*poll)(struct napi_struct *napi, int budget); /* returns frames taken */
 	u8 index;               /* bit in cpu->napi_pending */
 	bool scheduled;
+	bool busy;              /* polled again and again: at the end of a poll the interrupt stays masked */
 	int weight;
 	u64 polls, frames, completes, schedules;
 };
@@ -182,6 +183,16 @@ static inline void napi_schedule(struct napi_struct *napi)
 }
 /* From poll(): done. The driver then unmasks its interrupt and, if frames came meanwhile, masks and calls napi_schedule() again. */
 void napi_complete(struct napi_struct *napi, int work);
+/* Busy polling: for `usecs` from now this CPU polls its devices where it would halt, their interrupts masked. */
+void busy_poll_begin(struct net_cpu *cpu, u64 usecs);
+static inline void busy_poll(struct net_cpu *cpu, u64 usecs)
+{
+	if (unlikely(usecs))
+		busy_poll_begin(cpu, usecs);
+}
+/* In place of halting, while busy_until_ns is set: the next net_poll() polls each device; when the time is over, for the last time,
+ * and unmasks. */
+void busy_poll_turn(struct net_cpu *cpu, u64 now_ns);
 /* The net_rx row: polls in turns, at most netdev_budget frames and netdev_budget_usecs; what is left stays pending. */
 void net_rx_action(struct net_cpu *cpu);
 

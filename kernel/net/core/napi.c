@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * napi.c - the net_rx row of softirq: poll functions in turns under a budget of frames and of time (FEATURES RX5).
  *
- * Owns cpu->napi[] and napi_next. A poll function keeps its turn as long as it takes its whole weight; when it takes
+ * Owns cpu->napi[], napi_next and busy_until_ns. A poll function keeps its turn as long as it takes its whole weight; when it takes
  * less it has called napi_complete() and its interrupt is on again. The pending bit is cleared before the poll, so that
  * an interrupt during it is not lost.
  */
@@ -34,6 +34,34 @@ static inline unsigned next_index(struct net_cpu *cpu, u64 pending)
 	return i;
 }
 
+/* ---- busy polling ---- */
+
+void busy_poll_begin(struct net_cpu *cpu, u64 usecs)
+{
+	cpu->busy_until_ns = MAX(cpu->busy_until_ns, clock_ns() + usecs * NSEC_PER_USEC);
+}
+
+/* The first poll finds the interrupt as it was: if it is on it comes once more, is masked, and stays so. */
+void busy_poll_turn(struct net_cpu *cpu, u64 now_ns)
+{
+	bool goes_on = now_ns < cpu->busy_until_ns;
+
+	if (!goes_on)
+		cpu->busy_until_ns = 0;
+	for (unsigned i = 0; i < cpu->nr_napi; i++) {
+		struct napi_struct *napi = cpu->napi[i];
+
+		if (!napi->dev)
+			continue;
+		napi->busy = goes_on;
+		napi->scheduled = true;
+		__atomic_fetch_or(&cpu->napi_pending, 1ull << i, __ATOMIC_RELAXED);
+	}
+	raise_softirq(cpu, SOFTIRQ_NET_RX);
+}
+
+/* ---- the row ---- */
+
 static inline int napi_poll(struct net_cpu *cpu, struct napi_struct *napi)
 {
 	u64 bit = 1ull << napi->index;
@@ -44,6 +72,8 @@ static inline int napi_poll(struct net_cpu *cpu, struct napi_struct *napi)
 	gro_flush(cpu);
 	napi->polls++;
 	napi->frames += (u64)work;
+	if (unlikely(napi->busy))
+		STAT_ADD(cpu, TcpExtBusyPollRxPackets, work);
 	if (napi->scheduled)
 		__atomic_fetch_or(&cpu->napi_pending, bit, __ATOMIC_RELAXED);
 	return work;

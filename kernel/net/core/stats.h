@@ -155,6 +155,7 @@
 	X(TcpExtTCPFastOpenPassiveAltKey, "fast opens accepted by the former key")                 \
 	X(TcpExtTCPReqQFullDoCookies, "SYN queue full: cookies")                                   \
 	X(TcpExtTCPReqQFullDrop, "SYN queue full: dropped")                                        \
+	X(TcpExtBusyPollRxPackets, "frames that busy polling found")                               \
 	X(IpExtInOctets, "IPv4 bytes received")                                                    \
 	X(IpExtOutOctets, "IPv4 bytes sent")                                                       \
 	X(IpExtInMcastPkts, "IPv4 multicasts received")                                            \

@@ -329,6 +329,7 @@ static int aio_sleep(struct aio *a, u64 deadline)
 {
 	int err;
 
+	busy_poll(a->file.cpu, (u64)a->file.cpu->sysctl.busy_poll);
 	file_hold(&a->file);
 	err = wait_event_until(a->file.cpu, &a->wait, EPOLLIN | EPOLLHUP, deadline, "aio");
 	if (!file_is_open(&a->file))

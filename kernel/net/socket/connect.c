@@ -66,8 +66,10 @@ struct sock *socket_accept(struct net_cpu *cpu, struct socket *listener, int fla
 	if (!sk)
 		return NULL;
 	*fd = socket_install(cpu, sk, flags);
-	if (likely(*fd >= 0))
+	if (likely(*fd >= 0)) {
+		sk->socket->busy_poll_us = listener->busy_poll_us;
 		return sk;
+	}
 	sk->prot->close(sk);
 	return NULL;
 }

@@ -271,6 +271,7 @@ static int epoll_sleep(struct epoll *ep, u64 deadline)
 {
 	int err;
 
+	busy_poll(ep->file.cpu, (u64)ep->file.cpu->sysctl.busy_poll);
 	file_hold(&ep->file);
 	err = wait_event_until(ep->file.cpu, &ep->wait, EPOLLIN | EPOLLHUP, deadline, "epoll");
 	if (!file_is_open(&ep->file))

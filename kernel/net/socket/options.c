@@ -88,6 +88,11 @@ static int set_number(struct sock *sk, int opt, int v)
 	case SO_MARK:
 		sk->mark = (u32)v;
 		return 0;
+	case SO_BUSY_POLL:
+		if (v < 0)
+			return -EINVAL;
+		sk->socket->busy_poll_us = (u32)v;
+		return 0;
 	case SO_ZEROCOPY:
 		if (v < 0 || v > 1)
 			return -EINVAL;
@@ -193,6 +198,9 @@ static int get_number(struct sock *sk, int opt, int *v)
 		return 0;
 	case SO_MARK:
 		*v = (int)sk->mark;
+		return 0;
+	case SO_BUSY_POLL:
+		*v = (int)sk->socket->busy_poll_us;
 		return 0;
 	case SO_ZEROCOPY:
 		*v = sk->zerocopy;

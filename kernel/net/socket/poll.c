@@ -36,6 +36,7 @@ static bool poll_sleep(struct net_cpu *cpu, const struct pollfd *fds, unsigned n
 {
 	struct waiter w;
 
+	busy_poll(cpu, (u64)cpu->sysctl.busy_poll);
 	waiter_init(&w, cpu);
 	for (unsigned i = 0; i < n; i++) {
 		struct file *f = e[i].file = file_lookup(cpu, fds[i].fd);

@@ -33,6 +33,7 @@ int socket_install(struct net_cpu *cpu, struct sock *sk, int flags)
 	sf->sock.sk = sk;
 	sf->sock.file = &sf->file;
 	sf->sock.rcvtimeo_ns = sf->sock.sndtimeo_ns = TIME_NEVER;
+	sf->sock.busy_poll_us = (u32)cpu->sysctl.busy_read;
 	wait_queue_init(&sf->sock.wait);
 	fd = fd_install(cpu, &sf->file);
 	if (fd < 0) {

@@ -102,6 +102,8 @@ int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *dead
 		return -EAGAIN;
 	if (!*deadline)
 		*deadline = timeo_ns == TIME_NEVER ? TIME_NEVER : deadline_after(cpu, timeo_ns);
+	if (events & EPOLLIN)
+		busy_poll(cpu, s->busy_poll_us);
 	file_hold(f);
 	err = wait_event(cpu, &s->wait, events | EPOLLERR | EPOLLHUP, *deadline, f->ops->name);
 	if (!s->sk)
