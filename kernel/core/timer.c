@@ -5,6 +5,7 @@
  * it differs from the wheel's clock, in the slot of that digit. So whatever lies on a level is due before anything on
  * the level above, and the first set bit of the lowest level that is not empty is what happens next: on level 0 timers
  * fire, on the others a slot is dealt out to the levels below when the clock reaches its start.
+ * Those armed lazily stand in a list of their own until the first of them is due; then all that are left are dealt out.
  */
 #include "core/timer.h"
 
@@ -18,6 +19,8 @@ void timer_wheel_init(struct timer_wheel *w, u64 now_ns)
 	w->now = w->floor = now_ns >> TIMER_GRANULE_SHIFT;
 	w->levels = 0;
 	w->fired = w->armed = 0;
+	list_init(&w->lazy);
+	w->lazy_ns = TIME_NEVER;
 	for (unsigned l = 0; l < TIMER_LEVELS; l++) {
 		w->occupied[l] = 0;
 		for (unsigned s = 0; s < TIMER_SLOTS; s++)
@@ -50,6 +53,11 @@ static inline void slot_insert(struct timer_wheel *w, struct timer *t)
 static inline void slot_remove(struct timer_wheel *w, struct timer *t)
 {
 	list_del(&t->link);
+	if (t->level == TIMER_LEVELS) {
+		if (list_empty(&w->lazy))
+			w->lazy_ns = TIME_NEVER;
+		return;
+	}
 	if (!list_empty(&w->slots[t->level][t->slot]))
 		return;
 	w->occupied[t->level] &= ~(1ull << t->slot);
@@ -66,6 +74,22 @@ void timer_arm(struct timer_wheel *w, struct timer *t, u64 expires_ns)
 	t->armed = true;
 	t->expires_ns = expires_ns;
 	slot_insert(w, t);
+}
+
+void timer_arm_lazily(struct timer_wheel *w, struct timer *t, u64 expires_ns)
+{
+	u64 ns = granule_of(expires_ns) << TIMER_GRANULE_SHIFT;
+
+	if (unlikely(t->armed)) {
+		timer_arm(w, t, expires_ns);
+		return;
+	}
+	w->armed++;
+	t->armed = true;
+	t->level = TIMER_LEVELS;
+	t->expires_ns = expires_ns;
+	list_add_tail(&t->link, &w->lazy);
+	w->lazy_ns = MIN(w->lazy_ns, ns);
 }
 
 void timer_cancel(struct timer_wheel *w, struct timer *t)
@@ -88,22 +112,27 @@ static inline u64 first_slot(const struct timer_wheel *w, unsigned *level, unsig
 	return (((w->now >> shift) & ~(u64)DIGIT_MASK) | s) << shift;
 }
 
-/* The clock reached the start of a slot above level 0: its timers go to the levels below. */
-static void deal_out(struct timer_wheel *w, unsigned level, unsigned slot)
+static void deal_list(struct timer_wheel *w, struct list_head *from)
 {
 	struct list_head dealt;
 	struct timer *t;
 
 	list_init(&dealt);
-	list_splice_tail(&w->slots[level][slot], &dealt);
-	w->occupied[level] &= ~(1ull << slot);
-	if (!w->occupied[level])
-		w->levels &= ~(1u << level);
+	list_splice_tail(from, &dealt);
 	while (!list_empty(&dealt)) {
 		t = list_first(&dealt, struct timer, link);
 		list_del(&t->link);
 		slot_insert(w, t);
 	}
+}
+
+/* The clock reached the start of a slot above level 0: its timers go to the levels below. */
+static void deal_out(struct timer_wheel *w, unsigned level, unsigned slot)
+{
+	w->occupied[level] &= ~(1ull << slot);
+	if (!w->occupied[level])
+		w->levels &= ~(1u << level);
+	deal_list(w, &w->slots[level][slot]);
 }
 
 /* Fires what lies in a slot of level 0, at most `limit`; nothing new can come into it meanwhile (floor). */
@@ -129,6 +158,10 @@ unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit)
 
 	if (now < w->now)
 		return 0;
+	if (w->lazy_ns <= now_ns) {
+		w->lazy_ns = TIME_NEVER;
+		deal_list(w, &w->lazy);
+	}
 	while (w->levels && ran < limit) {
 		at = first_slot(w, &level, &slot);
 		if (at > now)

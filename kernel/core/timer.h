@@ -18,7 +18,7 @@ struct timer {
 	struct list_head link;
 	u64 expires_ns;
 	void (*fn)(struct timer *t, u64 now_ns); /* runs in softirq; may re-arm itself or free its owner */
-	u8 level, slot;
+	u8 level, slot;             /* TIMER_LEVELS: on the wheel's list of lazy ones */
 	bool armed;
 };
 
@@ -28,6 +28,8 @@ struct timer_wheel {
 	u32 levels;                 /* a bit per level that is not empty */
 	u64 occupied[TIMER_LEVELS]; /* a bit per slot that is not empty */
 	struct list_head slots[TIMER_LEVELS][TIMER_SLOTS];
+	struct list_head lazy;      /* in no slot yet ... */
+	u64 lazy_ns;                /* ... before then: no later than the first of them; TIME_NEVER: there are none */
 	u64 fired, armed;           /* counts: fired so far, armed now */
 };
 
@@ -40,6 +42,9 @@ static inline void timer_init(struct timer *t, void (*fn)(struct timer *, u64))
 }
 /* Arms or moves t. A deadline in the past fires at the next run. */
 void timer_arm(struct timer_wheel *w, struct timer *t, u64 expires_ns);
+/* The same for one that is likely to be cancelled soon, as a connection's are that lasts for a few round trips: at a third of the
+ * cost. It gets its slot when the first so armed is due. */
+void timer_arm_lazily(struct timer_wheel *w, struct timer *t, u64 expires_ns);
 void timer_cancel(struct timer_wheel *w, struct timer *t);
 /* Runs at most `limit` timers that are due; returns how many ran. */
 unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit);
@@ -48,10 +53,13 @@ static inline u64 timer_wheel_next(const struct timer_wheel *w)
 {
 	unsigned level, shift;
 
+	u64 first;
+
 	if (!w->levels)
-		return TIME_NEVER;
+		return w->lazy_ns;
 	level = (unsigned)__builtin_ctz(w->levels);
 	shift = level * TIMER_SLOT_SHIFT;
-	return (((w->now >> shift) & ~(u64)(TIMER_SLOTS - 1)) | (unsigned)__builtin_ctzll(w->occupied[level]))
-	       << shift << TIMER_GRANULE_SHIFT;
+	first = (((w->now >> shift) & ~(u64)(TIMER_SLOTS - 1)) | (unsigned)__builtin_ctzll(w->occupied[level]))
+		<< shift << TIMER_GRANULE_SHIFT;
+	return MIN(first, w->lazy_ns);
 }

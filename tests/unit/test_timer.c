@@ -172,6 +172,29 @@ static void check_against_model(struct probe *p, u64 *due, unsigned *expected, u
 	}
 }
 
+TEST(lazy_timers_stand_in_no_slot_until_the_first_of_them_is_due)
+{
+	struct timer_wheel w;
+	struct probe p[3];
+
+	timer_wheel_init(&w, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		probe_init(&p[i], &w);
+		timer_arm_lazily(&w, &p[i].t, (3 - i) * NSEC_PER_SEC);
+	}
+	CHECK(!w.levels && w.armed == 3);
+	CHECK(timer_wheel_next(&w) >= NSEC_PER_SEC && timer_wheel_next(&w) < NSEC_PER_SEC + TIMER_GRANULE_NS);
+	timer_cancel(&w, &p[1].t);
+	timer_wheel_run(&w, NSEC_PER_SEC + TIMER_GRANULE_NS, 10);
+	CHECK(p[2].fired == 1 && !p[1].fired && !p[0].fired && w.levels && list_empty(&w.lazy));
+	timer_arm_lazily(&w, &p[2].t, 2 * NSEC_PER_SEC);
+	timer_arm_lazily(&w, &p[0].t, 4 * NSEC_PER_SEC); /* it has a slot: it moves to another */
+	timer_cancel(&w, &p[2].t);
+	CHECK(w.lazy_ns == TIME_NEVER && timer_wheel_next(&w) > 2 * NSEC_PER_SEC);
+	timer_wheel_run(&w, 4 * NSEC_PER_SEC + TIMER_GRANULE_NS, 10);
+	CHECK(p[0].fired == 1 && !w.armed && timer_wheel_next(&w) == TIME_NEVER);
+}
+
 TEST(random_operations_agree_with_a_naive_list)
 {
 	for (u64 seed = 1; seed <= 20; seed++) {
@@ -193,7 +216,7 @@ TEST(random_operations_agree_with_a_naive_list)
 
 			if (rng_below(&rng, 4)) {
 				due[i] = now + (rng_next(&rng) >> (20 + rng_below(&rng, 44)));
-				timer_arm(&w, &p[i].t, due[i]);
+				(rng_below(&rng, 2) ? timer_arm : timer_arm_lazily)(&w, &p[i].t, due[i]);
 			} else if (p[i].t.armed) {
 				timer_cancel(&w, &p[i].t);
 				due[i] = TIME_NEVER;

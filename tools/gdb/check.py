@@ -69,6 +69,12 @@ def check_wheel(c, cpu):
                         t["armed"] and int(t["level"]) == level and int(t["slot"]) == slot)
         c.equal("%s: bits of level %d" % (name, level), int(wheel["occupied"][level]), bits)
         c.equal("%s: bit of level %d" % (name, level), int(wheel["levels"]) >> level & 1, int(bits != 0))
+    c.links(name + " lazy ones", wheel["lazy"])
+    for t in walk_list(wheel["lazy"], "struct timer", "link"):
+        armed += 1
+        c.holds("%s: lazy timer 0x%x is armed, and the list due before it is" % (name, int(t)),
+                t["armed"] and int(t["level"]) == wheel["slots"].type.range()[1] + 1
+                and int(wheel["lazy_ns"]) - 65536 < int(t["expires_ns"]))
     c.equal(name + ": armed", int(wheel["armed"]), armed)
 
 

@@ -173,14 +173,14 @@ def k_panic(_words):
     yield from said.rstrip("\n").split("\n") if said else ["this guest did not panic"]
 
 
-@command("timers", "", "Armed timers of every CPU in the order of their slots: when, and what they call.")
+@command("timers", "", "Armed timers of every CPU, the lazy ones, then the others in the order of their slots: when, and what they call.")
 def k_timers(_words):
     for cpu in net_cpus():
         wheel, now = cpu["wheel"], int(cpu["now_ns"])
         yield "cpu%d: %d armed, %d fired" % (int(cpu["id"]), int(wheel["armed"]), int(wheel["fired"]))
         slots = wheel["slots"]
-        for level in range(slots.type.range()[1] + 1):
-            for slot in range(slots[level].type.range()[1] + 1):
-                for t in walk_list(slots[level][slot], "struct timer", "link"):
-                    yield "  in %10.3f ms %s  %s" % ((int(t["expires_ns"]) - now) / 1e6, hex(int(t)),
-                                                      where(int(t["fn"])).split("+")[0])
+        lists = [slots[level][slot] for level in range(slots.type.range()[1] + 1) for slot in range(slots[level].type.range()[1] + 1)]
+        for head in [wheel["lazy"], *lists]:
+            for t in walk_list(head, "struct timer", "link"):
+                yield "  in %10.3f ms %s  %s" % ((int(t["expires_ns"]) - now) / 1e6, hex(int(t)),
+                                                  where(int(t["fn"])).split("+")[0])
