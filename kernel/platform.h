@@ -72,6 +72,7 @@ void random_bytes(void *buf, size_t len);
 
 /* Whether instructions of AVX2 may be used, by assembly in softirq. */
 bool platform_has_vectors(void);
+bool platform_has_aes(void); /* and AES-NI, with the three operands of AVX */
 /* Lines of interrupts, for `irq`: name, vector, counts by CPU. false past the last. */
 struct platform_irq {
 	const char *name;

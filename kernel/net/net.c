@@ -473,6 +473,12 @@ struct net *net_create(const struct net_params *p)
 	net->cookie_key = derive_key(p->seed, 4);
 	net->hash6_key = derive_key(p->seed, 5);
 	net->fastopen_key[0] = derive_key(p->seed, 7);
+	net->has_aes = platform_has_aes();
+	for (unsigned i = 0; i < ARRAY_SIZE(net->tuple_keys.round); i++) {
+		struct siphash_key k = derive_key(p->seed, 16 + i);
+
+		memcpy(net->tuple_keys.round[i], k.k, sizeof(k.k));
+	}
 	net->nr_fastopen_keys = 1;
 	if (steer_init(net, (enum steer_mode)p->steer, (u16)derive_key(p->seed, 6).k[0])) {
 		net_free(net);

@@ -14,6 +14,7 @@
 #include "core/fiber.h"
 #include "lib/ring.h"
 #include "lib/siphash.h"
+#include "lib/vector.h"
 #include "net/net_sysctl.h"
 #include "net/core/drop.h"
 #include "net/core/stats.h"
@@ -120,6 +121,8 @@ struct net {
 	struct siphash_key hash6_key; /* their second half over IPv6 */
 	struct siphash_key isn_key;   /* RFC 6528 */
 	struct siphash_key port_key;  /* RFC 6056 */
+	struct aes_keys tuple_keys;   /* of both, where the CPU has AES rounds: has_aes */
+	bool has_aes;
 	struct siphash_key cookie_key;
 	struct siphash_key fastopen_key[2]; /* RFC 7413: in force, and the one before; net.ipv4.tcp_fastopen_key */
 	u8 nr_fastopen_keys;

@@ -305,6 +305,11 @@ bool platform_has_vectors(void)
 	return __builtin_cpu_supports("avx2");
 }
 
+bool platform_has_aes(void)
+{
+	return platform_has_vectors() && __builtin_cpu_supports("aes");
+}
+
 bool platform_crash(const char *kind)
 {
 	return false;

@@ -16,6 +16,7 @@
 #include "lib/ring.h"
 #include "lib/siphash.h"
 #include "lib/string.h"
+#include "lib/vector.h"
 #include "platform.h"
 
 void *k_memcpy(void *dst, const void *src, size_t n);
@@ -495,4 +496,46 @@ TEST(overlong_words_are_cut_and_the_last_value_of_a_key_counts)
 	CHECK(cmdline_get(line, "n", v, sizeof(v)));
 	CHECK_STR(v, "2");
 	CHECK(!cmdline_get(line, "m", v, sizeof(v)));
+}
+
+TEST(vector_copy_copies_all_and_no_more)
+{
+	u8 from[192], to[256];
+
+	if (!platform_has_vectors())
+		return;
+	for (unsigned i = 0; i < sizeof(from); i++)
+		from[i] = (u8)(i * 7 + 1);
+	memset(to, 0xee, sizeof(to));
+	vector_copy(to + 3, from, sizeof(from));
+	CHECK_MEM(to + 3, from, sizeof(from));
+	CHECK(to[2] == 0xee && to[3 + sizeof(from)] == 0xee);
+}
+
+/* FIPS 197, appendix A.1 (the schedule) and B (the block). */
+TEST(aes_block_enciphers_the_standards_example)
+{
+	static const u8 schedule[] =
+		"\x2b\x7e\x15\x16\x28\xae\xd2\xa6\xab\xf7\x15\x88\x09\xcf\x4f\x3c"
+		"\xa0\xfa\xfe\x17\x88\x54\x2c\xb1\x23\xa3\x39\x39\x2a\x6c\x76\x05"
+		"\xf2\xc2\x95\xf2\x7a\x96\xb9\x43\x59\x35\x80\x7a\x73\x59\xf6\x7f"
+		"\x3d\x80\x47\x7d\x47\x16\xfe\x3e\x1e\x23\x7e\x44\x6d\x7a\x88\x3b"
+		"\xef\x44\xa5\x41\xa8\x52\x5b\x7f\xb6\x71\x25\x3b\xdb\x0b\xad\x00"
+		"\xd4\xd1\xc6\xf8\x7c\x83\x9d\x87\xca\xf2\xb8\xbc\x11\xf9\x15\xbc"
+		"\x6d\x88\xa3\x7a\x11\x0b\x3e\xfd\xdb\xf9\x86\x41\xca\x00\x93\xfd"
+		"\x4e\x54\xf7\x0e\x5f\x5f\xc9\xf3\x84\xa6\x4f\xb2\x4e\xa6\xdc\x4f"
+		"\xea\xd2\x73\x21\xb5\x8d\xba\xd2\x31\x2b\xf5\x60\x7f\x8d\x29\x2f"
+		"\xac\x77\x66\xf3\x19\xfa\xdc\x21\x28\xd1\x29\x41\x57\x5c\x00\x6e"
+		"\xd0\x14\xf9\xa8\xc9\xee\x25\x89\xe1\x3f\x0c\xc8\xb6\x63\x0c\xa6";
+	static const u8 plain[] = "\x32\x43\xf6\xa8\x88\x5a\x30\x8d\x31\x31\x98\xa2\xe0\x37\x07\x34";
+	static const u8 cipher[] = "\x39\x25\x84\x1d\x02\xdc\x09\xfb\xdc\x11\x85\x97\x19\x6a\x0b\x32";
+	struct aes_keys keys;
+	u64 block[2];
+
+	if (!platform_has_aes())
+		return;
+	memcpy(&keys, schedule, sizeof(keys));
+	memcpy(block, plain, sizeof(block));
+	aes_block(&block[0], &block[1], &keys);
+	CHECK_MEM(block, cipher, sizeof(block));
 }

@@ -19,6 +19,7 @@
 #define CPU_FEATURES(X)                                                                            \
 	X(X2APIC, "x2apic", 1, 0, 2, 21)                                                           \
 	X(TSC_DEADLINE, "tsc_deadline", 1, 0, 2, 24)                                               \
+	X(AES, "aes", 1, 0, 2, 25)                                                                 \
 	X(RDRAND, "rdrand", 1, 0, 2, 30)                                                           \
 	X(HYPERVISOR, "hypervisor", 1, 0, 2, 31)                                                   \
 	X(PGE, "pge", 1, 0, 3, 13)                                                                 \

@@ -122,5 +122,6 @@ u64 platform_idle_ns(unsigned cpu)
 }
 
 bool platform_has_vectors(void) { return cpu_has(CPU_AVX2); }
+bool platform_has_aes(void) { return cpu_has(CPU_AVX2) && cpu_has(CPU_AES); }
 bool platform_crash(const char *kind) { return crash_here(kind); }
 const char *platform_crash_kind(unsigned i) { return crash_kind(i); }

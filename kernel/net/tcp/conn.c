@@ -293,7 +293,10 @@ struct tcb *tcb_child(const struct tcb *l)
 
 	if (!t)
 		return NULL;
-	*t = *l;
+	if (likely(tc->vectors))
+		vector_copy(t, l, sizeof(*t));
+	else
+		*t = *l;
 	forget_listener(t);
 	tcb_start(t);
 	t->passive = true;
@@ -459,6 +462,7 @@ int tcp_cpu_init(struct net_cpu *cpu)
 		return -ENOMEM;
 	cpu->tcp = tc;
 	tc->cpu = cpu;
+	tc->vectors = platform_has_vectors();
 	tc->conns.mask = (4096u << CONN_ORDER_MIN) / sizeof(struct hlist_head) - 1;
 	tc->conns.chains = chains_alloc(tc->conns.mask + 1);
 	tc->tcbs = kmem_cache_create("tcb", sizeof(struct tcb), CACHE_LINE);

@@ -98,13 +98,12 @@ static void recall_options(struct tcp_request *r, const struct tcp_in *in)
 struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in)
 {
 	struct tcp_request *r;
-	struct dst dst;
 	u32 i;
 
 	if (!in_season(l) || (in->seg.flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
 		return NULL;
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
-	r = tcp_request_new(l, in, &dst);
+	r = tcp_request_new(l, in);
 	if (!r)
 		return NULL;
 	r->irs = in->seg.seq.v - 1;
@@ -117,7 +116,7 @@ struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in)
 	STAT(l->sk.cpu, TcpExtSyncookiesRecv);
 	r->mss = cookie_mss[i];
 	recall_options(r, in);
-	r->rcv_wnd = tcp_initial_window(l->sk.rcvbuf, r->advmss, &l->sk.cpu->sysctl, r->ws_ok, &r->rcv_wscale);
+	r->rcv_wnd = (u16)tcp_initial_window(l->sk.rcvbuf, r->advmss, &l->sk.cpu->sysctl, r->ws_ok, &r->rcv_wscale);
 	r->retries = 1; /* when the SYN-ACK left is forgotten: no sample */
 	return r;
 }

@@ -8,13 +8,36 @@
 
 /* ---- secrets ---- */
 
-enum { TUPLE_ISN = 1, TUPLE_TS = 2, TUPLE_PORT = 3 };
+enum { TUPLE_ISN = 1, TUPLE_TS = 2, TUPLE_PORT = 3, TUPLE_IPV6 = 4 };
 
-static u64 tuple_prf(const struct siphash_key *key, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
-		     u32 tag)
+/* By AES where the CPU has its rounds: of one block for IPv4; for IPv6 the last of three in a chain, whose first is none of IPv4's. */
+static u64 tuple_aes(const struct aes_keys *k, const struct ip_addr *l, const struct ip_addr *r, u64 rest)
 {
-	u64 rest = (u64)lport << 48 | (u64)rport << 32 | tag;
+	u64 a = 0, b = rest;
 
+	if (likely(ip_is_v4(l) && ip_is_v4(r))) {
+		a = (u64)l->w[3].raw << 32 | r->w[3].raw;
+		aes_block(&a, &b, k);
+		return a;
+	}
+	b |= TUPLE_IPV6;
+	aes_block(&a, &b, k);
+	a ^= l->q[0];
+	b ^= l->q[1];
+	aes_block(&a, &b, k);
+	a ^= r->q[0];
+	b ^= r->q[1];
+	aes_block(&a, &b, k);
+	return a;
+}
+
+static u64 tuple_prf(const struct net *net, const struct siphash_key *key, const struct ip_addr *l, const struct ip_addr *r,
+		     u32 ports, u32 tag)
+{
+	u64 rest = (u64)ports << 32 | tag;
+
+	if (likely(net->has_aes))
+		return tuple_aes(&net->tuple_keys, l, r, rest);
 	if (likely(ip_is_v4(l) && ip_is_v4(r)))
 		return siphash_2u64((u64)l->w[3].raw << 32 | r->w[3].raw, rest, key);
 	return siphash_5u64((const u64[]){ l->q[0], l->q[1], r->q[0], r->q[1], rest }, key);
@@ -23,7 +46,7 @@ static u64 tuple_prf(const struct siphash_key *key, const struct ip_addr *l, con
 /* RFC 6528 3: a clock of 4 us and a keyed hash of the connection. */
 u32 tcp_isn(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
 {
-	return (u32)(cpu->now_ns / 4000) + (u32)tuple_prf(&cpu->net->isn_key, l, r, lport, rport, TUPLE_ISN);
+	return (u32)(cpu->now_ns / 4000) + (u32)tuple_prf(cpu->net, &cpu->net->isn_key, l, r, (u32)lport << 16 | rport, TUPLE_ISN);
 }
 
 /* RFC 7323 7.1: where our timestamp clock starts, per pair of hosts, so that TIME_WAIT reuse still sees it rise. */
@@ -34,7 +57,7 @@ u32 tcp_ts_offset(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_
 	if (cpu->sysctl.tcp_timestamps != 1)
 		return 0;
 	if (unlikely(!ip_eq(&m->r, r) || !ip_eq(&m->l, l)))
-		*m = (struct tcp_ts_memo){ *l, *r, (u32)tuple_prf(&cpu->net->isn_key, l, r, 0, 0, TUPLE_TS) };
+		*m = (struct tcp_ts_memo){ *l, *r, (u32)tuple_prf(cpu->net, &cpu->net->isn_key, l, r, 0, TUPLE_TS) };
 	return m->off;
 }
 
@@ -84,7 +107,7 @@ static int choose_port(struct tcb *t, const struct ip_addr *addr)
 
 	if (cpu->sysctl.local_port_hi < (s64)lo)
 		return -EADDRINUSE;
-	off = (u32)tuple_prf(&cpu->net->port_key, addr, addr, 0, 0, TUPLE_PORT) + cpu->tcp->port_step;
+	off = (u32)tuple_prf(cpu->net, &cpu->net->port_key, addr, addr, 0, TUPLE_PORT) + cpu->tcp->port_step;
 	for (i = 0; i < n; i++) {
 		u16 port = (u16)(lo + (off + i) % n);
 
@@ -173,7 +196,7 @@ int tcp_connect_port(struct tcb *t)
 			tcp_tell_port(t);
 		}
 	} else {
-		off = (u32)tuple_prf(&cpu->net->port_key, &sk->saddr, &sk->daddr, 0, sk->dport, TUPLE_PORT);
+		off = (u32)tuple_prf(cpu->net, &cpu->net->port_key, &sk->saddr, &sk->daddr, sk->dport, TUPLE_PORT);
 		off += cpu->tcp->port_step;
 		for (i = 0; i < n; i++) {
 			u16 port = (u16)(lo + (off + i) % n);

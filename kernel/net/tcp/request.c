@@ -15,8 +15,7 @@ static u16 advertised_mss(const struct tcb *l, const struct af_ops *af, const st
 	return (u16)MIN(l->user_mss ? MIN(mss, (u32)l->user_mss) : mss, 65495u);
 }
 
-/* dst: the way back, NULL: not known any more. */
-static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie, struct dst *dst)
+static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
 {
 	struct net_cpu *cpu = r->cpu;
 	struct tcp_syn_options o = {
@@ -26,8 +25,8 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie, 
 	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
-		.ack = seq_of(r->irs + 1), .wnd = (u16)r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->mark,
-		.way = dst, .opts = opts, .opt_len = (u8)tcp_put_syn_options(opts, &o),
+		.ack = seq_of(r->irs + 1), .wnd = r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->listener->sk.mark,
+		.way = dst_valid(cpu, &r->dst) ? &r->dst : NULL, .opts = opts, .opt_len = (u8)tcp_put_syn_options(opts, &o),
 	};
 
 	return tcp_reply_xmit(cpu, &reply);
@@ -41,7 +40,7 @@ static void send_ack(struct tcp_request *r)
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss + 1),
 		.ack = seq_of(r->irs + 1), .wnd = (u16)(r->rcv_wnd >> r->rcv_wscale), .flags = TCP_ACK, .tos = r->tos,
-		.mark = r->mark, .opts = opts,
+		.mark = r->listener->sk.mark, .opts = opts,
 	};
 
 	if (r->oow_ack_ms && now - r->oow_ack_ms < r->cpu->sysctl.tcp_invalid_ratelimit) {
@@ -95,7 +94,7 @@ static void synack_timeout(struct tcp_request *r)
 		STAT(cpu, TcpExtTCPTimeouts);
 		STAT(cpu, TcpExtTCPSynRetrans);
 		STAT(cpu, TcpRetransSegs);
-		send_synack(r, NULL, NULL);
+		send_synack(r, NULL);
 	}
 	arm(r);
 }
@@ -161,7 +160,7 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 	r->ecn_ok = tcp_ecn_asked(r->cpu, in);
 }
 
-struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst *dst)
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 {
 	const struct inet_cb *ip = &in->skb->ip;
 	struct net_cpu *cpu = l->sk.cpu;
@@ -170,11 +169,11 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst
 
 	if (!r)
 		return NULL;
-	if (af_of(&fl.dst)->route(cpu, &fl, dst)) {
+	if (af_of(&fl.dst)->route(cpu, &fl, &r->dst)) {
 		kmem_cache_free(cpu->tcp->requests, r);
 		return NULL;
 	}
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct tcp_request, dst));
 	r->cpu = cpu;
 	r->listener = l;
 	r->laddr = ip->dst;
@@ -187,10 +186,9 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst
 	r->irs = in->seg.seq.v;
 	r->iss = tcp_isn(cpu, &r->laddr, &r->raddr, r->node.lport, r->node.rport);
 	r->tos = l->sk.tos;
-	r->mark = l->sk.mark;
-	r->advmss = advertised_mss(l, af_of(&r->raddr), dst);
+	r->advmss = advertised_mss(l, af_of(&r->raddr), &r->dst);
 	take_options(r, in);
-	r->rcv_wnd = tcp_initial_window(l->sk.rcvbuf, r->advmss, &cpu->sysctl, r->ws_ok, &r->rcv_wscale);
+	r->rcv_wnd = (u16)tcp_initial_window(l->sk.rcvbuf, r->advmss, &cpu->sysctl, r->ws_ok, &r->rcv_wscale);
 	return r;
 }
 
@@ -202,12 +200,12 @@ static void request_keep(struct tcp_request *r)
 }
 
 /* The SYN queue is full: answer, and forget. */
-static enum drop_reason answer_by_cookie(struct tcp_request *r, struct dst *dst)
+static enum drop_reason answer_by_cookie(struct tcp_request *r)
 {
 	if (r->cpu->sysctl.tcp_syncookies != 2)
 		STAT(r->cpu, TcpExtTCPReqQFullDoCookies);
 	tcp_cookie_make(r);
-	send_synack(r, NULL, dst);
+	send_synack(r, NULL);
 	kmem_cache_free(r->cpu->tcp->requests, r);
 	return RX_OK;
 }
@@ -266,6 +264,7 @@ static struct tcb *child_of(struct tcp_request *r)
 	t->node.hash = r->node.hash;
 	t->node.lport = r->node.lport;
 	t->node.rport = r->node.rport;
+	t->sk.dst = r->dst; /* the same way, while it is valid */
 	child_numbers(t, r);
 	t->syn_retries = r->retries;
 	if (tcp_route(t)) {
@@ -290,7 +289,7 @@ static struct tcb *tcp_request_to_tcb(struct tcp_request *r, const struct tcp_se
 	if (r->retries)
 		t->cwnd = 1; /* RFC 5681 3.1 */
 	else
-		tcp_rtt_sample(t, (s64)((cpu->now_ns - r->synack_ns) / NSEC_PER_USEC));
+		tcp_rtt_sample(t, (s64)(cpu_us(cpu) - r->synack_us));
 	tcp_established(t);
 	tcp_request_free(r);
 	tcp_accept_add(l, t);
@@ -324,7 +323,6 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 	struct tfo_cookie cookie;
 	enum tfo_verdict fo;
 	struct tcp_request *r;
-	struct dst dst;
 	struct tcb *t;
 
 	if (in->seg.flags & TCP_RST)
@@ -344,19 +342,19 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 		return DROP(TCP_LISTEN_OVERFLOW);
 	}
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
-	r = tcp_request_new(l, in, &dst);
+	r = tcp_request_new(l, in);
 	if (!r) {
 		STAT(cpu, TcpExtListenDrops);
 		return DROP(TCP_NOMEM_REQ);
 	}
 	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog || cpu->sysctl.tcp_syncookies == 2)
-		return answer_by_cookie(r, &dst);
+		return answer_by_cookie(r);
 	request_keep(r);
-	r->synack_ns = cpu->now_ns;
+	r->synack_us = cpu_us(cpu);
 	fo = tcp_fastopen_syn(l, r, in, &cookie);
 	if (unlikely(fo >= TFO_OPEN) && (t = begin_child(r, fo == TFO_OPEN_GIVE ? &cookie : NULL)))
 		return in->seg.len ? tcp_fastopen_text(t, in) : RX_OK;
-	send_synack(r, fo == TFO_GIVE ? &cookie : NULL, &dst);
+	send_synack(r, fo == TFO_GIVE ? &cookie : NULL);
 	arm(r);
 	return RX_OK;
 }
@@ -366,11 +364,11 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 /* The SYN again: the SYN-ACK was lost. */
 static enum drop_reason syn_again(struct tcp_request *r)
 {
-	if (r->cpu->now_ns - r->synack_ns >= (u64)r->cpu->sysctl.tcp_invalid_ratelimit * NSEC_PER_MSEC) {
+	if (cpu_us(r->cpu) - r->synack_us >= (u64)r->cpu->sysctl.tcp_invalid_ratelimit * USEC_PER_MSEC) {
 		STAT(r->cpu, TcpExtTCPSynRetrans);
 		STAT(r->cpu, TcpRetransSegs);
 		r->retries += !r->retries; /* no sample, and a careful window */
-		send_synack(r, NULL, NULL);
+		send_synack(r, NULL);
 	} else {
 		STAT(r->cpu, TcpExtTCPACKSkippedSynRecv);
 	}

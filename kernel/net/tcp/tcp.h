@@ -393,16 +393,16 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	u64 expires_ns;              /* then it is sent again */
 	u32 iss, irs;                /* sequence numbers, host order */
 	u32 ts_recent, ts_off;
-	u32 rcv_wnd;
 	u32 snd_wnd;                 /* of the SYN */
 	u16 mss, advmss;             /* the peer's option, ours */
 	u8 snd_wscale, rcv_wscale, tos;
 	u8 retries;
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;
 	bool acked : 1;              /* TCP_DEFER_ACCEPT: the handshake is complete but for text */
-	u32 mark;
+	u16 rcv_wnd;                 /* bytes */
 	u32 oow_ack_ms;              /* when nonsense was last answered; 0: never */
-	u64 synack_ns;               /* when the SYN-ACK left: the first round-trip sample */
+	u32 synack_us;               /* when the SYN-ACK left: the first round-trip sample */
+	struct dst dst;              /* the way back; last: what is before it begins as zeros */
 };
 _Static_assert(sizeof(struct tcp_request) <= 192, "a request is small");
 
@@ -452,6 +452,7 @@ struct tcp_cpu {
 	u32 fo_hole_s;              /* when a SYN with data vanished last ... */
 	u8 fo_holes;                /* ... and how often, with no success between */
 	bool pressure;
+	bool vectors;               /* lib/vector.h may be used */
 	struct tcp_ts_memo ts_memo[1 << TCP_TS_MEMO_BITS];
 };
 

@@ -345,7 +345,7 @@ static inline void tcp_timer_set(struct tcb *t, enum tcp_timer which, u64 at_ns)
 	t->deadline[which] = (u32)g ?: 1; /* 0 says: none */
 	at_ns = g << TIMER_GRANULE_SHIFT;
 	if (unlikely(!t->timer.armed || at_ns < t->timer.expires_ns))
-		timer_arm(&t->sk.cpu->wheel, &t->timer, at_ns);
+		timer_arm_lazily(&t->sk.cpu->wheel, &t->timer, at_ns);
 }
 static inline void tcp_timer_clear(struct tcb *t, enum tcp_timer which) { t->deadline[which] = 0; }
 static inline bool tcp_timer_armed(const struct tcb *t, enum tcp_timer which) { return t->deadline[which] != 0; }
@@ -537,7 +537,7 @@ void tcp_pacing_update(struct tcb *t); /* algorithm or limit changed */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
 enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
 /* What a SYN to listener l asks for, in no table yet; NULL: no memory, or no way back. */
-struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in, struct dst *dst); /* dst: the way back */
+struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in);
 void tcp_cookie_make(struct tcp_request *r);
 struct tcp_request *tcp_cookie_check(struct tcb *l, struct tcp_in *in);
 void tcp_request_free(struct tcp_request *r); /* out of the table, too */
