@@ -241,6 +241,31 @@ TEST(an_fq_discipline_is_given_departure_times_and_paces_every_connection)
 	rig_end(r);
 }
 
+/* Linux's allowance for timers that run late, and for who had nothing to send: half a gap, once. */
+TEST(who_comes_late_has_the_next_paced_segment_at_half_the_distance)
+{
+	struct rig *r = with("reno");
+	struct qdisc_error e;
+	u64 gap;
+	u32 rate = 1000000;
+
+	r->t->data_segs_out = 100; /* past the initial burst */
+	rig_setsockopt(r, IPPROTO_TCP, TCP_NODELAY, 1);
+	REQUIRE(!qdisc_replace(r->cpu, r->dev, &(struct qdisc_request){ .id = "fq", .options = "" }, &e));
+	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof(rate)), 0);
+	rig_write(r, 1000, 0);
+	CHECK(r->t->fq);
+	rig_run_ms(r, 10);
+	inject(r, .ack = 1000);
+	rig_run_ms(r, 1000);
+	rig_write(r, 1000, 0);
+	gap = r->t->pace_ns - r->t->last_send_ns;
+	CHECK(gap >= 500000 && gap < 600000); /* of 1 ms and the headers' share */
+	rig_write(r, 1000, 0);
+	CHECK(r->t->pace_ns - r->t->last_send_ns >= gap + 900000); /* nobody is late: the whole */
+	rig_end(r);
+}
+
 /* ---- one file each ---- */
 
 TEST(reno_doubles_in_slow_start_and_then_adds_one)
