@@ -30,7 +30,7 @@ static void print_queue_stats(struct console_call *c, const char *dir, unsigned 
 		{ "packets", s->packets },       { "bytes", s->bytes },     { "dropped", s->dropped },
 		{ "errors", s->errors },         { "kicks", s->kicks },     { "interrupts", s->interrupts },
 		{ "stopped", s->stopped },       { "requeued", s->requeued }, { "no_buf", s->no_buf },
-		{ "held", s->held },
+		{ "held", s->held },             { "completed", s->completed }, { "missed", s->missed },
 		{ "lies", s->lies },             { "resets", s->resets },   { "csum_good", s->csum_good },
 		{ "gro_packets", s->gro_packets }, { "gro_merged", s->gro_merged },
 	};

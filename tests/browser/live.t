@@ -204,7 +204,7 @@ def _():
     check_eq(sign, '"\u2260"')
     check(color != b.js("getComputedStyle(document.querySelector('.out > .edge')).color"), "the same colour")
     full["v"][full["names"].index("balance.in_known")] -= 1
-    for stage, where in (("ip", 2), ("output", 4), ("qdisc", 1), ("receive", 1), ("send", 1)):  # and those of a stage alone, when only it forgets a frame
+    for stage, where in (("rxring", 1), ("ip", 2), ("output", 4), ("qdisc", 1), ("txring", 1), ("receive", 1), ("send", 1)):  # and those of a stage alone, when only it forgets a frame
         full["v"][full["names"].index("stage.%s.known" % stage)] += 1
         b.js("feed.heard.full({data: %s})" % json.dumps(json.dumps(full)))
         check_eq(b.js("document.querySelectorAll('.edge.bad').length"), where, stage)

@@ -9,6 +9,7 @@
 #include "host/harness.h"
 #include "lib/string.h"
 #include "net/core/qdisc.h"
+#include "net/core/stage.h"
 
 #define ETH_BYTES 14
 #define IP_BYTES  20
@@ -85,8 +86,23 @@ struct rig *rig_create(size_t pool_bytes)
 	return r;
 }
 
+/* What a driver was given and what it gave, it knows; the tests stand for the layers above, which count nothing. */
+static void check_rings(struct rig *r)
+{
+	static const char *const names[] = { "rxring", "qdisc", "txring" };
+	struct net_balance b;
+	u64 in, out;
+
+	net_balance(r->net, &b);
+	for (unsigned i = 0; i < NR_STAGES; i++)
+		for (unsigned k = 0; k < ARRAY_SIZE(names); k++)
+			if (!strcmp(stages[i].name, names[k]) && !CHECK(stage_holds(&stages[i], b.terms, &in, &out)))
+				test_note("stage %s: %llu in, %llu out", names[k], (unsigned long long)in, (unsigned long long)out);
+}
+
 void rig_destroy(struct rig *r)
 {
+	check_rings(r);
 	skb_queue_purge(r->cpu, &r->held, RX_OK);
 	for (unsigned i = 0; i < r->net->nr_devs; i++) {
 		struct net_device *dev = r->net->devs[i];
@@ -94,6 +110,7 @@ void rig_destroy(struct rig *r)
 		if (!dev || dev->flags & IFF_LOOPBACK)
 			continue;
 		dev_close(dev);
+		check_rings(r);
 		kept[nr_kept++ % ARRAY_SIZE(kept)] = dev; /* devices live as long as the machine: here, as long as the process */
 	}
 	CHECK_EQ(r->cpu->skb_pool->nr_free_bufs, r->bufs_at_start);

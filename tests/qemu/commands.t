@@ -368,6 +368,7 @@ OUTPUT = {
     "drops -z": [r"(?m)^ *NO_SOCKET +\d+ +\S"],
     "softnet": [r"received_rps \d+"],
     "balance": [r"^in +\d+ = done \d+", r"(?m)^link +frames \d+ = ", r"(?m)^ip +received \d+.* = delivered \d+", r"(?m)^output +ip \d+",
+                r"(?m)^rxring +taken \d+ = received \d+", r"(?m)^txring +given \d+ = sent \d+",
                 r"\nbalanced\n$"],
     "ethtool -g eth0": [r"^Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t\d+\nRX Mini:\tn/a\nRX Jumbo:\tn/a\nTX:\t\t\d+\n"
                         r"Current hardware settings:\nRX:\t\t\d+\n"],

@@ -35,7 +35,7 @@ TEST(the_document_has_the_numbers_of_now_in_tables_and_stays_under_100_kib)
 	got = ask(&k, GET("/"));
 	CHECK(strstr(got, "HTTP/1.1 200 OK\r\n") == got && strstr(got, "Content-Type: text/html; charset=utf-8\r\n"));
 	CHECK(strstr(got, "<h2>The way of a frame</h2>") && strstr(got, "<th scope=row>TcpInSegs"));
-	CHECK(strstr(got, "Frames in: balanced. skbs: balanced. link: balanced."));
+	CHECK(strstr(got, "Frames in: balanced. skbs: balanced. rxring: balanced. link: balanced."));
 	CHECK(strstr(got, "</html>"));
 	CHECK(!strstr(got, "{{"));
 	CHECK(strlen(got) < DOCUMENT_MAX);

@@ -257,8 +257,8 @@ for (const s of STAGES) {
 }
 
 // The equations of the balance that the edge behind a box stands for.
-const KEPT = { gro: ["link"], tapin: ["link"], ipin: ["ip", "ip6", "reassembly"], hookin: ["ip", "ip6"], tcpin: ["transport", "icmp", "icmp6"],
-  sockin: ["receive"], sockout: ["send"], tcpout: ["output"], hookout: ["output"], ipout: ["output"], tapout: ["output"], qdisc: ["qdisc"] };
+const KEPT = { rxring: ["rxring"], gro: ["link"], tapin: ["link"], ipin: ["ip", "ip6", "reassembly"], hookin: ["ip", "ip6"], tcpin: ["transport", "icmp", "icmp6"],
+  sockin: ["receive"], sockout: ["send"], tcpout: ["output"], hookout: ["output"], ipout: ["output"], tapout: ["output"], qdisc: ["qdisc"], txring: ["txring"] };
 const holds = stage => val("stage." + stage) == val("stage." + stage + ".known");
 
 function path() {

@@ -206,9 +206,13 @@ static void restart(struct e1000 *e)
 /* What the vector of the rest stands for is acknowledged before the look, so that a change after it interrupts again. */
 static void look(struct e1000 *e)
 {
+	u32 missed;
+
 	if (e->vectors)
 		e1000_write(e, E1000_ICR, E1000_INT_REST);
-	e->dev.rx[0].dropped += e1000_read(e, E1000_MPC);
+	missed = e1000_read(e, E1000_MPC);
+	e->dev.rx[0].dropped += missed;
+	e->dev.rx[0].missed += missed;
 	update_carrier(e);
 	unmask_rest(e);
 }
@@ -361,6 +365,17 @@ static struct dev_ring e1000_ring(const struct net_device *dev, unsigned n, bool
 	return r;
 }
 
+static u32 e1000_tx_frames(const struct net_device *dev, unsigned n)
+{
+	const struct e1000 *e = dev->priv;
+	const struct e1000_queue *q = &e->queues[n % E1000_QUEUES];
+	u32 frames = 0;
+
+	for (unsigned i = 0; n < e->nr_queues && !q->left && q->tx.slots && i <= q->tx.mask; i++)
+		frames += q->tx.slots[i].token != NULL;
+	return frames;
+}
+
 static const struct net_device_ops e1000_ops = {
 	.open = e1000_open,
 	.stop = e1000_stop,
@@ -369,6 +384,7 @@ static const struct net_device_ops e1000_ops = {
 	.flush = e1000_flush,
 	.watchdog = e1000_watchdog,
 	.ring = e1000_ring,
+	.tx_frames = e1000_tx_frames,
 	.retune = e1000_retune,
 	.set_rings = e1000_set_rings,
 	.reset = e1000_reset,

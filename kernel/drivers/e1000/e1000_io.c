@@ -213,9 +213,12 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 			break;
 		rmb();
 		if (unlikely((word & (end | bad)) != end || len - ETH_HEADER_BYTES > E1000_RX_LEN - ETH_HEADER_BYTES || rx->skip)) {
-			if (refuse(q, b, len, word & end))
-				continue;
-			break;
+			bool further = rx->skip; /* a piece of a frame that was counted */
+
+			if (!refuse(q, b, len, word & end))
+				break;
+			most -= further;
+			continue;
 		}
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
 		if (summed)
@@ -236,7 +239,7 @@ static bool reap(struct e1000_queue *q)
 {
 	struct e1000_tx_ring *tx = &q->tx;
 	struct netdev_queue *txq = &q->dev->txq[q->index];
-	bool moved = false;
+	unsigned sent = 0;
 
 	while (tx->clean != tx->tail) {
 		struct e1000_tx_slot *slot = &tx->slots[tx->clean];
@@ -246,13 +249,14 @@ static bool reap(struct e1000_queue *q)
 			break;
 		tx->nr_free += (after - tx->clean) & tx->mask;
 		tx->clean = after;
-		moved = true;
+		sent++;
 		dev_frame_sent(q->cpu, slot->token);
 		slot->token = NULL;
 	}
+	txq->stats.completed += sent;
 	if (unlikely(txq->stopped) && !q->down && tx->nr_free >= 2 * E1000_TX_FREE)
 		netif_wake_queue(q->cpu, txq);
-	return moved;
+	return sent;
 }
 
 static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)

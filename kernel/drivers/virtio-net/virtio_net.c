@@ -299,6 +299,17 @@ static struct dev_ring virtnet_ring(const struct net_device *dev, unsigned q, bo
 	return r;
 }
 
+static u32 virtnet_tx_frames(const struct net_device *dev, unsigned q)
+{
+	const struct virtnet *vn = dev->priv;
+	const struct virtnet_pair *p = &vn->pairs[q];
+	u32 n = 0;
+
+	for (unsigned i = 0; q < vn->nr_pairs && !p->left && i < p->tx.size; i++)
+		n += p->tx.slots[i].token != NULL;
+	return n;
+}
+
 static const struct net_device_ops virtnet_ops = {
 	.open = virtnet_open,
 	.stop = virtnet_stop,
@@ -307,6 +318,7 @@ static const struct net_device_ops virtnet_ops = {
 	.flush = virtnet_flush,
 	.watchdog = virtnet_watchdog,
 	.ring = virtnet_ring,
+	.tx_frames = virtnet_tx_frames,
 	.retune = virtnet_retune,
 	.set_rings = virtnet_set_rings,
 	.reset = virtnet_reset,

@@ -300,10 +300,12 @@ static int receive_batch(struct virtnet_pair *p, int budget)
 static void reap(struct virtnet_pair *p)
 {
 	struct netdev_queue *q = &p->dev->txq[p->index];
+	u16 before = p->tx.last_used;
 	void *sent;
 
 	while ((sent = virtqueue_get(&p->tx).token) != NULL)
 		dev_frame_sent(p->cpu, sent);
+	q->stats.completed += (u16)(p->tx.last_used - before);
 	if (unlikely(p->tx.lie))
 		halt(p);
 	else if (unlikely(q->stopped) && !p->down && p->tx.nr_free >= MAX(p->tx.size / 4, VIRTNET_TX_FREE))

@@ -639,8 +639,23 @@ static void watchdog_fn(struct timer *t, u64 now_ns)
 
 /* ---------------------------------------------------------------- this room */
 
+/* The rings of a queue pair: what the stack counted beside what the driver did, and what lies there now. */
+static void rings_balance(const struct net_device *dev, unsigned q, u64 *terms)
+{
+	const struct dev_stats *rx = &dev->rx[q], *tx = &dev->txq[q].stats;
+
+	terms[FLOW_RxRingReceived] += rx->packets;
+	terms[FLOW_RxRingDropped] += rx->dropped - rx->missed;
+	terms[FLOW_TxRingGiven] += qdisc_given(&dev->txq[q]);
+	terms[FLOW_TxRingSent] += tx->completed;
+	terms[FLOW_TxRingWaiting] += dev->ops->tx_frames(dev, q);
+	terms[FLOW_TxRingDropped] += tx->dropped;
+}
+
 void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 {
+	const struct net_device *dev;
+
 	b->rx_frames += cpu->dev->rx_frames;
 	b->rx_done += cpu->dev->rx_done;
 	b->rx_taken += cpu->dev->rx_taken;
@@ -648,12 +663,20 @@ void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 	b->backlog += cpu->dev->backlog.qlen + cpu->dev->steered.qlen;
 	b->terms[FLOW_Frames] += cpu->dev->rx_frames;
 	b->terms[FLOW_LinkMerged] += cpu->dev->rx_merged;
+	for (unsigned i = 0; i < cpu->nr_napi; i++) {
+		dev = cpu->napi[i]->dev;
+		if (dev && dev->ops->ring)
+			b->terms[FLOW_RxRingTaken] += cpu->napi[i]->frames;
+	}
 	for (unsigned i = 0; i < cpu->net->nr_devs; i++) {
-		const struct net_device *dev = cpu->net->devs[i];
-
-		for (unsigned q = 0; dev && q < dev->nr_txq; q++)
-			if (dev->txq[q].cpu == cpu->id)
-				qdisc_balance(&dev->txq[q], b->terms);
+		dev = cpu->net->devs[i];
+		for (unsigned q = 0; dev && q < dev->nr_txq; q++) {
+			if (dev->txq[q].cpu != cpu->id)
+				continue;
+			qdisc_balance(&dev->txq[q], b->terms);
+			if (dev->ops->ring)
+				rings_balance(dev, q, b->terms);
+		}
 	}
 }
 

@@ -60,6 +60,8 @@ struct net_device_ops {
 	void (*watchdog)(struct net_device *dev, unsigned txq, u64 now_ns);
 	/* For whoever looks: the rx or tx ring of a queue; size 0: there is none now. NULL: a device without rings. */
 	struct dev_ring (*ring)(const struct net_device *dev, unsigned q, bool tx);
+	/* Frames that a tx queue has in its ring, counted one by one. With `ring`; on the queue's CPU, softirq held off. */
+	u32 (*tx_frames)(const struct net_device *dev, unsigned q);
 	/* What `ethtool` changes; NULL where a device has no such thing. On the CPU of queue 0, softirq held off. */
 	void (*retune)(struct net_device *dev); /* dev->coalesce or dev->features were written: registers follow */
 	/* Rings of other sizes, powers of two within dev's limits: made anew under load; dev->rings tells when it is done. 0 or -errno. */
@@ -86,7 +88,9 @@ struct dev_stats {
 	u64 kicks;      /* doorbells rung (tx), refill notifications (rx) */
 	u64 interrupts; /* hard IRQs of this queue */
 	u64 stopped;    /* times the queue was stopped because its ring was full */
+	u64 completed;  /* tx: frames that the device gave back, sent */
 	u64 requeued;   /* watchdog: kicks repeated */
+	u64 missed;     /* rx, of `dropped`: the device found no descriptor, so the ring never saw them */
 	u64 no_buf;     /* rx: refill found the pool empty */
 	u64 held;       /* rx: polls that left frames where they are, because tx is behind (qdisc_is_behind) */
 	u64 lies;       /* device wrote what it must not: counted, ring reset */

@@ -120,6 +120,13 @@ void qdisc_balance(const struct netdev_queue *txq, u64 *terms)
 	terms[FLOW_QdiscWaiting] += q ? q->qlen : 0;
 }
 
+u64 qdisc_given(const struct netdev_queue *txq)
+{
+	const struct qdisc *q = txq->qdisc;
+
+	return txq->past.passed + txq->past.taken + (q ? q->bypassed + q->packets : 0);
+}
+
 void qdisc_release(struct netdev_queue *txq)
 {
 	struct net_cpu *cpu = txq->dev->net->cpus[txq->cpu];

@@ -101,6 +101,8 @@ static inline void dev_xmit_frame(struct netdev_queue *txq, struct skb_buf *buf,
 
 /* Adds a queue's terms of the balance (core/stage.h). */
 void qdisc_balance(const struct netdev_queue *txq, u64 *terms);
+/* Frames that the device got of a queue. */
+u64 qdisc_given(const struct netdev_queue *txq);
 
 /* ---- for disciplines ---- */
 /* One skb more or less is queued; kept by whoever links it, and by all the classes above. */

@@ -7,6 +7,9 @@
 #define F(counter, word) { FLOW_##counter, word }
 
 const struct stage stages[NR_STAGES] = {
+	{ "rxring", "frames that the devices left in their rings",
+	  { F(RxRingTaken, "taken") },
+	  { F(RxRingReceived, "received"), F(RxRingDropped, "dropped") } },
 	{ "link", "frames taken in, by what the link header says they are",
 	  { F(Frames, "frames") },
 	  { F(LinkMerged, "merged"), T(IpInReceives, "ip"), T(Ip6InReceives, "ip6"), F(ArpIn, "arp"), F(LinkDropped, "dropped") } },
@@ -60,6 +63,9 @@ const struct stage stages[NR_STAGES] = {
 	{ "qdisc", "frames in the queueing disciplines of the devices",
 	  { F(OutEnqueued, "enqueued"), F(QdiscAdded, "twins") },
 	  { F(QdiscTaken, "taken"), F(QdiscWaiting, "waiting"), F(QdiscDropped, "dropped") } },
+	{ "txring", "frames given to devices that have rings",
+	  { F(TxRingGiven, "given") },
+	  { F(TxRingSent, "sent"), F(TxRingWaiting, "waiting"), F(TxRingDropped, "dropped") } },
 };
 
 static u64 sum(const struct stage_term *t, const u64 *terms)

@@ -20,7 +20,7 @@ struct stage {
 	struct stage_term in[STAGE_TERMS], out[STAGE_TERMS]; /* the sums of both are equal */
 };
 
-enum { NR_STAGES = 11 };
+enum { NR_STAGES = 13 };
 extern const struct stage stages[NR_STAGES]; /* in the order of the way, in and out again */
 
 /* The sums of both sides over terms, which net_balance_add() filled; true when they are equal. */

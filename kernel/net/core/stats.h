@@ -273,6 +273,13 @@
 	X(QdiscTaken, "frames taken from disciplines")                                             \
 	X(QdiscWaiting, "frames in disciplines")                                                   \
 	X(QdiscDropped, "frames that disciplines refused")                                         \
+	X(RxRingTaken, "frames that drivers found in their rx rings")                              \
+	X(RxRingReceived, "of those: given to the stack")                                          \
+	X(RxRingDropped, "of those: damaged, or met no buffer")                                    \
+	X(TxRingGiven, "frames given to devices with rings")                                       \
+	X(TxRingSent, "of those: the device is done with them")                                    \
+	X(TxRingWaiting, "frames in tx rings")                                                     \
+	X(TxRingDropped, "frames that drivers refused, or lost with a reset")                      \
 	X(TcpInOrder, "bytes that connections received in order")                                  \
 	X(TcpRead, "of those: taken by the application")                                           \
 	X(TcpUnread, "bytes in receive queues")                                                    \
