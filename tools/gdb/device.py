@@ -144,8 +144,12 @@ def e1000_queue(q, n, verbose):
         n, int(tx["mask"]) + 1, int(tx["nr_free"]), int(tx["clean"]), int(tx["use"]), int(tx["tail"]))
     for i in range(int(tx["mask"]) + 1 if verbose else 0):
         slot = tx["slots"][i]
-        if int(slot["skb"]):
-            yield "    [%d..%d] skb %s of %d bytes" % (i, int(slot["last"]), hex(int(slot["skb"])), int(slot["skb"]["len"]))
+        token = int(slot["token"])
+        if token & 1:  # dev_frame_token()
+            yield "    [%d..%d] a frame without an skb, of buffer %s" % (i, int(slot["last"]), hex(token - 1))
+        elif token:
+            skb = slot["token"].cast(type_of("struct sk_buff").pointer())
+            yield "    [%d..%d] skb %s of %d bytes" % (i, int(slot["last"]), hex(token), int(skb["len"]))
 
 
 RINGS = {"virtio-net": virtio_rings, "e1000": e1000_rings, "e1000e": e1000_rings}

@@ -108,18 +108,22 @@ def stack_queues(cpu):
 
 
 def ring_skbs(dev):
-    """skbs that a device sends just now."""
+    """skbs that a device sends just now; a token with its lowest bit set is a frame without one (dev_frame_token)."""
+    yield from (t for t in ring_tokens(dev) if int(t) and not int(t) & 1)
+
+
+def ring_tokens(dev):
     kind = text(dev["driver"])
     if kind == "virtio-net":
         vn = dev["priv"].cast(type_of("struct virtnet").pointer())
         for i in range(int(vn["nr_pairs"])):
             vq = vn["pairs"][i]["tx"]
-            yield from (vq["slots"][n]["token"] for n in range(int(vq["size"])) if int(vq["slots"][n]["token"]))
+            yield from (vq["slots"][n]["token"] for n in range(int(vq["size"])))
     elif kind in ("e1000", "e1000e"):
         e = dev["priv"].cast(type_of("struct e1000").pointer())
         for i in range(int(e["nr_queues"])):
             tx = e["queues"][i]["tx"]
-            yield from (tx["slots"][n]["skb"] for n in range(int(tx["mask"]) + 1) if int(tx["slots"][n]["skb"]))
+            yield from (tx["slots"][n]["token"] for n in range(int(tx["mask"]) + 1))
 
 
 def owners():

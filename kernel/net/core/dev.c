@@ -639,19 +639,6 @@ static void watchdog_fn(struct timer *t, u64 now_ns)
 
 /* ---------------------------------------------------------------- this room */
 
-/* The rings of a queue pair: what the stack counted beside what the driver did, and what lies there now. */
-static void rings_balance(const struct net_device *dev, unsigned q, u64 *terms)
-{
-	const struct dev_stats *rx = &dev->rx[q], *tx = &dev->txq[q].stats;
-
-	terms[FLOW_RxRingReceived] += rx->packets;
-	terms[FLOW_RxRingDropped] += rx->dropped - rx->missed;
-	terms[FLOW_TxRingGiven] += qdisc_given(&dev->txq[q]);
-	terms[FLOW_TxRingSent] += tx->completed;
-	terms[FLOW_TxRingWaiting] += dev->ops->tx_frames(dev, q);
-	terms[FLOW_TxRingDropped] += tx->dropped;
-}
-
 void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 {
 	const struct net_device *dev;
@@ -675,7 +662,7 @@ void dev_balance(struct net_cpu *cpu, struct net_balance *b)
 				continue;
 			qdisc_balance(&dev->txq[q], b->terms);
 			if (dev->ops->ring)
-				rings_balance(dev, q, b->terms);
+				rings_balance(&dev->txq[q], b->terms);
 		}
 	}
 }

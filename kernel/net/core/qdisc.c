@@ -120,11 +120,17 @@ void qdisc_balance(const struct netdev_queue *txq, u64 *terms)
 	terms[FLOW_QdiscWaiting] += q ? q->qlen : 0;
 }
 
-u64 qdisc_given(const struct netdev_queue *txq)
+void rings_balance(const struct netdev_queue *txq, u64 *terms)
 {
+	const struct dev_stats *rx = &txq->dev->rx[txq->index], *tx = &txq->stats;
 	const struct qdisc *q = txq->qdisc;
 
-	return txq->past.passed + txq->past.taken + (q ? q->bypassed + q->packets : 0);
+	terms[FLOW_RxRingReceived] += rx->packets;
+	terms[FLOW_RxRingDropped] += rx->dropped - rx->missed;
+	terms[FLOW_TxRingGiven] += txq->past.passed + txq->past.taken + (q ? q->bypassed + q->packets : 0);
+	terms[FLOW_TxRingSent] += tx->completed;
+	terms[FLOW_TxRingWaiting] += txq->dev->ops->tx_frames(txq->dev, txq->index);
+	terms[FLOW_TxRingDropped] += tx->dropped;
 }
 
 void qdisc_release(struct netdev_queue *txq)

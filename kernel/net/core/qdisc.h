@@ -101,8 +101,8 @@ static inline void dev_xmit_frame(struct netdev_queue *txq, struct skb_buf *buf,
 
 /* Adds a queue's terms of the balance (core/stage.h). */
 void qdisc_balance(const struct netdev_queue *txq, u64 *terms);
-/* Frames that the device got of a queue. */
-u64 qdisc_given(const struct netdev_queue *txq);
+/* And those of its rings: what the stack counted beside what the driver did, and what lies there now. */
+void rings_balance(const struct netdev_queue *txq, u64 *terms);
 
 /* ---- for disciplines ---- */
 /* One skb more or less is queued; kept by whoever links it, and by all the classes above. */
