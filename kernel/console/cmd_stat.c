@@ -4,6 +4,7 @@
 #include "console/commands.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "net/core/dev.h"
 #include "net/core/drop_count.h"
 #include "net/core/stats.h"
 
@@ -184,6 +185,34 @@ int cmd_drops(struct console_call *c)
 	return 0;
 }
 
+/* Whose poll function it is. */
+static const char *napi_name(const struct napi_struct *napi, const struct net_cpu *cpu)
+{
+	return napi->dev ? napi->dev->name : napi == cpu->napi[0] ? "backlog" : "console";
+}
+
+static void napi_json(struct console_call *c, const struct net_cpu *cpu)
+{
+	for (unsigned i = 0; i < cpu->nr_napi; i++) {
+		const struct napi_struct *n = cpu->napi[i];
+
+		out_printf(c->out, "%s{\"name\":\"%s\",\"polls\":%llu,\"frames\":%llu,\"schedules\":%llu,\"completes\":%llu}", i ? "," : "",
+			   napi_name(n, cpu), (unsigned long long)n->polls, (unsigned long long)n->frames,
+			   (unsigned long long)n->schedules, (unsigned long long)n->completes);
+	}
+}
+
+static void print_napi(struct console_call *c, const struct net_cpu *cpu)
+{
+	for (unsigned i = 0; i < cpu->nr_napi; i++) {
+		const struct napi_struct *n = cpu->napi[i];
+
+		out_printf(c->out, "      napi %-7s polls %llu frames %llu schedules %llu completes %llu\n", napi_name(n, cpu),
+			   (unsigned long long)n->polls, (unsigned long long)n->frames, (unsigned long long)n->schedules,
+			   (unsigned long long)n->completes);
+	}
+}
+
 static void softnet_json(struct console_call *c)
 {
 	struct net_cpu *cpu;
@@ -194,11 +223,14 @@ static void softnet_json(struct console_call *c)
 		const struct softnet_stats *s = &cpu->softnet;
 
 		out_printf(c->out, "%s{\"cpu\":%u,\"polls\":%llu,\"restarts\":%llu,\"processed\":%llu,\"dropped\":%llu,\"time_squeeze\":%llu,"
-			   "\"received_rps\":%llu,\"runs\":[", i ? "," : "", i, (unsigned long long)s->polls,
+			   "\"received_rps\":%llu,\"moved\":%llu,\"strays\":%llu,\"runs\":[", i ? "," : "", i, (unsigned long long)s->polls,
 			   (unsigned long long)s->restarts, (unsigned long long)s->processed, (unsigned long long)s->dropped,
-			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps);
+			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps, (unsigned long long)s->moved,
+			   (unsigned long long)s->strays);
 		for (r = 0; r < NR_SOFTIRQS; r++)
 			out_printf(c->out, "%s%llu", r ? "," : "", (unsigned long long)s->runs[r]);
+		out_printf(c->out, "],\"napi\":[");
+		napi_json(c, cpu);
 		out_printf(c->out, "]}");
 	}
 	out_printf(c->out, "]\n");
@@ -227,6 +259,7 @@ int cmd_softnet(struct console_call *c)
 			   (unsigned long long)s->moved, (unsigned long long)s->strays);
 		for (r = 0; r < NR_SOFTIRQS; r++)
 			out_printf(c->out, "      %-7s %llu\n", rows[r], (unsigned long long)s->runs[r]);
+		print_napi(c, cpu);
 	}
 	return 0;
 }

@@ -10,7 +10,7 @@
 	X(help, "help", false, "[COMMAND]", "list the commands, or say how one is used")           \
 	X(nstat, "nstat", false, "[-z] [--json] [PATTERN...]", "SNMP counters since boot (-z: zeros too)") \
 	X(drops, "drops", false, "[-z] [--json]", "dropped frames by reason (-z: zeros too)")      \
-	X(softnet, "softnet", false, "[--json]", "softirq rows and NAPI work of each CPU")                 \
+	X(softnet, "softnet", false, "[--json]", "softirq rows of each CPU, and the work of each NAPI")                 \
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
 	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route replace|get ... | link set DEV txqueuelen|mtu N", \
 	  "addresses, links, routes, neighbours")                                                  \

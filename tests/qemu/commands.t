@@ -366,7 +366,7 @@ OUTPUT = {
     "drops": [r"^ *[A-Z_0-9]+ +\d+ +\S", r"(?m)^    at \w+:\d+ +\d+$"],
     "drops --json": [r'"places":\[\{"reason":"[A-Z_0-9]+","place":"\w+:\d+","frames":\d+\}'],
     "drops -z": [r"(?m)^ *NO_SOCKET +\d+ +\S"],
-    "softnet": [r"received_rps \d+"],
+    "softnet": [r"received_rps \d+", r"(?m)^ +NET_RX +[1-9]\d*$", r"(?m)^ +napi eth0 +polls [1-9]\d* frames [1-9]\d* schedules \d+ completes \d+$"],
     "balance": [r"^in +\d+ = done \d+", r"(?m)^link +frames \d+ = ", r"(?m)^ip +received \d+.* = delivered \d+", r"(?m)^output +ip \d+",
                 r"(?m)^rxring +taken \d+ = received \d+", r"(?m)^txring +given \d+ = sent \d+",
                 r"\nbalanced\n$"],
@@ -400,8 +400,11 @@ def _():
         said = typed(words)
         lacks.update({words: (pattern, said) for pattern in wanted if not re.search(pattern, said, re.M)})
     check_eq(lacks, {}, "what was printed instead")
-    table = re.findall(r'^\tX\((\w+), "', open(os.path.join(ROOT, "kernel/console/commands.h"), encoding="utf-8").read(), re.M)
+    table = [line.split()[0] for line in typed("help").split("\n") if line]  # what the guest has, and nothing else, is asked for
     check(len(table) > 25, table)
+    check_eq([c for c in list(HELD) + [w.split()[0] for w in OUTPUT] if c not in table], [], "tests of commands that are not there")
+    for c, where in HELD.items():  # and there it is, in the other file
+        check(where == "here" or re.search(r"[\"'(, ]%s\b" % c, open(os.path.join(ROOT, "tests/qemu", where), encoding="utf-8").read()), where)
     check_eq([c for c in table if c not in HELD and not any(w.split()[0] == c for w in OUTPUT)], [], "commands without a test of their output")
     said = {c: typed(WRONG.get(c, c + " --no-such-word and-more")) for c in table}
     check_eq({c: text for c, text in said.items() if "usage: " + c not in text or not re.search(r"'(--no-such-word|and-more|-Z)'", text)}, {}, "wrong uses")
