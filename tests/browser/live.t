@@ -77,6 +77,8 @@ def _():
                 b.wait("document.querySelector('#box-%s .rate').textContent.length > 1" % name)
             for name in "rxring", "txring":
                 b.wait("/waiting, high [1-9]/.test(document.querySelector('#box-%s .deep').textContent)" % name)
+            for name, most in (("napi", ""), ("qdisc", ""), ("tcpin", "[1-9]"), ("app", "[1-9]"), ("sockin", ""), ("sockout", "")):
+                b.wait("/high %s\\d*/.test(document.querySelector('#box-%s .deep').textContent)" % (most, name))
             for context in "NET_RX", "NET_TX", "TIMER", "INBOX", "base", "idle":
                 b.wait("[...document.querySelectorAll('#cpus .cpu')].every(c => /%s \\d+\\.\\d %%/.test(c.textContent))" % context)
             note("%s requests/s on the page" % text("#tile-req dd"))

@@ -83,6 +83,10 @@ const LOST = {
 };
 const inHooks = ["PREROUTING", "INPUT", "FORWARD"], outHooks = ["OUTPUT", "POSTROUTING"];
 const hookSum = (list, f, field) => sum(list, h => f("nf." + h + "." + field));
+// the most that an event ever showed, where the guest does not watch for it between two
+const peaks = {};
+const peak = (id, n) => peaks[id] = Math.max(peaks[id] || 0, n);
+const clients = () => sum(["idle", "head", "body", "send", "stream", "linger"], s => val("http.conns." + s));
 const skbRate = () => each("napi_frames", rate);
 const gro = () => { const m = q("rx", "gro_merged", rate), p = q("rx", "gro_packets", rate); return p ? ((m + p) / p).toFixed(1) + " in one" : "nothing to merge"; };
 const STAGES = [
@@ -117,7 +121,7 @@ const STAGES = [
   { id: "napi", t: "NAPI", lane: "in", c: 4, r: 1,
     rate: () => each("napi_polls", rate), unit: "polls/s",
     what: () => { const p = each("napi_polls", rate); return p ? (skbRate() / p).toFixed(1) + " frames each" : "asleep"; },
-    deep: () => depth(val("balance.backlog"), null),
+    deep: () => depth(val("balance.backlog"), peak("napi", val("balance.backlog"))),
     help: "At the end of the interrupt the poll functions take frames in turns, under a budget of frames and of time.",
     rows: () => [["frames", whole(each("napi_frames"))], ["polls", whole(each("napi_polls"))],
       ["left with work to do", whole(each("squeeze"))], ["came from another CPU", whole(each("steered"))],
@@ -151,7 +155,7 @@ const STAGES = [
   { id: "hookin", t: "hooks", lane: "in", c: 8, r: 1,
     rate: () => hookSum(inHooks, rate, "calls"), unit: "calls/s",
     what: () => hookSum(inHooks, val, "fns") ? hookSum(inHooks, val, "fns") + " functions" : "no rules",
-    deep: () => val("ct.count") ? short(val("ct.count")) + " tracked" : "",
+    deep: () => peak("hookin", val("ct.count")) ? short(val("ct.count")) + " tracked, high " + short(peaks.hookin) : "",
     help: "netfilter's hooks: PREROUTING, INPUT and FORWARD. Rules, connection tracking and NAT hang here.",
     rows: () => inHooks
       .map(h => [h, whole(val("nf." + h + ".calls")) + " calls, " + whole(val("nf." + h + ".drops")) + " dropped"]) },
@@ -161,21 +165,21 @@ const STAGES = [
       const p = rate("stat.TcpExtTCPHPHits") + rate("stat.TcpExtTCPHPAcks"), a = rate("stat.TcpInSegs");
       return a ? Math.min(100, Math.round(100 * p / a)) + " % predicted" : short(val("tcp.LISTEN")) + " listening";
     },
-    deep: () => short(val("tcp.ESTAB")) + " connections",
+    deep: () => short(val("tcp.ESTAB")) + " open, high " + short(peak("tcpin", val("tcp.ESTAB"))),
     help: "Header prediction, or the steps of RFC 9293. What is out of order waits here; acknowledgments go to the other lane.",
     rows: () => ["ESTAB", "SYN-SENT", "SYN-RECV", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT", "LISTEN"]
       .map(s => [s, whole(val("tcp." + s))]).concat([["UDP in", whole(val("stat.UdpInDatagrams") + val("stat.Udp6InDatagrams"))]]) },
   { id: "sockin", t: "socket", lane: "in", c: 10, r: 1,
     rate: () => rate("stat.CopyInBytes"), unit: "B/s copied",
     what: () => bytes(val("tcp.recvq") + val("udp.recvq")) + " to read",
-    deep: () => "",
+    deep: () => "high " + bytes(peak("sockin", val("tcp.recvq") + val("udp.recvq"))),
     help: "The receive queue: bytes in order, until a fiber reads them, or takes the skb as it is.",
     rows: () => [["TCP bytes to read", whole(val("tcp.recvq"))], ["UDP bytes to read", whole(val("udp.recvq"))],
       ["UDP sockets", val("udp.socks")], ["bytes copied", whole(val("stat.CopyInBytes"))]] },
   { id: "app", t: "application", lane: "end", c: 11, r: 1, h: 2,
     rate: () => rate("http.requests"), unit: "requests/s",
-    what: () => short(["idle", "head", "body", "send", "stream", "linger"].reduce((a, s) => a + val("http.conns." + s), 0)) + " HTTP clients",
-    deep: () => val("http.conns.send") ? val("http.conns.send") + " being sent" : "",
+    what: () => short(clients()) + " HTTP clients",
+    deep: () => (val("http.conns.send") ? val("http.conns.send") + " being sent, " : "") + "high " + short(peak("app", clients())),
     lost: () => val("http.refused_table") + val("http.refused_addr") + val("http.no_memory"),
     lostNow: () => rate("http.refused_table") + rate("http.refused_addr") + rate("http.no_memory"),
     help: "The server: fibers on each CPU that wait, read, answer, and never block each other.",
@@ -185,7 +189,7 @@ const STAGES = [
   { id: "sockout", t: "socket", lane: "out", c: 10, r: 2,
     rate: () => rate("stat.CopyOutBytes"), unit: "B/s copied",
     what: () => bytes(val("tcp.sendq")) + " queued",
-    deep: () => "",
+    deep: () => "high " + bytes(peak("sockout", val("tcp.sendq"))),
     help: "The send queue: what the application wrote and the peer has not acknowledged. Files of the site are sent by reference.",
     rows: () => [["bytes not acknowledged", whole(val("tcp.sendq"))], ["bytes copied", whole(val("stat.CopyOutBytes"))]] },
   { id: "tcpout", t: "TCP", lane: "out", c: 9, r: 2,
@@ -243,7 +247,7 @@ PASS.hookin = () => rate("stat.IpInReceives") + rate("stat.Ip6InReceives");
 PASS.hookout = () => rate("stat.IpOutRequests") + rate("stat.Ip6OutRequests");
 PASS.tcpin = () => rate("stat.TcpInSegs") + rate("stat.UdpInDatagrams") + rate("stat.Udp6InDatagrams");
 PASS.sockin = PASS.sockout = () => rate("http.requests") + rate("stat.UdpInDatagrams") + rate("stat.Udp6InDatagrams");
-function depth(n, high) { return n + " waiting" + (high === null ? "" : ", high " + high); }
+function depth(n, high) { return n + " waiting, high " + high; }
 const lostNames = s => LOST[s.id] ? names.filter(n => n.startsWith("drop.") && LOST[s.id].test(n.slice(5))) : [];
 
 for (const s of STAGES) {
