@@ -315,6 +315,13 @@ test: lint unit sim over6 kept $(BOOTABLE)
 ## test-san the booted tests on the image of make SAN=1
 test-san: $(BOOTABLE) $(SANTOOLS)
 	@B=$(abspath $B)/san tests/lib/prove --directives --timer tests/qemu/*.t
+## test-cpus flows over 1, 2 and 4 CPUs in long form; then transfers, load, connections and all doors on 2 and 4, by RSS, by RPS, by neither
+CPUTESTS  = $(addprefix tests/qemu/,transfer.t load.t conns.t doors.t)
+SPREAD    = rss:virtio-net rss:e1000e rps:virtio-net,e1000 off:virtio-net,e1000
+test-cpus: $(BOOTABLE)
+	@LONG=1 $(PROVE) -v tests/qemu/cpus.t
+	@for n in 2 4; do for s in $(SPREAD); do echo "$$n CPUs, steer=$${s%:*}, $${s#*:}" && \
+		GUEST_CPUS=$$n GUEST_STEER=$${s%:*} GUEST_NICS=$${s#*:} KEEP_AS=cpus $(PROVE) $(CPUTESTS) || exit 1; done; done
 IPCASES   = frag arp pmtu
 test-%: $(BOOTABLE)
 	@LONG=1 $(PROVE) -v tests/qemu/$*.t

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from net import BUILD, GUEST_IP, HOST_IP, PREFIX, ROOT, die_with_parent
+from net import BUILD, CPUS, GUEST_IP, HOST_IP, PREFIX, QUEUES, ROOT, STEER, die_with_parent
 
 READY = "barewire ready.*\n"  # the whole line: the console is slower than its reader
 BOOT_LIMIT = 120  # seconds: a busy machine without KVM, with firmware in front
@@ -34,12 +34,16 @@ def exit_codes():
 
 
 class Guest:
-    def __init__(self, boot="pvh", nic="virtio-net", cpus=1, mem=None, net="tap", tap="tap0", cmdline="",
-                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=1, machine=None):
+    def __init__(self, boot="pvh", nic="virtio-net", cpus=CPUS, mem=None, net="tap", tap="tap0", cmdline="",
+                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=None, machine=None):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
         self.serial = os.path.join(self.dir, "serial")
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.proc = None
+        if queues is None:
+            queues = QUEUES if nic == "virtio-net" and (net, tap) == ("tap", "tap0") else 1
+        if STEER and "steer=" not in cmdline:
+            cmdline += " steer=" + STEER
         self.elf = elf or os.path.join(BUILD, "barewire.elf")
         self.ip, self.http_port, self.echo_port = GUEST_IP, 80, 7
         words = {"BOOT": boot, "MACHINE": machine, "NIC": nic, "CPUS": cpus, "MEM": mem, "SITE": site}

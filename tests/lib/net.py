@@ -17,6 +17,9 @@ from tap import skip_all
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("B", os.path.join(ROOT, "build"))
+# What make test-cpus asks of the tests that leave it open: so many CPUs, and who spreads flows over them (steer=).
+CPUS, STEER = int(os.environ.get("GUEST_CPUS", 1)), os.environ.get("GUEST_STEER", "")
+QUEUES = CPUS if STEER == "rss" and os.environ.get("GUEST_NICS") == "virtio-net" else 1  # of tap0
 SANITIZED = os.path.basename(BUILD) == "san"  # the image of make test-san: slow, and its objects have a track behind them
 HOST_IP, GUEST_IP, PREFIX = "10.77.0.1", "10.77.0.2", 24
 CLONE_NEWUSER, CLONE_NEWNET, PR_SET_PDEATHSIG = 0x10000000, 0x40000000, 1
@@ -76,11 +79,13 @@ def exists(name):
         return False
 
 
-def make_tap(name="tap0", address=HOST_IP, multi_queue=False):
+def make_tap(name="tap0", address=HOST_IP, multi_queue=None):
     """A tap device, unless it is there already; with an address it is this host's end of the link. A program opens one that
     is multi_queue with several queues, and no other."""
     if exists(name):
         return name
+    if multi_queue is None:
+        multi_queue = name == "tap0" and QUEUES > 1
     sh("ip", "tuntap", "add", name, "mode", "tap", *(["multi_queue"] if multi_queue else []))
     if os.path.exists("/proc/sys/net/ipv6"):
         sysctl("net.ipv6.conf.%s.disable_ipv6" % name, 1)  # its neighbour discovery is nobody's business here
@@ -138,7 +143,9 @@ class Wire:
         self.dir = tempfile.mkdtemp(prefix="barewire-wire-")
         self.path = os.path.join(self.dir, "link")
         self.statistics = os.path.join(self.dir, "statistics")
-        make_tap(host)
+        if host == "tap0" and QUEUES > 1:
+            remove_tap()  # the wire opens one with a single queue
+        make_tap(host, multi_queue=False)
         if guest:
             make_tap(guest, None)
             make_tap("wire0", None)

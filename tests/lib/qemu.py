@@ -13,6 +13,8 @@ from net import BUILD, ROOT
 
 LONG = bool(os.environ.get("LONG"))  # make test-NAME; make test takes the short form
 NICS = ["virtio-net", "e1000", *(["e1000e"] if LONG else [])]
+if "GUEST_NICS" in os.environ:
+    NICS = os.environ["GUEST_NICS"].split(",")
 MIB = 1 << 20
 SKB = 4096  # bytes that an skb outside its pool counts for: more than it can have
 
