@@ -188,7 +188,8 @@ SECRETS = {  # expressions of gdb, each of which holds nothing but secret words
     "hash keys": "cpus[0].net->net->hash_key", "hash keys of IPv6": "cpus[0].net->net->hash6_key",
     "initial sequence numbers": "cpus[0].net->net->isn_key", "ports": "cpus[0].net->net->port_key",
     "SYN cookies": "cpus[0].net->net->cookie_key", "fast open": "cpus[0].net->net->fastopen_key[0]",
-    "interface identifiers (RFC 7217)": "cpus[0].net->ip6->autoconf->secret", "canary": "__stack_chk_guard", "random numbers": "'kernel/core/random.c'::key"}
+    "interface identifiers (RFC 7217)": "cpus[0].net->ip6->autoconf->secret", "tuples by AES": "cpus[0].net->net->tuple_keys",
+    "canary": "__stack_chk_guard", "random numbers": "'kernel/core/random.c'::key"}
 TOKEN = "s3cret-of-the-command-line"
 PAGES = ["/", "/metrics", "/site", "/nowhere", "/debug/", "/debug/help", "/debug/tcpdump?-c+3"]
 MORE = ["sysctl?-a", "sysctl?net.ipv4.tcp_fastopen_key", "ss?-tinap", "nstat?-z", "nstat?-z+--json", "ip?addr", "ip?route", "ip?neigh", "ip?-s+link",
