@@ -18,11 +18,12 @@ WORDS = ("-p", "/128", "-c", "64")
 
 
 def spent(path, load, guest):
-    """Instructions per request, all that ran meanwhile included; None when the load failed."""
-    a = insns.Counts(path)
+    """Instructions per request, all that ran meanwhile included, and requests/s; None when the load failed."""
+    a, start = insns.Counts(path), time.monotonic()
     if not load("http", guest.ip, 80, *WORDS, "-n", REQUESTS):
         return None
-    return insns.Counts(path).since(a)["insns"] / REQUESTS
+    took = time.monotonic() - start
+    return insns.Counts(path).since(a)["insns"] / REQUESTS, REQUESTS / took
 
 
 def idle(path):
@@ -57,7 +58,8 @@ def measure_insns(lab, guest, path, nic, boot, load):
         rests = idle(path), looked_at(guest, lambda: idle(path))
     finally:
         guest.stop()
-    closed, opened = (statistics.median(runs) for runs in zip(*pairs))
+    closed, opened = (statistics.median(n for n, _ in runs) for runs in zip(*pairs))
+    lab.put("GET/s meanwhile, page open", guest, nic, statistics.median(rate for _, (_, rate) in pairs))
     lab.put("insns/GET, page closed", guest, nic, closed)
     lab.put("insns/GET, page open", guest, nic, opened)
     lab.put("insns, page open, % more", guest, nic, 100 * (opened / closed - 1))
