@@ -117,6 +117,8 @@ static void open_tap(struct end *e, const char *name)
 	snprintf(r.ifr_name, sizeof r.ifr_name, "%s", name);
 	if (e->fd < 0 || ioctl(e->fd, TUNSETIFF, &r) < 0)
 		die("tap", name);
+	if (ioctl(e->fd, TUNSETOFFLOAD, 0) < 0) /* what its last user could do stays with it: frames without their sums */
+		die("offloads of tap", name);
 }
 
 static void open_unix(struct end *e, const char *path)
