@@ -35,7 +35,7 @@
 
 const struct packet_type net_packet_types[] = {
 	{ ETH_P_IP, ip_rcv, ip_rcv_frame },
-	{ ETH_P_IPV6, ip6_rcv, NULL },
+	{ ETH_P_IPV6, ip6_rcv, ip6_rcv_frame },
 	{ ETH_P_ARP, arp_rcv, NULL },
 };
 const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);

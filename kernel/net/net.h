@@ -232,8 +232,8 @@ bool inbox_put(struct net_cpu *from, struct net_cpu *to, struct inbox_msg *msg);
 struct packet_type {
 	u16 type; /* EtherType, host order */
 	enum drop_reason (*rcv)(struct net_cpu *cpu, struct sk_buff *skb);
-	/* Both headers in one go: skb->data at an Ethernet header, of whatever type, that nobody else looks at first; what is not
-	 * as plain as it should be goes to dev_rcv_frame(). NULL, but in the first row. */
+	/* Both headers in one go: skb->data at an Ethernet header, of whatever type, that nobody else looks at first; the first row's
+	 * leaves other types to the second's, and both what is not as plain as it should be to dev_rcv_frame(). NULL in the others. */
 	enum drop_reason (*rcv_frame)(struct net_cpu *cpu, struct sk_buff *skb);
 };
 extern const struct packet_type net_packet_types[];
@@ -246,6 +246,8 @@ struct inet_protocol {
 	/* First, where nobody else looks: skb->data at a checked IPv4 header without options, of a packet that is no fragment and
 	 * for this host. RX_OK: not taken, rcv() follows, with skb->ip and all counted. NULL: never. */
 	enum drop_reason (*rcv_plain)(struct net_cpu *cpu, struct sk_buff *skb);
+	/* The same of an IPv6 header without extensions; skb->ip has the addresses already. */
+	enum drop_reason (*rcv_plain6)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
 	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
 	void (*err)(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);

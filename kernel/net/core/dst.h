@@ -30,6 +30,7 @@ struct dst {
 	u8 type;                 /* enum addr_type of the destination */
 	bool loopback;
 	bool no_df;              /* links of the path are smaller than mtu: routers cut */
+	u8 hop_limit;            /* as routers said; 0: as the operator says */
 };
 
 static inline bool dst_valid(const struct net_cpu *cpu, const struct dst *dst) { return dst->gen == cpu->dst_gen; }

@@ -6,7 +6,7 @@
  * net_rx.
  */
 #include "net/ipv4/ip_impl.h"
-#include "net/wire/ether.h"
+#include "net/link/ether.h"
 #include "net/core/netfilter.h"
 #include "net/core/steer.h"
 #include "net/core/sock.h"
@@ -441,25 +441,15 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	return to_transport(cpu, skb, h, p, tot_len);
 }
 
-static inline bool is_for_us(const struct eth_hdr *eh, const struct net_device *dev)
-{
-	u64 mine, dst; /* and two bytes more, which are shifted out */
-
-	_Static_assert(offsetof(struct net_device, broadcast) == offsetof(struct net_device, addr) + ETH_ALEN, "bytes there are");
-	memcpy(&mine, (const u8 *)dev + offsetof(struct net_device, addr), sizeof(mine));
-	memcpy(&dst, eh, sizeof(dst));
-	return eh->type.raw == BE16_C(ETH_P_IP).raw && !((mine ^ dst) << 16) && !eth_is_multicast(eh->src);
-}
-
 /* The same as eth_rcv() and ip_rcv(), of a frame that is all they expect and not padded. */
-enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
+static __noinline enum drop_reason rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)(eh + 1);
 	const struct inet_protocol *p;
 	u32 len = skb->len - ETH_HLEN;
 
-	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV4_HLEN || !is_for_us(eh, skb->dev) || !is_plain(h) ||
+	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV4_HLEN || !eth_is_plain(eh, skb->dev) || !is_plain(h) ||
 		     be16_get(h->tot_len) != len || !pair_is_known(cpu, skb, h)))
 		return dev_rcv_frame(cpu, skb);
 	p = net_inet_protocols[h->proto];
@@ -471,6 +461,13 @@ enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->data += ETH_HLEN;
 	skb_reset_network_header(skb);
 	return to_transport(cpu, skb, h, p, len);
+}
+/* A function of its own, which saves no registers. A frame may be too short for its type, its buffer is not. */
+enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	if (unlikely(((const struct eth_hdr *)skb->data)->type.raw != BE16_C(ETH_P_IP).raw))
+		return net_packet_types[1].rcv_frame(cpu, skb);
+	return rcv_frame(cpu, skb);
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
 		       STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,

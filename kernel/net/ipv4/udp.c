@@ -173,12 +173,14 @@ static __cold enum drop_reason bad_checksum(struct net_cpu *cpu, bool v4)
 static __noinline bool checksum_fails(struct net_cpu *cpu, const struct sk_buff *skb, u16 len)
 {
 	const struct inet_cb *ip = &skb->ip;
+	u32 pseudo;
 
 	STAT_ADD(cpu, CsumSoftBytes, len);
-	if (likely(!skb->data_len && ip_is_v4(&ip->dst)))
-		return !csum_ok(csum_partial(skb->data, len, csum_tcpudp_nofold(ip_v4(&ip->src), ip_v4(&ip->dst), len, IPPROTO_UDP)));
-	return !csum_ok(skb_checksum(
-		skb, 0, len, af_of(&skb->ip.src)->pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_UDP, len)));
+	if (likely(ip_is_v4(&ip->dst)))
+		pseudo = csum_tcpudp_nofold(ip_v4(&ip->src), ip_v4(&ip->dst), len, IPPROTO_UDP);
+	else
+		pseudo = ip6_pseudo_sum(&ip->src, &ip->dst, IPPROTO_UDP, len);
+	return !csum_ok(likely(!skb->data_len) ? csum_partial(skb->data, len, pseudo) : skb_checksum(skb, 0, len, pseudo));
 }
 
 static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)

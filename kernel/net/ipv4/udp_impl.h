@@ -132,7 +132,7 @@ static inline void udp_push_header(struct sock *sk, struct sk_buff *skb, u16 dpo
 /* ---- ipv6/udp.c: a message of len bytes, and a received skb to its sender, over IPv6 ---- */
 long udp6_sendmsg(struct sock *sk, const struct msghdr *m, size_t len);
 int udp6_send_skb(struct sock *sk, struct sk_buff *skb);
-/* udp_send_skb() of one that came to an address of ours over IPv6. */
+/* udp_send_skb() of one that came over IPv6. */
 int udp6_answer_skb(struct sock *sk, struct sk_buff *skb);
 
 /* ---- udp_recv.c: rows of udp_prot ---- */

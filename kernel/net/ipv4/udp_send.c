@@ -400,7 +400,7 @@ int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)
 			answer(sk, skb, &slot->dst);
 			return 0;
 		}
-	} else if (likely(skb->protocol == ETH_P_IPV6 && skb->ip.addr_type == ADDR_LOCAL)) {
+	} else if (likely(skb->protocol == ETH_P_IPV6)) {
 		return udp6_answer_skb(sk, skb);
 	}
 	return udp_send_any(sk, skb);

@@ -167,7 +167,7 @@ static int apply_params(struct net_cpu *cpu, const struct ip6_change *c)
 {
 	struct ip6_params *p = &cpu->ip6->params[c->dev->ifindex];
 
-	if (p->mtu != c->params.mtu || p->up != c->params.up)
+	if (p->mtu != c->params.mtu || p->up != c->params.up || p->hop_limit != c->params.hop_limit)
 		cpu->dst_gen++;
 	*p = c->params;
 	return 0;

@@ -10,6 +10,8 @@
 #include "net/ipv6/ip6_impl.h"
 #include "net/core/netfilter.h"
 #include "net/core/steer.h"
+#include "net/core/trace.h"
+#include "net/link/ether.h"
 #include "net/wire/ipv4.h"
 
 void ip6_fill_cb(struct sk_buff *skb, const struct ipv6_info *ip)
@@ -256,6 +258,7 @@ static enum drop_reason deliver(struct net_cpu *cpu, struct sk_buff *skb, const 
 	skb_pull(skb, w->off);
 	skb_reset_transport_header(skb);
 	STAT(cpu, Ip6InDelivers);
+	trace(cpu, TRACE_DELIVER, skb);
 	return w->nexthdr == IPPROTO_ICMPV6 ? icmp6_rcv(cpu, skb) : p->rcv(cpu, skb);
 }
 
@@ -452,33 +455,33 @@ static __noinline enum drop_reason rcv_slow(struct net_cpu *cpu, struct sk_buff 
 	return unlikely(cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_FORWARD]) ? rcv_hooked(cpu, skb) : route_input(cpu, skb);
 }
 
-/* Almost all packets are TCP or UDP without extension headers and of a known pair, and nobody hooks into their way. */
-enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+/* Without extension headers. */
+static inline bool is_plain(const struct ipv6_hdr *h)
 {
-	const struct ipv6_hdr *h = (const struct ipv6_hdr *)skb->data;
-	const struct ip6_pair *p;
-	u32 len = skb->len, total, w;
+	return (*(const u8 *)h & 0xf0) == 0x60 && (h->nexthdr == IPPROTO_TCP || h->nexthdr == IPPROTO_UDP);
+}
 
-	STAT(cpu, Ip6InReceives);
-	STAT_ADD(cpu, Ip6InOctets, len);
-	if (unlikely(len - skb->data_len < IPV6_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])))
-		return rcv_slow(cpu, skb);
-	p = pair_slot(cpu, h->saddr);
-	if (unlikely(p->where != where(cpu, skb) || !pair_is(p, skb, h) || skb->pkt_type != PACKET_HOST ||
-		     (h->nexthdr != IPPROTO_TCP && h->nexthdr != IPPROTO_UDP)))
-		return rcv_slow(cpu, skb);
-	w = be32_get(h->ver_tc_flow);
-	total = be16_get(h->payload_len) + (u32)IPV6_HLEN;
-	if (unlikely(w >> 28 != 6))
-		return rcv_slow(cpu, skb);
-	if (unlikely(total != len)) { /* padded by the link; anything else is odd */
-		if (total > len || skb->data_len)
-			return rcv_slow(cpu, skb);
-		skb->tail -= len - total;
-	}
-	count_ecn(cpu, (u8)(w >> 20));
+/* Of a packet for this host by its link address. */
+static inline bool pair_is_known(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv6_hdr *h)
+{
+	const struct ip6_pair *p = pair_slot(cpu, h->saddr);
+
+	return p->where == where(cpu, skb) && pair_is(p, skb, h);
+}
+
+/* A checked packet of `total` bytes, for us; its addresses are in skb->ip. */
+static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv6_hdr *h, u32 total)
+{
+	const struct inet_protocol *p = net_inet_protocols[h->nexthdr];
+	u8 tclass = (u8)(be32_get(h->ver_tc_flow) >> 20);
+
+	skb->len = total;
+	count_ecn(cpu, tclass);
+	STAT(cpu, Ip6InDelivers);
+	if (p->rcv_plain6 && likely(p->rcv_plain6(cpu, skb) != RX_OK))
+		return SKB_CONSUMED;
 	skb->ip.proto = h->nexthdr;
-	skb->ip.tos = (u8)(w >> 20);
+	skb->ip.tos = tclass;
 	skb->ip.ttl = h->hop_limit;
 	skb->ip.addr_type = ADDR_LOCAL;
 	skb->ip.hdr_len = IPV6_HLEN;
@@ -486,8 +489,46 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->data += IPV6_HLEN; /* linear, as was checked */
 	skb->len = total - IPV6_HLEN;
 	skb_reset_transport_header(skb);
-	STAT(cpu, Ip6InDelivers);
-	return net_inet_protocols[h->nexthdr]->rcv(cpu, skb);
+	return p->rcv(cpu, skb);
+}
+
+/* Almost all packets are plain TCP or UDP of a known pair, and nobody hooks into their way. */
+enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)skb->data;
+	u32 len = skb->len, total;
+
+	STAT(cpu, Ip6InReceives);
+	STAT_ADD(cpu, Ip6InOctets, len);
+	if (unlikely(len - skb->data_len < IPV6_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL)) ||
+		     !is_plain(h) || skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb, h)))
+		return rcv_slow(cpu, skb);
+	total = be16_get(h->payload_len) + (u32)IPV6_HLEN;
+	if (unlikely(total != len)) { /* padded by the link; anything else is odd */
+		if (total > len || skb->data_len)
+			return rcv_slow(cpu, skb);
+		skb->tail -= len - total;
+	}
+	return to_transport(cpu, skb, h, total);
+}
+
+/* The same as eth_rcv() and ip6_rcv(), of a frame that is all they expect and not padded. */
+enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)skb->data;
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)(eh + 1);
+	u32 len = skb->len - ETH_HLEN;
+
+	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV6_HLEN || eh->type.raw != BE16_C(ETH_P_IPV6).raw || !eth_is_plain(eh, skb->dev) || !is_plain(h) ||
+		     (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL)) ||
+		     be16_get(h->payload_len) + (u32)IPV6_HLEN != len || !pair_is_known(cpu, skb, h)))
+		return dev_rcv_frame(cpu, skb);
+	STAT(cpu, Ip6InReceives);
+	STAT_ADD(cpu, Ip6InOctets, len);
+	skb->protocol = ETH_P_IPV6;
+	skb->data += ETH_HLEN;
+	skb_reset_network_header(skb);
+	return to_transport(cpu, skb, h, len);
 }
 _Static_assert(offsetof(struct ipv6_hdr, daddr) == offsetof(struct ipv6_hdr, saddr) + 16, "pair_is() reads on");
 _Static_assert(STAT_Ip6InECT0Pkts == STAT_Ip6InECT1Pkts + 1 && STAT_Ip6InCEPkts == STAT_Ip6InECT1Pkts + 2,

@@ -162,12 +162,6 @@ void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_add
 void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst, struct net_device *in);
 /* Cuts a packet with its header at skb->data for dst's MTU: headers for each router stand before each piece. Consumes. */
 void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst);
-static inline u32 ip6_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u32 len)
-{
-	u64 sum = csum_add64(csum_add64(csum_add64(src->q[0], src->q[1]), dst->q[0]), dst->q[1]);
-
-	return csum_fold64(csum_add64(sum, be32_of(len + proto).raw));
-}
 /* RFC 6437 3: the first word of a header, its label made from the flow's addresses and ports as they stand in its packets. */
 static inline u32 ip6_first_word(const struct net_cpu *cpu, u8 tclass, const struct ip_addr *s, const struct ip_addr *d, u32 ports)
 {
@@ -180,9 +174,9 @@ static inline u32 ip6_first_word(const struct net_cpu *cpu, u8 tclass, const str
 /* What the application asked for, the routers of the link said (RFC 4861 6.3.4), or the operator. */
 static inline u8 ip6_hops(const struct net_cpu *cpu, const struct dst *dst, u8 asked)
 {
-	u8 said = cpu->ip6->params[dst->dev->ifindex].hop_limit;
-
-	return asked ? asked : said ? said : (u8)cpu->sysctl.ip6_hop_limit;
+	if (unlikely(asked))
+		return asked;
+	return dst->hop_limit ? dst->hop_limit : (u8)cpu->sysctl.ip6_hop_limit;
 }
 
 /* ---- icmp.c ---- */

@@ -151,6 +151,31 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 	send(cpu, skb, &o, &sk->dst);
 }
 
+u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len)
+{
+	struct ip_addr saddr = sk->saddr, daddr = sk->daddr; /* what is written may be anything, so says C */
+	u32 word = ip6_first_word(sk->cpu, sk->tos, &saddr, &daddr, (u32)sk->sport << 16 | sk->dport);
+	u32 sum = ip6_pseudo_sum(&saddr, &daddr, sk->protocol, len);
+	struct net_cpu *cpu = sk->cpu;
+	struct __packed header {
+		u32 word;
+		u16 payload_len;
+		u8 nexthdr, hop_limit;
+		struct ip_addr saddr, daddr;
+	} *h = (struct header *)at - 1;
+
+	_Static_assert(sizeof(*h) == IPV6_HLEN, "RFC 8200 3");
+	STAT(cpu, Ip6OutRequests);
+	STAT_ADD(cpu, Ip6OutOctets, len + IPV6_HLEN);
+	h->hop_limit = ip6_hops(cpu, &sk->dst, sk->ttl);
+	h->nexthdr = sk->protocol;
+	h->word = be32_of(word).raw;
+	h->payload_len = be16_of((u16)len).raw;
+	h->saddr = saddr;
+	h->daddr = daddr;
+	return sum;
+}
+
 void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,
 		       struct dst *dst, bool df)
 {

@@ -347,6 +347,7 @@ static int find_way(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 		return -ENETUNREACH;
 	if (ip6_is_loopback(&fl->src))
 		return -EINVAL; /* RFC 4291 2.5.3 */
+	dst->hop_limit = cpu->ip6->params[dst->dev->ifindex].hop_limit;
 	if (dst->dev->link->addr_len && dst->type == ADDR_UNICAST)
 		dst->neigh = neigh_get(cpu, dst->dev, &dst->next_hop);
 	return 0;

@@ -7,6 +7,7 @@
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv6/ip6_impl.h"
 #include "net/core/netfilter.h"
+#include "net/core/qdisc.h"
 
 #define UDP6_MAX_PAYLOAD (IPV6_LEN_MAX - UDP_HLEN)
 
@@ -131,6 +132,8 @@ int udp6_send_skb(struct sock *sk, struct sk_buff *skb)
 	return 0;
 }
 
+#define ANSWER_HEADROOM (FRAME_HEADROOM + ETH_HLEN + IPV6_HLEN + UDP_HLEN)
+
 /* Is all as it is with most answers: no hooks, a plain socket, a datagram in a buffer of its own, a way that takes it whole? */
 static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *skb, const struct dst *way)
 {
@@ -138,8 +141,8 @@ static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *
 	const struct nf_cpu *nf = sk->cpu->nf;
 
 	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned | nf->nr[NF_LOCAL_OUT] | nf->nr[NF_POST_ROUTING]) &&
-		      sk->sport && !sk->bound_dev && skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
-		      way->type < ADDR_BROADCAST && skb->len + UDP_HLEN + IPV6_HLEN <= way->mtu);
+		      sk->sport && !sk->bound_dev && skb_headroom(skb) >= ANSWER_HEADROOM && udp_has_room(sk, skb->truesize) &&
+		      skb->len + UDP_HLEN + IPV6_HLEN <= way->mtu);
 }
 
 /* Both headers at once in front of the payload of skb as it lies, to go back to its sender from the address it came to (RFC 1122
@@ -173,11 +176,11 @@ static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb, const 
 	return (u8 *)h;
 }
 
-static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+/* By way of the discipline: charged to the sock until it has left. */
+static __noinline void answer_by_skb(struct sock *sk, struct sk_buff *skb, struct dst *way)
 {
 	u8 *at = put_headers(sk, skb, way);
 	u16 off = (u16)(at - skb->head);
-	struct net_cpu *cpu = sk->cpu;
 
 	skb->data = at;
 	skb->len += UDP_HLEN + IPV6_HLEN;
@@ -192,15 +195,39 @@ static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 	skb->hash = 0;
 	skb->nfct = NULL;
 	sk->wmem_alloc += skb->truesize;
+	neigh_xmit(sk->cpu, skb, way);
+}
+
+/* Straight to the ring, which is all that can be before it: the buffer alone, whose skb ends, so nothing is charged. */
+static inline void answer_direct(struct net_cpu *cpu, struct sock *sk, struct sk_buff *skb, struct dst *way, struct netdev_queue *txq)
+{
+	u8 *at = put_headers(sk, skb, way) - ETH_HLEN;
+	u32 len = skb->len + UDP_HLEN + IPV6_HLEN + ETH_HLEN;
+
+	memcpy(at, way->neigh->link_hdr, ETH_HLEN);
+	way->neigh->used_ns = cpu->now_ns;
+	dev_xmit_frame(txq, skb_take_buf(cpu, skb), at, len, (ETH_HLEN + IPV6_HLEN) | offsetof(struct udp_hdr, check) << 16);
+}
+
+static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
+{
+	struct neigh *n = way->neigh;
+	struct net_cpu *cpu = sk->cpu;
+	struct netdev_queue *txq;
+
 	STAT(cpu, Udp6OutDatagrams);
 	STAT(cpu, Ip6OutRequests);
-	STAT_ADD(cpu, Ip6OutOctets, skb->len);
-	neigh_xmit(cpu, skb, way);
+	STAT_ADD(cpu, Ip6OutOctets, skb->len + UDP_HLEN + IPV6_HLEN);
+	if (likely(n && n->state == NEIGH_REACHABLE && skb->cpu == cpu->id && skb_is_alone(cpu, skb)) &&
+	    likely((txq = dev_direct_queue(cpu, way->dev)) != NULL))
+		answer_direct(cpu, sk, skb, way, txq);
+	else
+		answer_by_skb(sk, skb, way);
 }
 
 int udp6_answer_skb(struct sock *sk, struct sk_buff *skb)
 {
-	struct ip6_dst_slot *slot = ip6_dst_cached(sk->cpu, &skb->ip.dst, &skb->ip.src);
+	struct ip6_dst_slot *slot = ip6_dst_cached(sk->cpu, &skb->ip.dst, &skb->ip.src); /* so it came to an address of ours */
 
 	if (unlikely(!slot || !is_plain_answer(sk, skb, &slot->dst)))
 		return udp_send_any(sk, skb);

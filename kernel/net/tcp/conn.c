@@ -23,20 +23,13 @@ static inline const struct ip_addr *node_addrs(struct conn_node *n, const struct
 	return small;
 }
 
-/* Two products of keyed words: as nhash_2u64(), over both halves of both addresses. */
-static inline u32 hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
-{
-	return nhash_2u64(r->q[0], r->q[1], &cpu->net->hash_key) ^
-	       nhash_2u64(l->q[0] ^ l->q[1], ports, &cpu->net->hash6_key);
-}
-
 static inline u32 hash_of(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)
 {
 	u32 ports = (u32)lport << 16 | rport;
 
 	if (likely(ip_is_v4(l)))
 		return conn_hash_v4(cpu, l->w[3], r->w[3], ports);
-	return hash_v6(cpu, l, r, ports);
+	return conn_hash_v6(cpu, l, r, ports);
 }
 
 u32 conn_hash(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport)

@@ -695,5 +695,6 @@ const struct inet_protocol tcp_protocol = {
 	.protocol = IPPROTO_TCP,
 	.rcv = tcp_rcv,
 	.rcv_plain = tcp_rcv_plain,
+	.rcv_plain6 = tcp_rcv_plain6,
 	.err = tcp_err,
 };

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  * lone.c - the net_tx row of TCP (tcp_flush), and new data as an answer mostly is: one segment into an empty pipe.
  *
- * Over IPv4, where nothing stands between here and the ring, the whole frame is made at once in front of the payload as it
- * lies in its buffer, and that goes to the device: no skb. What is not that plain goes to tcp_output().
+ * Where nothing stands between here and the ring, the whole frame is made at once in front of the payload as it lies in its
+ * buffer, and that goes to the device: no skb. What is not that plain goes to tcp_output().
  */
 #include "net/core/netfilter.h"
+#include "net/ipv6/ip6.h"
 #include "net/link/neigh.h"
 #include "net/tcp/segment.h"
 #include "net/wire/ipv4.h"
+#include "net/wire/ipv6.h"
 
 /* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
 
@@ -112,18 +114,16 @@ static __force_inline void lone_left(struct tcb *t, struct sk_buff *payload)
 	}
 }
 
-/* ---- over IPv4, straight to the ring ---- */
+/* ---- straight to the ring ---- */
 
-struct __packed lone_frame {
-	u8 eth[ETH_HLEN];
-	u32 ip[5];
+struct __packed lone_hdr { /* behind those of the link and IP */
 	u32 ports;
 	be32 seq, ack, word;
 	u32 csum; /* and the urgent pointer */
 	be32 kinds, tsval, tsecr;
 };
-_Static_assert(sizeof(struct lone_frame) == ETH_HLEN + IPV4_HLEN + TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "as on the wire");
-_Static_assert(SKB_HEADROOM >= sizeof(struct lone_frame) + FRAME_HEADROOM, "room for all in front");
+_Static_assert(sizeof(struct lone_hdr) == TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "as on the wire");
+_Static_assert(SKB_HEADROOM >= ETH_HLEN + IPV6_HLEN + sizeof(struct lone_hdr) + FRAME_HEADROOM, "room for all in front");
 _Static_assert(offsetof(struct sock, dport) == offsetof(struct sock, sport) + 2, "one word");
 
 /* The queue that takes the frame; NULL: hooks, a router that cuts, a neighbour to be asked, or something before the ring. */
@@ -132,29 +132,35 @@ static inline struct netdev_queue *direct_way(const struct tcb *t, const struct 
 	const struct net_cpu *cpu = t->sk.cpu;
 	const struct dst *dst = &t->sk.dst;
 
-	if (t->sk.af != &ipv4_af || cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || t->may_fragment || dst->no_df ||
+	if (cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || t->may_fragment || dst->no_df ||
 	    !dst->neigh || dst->neigh->state != NEIGH_REACHABLE || !skb_has_headroom_alone(cpu, payload) ||
-	    payload->len + sizeof(struct lone_frame) - ETH_HLEN > dst->mtu)
+	    payload->len + sizeof(struct lone_hdr) + t->sk.af->hdr_len > dst->mtu)
 		return NULL;
 	return dev_direct_queue(cpu, dst->dev);
 }
 
-static inline void put_ip(const struct tcb *t, struct lone_frame *f, u32 len)
+/* In front of at, where len bytes follow; returns the sum of the pseudo header. */
+static inline u32 put_ipv4(const struct tcb *t, u8 *at, u32 len)
 {
 	u32 saddr = ip_v4(&t->sk.saddr).raw, daddr = ip_v4(&t->sk.daddr).raw;
-	u32 w0 = 0x45 | (u32)t->sk.tos << 8 | (u32)be16_of((u16)len).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
+	u32 w0 = 0x45 | (u32)t->sk.tos << 8 | (u32)be16_of((u16)(len + IPV4_HLEN)).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
 	u32 w2 = (likely(!t->sk.ttl) ? (u8)t->sk.cpu->sysctl.ip_default_ttl : t->sk.ttl) | IPPROTO_TCP << 8;
 	u64 addrs = (u64)saddr + daddr;
+	struct __packed words {
+		u32 w[5];
+	} *ip = (struct words *)at - 1;
 
-	f->ip[0] = w0;
-	f->ip[1] = w1;
-	f->ip[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
-	f->ip[3] = saddr;
-	f->ip[4] = daddr;
-	f->csum = csum_fold16(csum_fold64(addrs + be16_of((u16)(len - IPV4_HLEN)).raw + BE16_C(IPPROTO_TCP).raw)).raw;
+	ip->w[0] = w0;
+	ip->w[1] = w1;
+	ip->w[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
+	ip->w[3] = saddr;
+	ip->w[4] = daddr;
+	STAT(t->sk.cpu, IpOutRequests);
+	STAT_ADD(t->sk.cpu, IpExtOutOctets, len + IPV4_HLEN);
+	return csum_fold64(addrs + be16_of((u16)len).raw + BE16_C(IPPROTO_TCP).raw);
 }
 
-static inline void put_tcp(struct tcb *t, struct lone_frame *f, const struct tcp_skb_cb *cb)
+static inline void put_tcp(struct tcb *t, struct lone_hdr *f, const struct tcp_skb_cb *cb, u32 pseudo)
 {
 	u32 ports, flags = cb->flags | TCP_ACK;
 
@@ -164,6 +170,7 @@ static inline void put_tcp(struct tcb *t, struct lone_frame *f, const struct tcp
 	f->seq = be32_of(cb->seq.v);
 	f->ack = be32_of(t->rcv.nxt.v);
 	f->word = be32_of((u32)(TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED) << 26 | flags << 16 | window_field(t, 0));
+	f->csum = csum_fold16(pseudo).raw;
 	f->kinds = be32_of(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10);
 	f->tsval = be32_of(tcp_ts_now(t));
 	f->tsecr = be32_of(t->ts_recent);
@@ -171,20 +178,20 @@ static inline void put_tcp(struct tcb *t, struct lone_frame *f, const struct tcp
 
 static __force_inline void send_direct(struct tcb *t, struct sk_buff *payload, struct netdev_queue *txq)
 {
-	struct lone_frame *f = (struct lone_frame *)payload->data - 1;
-	u32 len = payload->len + (u32)sizeof(*f);
+	struct lone_hdr *f = (struct lone_hdr *)payload->data - 1;
+	bool v4 = t->sk.af == &ipv4_af;
+	u32 len = payload->len + (u32)sizeof(*f), before = ETH_HLEN + (likely(v4) ? (u32)IPV4_HLEN : (u32)IPV6_HLEN);
+	u32 pseudo = likely(v4) ? put_ipv4(t, (u8 *)f, len) : ip6_put_header(&t->sk, (u8 *)f, len);
 	struct neigh *n = t->sk.dst.neigh;
 	struct net_cpu *cpu = t->sk.cpu;
+	u8 *at = (u8 *)f - before;
 
-	memcpy(f->eth, n->link_hdr, ETH_HLEN);
+	memcpy(at, n->link_hdr, ETH_HLEN);
 	n->used_ns = cpu->now_ns;
-	put_ip(t, f, len - ETH_HLEN);
-	put_tcp(t, f, tcp_cb(payload));
-	STAT(cpu, IpOutRequests);
-	STAT_ADD(cpu, IpExtOutOctets, len - ETH_HLEN);
+	put_tcp(t, f, tcp_cb(payload), pseudo);
 	payload->cloned = 1;
 	skb_buf_get(payload->buf);
-	dev_xmit_frame(txq, payload->buf, f->eth, len, (ETH_HLEN + IPV4_HLEN) | TCP_CSUM_OFFSET << 16);
+	dev_xmit_frame(txq, payload->buf, at, len + before, before | TCP_CSUM_OFFSET << 16);
 }
 
 /* false: memory is out, nothing has changed. */

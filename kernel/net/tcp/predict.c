@@ -2,16 +2,16 @@
  * predict.c - header prediction as it succeeds most of the time (Van Jacobson's): text in order with the timestamp alone,
  * whose acknowledgment tells nothing, or all of the one segment that was under way.
  *
- * Over IPv4: its fields are compared where they lie, against what the TCB expects, before anything is decoded; whatever
- * differs in any of it goes on to tcp_rcv() as it came. Runs in net_rx.
+ * Its fields are compared where they lie, against what the TCB expects, before anything is decoded; whatever differs in any
+ * of it goes on to tcp_rcv() as it came. Each family has a copy of all this, by the constant `v6`. Runs in net_rx.
  */
 #include "net/tcp/receive.h"
 #include "net/wire/checksum.h"
 #include "net/wire/ipv4.h"
+#include "net/wire/ipv6.h"
 
-/* As almost every segment begins, its IP header before it. */
+/* As almost every segment begins, behind its IP header. */
 struct __packed plain_hdr {
-	struct ipv4_hdr ip;
 	be16 sport, dport;
 	be32 seq, ack;
 	be32 word;  /* length, flags, window: as tcb.pred */
@@ -19,14 +19,25 @@ struct __packed plain_hdr {
 	be32 kinds; /* NOP, NOP, timestamp */
 	be32 tsval, tsecr;
 };
-_Static_assert(sizeof(struct plain_hdr) == IPV4_HLEN + TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "with its usual option");
+_Static_assert(sizeof(struct plain_hdr) == TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, "with its usual option");
+
+static inline u32 ip_len(bool v6)
+{
+	return v6 ? (u32)IPV6_HLEN : (u32)IPV4_HLEN;
+}
+static inline const struct ipv4_hdr *ip_of(const struct plain_hdr *h)
+{
+	return (const struct ipv4_hdr *)h - 1;
+}
 
 /* Nobody vouches for its sum: it is made here, once; a wrong one is tcp_rcv()'s to tell. */
-static bool sum_is_right(struct net_cpu *cpu, struct sk_buff *skb, const struct plain_hdr *h)
+static inline bool sum_is_right(struct net_cpu *cpu, struct sk_buff *skb, const struct plain_hdr *h, bool v6)
 {
-	u32 len = skb->len - IPV4_HLEN;
+	u32 len = skb->len - ip_len(v6);
+	u32 pseudo = v6 ? ip6_pseudo_sum(&skb->ip.src, &skb->ip.dst, IPPROTO_TCP, len)
+			: csum_tcpudp_nofold(ip_of(h)->saddr, ip_of(h)->daddr, len, IPPROTO_TCP);
 
-	if (skb->data_len || !csum_ok(csum_partial(&h->sport, len, csum_tcpudp_nofold(h->ip.saddr, h->ip.daddr, len, IPPROTO_TCP))))
+	if (skb->data_len || !csum_ok(csum_partial(h, len, pseudo)))
 		return false;
 	STAT_ADD(cpu, CsumSoftBytes, len);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
@@ -34,14 +45,14 @@ static bool sum_is_right(struct net_cpu *cpu, struct sk_buff *skb, const struct 
 }
 
 /* Text with the timestamp and no other option, whatever its flags. */
-static inline bool is_plain(const struct sk_buff *skb, const struct plain_hdr *h)
+static inline bool is_plain(const struct sk_buff *skb, const struct plain_hdr *h, bool v6)
 {
-	return skb_headlen(skb) > sizeof(*h) && be32_get(h->word) >> 28 == (sizeof(*h) - IPV4_HLEN) / 4 &&
+	return skb_headlen(skb) > ip_len(v6) + sizeof(*h) && be32_get(h->word) >> 28 == sizeof(*h) / 4 &&
 	       h->kinds.raw == be32_of(TCPOPT_NOP << 24 | TCPOPT_NOP << 16 | TCPOPT_TIMESTAMP << 8 | 10).raw;
 }
 
 /* Its connection, in the chain where it stands but while the table grows; NULL: look properly. */
-static inline struct tcb *find(struct net_cpu *cpu, const struct plain_hdr *h)
+static inline struct tcb *find(struct net_cpu *cpu, const struct sk_buff *skb, const struct plain_hdr *h, bool v6)
 {
 	const struct conn_table *ct = &cpu->tcp->conns;
 	u32 ports, hash;
@@ -50,22 +61,27 @@ static inline struct tcb *find(struct net_cpu *cpu, const struct plain_hdr *h)
 
 	memcpy(&ports, &h->sport, sizeof(ports));
 	ports = __builtin_bswap32(ports); /* the local one in the lower half: as a node has them in memory */
-	hash = conn_hash_v4(cpu, h->ip.daddr, h->ip.saddr, ports << 16 | ports >> 16);
+	if (v6)
+		hash = conn_hash_v6(cpu, &skb->ip.dst, &skb->ip.src, ports << 16 | ports >> 16);
+	else
+		hash = conn_hash_v4(cpu, ip_of(h)->daddr, ip_of(h)->saddr, ports << 16 | ports >> 16);
 	n = hlist_entry_safe(ct->chains[hash & ct->mask].first, struct conn_node, link);
 	while (n && n->hash != hash)
 		n = hlist_entry_safe(n->link.next, struct conn_node, link);
 	if (unlikely(!n || n->kind != CONN_TCB || n->lport != (u16)ports || n->rport != ports >> 16))
 		return NULL;
 	t = node_tcb(n);
-	return likely(t->sk.af == &ipv4_af && be32_eq(t->sk.saddr.w[3], h->ip.daddr) && be32_eq(t->sk.daddr.w[3], h->ip.saddr)) ? t : NULL;
+	if (v6)
+		return likely(ip_eq(&t->sk.saddr, &skb->ip.dst) && ip_eq(&t->sk.daddr, &skb->ip.src)) ? t : NULL;
+	return likely(t->sk.af == &ipv4_af && be32_eq(t->sk.saddr.w[3], ip_of(h)->daddr) && be32_eq(t->sk.daddr.w[3], ip_of(h)->saddr)) ? t : NULL;
 }
 
 /* Next in order and in the window, its window the one before, no flag but ACK and PSH, its timestamp no older; nothing about
  * the TCB that would want more to be looked at, and nobody who looks on. */
-static inline bool is_expected(const struct tcb *t, const struct sk_buff *skb, const struct plain_hdr *h)
+static inline bool is_expected(const struct tcb *t, const struct plain_hdr *h, u32 len)
 {
 	const struct net_cpu *cpu = t->sk.cpu;
-	u32 word = be32_get(h->word) & ~((u32)TCP_PSH << 16), len = skb->len - sizeof(*h);
+	u32 word = be32_get(h->word) & ~((u32)TCP_PSH << 16);
 
 	return word == t->pred && be32_get(h->seq) == t->rcv.nxt.v && (s32)(be32_get(h->tsval) - t->ts_recent) >= 0 &&
 	       len <= tcp_receive_window(t) && (word & 0xffff) << t->snd.wscale == t->snd.wnd &&
@@ -86,11 +102,10 @@ static inline void queue_text(struct tcb *t, struct sk_buff *skb)
 }
 
 /* What rcv_predicted() does, in one go. */
-static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, const struct plain_hdr *h)
+static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, const struct plain_hdr *h, u32 len)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	seq_t seq = t->rcv.nxt, ack = seq_of(be32_get(h->ack));
-	u32 len = skb->len - sizeof(*h);
 
 	t->segs_in++;
 	t->ts_echo = be32_get(h->tsecr);
@@ -102,7 +117,7 @@ static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, con
 	t->data_segs_in++;
 	if (likely(!seq_eq(ack, t->snd.una)))
 		tcp_lone_ack(t, seq, ack);
-	skb->data += sizeof(*h);
+	skb->data += skb->len - len;
 	skb->len = len;
 	cb->seq = seq;
 	cb->flags = (u8)(be32_get(h->word) >> 16);
@@ -115,16 +130,28 @@ static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, con
 	tcp_text_acked(t);
 }
 
-enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_buff *skb, bool v6)
 {
-	const struct plain_hdr *h = (const struct plain_hdr *)skb->data;
+	const struct plain_hdr *h = (const struct plain_hdr *)(skb->data + ip_len(v6));
+	u32 len = skb->len - ip_len(v6) - (u32)sizeof(*h);
 	struct tcb *t;
 
-	if (unlikely(!is_plain(skb, h) || !(t = find(cpu, h)) || !is_expected(t, skb, h) || !ack_is_plain(t, seq_of(be32_get(h->ack)))))
+	if (unlikely(!is_plain(skb, h, v6) || !(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) ||
+		     !ack_is_plain(t, seq_of(be32_get(h->ack)))))
 		return RX_OK;
-	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h)))
+	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h, v6)))
 		return RX_OK;
 	STAT(cpu, TcpInSegs);
-	take_expected(t, skb, h);
+	take_expected(t, skb, h, len);
 	return SKB_CONSUMED;
+}
+
+enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	return rcv_plain(cpu, skb, false);
+}
+
+enum drop_reason tcp_rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	return rcv_plain(cpu, skb, true);
 }

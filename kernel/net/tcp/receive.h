@@ -90,7 +90,7 @@ static inline void tcp_confirm(struct tcb *t)
 {
 	struct dst *dst = &t->sk.dst;
 
-	if (likely(t->sk.af == &ipv4_af) && likely(dst->neigh && dst_valid(t->sk.cpu, dst))) /* spares the call */
+	if (likely(dst->neigh && dst_valid(t->sk.cpu, dst))) /* as both families do: spares the call */
 		neigh_confirm(t->sk.cpu, dst->neigh);
 	else
 		t->sk.af->confirm(t->sk.cpu, dst);

@@ -108,6 +108,12 @@ static inline u32 conn_hash_v4(struct net_cpu *cpu, be32 l, be32 r, u32 ports)
 {
 	return nhash_2u64((u64)l.raw << 32 | r.raw, ports, &cpu->net->hash_key);
 }
+/* Two products of keyed words: as nhash_2u64(), over both halves of both addresses. */
+static inline u32 conn_hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
+{
+	return nhash_2u64(r->q[0], r->q[1], &cpu->net->hash_key) ^
+	       nhash_2u64(l->q[0] ^ l->q[1], ports, &cpu->net->hash6_key);
+}
 /* n's hash and ports are set; its addresses too. */
 void conn_insert(struct net_cpu *cpu, struct conn_node *n);
 void conn_remove(struct net_cpu *cpu, struct conn_node *n);
@@ -139,6 +145,7 @@ void tcp_flow(const struct tcb *t, struct flow *fl);
 
 /* ---- predict.c, input.c ---- */
 enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb); /* see struct inet_protocol */
+enum drop_reason tcp_rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb);
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
 void tcp_ready(struct tcb *t);       /* its part that only needs to know the peer */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "lib/ip_addr.h"
+#include "net/wire/checksum.h"
 
 #define IPV6_HLEN      40
 #define IPV6_MTU_MIN   1280  /* RFC 8200 5 */
@@ -70,3 +71,11 @@ enum ipv6_opt_verdict { IPV6_OPT_OK, IPV6_OPT_MALFORMED, IPV6_OPT_DISCARD, IPV6_
 /* Walks the options of a hop-by-hop or destination options header of `len` bytes at p; *bad: offset in it of the octet that
  * the verdict is about. Options that no one here knows are judged by their two highest bits (RFC 8200 4.2). */
 enum ipv6_opt_verdict ipv6_options_walk(const u8 *p, unsigned len, bool hop_by_hop, unsigned *bad);
+
+/* The pseudo header (RFC 8200 8.1): len is of the upper layer's header and its payload. */
+static inline u32 ip6_pseudo_sum(const struct ip_addr *src, const struct ip_addr *dst, u8 proto, u32 len)
+{
+	u64 sum = csum_add64(csum_add64(csum_add64(src->q[0], src->q[1]), dst->q[0]), dst->q[1]);
+
+	return csum_fold64(csum_add64(sum, be32_of(len + proto).raw));
+}
