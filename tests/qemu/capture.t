@@ -68,6 +68,23 @@ def _():
         check_eq(tshark(f.name, "-Y", "_ws.malformed || !udp"), [], "malformed frames, or frames the filter refuses")
 
 
+@case("a crash report has the last frames, in and out, and why one of them died")
+def _():
+    with Typed(cmdline="net.core.frame_ring=16 ipv6.disable=1") as g:
+        g.type("")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(b"to nobody", (g.ip, 5555))
+        wait_for(lambda: re.search(r"(?m)^NO_SOCKET +1 ", g.type("drops").replace("\r", "")))
+        g.proc.stdin.write(b"crash panic\r")
+        g.proc.stdin.flush()
+        g.wait_exit()
+        kept = g.console().replace("\r", "").split("last frames:\n")[1].split("==== end")[0]
+    rows = [line for line in kept.split("\n") if line.startswith("  cpu0 ")]
+    dead = [line for line in rows if " in dev " in line and " NO_SOCKET no_socket:" in line]
+    check(len(dead) == 1 and "%04x" % 5555 in dead[0].split(), kept)
+    check(any(" out dev " in line and " 0800 " in line for line in rows), "the ICMP error is not there: " + kept)
+
+
 @case("a wrong filter is refused with the column and the word")
 def _():
     with Guest() as g:
