@@ -184,6 +184,7 @@ struct http_server {
 	u32 nr_conns, nr_state[NR_CONN_STATES];
 	struct kmem_cache *conns, *addrs;
 	struct hlist_head by_addr[HTTP_ADDR_BUCKETS];
+	struct http_addr *addr_left; /* the client that had its last connection closed last: it often comes again; NULL: none */
 	struct http_stats stats;
 	struct access_log *log;
 	struct http_memo *memo;

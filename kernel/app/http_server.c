@@ -55,12 +55,23 @@ static struct http_addr *addr_get(struct http_server *srv, const struct ip_addr 
 	return e;
 }
 
-static void addr_put(struct http_server *srv, struct http_addr *e)
+static void addr_forget(struct http_server *srv)
 {
-	if (--e->conns)
+	struct http_addr *e = srv->addr_left;
+
+	srv->addr_left = NULL;
+	if (!e || e->conns)
 		return;
 	hlist_del(&e->hash);
 	kmem_cache_free(srv->addrs, e);
+}
+
+static void addr_put(struct http_server *srv, struct http_addr *e)
+{
+	if (--e->conns || e == srv->addr_left)
+		return;
+	addr_forget(srv);
+	srv->addr_left = e;
 }
 
 void http_conn_close(struct http_conn *c)
@@ -403,7 +414,7 @@ static int server_init(struct http_server *srv, struct net_cpu *cpu, const struc
 		list_init(&srv->state[i]);
 	list_init(&srv->again);
 	list_init(&srv->dead);
-	srv->conns = kmem_cache_create("http_conn", sizeof(struct http_conn), CACHE_LINE);
+	srv->conns = kmem_cache_create("http_conn", sizeof(struct http_conn), CACHE_LINE / 2);
 	srv->addrs = kmem_cache_create("http_addr", sizeof(struct http_addr), 8);
 	srv->log = access_log_create();
 	srv->memo = http_memo_create();
@@ -453,6 +464,7 @@ void http_stop(struct http_server *srv)
 		while (!list_empty(&srv->state[s]))
 			http_conn_close(list_first(&srv->state[s], struct http_conn, list));
 	bury_dead(srv);
+	addr_forget(srv);
 	if (srv->listen_fd >= 0)
 		sys_close(srv->cpu, srv->listen_fd);
 	if (srv->epfd >= 0)

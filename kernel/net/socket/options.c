@@ -162,7 +162,7 @@ int socket_setsockopt(struct socket *s, int level, int opt, const void *val, uns
 	/* A protocol may have timers or windows behind a common option (SO_KEEPALIVE, SO_RCVBUF), so it hears of it too. */
 	below = sk->prot->setsockopt ? sk->prot->setsockopt(sk, level, opt, val, len) : -ENOPROTOOPT;
 	if (opt == SO_LINGER && level == SOL_SOCKET && !below && sk->prot->lingers)
-		s->file->lingers = true;
+		socket_to_file(s)->lingers = true;
 	return below == -ENOPROTOOPT ? err : below;
 }
 

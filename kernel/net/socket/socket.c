@@ -29,9 +29,7 @@ int socket_install(struct net_cpu *cpu, struct sock *sk, int flags)
 		return -ENOMEM;
 	file_init(&sf->file, cpu, &socket_file_ops, &sf->sock);
 	sf->file.nonblock = flags & SOCK_NONBLOCK;
-	sf->sock.fops = &socket_file_ops;
 	sf->sock.sk = sk;
-	sf->sock.file = &sf->file;
 	sf->sock.rcvtimeo_ns = sf->sock.sndtimeo_ns = TIME_NEVER;
 	sf->sock.busy_poll_us = (u32)cpu->sysctl.busy_read;
 	wait_queue_init(&sf->sock.wait);

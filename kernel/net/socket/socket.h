@@ -37,9 +37,7 @@ struct file {
 };
 
 struct socket {
-	const struct file_ops *fops;
 	struct sock *sk; /* NULL: closed, but a sleeper still holds the file */
-	struct file *file;
 	struct wait_queue wait;
 	u64 rcvtimeo_ns, sndtimeo_ns; /* TIME_NEVER: for ever */
 	u32 busy_poll_us;             /* SO_BUSY_POLL: while a fiber waits to read the CPU polls for so long before it halts */

@@ -24,6 +24,7 @@ struct socket_file {
 	struct file file;
 	struct socket sock;
 };
+static inline struct file *socket_to_file(const struct socket *s) { return &container_of(s, struct socket_file, sock)->file; }
 
 /* An epoll set, and its interest in one file: the item hangs in the file's wait queue. */
 struct epoll {
@@ -104,7 +105,7 @@ static inline struct socket *socket_lookup(struct net_cpu *cpu, int fd, int *err
 }
 static inline bool socket_may_wait(const struct socket *s, int flags)
 {
-	return !s->file->nonblock && !(flags & MSG_DONTWAIT);
+	return !socket_to_file(s)->nonblock && !(flags & MSG_DONTWAIT);
 }
 /* In wait.c. A proto said -EAGAIN: waits for `events` unless the file or flags forbid it, at most until *deadline (0: not set yet).
  * 0: try again; -EAGAIN; -EBADF: closed meanwhile. Softirq is held off at call and return. */

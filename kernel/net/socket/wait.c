@@ -94,7 +94,7 @@ int wait_event_until(struct net_cpu *cpu, struct wait_queue *q, u32 events, u64 
 
 int socket_wait(struct socket *s, u32 events, int flags, u64 timeo_ns, u64 *deadline)
 {
-	struct file *f = s->file;
+	struct file *f = socket_to_file(s);
 	struct net_cpu *cpu = f->cpu;
 	int err;
 

@@ -40,7 +40,7 @@ void zerocopy_sent(struct socket *s)
 {
 	if (!s->sk->zerocopy)
 		return;
-	s->file->zerocopy_id++;
+	socket_to_file(s)->zerocopy_id++;
 	s->sk->notes += s->sk->notes < 65535;
 	sock_event(s->sk, EPOLLERR);
 }
@@ -50,8 +50,8 @@ long zerocopy_notes(struct socket *s, struct msghdr *m)
 	if (!s->sk->notes)
 		return -EAGAIN;
 	if (m->msg_notes)
-		*m->msg_notes = (struct msg_notes){ .has_zerocopy = true, .zerocopy_last = s->file->zerocopy_id - 1,
-						   .zerocopy_first = s->file->zerocopy_id - s->sk->notes };
+		*m->msg_notes = (struct msg_notes){ .has_zerocopy = true, .zerocopy_last = socket_to_file(s)->zerocopy_id - 1,
+						   .zerocopy_first = socket_to_file(s)->zerocopy_id - s->sk->notes };
 	s->sk->notes = 0;
 	m->msg_flags = MSG_ERRQUEUE;
 	return 0;

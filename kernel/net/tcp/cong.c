@@ -40,7 +40,7 @@ bool tcp_tx_start(struct tcb *t)
 	t->tx = kmem_cache_alloc(t->sk.cpu->tcp->txs);
 	if (!t->tx)
 		return false;
-	memset(t->tx, 0, sizeof(*t->tx));
+	memset(&t->tx->rate_delivered, 0, sizeof(*t->tx) - offsetof(struct tcp_tx, rate_delivered)); /* what is before is the algorithm's */
 	tcp_cong_init(t);
 	if (unlikely(t->sk.cpu->sysctl.tcp_mtu_probing > 1) && t->sk.state != TCP_SYN_SENT)
 		tcp_mtu_start(t);

@@ -550,19 +550,22 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 
 	if ((!r->way && af->route(cpu, &fl, &dst)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
 		return false;
-	h = (struct tcp_hdr *)skb_push(skb, TCP_HDR_LEN + r->opt_len);
+	h = (struct tcp_hdr *)skb_put(skb, TCP_HDR_LEN);
+	if (r->syn)
+		skb_put(skb, tcp_put_syn_options((u8 *)(h + 1), r->syn));
+	else if (r->ts)
+		skb_put(skb, tcp_put_timestamp((u8 *)(h + 1), r->tsval, r->tsecr));
 	skb_reset_transport_header(skb);
 	h->sport = be16_of(r->sport);
 	h->dport = be16_of(r->dport);
 	h->seq = be32_of(r->seq.v);
 	h->ack = be32_of(r->ack.v);
-	h->doff = (u8)((TCP_HDR_LEN + r->opt_len) << 2);
+	h->doff = (u8)(skb->len << 2);
 	h->flags = r->flags;
 	h->wnd = be16_of(r->wnd);
 	h->urg = be16_of(0);
-	if (r->opt_len)
-		memcpy(h + 1, r->opts, r->opt_len);
-	h->csum = csum_fold16(af->pseudo_sum(r->src, r->dst, IPPROTO_TCP, skb->len));
+	h->csum = csum_fold16(af == &ipv4_af ? csum_tcpudp_nofold(ip_v4(r->src), ip_v4(r->dst), skb->len, IPPROTO_TCP) :
+					       af->pseudo_sum(r->src, r->dst, IPPROTO_TCP, skb->len));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = TCP_CSUM_OFFSET;

@@ -22,11 +22,10 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
 		.mss = r->advmss, .ts = r->ts_ok, .sack = r->sack_ok, .ws = r->ws_ok, .wscale = r->rcv_wscale,
 		.tsval = cpu_ms(cpu) + r->ts_off, .tsecr = r->ts_recent, .cookie = cookie,
 	};
-	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss),
 		.ack = seq_of(r->irs + 1), .wnd = r->rcv_wnd, .flags = (u8)(TCP_SYN | TCP_ACK | (r->ecn_ok ? TCP_ECE : 0)), .tos = r->tos, .mark = r->listener->sk.mark,
-		.way = dst_valid(cpu, &r->dst) ? &r->dst : NULL, .opts = opts, .opt_len = (u8)tcp_put_syn_options(opts, &o),
+		.way = dst_valid(cpu, &r->dst) ? &r->dst : NULL, .syn = &o,
 	};
 
 	return tcp_reply_xmit(cpu, &reply);
@@ -36,11 +35,10 @@ static bool send_synack(struct tcp_request *r, const struct tfo_cookie *cookie)
 static void send_ack(struct tcp_request *r)
 {
 	u32 now = cpu_ms(r->cpu) | 1;
-	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply reply = {
 		.src = &r->laddr, .dst = &r->raddr, .sport = r->node.lport, .dport = r->node.rport, .seq = seq_of(r->iss + 1),
 		.ack = seq_of(r->irs + 1), .wnd = (u16)(r->rcv_wnd >> r->rcv_wscale), .flags = TCP_ACK, .tos = r->tos,
-		.mark = r->listener->sk.mark, .opts = opts,
+		.mark = r->listener->sk.mark, .ts = r->ts_ok, .tsval = cpu_ms(r->cpu) + r->ts_off, .tsecr = r->ts_recent,
 	};
 
 	if (r->oow_ack_ms && now - r->oow_ack_ms < r->cpu->sysctl.tcp_invalid_ratelimit) {
@@ -48,8 +46,6 @@ static void send_ack(struct tcp_request *r)
 		return;
 	}
 	r->oow_ack_ms = now;
-	if (r->ts_ok)
-		reply.opt_len = tcp_put_timestamp(opts, cpu_ms(r->cpu) + r->ts_off, r->ts_recent);
 	tcp_reply_xmit(r->cpu, &reply);
 }
 

@@ -317,8 +317,9 @@ struct tcp_reply {
 	seq_t seq, ack;
 	u16 wnd;
 	u8 flags, tos;
-	u8 opt_len;
-	const u8 *opts; /* opt_len of them */
+	bool ts;         /* with a timestamp alone */
+	u32 tsval, tsecr;
+	const struct tcp_syn_options *syn; /* or with these options; NULL: without */
 	u32 mark;
 	struct dst *way; /* NULL: not known yet */
 };
@@ -342,6 +343,9 @@ void tcp_mtu_probe_sent(struct tcb *t, u32 size);
 bool tcp_mtu_probe_lost(struct tcb *t);
 void tcp_mtu_told(struct tcb *t);         /* a router named the path's MTU. While mtup_on */
 void tcp_mtu_probe_void(struct tcb *t);   /* the probe that is out will tell nothing. While mtup_on */
+
+/* ---- lone.c ---- */
+void tcp_hold_over(struct timer *timer, u64 now_ns); /* the flush goes on where it waited for a device */
 
 /* ---- timer.c ---- */
 void tcp_timer_fire(struct timer *timer, u64 now_ns);

@@ -49,14 +49,12 @@ void tcp_timewait_run(struct timer *timer, u64 now_ns)
 
 static void send_ack(struct net_cpu *cpu, struct tcp_timewait *tw)
 {
-	u8 opts[TCP_OPTS_MAX];
 	struct tcp_reply r = {
 		.src = &tw->laddr, .dst = &tw->raddr, .sport = tw->node.lport, .dport = tw->node.rport,
-		.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .wnd = tw->rcv_wnd, .flags = TCP_ACK, .tos = tw->tos, .opts = opts,
+		.seq = tw->snd_nxt, .ack = tw->rcv_nxt, .wnd = tw->rcv_wnd, .flags = TCP_ACK, .tos = tw->tos,
+		.ts = tw->ts_ok, .tsval = cpu_ms(cpu) + tw->ts_off, .tsecr = tw->ts_recent,
 	};
 
-	if (tw->ts_ok)
-		r.opt_len = tcp_put_timestamp(opts, cpu_ms(cpu) + tw->ts_off, tw->ts_recent);
 	tcp_reply_xmit(cpu, &r);
 }
 
@@ -72,7 +70,7 @@ static struct tcp_timewait *timewait_from(struct tcb *t)
 		STAT(cpu, TcpExtTCPTimeWaitOverflow);
 		return NULL;
 	}
-	memset(tw, 0, sizeof(*tw));
+	tw->last_ack_ms = 0; /* this and what follows is all there is; conn_replace() links it */
 	tw->node.kind = CONN_TIMEWAIT;
 	tw->node.hash = t->node.hash;
 	tw->node.lport = t->node.lport;
