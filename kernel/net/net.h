@@ -23,6 +23,7 @@ struct net;
 struct net_cpu;
 struct net_device;
 struct napi_struct;
+struct netdev_queue;
 struct sk_buff;
 struct steer;
 
@@ -71,6 +72,7 @@ struct net_cpu {
 	u32 napi_next;            /* round robin: where net_rx goes on */
 	u32 nr_napi;
 	struct list_head tx_dirty;  /* netdev_queues that want a doorbell or a qdisc run (core/dev.c) */
+	struct netdev_queue *behind; /* its ring is full, and half of what may wait behind it does; NULL: none was seen so */
 	struct fiber_sched *fibers; /* of the application; given at init */
 
 	/* ---- the rooms, each known to its own folder ---- */

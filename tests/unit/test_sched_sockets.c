@@ -138,3 +138,48 @@ TEST(udp_memory_is_charged_while_frames_wait_and_a_closed_sock_outlives_them)
 	CHECK_EQ(t.a->net->devs[1]->txq[0].qdisc->qlen, 0);
 	lab_destroy(t.lab);
 }
+
+#define CROWD 500 /* connections: more than fit the ring and the discipline */
+
+struct crowd {
+	struct lab_host *a, *b;
+	int fd[CROWD];
+	bool open;
+};
+
+static void crowd_opens(void *arg)
+{
+	struct crowd *c = arg;
+	struct sockaddr_ip any = address("0.0.0.0"), to = address("10.0.0.2");
+	int listener = sys_socket(c->b->cpu, AF_INET, SOCK_STREAM, 0);
+
+	REQUIRE(!sys_bind(c->b->cpu, listener, &any) && !sys_listen(c->b->cpu, listener, CROWD));
+	for (unsigned i = 0; i < CROWD; i++) {
+		c->fd[i] = sys_socket(c->a->cpu, AF_INET, SOCK_STREAM, 0);
+		REQUIRE(!sys_connect(c->a->cpu, c->fd[i], &to));
+	}
+	c->open = true;
+}
+
+TEST(a_crowd_that_closes_at_once_waits_for_the_device_and_loses_no_fin)
+{
+	struct crowd c = { 0 };
+	struct lab *lab = lab_pair(1, NULL, &c.a, &c.b);
+	struct netdev_queue *txq = &c.a->net->devs[1]->txq[0];
+
+	use(c.a, "pfifo", "limit 100");
+	lab_spawn(c.a, "crowd", crowd_opens, &c);
+	CHECK(LAB_UNTIL(lab, c.open, 10 * NSEC_PER_SEC));
+	lab_dev_stall(c.a->net->devs[1], true);
+	for (unsigned i = 0; i < CROWD; i++)
+		sys_close(c.a->cpu, c.fd[i]);
+	lab_run(lab, 5 * NSEC_PER_MSEC);
+	CHECK(txq->stopped && txq->qdisc->qlen >= 50 && txq->qdisc->qlen < 100 && c.a->cpu->behind == txq);
+	lab_dev_stall(c.a->net->devs[1], false);
+	lab_run(lab, 50 * NSEC_PER_MSEC);
+	CHECK_EQ(lab_drops(c.a, DROP_QDISC_DROP), 0);
+	CHECK_EQ(lab_stat(c.a, STAT_TcpRetransSegs), 0);
+	CHECK_EQ(lab_stat(c.b, STAT_TcpCurrEstab), CROWD); /* in CLOSE_WAIT, which counts: nobody took them */
+	CHECK(!c.a->cpu->behind && !txq->qdisc->qlen);
+	lab_destroy(lab);
+}

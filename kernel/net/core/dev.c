@@ -423,6 +423,8 @@ static __noinline void enqueue(struct net_cpu *cpu, struct qdisc *q, struct sk_b
 	q->txq->direct = false;
 	q->ops->enqueue(cpu, q, skb);
 	qdisc_run(cpu, q);
+	if (unlikely(qdisc_is_half_full(q)))
+		cpu->behind = q->txq;
 }
 
 static inline void queue_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb, bool looked)

@@ -86,6 +86,11 @@ static inline bool qdisc_is_behind(const struct netdev_queue *txq)
 {
 	return unlikely(txq->stopped) && txq->qdisc && txq->qdisc->qlen >= QDISC_BEHIND;
 }
+/* And half of what may wait behind the full ring does: who makes more, and can, had better wait (net_cpu.behind). */
+static inline bool qdisc_is_half_full(const struct qdisc *q)
+{
+	return q->txq->stopped && q->limit && q->qlen >= MAX(q->limit / 2, 1u);
+}
 /* Frees a queue's disciplines, the one kept for late readers too. The device is closed. */
 void qdisc_release(struct netdev_queue *txq);
 

@@ -479,6 +479,7 @@ int tcp_cpu_init(struct net_cpu *cpu)
 	timer_init(&tc->synack_timer, tcp_synack_run);
 	list_init(&tc->timewait);
 	timer_init(&tc->timewait_timer, tcp_timewait_run);
+	timer_init(&tc->hold_timer, tcp_hold_over);
 	return 0;
 }
 
@@ -511,6 +512,7 @@ void tcp_cpu_destroy(struct net_cpu *cpu)
 	}
 	timer_cancel(&cpu->wheel, &tc->timewait_timer);
 	timer_cancel(&cpu->wheel, &tc->synack_timer);
+	timer_cancel(&cpu->wheel, &tc->hold_timer);
 	chains_free(tc->conns.chains, tc->conns.mask + 1);
 	if (tc->conns.old)
 		chains_free(tc->conns.old, tc->conns.old_mask + 1);

@@ -231,10 +231,41 @@ static __cold void turn_pressure(struct tcp_cpu *tc)
 		STAT(tc->cpu, TcpExtTCPMemoryPressures);
 }
 
+#define HOLD_NS NSEC_PER_MSEC
+
+/* What was marked meanwhile follows the rest of the list, which ends at `tail`. */
+static __cold void hold(struct tcp_cpu *tc, struct tcb *rest, struct tcb **tail)
+{
+	if (tc->dirty)
+		*tail = tc->dirty;
+	else
+		tc->dirty_tail = tail;
+	tc->dirty = rest;
+	if (!tc->hold_timer.armed)
+		timer_arm(&tc->cpu->wheel, &tc->hold_timer, tc->cpu->now_ns + HOLD_NS);
+}
+
+void tcp_hold_over(struct timer *timer, u64 now_ns)
+{
+	raise_softirq(container_of(timer, struct tcp_cpu, hold_timer)->cpu, SOFTIRQ_NET_TX);
+}
+
+/* A device does not keep up with a burst, of thousands of FINs for example. Their TCBs wait, where their segments would be lost
+ * in the discipline to be sent again after a time out, all at the same time. */
+static __cold bool is_behind(struct net_cpu *cpu)
+{
+	const struct qdisc *q = cpu->behind->qdisc;
+
+	if (q && qdisc_is_half_full(q))
+		return true;
+	cpu->behind = NULL;
+	return false;
+}
+
 void tcp_flush(struct net_cpu *cpu)
 {
 	struct tcp_cpu *tc = cpu->tcp;
-	struct tcb *t = tc->dirty, *next;
+	struct tcb *t = tc->dirty, *next, **tail = tc->dirty_tail;
 
 	if (unlikely(tcp_memory_tight(cpu) != tc->pressure))
 		turn_pressure(tc);
@@ -244,6 +275,10 @@ void tcp_flush(struct net_cpu *cpu)
 		u32 events = t->events;
 		struct sk_buff *skb;
 
+		if (unlikely(cpu->behind != NULL) && is_behind(cpu)) {
+			hold(tc, t, tail);
+			return;
+		}
 		next = t->dirty_next;
 		t->marked = false;
 		if (unlikely(t->dead)) {

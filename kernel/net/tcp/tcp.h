@@ -440,6 +440,7 @@ struct tcp_cpu {
 	struct conn_table conns;
 	struct hlist_head bound[TCP_BOUND_BUCKETS]; /* socks that own their local port (bind, listen), by port */
 	struct tcb *dirty, **dirty_tail; /* FIFO */
+	struct timer hold_timer;    /* while they wait for a device that is behind */
 	struct list_head synacks[TCP_SYNACK_LISTS]; /* requests by retransmissions, each in the order of their ends */
 	struct timer synack_timer;  /* stands at the earliest or before it */
 	struct list_head timewait;  /* in the order of their ends */
