@@ -282,6 +282,7 @@ TEST(routes_that_run_out_while_they_are_renewed_are_freed_once)
 
 TEST(a_router_cannot_make_our_packets_die_on_their_way)
 {
+	REQ("4861 6.3.4/hops");
 	struct kit k = kit6_open();
 	struct ipv6_info ip;
 
