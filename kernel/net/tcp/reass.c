@@ -475,7 +475,7 @@ void tcp_read_done(struct tcb *t)
 	if (t->sk.state == TCP_CLOSE || t->sk.shutdown & 1)
 		return;
 	if (t->ack.delayed && ((u32)seq_diff(t->rcv.nxt, t->rcv.wup) > t->rcv.mss ||
-			       (!t->ack.pingpong && t->ack.quick && !t->sk.rmem_alloc))) {
+			       (!t->ack.pingpong && (t->ack.quick || t->ack.delayed == 2) && !t->sk.rmem_alloc))) {
 		tcp_ack_now(t);
 		return;
 	}

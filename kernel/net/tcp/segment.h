@@ -89,7 +89,8 @@ static inline void ack_was_sent(struct tcb *t)
 {
 	if (t->ack.quick)
 		t->ack.quick--;
-	t->ack.now = t->ack.delayed = false;
+	t->ack.now = false;
+	t->ack.delayed = 0;
 	tcp_timer_clear(t, TCPT_DELACK);
 }
 

@@ -295,7 +295,7 @@ struct tcb {
 	/* ---- when to acknowledge (RFC 1122 4.2.3.2) ---- */
 	struct {
 		bool now;           /* at the next flush */
-		bool delayed;       /* the DELACK deadline stands */
+		u8 delayed;         /* the DELACK deadline stands; 2: for text that ends with a push or less than a segment */
 		u8 quick;           /* so many more at once */
 		u8 pingpong;        /* interactive: an answer will carry it */
 		u32 ato_us;

@@ -297,9 +297,19 @@ static void tcp_keepalive_timer(struct tcb *t)
 
 /* ---- acknowledgments ---- */
 
+/* The sender may have no more for now, and wait for the ACK: whoever reads all of it acknowledges (as Linux does). */
+static bool ends_with_push(const struct tcb *t)
+{
+	struct sk_buff *last = skb_peek_tail(&t->rcvq);
+
+	return (u32)seq_diff(t->rcv.nxt, t->rcv.wup) < t->rcv.mss || (last && tcp_cb(last)->flags & TCP_PSH);
+}
+
 void tcp_delack_start(struct tcb *t)
 {
 	u32 ato = t->ack.ato_us, max = TCP_DELACK_MAX_US;
+	u8 delayed = !t->ack.pingpong && ends_with_push(t) ? 2 : 1;
+	bool stands = t->ack.delayed && tcp_timer_armed(t, TCPT_DELACK);
 	u64 at;
 
 	if (!ato) { /* no data came yet, so none is likely to go back: a FIN alone */
@@ -310,9 +320,9 @@ void tcp_delack_start(struct tcb *t)
 		max = MIN(max, MAX(t->srtt_us >> 3, TCP_ATO_MIN_US));
 	ato = MIN(MAX(ato, (u32)t->sk.cpu->sysctl.tcp_delack_min), max);
 	at = after_us(t, ato);
-	if (t->ack.delayed && tcp_timer_armed(t, TCPT_DELACK) && tcp_timer_at_ns(t, TCPT_DELACK) <= at)
+	t->ack.delayed = delayed;
+	if (stands && tcp_timer_at_ns(t, TCPT_DELACK) <= at)
 		return;
-	t->ack.delayed = true;
 	tcp_timer_set(t, TCPT_DELACK, at);
 }
 
