@@ -17,6 +17,7 @@
 #include "net/netfilter/nft.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
+#include "net/wire/ether.h"
 
 #define CPUS  4
 #define FLOWS 48
@@ -101,6 +102,40 @@ TEST(flows_are_spread_evenly_whatever_the_seed)
 				test_note("seed %llu cpu %u key %04x", (unsigned long long)seed, i, h->net->steer->key);
 		lab_destroy(lab);
 	}
+}
+
+TEST(a_frame_is_of_the_flow_that_its_ends_name_short_way_or_long)
+{
+	struct lab *lab = lab_create(7);
+	struct lab_host *h = lab_host_cpus(lab, "a", CPUS, 0);
+	struct test_rng rng = { 815 };
+
+	for (unsigned i = 0; i < 2000; i++) {
+		struct sk_buff *skb = alloc_skb(h->cpu, SKB_HEADROOM);
+		unsigned hlen = rng_below(&rng, 4) ? 20 : 24; /* with options: the long way */
+		struct ipv4_hdr *ip = (struct ipv4_hdr *)skb_put(skb, hlen + 20);
+		u16 sport = (u16)rng_next(&rng), dport = (u16)rng_next(&rng);
+		be16 ports[2] = { be16_of(sport), be16_of(dport) };
+		struct ip_addr src, dst;
+
+		memset(ip, 0, hlen + 20);
+		ip->ver_ihl = (u8)(0x40 | hlen / 4);
+		ip->proto = rng_below(&rng, 3) ? IPPROTO_TCP : IPPROTO_UDP;
+		ip->saddr = be32_of((u32)rng_next(&rng));
+		ip->daddr = be32_of((u32)rng_next(&rng));
+		if (!rng_below(&rng, 4)) { /* a fragment goes by its addresses */
+			ip->frag = be16_of(IP_MF);
+			sport = dport = 0;
+		}
+		memcpy((u8 *)ip + hlen, ports, sizeof(ports));
+		skb->protocol = ETH_P_IP;
+		src = ip_from_v4(ip->saddr);
+		dst = ip_from_v4(ip->daddr);
+		if (dport != 68) /* which is CPU 0's when it is UDP */
+			CHECK_EQ(steer_frame(h->cpu, skb), steer_owner(h->net, &src, &dst, sport, dport));
+		consume_skb(h->cpu, skb);
+	}
+	lab_destroy(lab);
 }
 
 TEST(with_steering_off_the_first_cpu_owns_every_flow)

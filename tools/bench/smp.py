@@ -18,7 +18,8 @@ def owned(guest):
     return [taken[0] - sum(hopped[1:]), *taken[1:]]
 
 
-def measure(lab, guest, path, nic, boot, load, cpus):
+def measure(lab, guest, path, nic, boot, load, cpus, symbols):
+    """symbols: of the image, when the functions are asked for too; else None."""
     boot(guest)
     try:
         for name, (service, port, words) in ASKED:
@@ -28,10 +29,13 @@ def measure(lab, guest, path, nic, boot, load, cpus):
             r = load(service, guest.ip, port, *words, "-c", CONNECTIONS, "-n", REQUESTS)
             if not r:
                 continue
-            spent = insns.Counts(path).since(before)["insns"]
+            after = insns.Counts(path)
+            spent = after.since(before)["insns"]
             taken = [n - m for n, m in zip(owned(guest), first)]
             lab.put(what + ", /s", guest, nic, r["rate"])
             lab.put("insns/" + what, guest, nic, spent / REQUESTS)
+            if symbols:
+                lab.profiles += ["insns/%s, %s" % (what, nic), *insns.profile(symbols, after, before, REQUESTS)]
             if cpus > 1:
                 lab.put("%s, least CPU's frames %%" % what, guest, nic, 100 * min(taken) / max(1, sum(taken)))
     finally:

@@ -207,13 +207,29 @@ static __noinline void look_into_error(const struct sk_buff *skb, struct ends *e
 		*e = of;
 }
 
-unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
+/* The usual frame: TCP over IPv4, whole and without options. Its hash is steer_hash() of addresses that are v4-mapped both, whose
+ * prefixes cancel. false: another one. */
+static inline bool steer_plain(const struct net_cpu *cpu, const struct sk_buff *skb, unsigned *owner)
+{
+	const struct steer *s = cpu->net->steer;
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	u32 ports, sum;
+
+	if (skb->protocol != ETH_P_IP || skb_headlen(skb) < sizeof(*h) + sizeof(ports) || h->ver_ihl != 0x45 || h->proto != IPPROTO_TCP ||
+	    be16_get(h->frag) & (IP_MF | IP_OFFSET))
+		return false;
+	memcpy(&ports, h + 1, sizeof(ports));
+	sum = h->saddr.raw ^ h->daddr.raw ^ ports;
+	sum ^= sum >> 16;
+	*owner = s->cpu[(s->hash[0][sum & 255] ^ s->hash[1][sum >> 8 & 255]) % STEER_SLOTS];
+	return true;
+}
+
+static __noinline unsigned steer_other(const struct net_cpu *cpu, const struct sk_buff *skb)
 {
 	struct ends e;
 	bool known;
 
-	if (unlikely(skb->pkt_type != PACKET_HOST))
-		return 0;
 	if (likely(skb->protocol == ETH_P_IP))
 		known = ends_v4(skb, 0, IP_MF | IP_OFFSET, &e);
 	else if (skb->protocol == ETH_P_IPV6)
@@ -227,6 +243,15 @@ unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
 	else if (unlikely(e.proto == IPPROTO_UDP && be16_get(e.p.dst) == DHCP_CLIENT))
 		return 0;
 	return steer_owner(cpu->net, &e.src, &e.dst, be16_get(e.p.src), be16_get(e.p.dst));
+}
+
+unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	unsigned owner;
+
+	if (unlikely(skb->pkt_type != PACKET_HOST))
+		return 0;
+	return likely(steer_plain(cpu, skb, &owner)) ? owner : steer_other(cpu, skb);
 }
 
 /* ---- the way there ---- */
