@@ -26,8 +26,8 @@ static void stack_counters(struct http_page *p, struct net *net)
 
 		for_each_cpu(net, cpu, i)
 			sum += READ_ONCE(cpu->stats[s]);
-		http_page_printf(p, "# HELP barewire_%s %s\n# TYPE barewire_%s %s\nbarewire_%s %lld\n", stat_name(s), stat_help(s),
-				 stat_name(s), gauge ? "gauge" : "counter", stat_name(s), (long long)sum);
+		http_page_printf(p, "# HELP barewire_%s %s (%s)\n# TYPE barewire_%s %s\nbarewire_%s %lld\n", stat_name(s),
+				 stat_help(s), stat_unit(s), stat_name(s), gauge ? "gauge" : "counter", stat_name(s), (long long)sum);
 	}
 }
 

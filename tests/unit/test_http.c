@@ -448,6 +448,8 @@ TEST(metrics_and_log_tell_of_what_happened)
 	free(ask(&k, "GET /robots.txt HTTP/1.1\r\nHost: b\r\nUser-Agent: te\"st\r\nReferer: http://x/\r\n\r\n"));
 	got = ask(&k, GET("/metrics"));
 	CHECK(strstr(got, "# TYPE barewire_http_requests_total counter\nbarewire_http_requests_total 1\n") != NULL);
+	CHECK(strstr(got, "# HELP barewire_TcpPassiveOpens connections accepted (connections)\n") != NULL);
+	CHECK(strstr(got, "# HELP barewire_IpExtInOctets IPv4 bytes received (bytes)\n") != NULL);
 	CHECK(strstr(got, "# TYPE barewire_TcpPassiveOpens counter\nbarewire_TcpPassiveOpens 2\n") != NULL);
 	CHECK(strstr(got, "barewire_drops_total{reason=\"TCP_CSUM\"} 0\n") != NULL);
 	free(got);
