@@ -121,16 +121,11 @@ static void echo_accepted(struct tcp_echo *e, const struct aio_cqe *c)
 	e->deaf = !c->more;
 }
 
-static void echo_completed(struct tcp_echo *e, struct aio_cqe *c, const struct aio_cqe *end)
+/* One whose skb could not be sent, or that has none. */
+static void echo_other(struct tcp_echo *e, struct aio_cqe *c, const struct aio_cqe *end)
 {
-	unsigned len;
-
-	if (likely(c->skb != NULL)) {
-		len = c->skb->len;
-		if (likely(!sys_send_skb(e->cpu, (int)c->data, c->skb, MSG_DONTWAIT)))
-			e->cpu->app->echo_bytes += len;
-		else
-			echo_slow(e, c, end);
+	if (c->skb) {
+		echo_slow(e, c, end);
 	} else if (c->op == AIO_ACCEPT) {
 		echo_accepted(e, c);
 	} else if (!c->more) {
@@ -146,8 +141,11 @@ static void echo_tcp_fiber(void *arg)
 
 	kfree(arg);
 	while (e.cpu->app && (n = sys_aio_wait(e.cpu, e.aio, cqe, BATCH, e.deaf ? (s64)ACCEPT_RETRY_NS : -1)) >= 0) {
-		for (int i = 0; e.cpu->app && i < n; i++)
-			echo_completed(&e, &cqe[i], &cqe[n]);
+		for (int i = 0; e.cpu->app && i < n; i++) {
+			i += sys_send_completed(e.cpu, &cqe[i], n - i, &e.cpu->app->echo_bytes);
+			if (unlikely(i < n))
+				echo_other(&e, &cqe[i], &cqe[n]);
+		}
 		if (unlikely(e.deaf) && e.cpu->app && !n)
 			ask_for_connections(&e);
 	}

@@ -40,7 +40,7 @@ void rig_run(struct rig *r, u64 ns);
 struct sk_buff *rig_skb(struct rig *r, u32 len, u32 linear, u32 piece, bool csum, u16 gso_size);
 /* Sends it as the stack would, and runs. */
 void rig_send(struct rig *r, struct sk_buff *skb);
-/* One of `len` bytes without an skb, whose TCP sum is the device's: within a burst that has begun. */
+/* One of `len` bytes without an skb, whose TCP sum is the device's: as dev_direct_queue() allows it. */
 void rig_frame(struct rig *r, unsigned len);
 /* The bytes such a frame has. */
 void rig_bytes(u8 *out, u32 len);

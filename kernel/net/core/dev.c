@@ -372,6 +372,14 @@ static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
 }
 
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq)
+{
+	if (txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
+		return NULL;
+	mark_dirty(cpu, txq);
+	return txq;
+}
+
 /* The first frame of a burst, or somebody looks. */
 static __noinline void first_xmit(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {

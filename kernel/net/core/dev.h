@@ -108,7 +108,7 @@ struct netdev_queue { /* one tx queue */
 	bool stopped;       /* by the driver: the ring is full */
 	bool dirty;         /* in cpu->tx_dirty */
 	bool need_flush;    /* start_xmit() was called since the last flush */
-	bool direct;        /* for the rest of this burst ops->xmit_frame() may be called (dev_direct_queue) */
+	bool direct;        /* in this burst ops->xmit_frame() may be called (dev_direct_queue) */
 	struct list_head dirty_link;
 	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
 	struct qdisc *retired; /* the one before, for late readers of its counters */
@@ -215,15 +215,16 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 /* ---- out ---- */
 /* A finished frame, link header included. Consumes it: tap, checksum and GSO as the device needs, qdisc, ring. */
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
-/* The queue to which a frame may go as dev_xmit_frame() has it: behind the first of a burst, while nothing waits in front of the
- * ring, the device sums, and nobody looks on. NULL: not now. */
-static inline struct netdev_queue *dev_direct_queue(const struct net_cpu *cpu, struct net_device *dev)
+/* The queue to which a frame may go as dev_xmit_frame() has it: while nothing waits in front of the ring, the device sums, and
+ * nobody looks on. The frame follows, for a burst begins with it. NULL: not now. */
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq);
+static inline struct netdev_queue *dev_direct_queue(struct net_cpu *cpu, struct net_device *dev)
 {
 	struct netdev_queue *txq = &dev->txq[cpu->id];
 
 	_Static_assert(MAX_TXQ >= MAX_CPUS, "a CPU's queue, if there were one");
 	keep_pointer(txq);
-	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : NULL;
+	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : dev_begin_direct(cpu, txq);
 }
 /* What let frames go so has changed: the next burst looks again. */
 void dev_stop_direct(struct net_device *dev);

@@ -131,6 +131,9 @@ int sys_aio_submit(struct net_cpu *cpu, int aiofd, const struct aio_sqe *sqe, un
 int sys_aio_cancel(struct net_cpu *cpu, int aiofd, int fd);
 /* Up to max completions, waiting at most timeout_ns (<0: for ever) for the first one. */
 int sys_aio_wait(struct net_cpu *cpu, int aiofd, struct aio_cqe *cqe, int max, s64 timeout_ns);
+/* Sends the skb of each of n completions to the descriptor in its `data`, up to the first that has none or cannot leave now;
+ * never waits. How many were sent and consumed; *bytes grows by theirs. */
+int sys_send_completed(struct net_cpu *cpu, const struct aio_cqe *cqe, int n, u64 *bytes);
 
 /* Lets other fibers run. */
 void sys_yield(struct net_cpu *cpu);

@@ -148,6 +148,23 @@ int sys_send_skbs(struct net_cpu *cpu, int fd, struct sk_buff *const *skbs, unsi
 	return sent ? (int)sent : err;
 }
 
+int sys_send_completed(struct net_cpu *cpu, const struct aio_cqe *cqe, int n, u64 *bytes)
+{
+	int sent = 0, err = 0;
+
+	bh_disable(cpu);
+	for (; sent < n && cqe->skb; sent++, cqe++) {
+		struct socket *s = socket_lookup(cpu, (int)cqe->data, &err);
+		u32 len = cqe->skb->len;
+
+		if (unlikely(!s || s->sk->prot->send_skb(s->sk, cqe->skb, MSG_DONTWAIT)))
+			break;
+		*bytes += len;
+	}
+	bh_enable(cpu);
+	return sent;
+}
+
 void sys_skb_free(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	bh_disable(cpu);

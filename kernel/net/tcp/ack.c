@@ -411,7 +411,7 @@ enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 		tcp_lone_ack(t, in->seg.seq, in->seg.ack);
 		return RX_OK;
 	}
-	t->lone = false;
+	t->snd.lone = false;
 	if (unlikely(!(flag & FLAG_FAST) || !tcp_is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
 		return doubtful_ack(t, in, flag);
 	plain_ack(t, &in->seg);

@@ -62,7 +62,7 @@ static inline void arm_for_lone(struct tcb *t)
 
 	if (likely(s->tcp_early_retrans && t->sack_ok && t->srtt_us && !t->tlp_out)) {
 		tcp_rtx_arm(t, TCPT_TLP, tcp_now(t) + pto_us * NSEC_PER_USEC);
-		t->lone = !t->rack.dsack_seen;
+		t->snd.lone = !t->rack.dsack_seen;
 	} else if (!tcp_schedule_tlp(t, true)) {
 		tcp_rearm_rto(t);
 	}
@@ -129,7 +129,7 @@ _Static_assert(offsetof(struct sock, dport) == offsetof(struct sock, sport) + 2,
 /* The queue that takes the frame; NULL: hooks, a router that cuts, a neighbour to be asked, or something before the ring. */
 static inline struct netdev_queue *direct_way(const struct tcb *t, const struct sk_buff *payload)
 {
-	const struct net_cpu *cpu = t->sk.cpu;
+	struct net_cpu *cpu = t->sk.cpu;
 	const struct dst *dst = &t->sk.dst;
 
 	if (cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || t->may_fragment || dst->no_df ||

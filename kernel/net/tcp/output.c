@@ -275,7 +275,7 @@ static __force_inline void data_was_sent(struct tcb *t, struct sk_buff *skb)
 	tcp_rate_sent(t, cb);
 	t->snd.nxt = cb->end_seq;
 	t->packets_out += cb->segs;
-	t->lone = false;
+	t->snd.lone = false;
 	t->data_segs_out += cb->segs;
 	if (tcp_in_cwnd_reduction(t))
 		t->prr_out += cb->segs;
@@ -415,7 +415,7 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 		t->retrans_out -= cb->segs;
 	cb->sacked |= TCPCB_RETRANS | TCPCB_EVER_RETRANS;
 	t->retrans_out += cb->segs;
-	t->lone = false;
+	t->snd.lone = false;
 	t->undo_retrans = MAX(t->undo_retrans, 0) + cb->segs;
 	t->total_retrans += cb->segs;
 	t->bytes_retrans += skb->len;
@@ -473,7 +473,7 @@ bool tcp_send_loss_probe(struct tcb *t)
 		t->tlp_retrans = true;
 	}
 	t->tlp_out = true;
-	t->lone = false;
+	t->snd.lone = false;
 	t->tlp_high_seq = t->snd.nxt;
 	STAT(t->sk.cpu, TcpExtTCPLossProbes);
 	return true;

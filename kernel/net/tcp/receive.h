@@ -101,7 +101,7 @@ static inline void tcp_confirm(struct tcb *t)
 /* RFC 6675, 8985 and 6298 have nothing to look for in it: no mark, no note for a rate, and nothing suspected. */
 static inline bool tcp_is_lone_ack(const struct tcb *t, seq_t ack)
 {
-	return t->lone && seq_eq(ack, t->snd.nxt) && skb_queue_empty(&t->sendq);
+	return t->snd.lone && seq_eq(ack, t->snd.nxt) && skb_queue_empty(&t->sendq);
 }
 
 static inline void tcp_lone_times(struct tcb *t, const struct tcp_skb_cb *cb)
@@ -134,7 +134,7 @@ static __force_inline void tcp_lone_ack(struct tcb *t, seq_t seq, seq_t ack)
 	t->last_ack_rcv_ms = cpu_ms(cpu);
 	tcp_lone_times(t, tcp_cb(skb));
 	t->packets_out = 0;
-	t->lone = false;
+	t->snd.lone = false;
 	skb_queue_init(&t->rtxq);
 	list_init(&t->tsorted);
 	t->rtx_tree.node = NULL;

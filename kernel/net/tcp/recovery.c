@@ -16,7 +16,7 @@ void tcp_set_ca_state(struct tcb *t, enum tcp_ca_state s)
 	if (t->ca->set_state)
 		t->ca->set_state(t, s);
 	t->ca_state = (u8)s;
-	t->lone = false;
+	t->snd.lone = false;
 }
 
 /* The window of which a reduction could be undone. */
@@ -46,7 +46,7 @@ void tcp_mark_lost(struct tcb *t, struct sk_buff *skb)
 	if (!(cb->sacked & TCPCB_LOST)) {
 		cb->sacked |= TCPCB_LOST;
 		t->lost_out += cb->segs;
-		t->lone = false;
+		t->snd.lone = false;
 	}
 	list_del(&cb->ts);
 	if (!t->rtx_hint || seq_lt(cb->seq, tcp_cb(t->rtx_hint)->seq))

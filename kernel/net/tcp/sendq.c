@@ -497,7 +497,7 @@ struct sk_buff *tcp_rtx_find(struct tcb *t, seq_t seq)
 static void adjust_counts(struct tcb *t, u8 sacked, s32 diff)
 {
 	t->packets_out += (u32)diff;
-	t->lone = false;
+	t->snd.lone = false;
 	if (sacked & TCPCB_SACKED)
 		t->sacked_out += (u32)diff;
 	if (sacked & TCPCB_LOST)
@@ -584,5 +584,5 @@ void tcp_sendq_empty(struct tcb *t)
 	t->rtx_hint = NULL;
 	list_init(&t->tsorted);
 	t->packets_out = t->sacked_out = t->lost_out = t->retrans_out = 0;
-	t->lone = false;
+	t->snd.lone = false;
 }

@@ -247,7 +247,6 @@ struct tcb {
 	bool mtup_on : 1;           /* segments are no longer than tx->mtup.low says */
 	bool undo_on : 1;           /* undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
-	bool lone : 1;              /* in flight is one segment, which lone.c sent with SACK agreed, and nothing happened to it since */
 	u16 linger_s;               /* SO_LINGER, when linger_set */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
@@ -258,6 +257,7 @@ struct tcb {
 		seq_t iss;
 		u32 wnd, max_wnd;   /* bytes */
 		u8 wscale;
+		bool lone;          /* in flight is one segment, sent by lone.c with SACK agreed, and nothing happened to it since */
 	} snd;
 	u32 notsent_lowat;          /* TCP_NOTSENT_LOWAT; 0: sysctl */
 	struct sk_buff_head sendq;  /* not sent yet, in order */
