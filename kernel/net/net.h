@@ -246,7 +246,7 @@ struct inet_protocol {
 	u8 protocol;
 	enum drop_reason (*rcv)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* First, where nobody else looks: skb->data at a checked IPv4 header without options, of a packet that is no fragment and
-	 * for this host. RX_OK: not taken, rcv() follows, with skb->ip and all counted. NULL: never. */
+	 * for this host. What it does not take goes to ip_rcv_decoded() as it came; whoever takes nothing has that here. */
 	enum drop_reason (*rcv_plain)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* The same of an IPv6 header without extensions; skb->ip has the addresses already. */
 	enum drop_reason (*rcv_plain6)(struct net_cpu *cpu, struct sk_buff *skb);

@@ -69,6 +69,7 @@ TEST(nothing_goes_past_a_tap_a_full_ring_or_sums_that_are_off)
 	dev_stop_direct(r->dev); /* as a setting that is changed does */
 	CHECK(!dev_direct_queue(r->cpu, r->dev));
 	bh_enable(r->cpu);
+	rig_run(r, 0);
 	r->dev->features &= ~(u32)NETIF_F_HW_CSUM;
 	bh_disable(r->cpu);
 	CHECK(!dev_direct_queue(r->cpu, r->dev));

@@ -268,14 +268,16 @@ static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)
 }
 
 /* 3.3.6: where to sum from and where to put it; to the end of the frame (TUCSE 0). */
+static __noinline void change_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
+{
+	tx->context = (u32)start << 16 | offset;
+	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start, .tucso = (u8)(start + offset)});
+}
+
 static inline void put_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
 {
-	u32 context = (u32)start << 16 | offset;
-
-	if (context == tx->context)
-		return;
-	tx->context = context;
-	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start, .tucso = (u8)(start + offset)});
+	if (unlikely(((u32)start << 16 | offset) != tx->context))
+		change_checksum_context(tx, start, offset);
 }
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the

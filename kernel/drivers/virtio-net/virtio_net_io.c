@@ -313,7 +313,7 @@ static void reap(struct virtnet_pair *p)
 }
 
 /* Too little room for the largest frame: stop, and ask to hear when three quarters of the frames are gone. */
-static void stop_queue(struct virtnet_pair *p)
+static __noinline void stop_queue(struct virtnet_pair *p)
 {
 	reap(p);
 	if (p->down || p->tx.nr_free >= VIRTNET_TX_FREE)

@@ -372,9 +372,11 @@ static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
 		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
 }
 
-struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq)
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *dev)
 {
-	if (txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
+	struct netdev_queue *txq = &dev->txq[cpu->id];
+
+	if (cpu->id >= dev->real_num_tx_queues || txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
 		return NULL;
 	mark_dirty(cpu, txq);
 	return txq;

@@ -217,14 +217,14 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
 /* The queue to which a frame may go as dev_xmit_frame() has it: while nothing waits in front of the ring, the device sums, and
  * nobody looks on. The frame follows, for a burst begins with it. NULL: not now. */
-struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq);
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *dev);
 static inline struct netdev_queue *dev_direct_queue(struct net_cpu *cpu, struct net_device *dev)
 {
 	struct netdev_queue *txq = &dev->txq[cpu->id];
 
 	_Static_assert(MAX_TXQ >= MAX_CPUS, "a CPU's queue, if there were one");
 	keep_pointer(txq);
-	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : dev_begin_direct(cpu, txq);
+	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : dev_begin_direct(cpu, dev);
 }
 /* What let frames go so has changed: the next burst looks again. */
 void dev_stop_direct(struct net_device *dev);

@@ -314,6 +314,7 @@ static enum drop_reason icmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 const struct inet_protocol icmp_protocol = {
 	.protocol = IPPROTO_ICMP,
 	.rcv = icmp_rcv,
+	.rcv_plain = ip_rcv_decoded,
 };
 
 /* ---- rates (RFC 1812 4.3.2.8) ---- */

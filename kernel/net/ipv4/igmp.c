@@ -434,4 +434,5 @@ static enum drop_reason igmp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 const struct inet_protocol igmp_protocol = {
 	.protocol = IPPROTO_IGMP,
 	.rcv = igmp_rcv,
+	.rcv_plain = ip_rcv_decoded,
 };

@@ -392,15 +392,10 @@ static inline bool is_plain(const struct ipv4_hdr *h)
 	       csum_ok(csum_ip_header(h, 5));
 }
 
-/* A checked packet of tot_len bytes, for us. */
-static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_hdr *h,
-						    const struct inet_protocol *p, u32 tot_len)
+enum drop_reason ip_rcv_decoded(struct net_cpu *cpu, struct sk_buff *skb)
 {
-	skb->len = tot_len;
-	count_ecn(cpu, h->tos);
-	STAT(cpu, IpInDelivers);
-	if (p->rcv_plain && likely(p->rcv_plain(cpu, skb) != RX_OK))
-		return SKB_CONSUMED;
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+
 	skb->ip.src = ip_from_v4(h->saddr);
 	skb->ip.dst = ip_from_v4(h->daddr);
 	skb->ip.proto = h->proto;
@@ -410,9 +405,19 @@ static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct 
 	skb->ip.hdr_len = IPV4_HLEN;
 	skb->ip.frag_max = 0;
 	skb->data += IPV4_HLEN; /* linear, as was checked */
-	skb->len = tot_len - IPV4_HLEN;
+	skb->len -= IPV4_HLEN;
 	skb_reset_transport_header(skb);
-	return p->rcv(cpu, skb);
+	return net_inet_protocols[h->proto]->rcv(cpu, skb);
+}
+
+/* A checked packet of tot_len bytes, for us. */
+static inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv4_hdr *h,
+					    const struct inet_protocol *p, u32 tot_len)
+{
+	skb->len = tot_len;
+	count_ecn(cpu, h->tos);
+	STAT(cpu, IpInDelivers);
+	return p->rcv_plain(cpu, skb); /* the last call, so nothing is saved across it */
 }
 
 /* Almost all packets are plain and of a known pair, and nobody hooks into their way: straight to

@@ -7,6 +7,7 @@
  * in net_rx.
  */
 #include "net/ipv4/udp_impl.h"
+#include "net/ipv4/ip.h"
 #include "net/core/steer.h"
 #include "net/core/trace.h"
 #include "net/wire/icmp.h"
@@ -266,6 +267,7 @@ static void udp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, 
 const struct inet_protocol udp_protocol = {
 	.protocol = IPPROTO_UDP,
 	.rcv = udp_rcv,
+	.rcv_plain = ip_rcv_decoded,
 	.err = udp_err,
 };
 

@@ -35,9 +35,7 @@ static inline void op_ready(struct aio_op *op)
 static void op_wake(struct wait_entry *entry, u32 events)
 {
 	struct aio_op *op = container_of(entry, struct aio_op, entry);
-	u32 mask = op->sqe.op == AIO_POLL ? op->sqe.len : op_events[op->sqe.op];
-
-	if (events & (mask | EPOLLERR | EPOLLHUP))
+	if (events & op->events)
 		op_ready(op);
 }
 
@@ -125,31 +123,52 @@ static long op_try(struct aio_op *op, struct aio_cqe *cqe)
 	return -EINVAL;
 }
 
-/* Of a multishot operation that asked for skbs: all that wait, max at most, since it is woken once for all of them. An skb with
- * -EAGAIN was the last there is; what comes later is a wake of its own. -1: another operation, or its file is closed. */
-static inline int op_run(struct aio_op *op, struct aio_cqe *cqe, int max)
+static inline struct aio_cqe skb_cqe(const struct aio_op *op, struct sk_buff *skb)
 {
-	struct socket *s = op->file->priv;
-	int n = 0, err = 0;
+	return (struct aio_cqe){ .data = op->sqe.data, .res = skb->len, .skb = skb, .op = AIO_RECV_SKB, .more = true };
+}
 
-	if (unlikely(op->sqe.op != AIO_RECV_SKB || !(op->sqe.flags & AIO_MULTISHOT) || !file_is_open(op->file)))
-		return -1;
-	do {
-		struct sk_buff *skb = s->sk->prot->recv_skb(s->sk, &err);
+/* Behind the first of several: all that wait, max at most. */
+static __noinline int op_run_on(struct aio_op *op, struct aio_cqe *cqe, int max, struct sk_buff *skb, int err)
+{
+	struct sock *sk = ((struct socket *)op->file->priv)->sk;
+	int n = 0;
 
-		if (unlikely(!skb)) {
-			if (err == -EAGAIN)
-				break;
+	for (;;) {
+		if (!skb && err != -EAGAIN) {
 			cqe[n++] = (struct aio_cqe){ .data = op->sqe.data, .res = err, .op = AIO_RECV_SKB };
 			op_free(op);
 			return n;
 		}
-		cqe[n++] = (struct aio_cqe){ .data = op->sqe.data, .res = skb->len, .skb = skb, .op = AIO_RECV_SKB, .more = true };
-	} while (err != -EAGAIN && n < max);
+		if (skb)
+			cqe[n++] = skb_cqe(op, skb);
+		if (err == -EAGAIN || n == max)
+			break;
+		skb = sk->prot->recv_skb(sk, &err);
+	}
 	op->queued = false;
-	if (unlikely(err != -EAGAIN))
+	if (err != -EAGAIN)
 		op_ready(op);
 	return n;
+}
+
+/* Of a multishot operation that asked for skbs: all that wait, since it is woken once for all of them; most often that is one.
+ * An skb with -EAGAIN was the last there is; what comes later is a wake of its own. -1: another operation, or its file is
+ * closed. */
+static inline int op_run(struct aio_op *op, struct aio_cqe *cqe, int max)
+{
+	struct socket *s = op->file->priv;
+	struct sk_buff *skb;
+	int err = 0;
+
+	if (unlikely(op->sqe.op != AIO_RECV_SKB || !(op->sqe.flags & AIO_MULTISHOT) || !file_is_open(op->file)))
+		return -1;
+	skb = s->sk->prot->recv_skb(s->sk, &err);
+	if (unlikely(!skb || err != -EAGAIN))
+		return op_run_on(op, cqe, max, skb, err);
+	*cqe = skb_cqe(op, skb);
+	op->queued = false;
+	return 1;
 }
 
 /* What op has to tell now, at most max completions. */
@@ -275,6 +294,7 @@ static int op_submit(struct net_cpu *cpu, struct aio *a, const struct aio_sqe *s
 	op->aio = a;
 	op->file = f;
 	op->sqe = *sqe;
+	op->events = (sqe->op == AIO_POLL ? sqe->len : op_events[sqe->op]) | EPOLLERR | EPOLLHUP;
 	op->queued = false;
 	list_init(&op->ready);
 	file_hold(f);

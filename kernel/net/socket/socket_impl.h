@@ -57,6 +57,7 @@ struct aio_op {
 	struct file *file;      /* a reference */
 	struct list_head ready, all;
 	struct aio_sqe sqe;
+	u32 events;             /* that make it ready */
 	bool queued;            /* in aio->ready */
 };
 

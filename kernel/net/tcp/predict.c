@@ -5,6 +5,7 @@
  * Its fields are compared where they lie, against what the TCB expects, before anything is decoded; whatever differs in any
  * of it goes on to tcp_rcv() as it came. Each family has a copy of all this, by the constant `v6`. Runs in net_rx.
  */
+#include "net/ipv4/ip.h"
 #include "net/tcp/receive.h"
 #include "net/wire/checksum.h"
 #include "net/wire/ipv4.h"
@@ -130,6 +131,12 @@ static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, con
 	tcp_text_acked(t);
 }
 
+/* As each family's door has it. */
+static __force_inline enum drop_reason other(struct net_cpu *cpu, struct sk_buff *skb, bool v6)
+{
+	return v6 ? RX_OK : ip_rcv_decoded(cpu, skb);
+}
+
 static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_buff *skb, bool v6)
 {
 	const struct plain_hdr *h = (const struct plain_hdr *)(skb->data + ip_len(v6));
@@ -138,9 +145,9 @@ static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_
 
 	if (unlikely(!is_plain(skb, h, v6) || !(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) ||
 		     !ack_is_plain(t, seq_of(be32_get(h->ack)))))
-		return RX_OK;
+		return other(cpu, skb, v6);
 	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h, v6)))
-		return RX_OK;
+		return other(cpu, skb, v6);
 	STAT(cpu, TcpInSegs);
 	take_expected(t, skb, h, len);
 	return SKB_CONSUMED;

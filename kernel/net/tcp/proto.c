@@ -357,9 +357,9 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
 {
 	struct tcb *t = tcb_of(sk);
-	struct sk_buff *skb = skb_peek(&t->rcvq);
+	struct sk_buff *skb = t->rcvq.next;
 
-	if (unlikely(!skb)) {
+	if (unlikely(skb_queue_empty(&t->rcvq))) {
 		*err = recv_empty(sk);
 		return NULL;
 	}

@@ -85,6 +85,43 @@ static inline bool tcp_read_is_plain(const struct tcb *t)
 
 /* ---- acknowledgments ---- */
 
+/* A sample of the mean's distance (RFC 6298 2.3). As Linux does, the variance falls at most once per window, and a sample far
+ * below the mean counts little. */
+static inline void tcp_rtt_deviation(struct tcb *t, s32 err)
+{
+	if (err < 0) {
+		err = -err - (s32)(t->mdev_us >> 2);
+		if (err > 0)
+			err >>= 3; /* a path that got faster is no reason to wait longer */
+	} else {
+		err -= (s32)(t->mdev_us >> 2);
+	}
+	t->mdev_us = (u32)((s32)t->mdev_us + err);
+	if (t->mdev_us > t->mdev_max_us) {
+		t->mdev_max_us = t->mdev_us;
+		t->rttvar_us = MAX(t->rttvar_us, t->mdev_max_us);
+	}
+	if (seq_gt(t->snd.una, t->rtt_seq)) {
+		if (t->mdev_max_us < t->rttvar_us)
+			t->rttvar_us -= (t->rttvar_us - t->mdev_max_us) >> 2;
+		t->rtt_seq = t->snd.nxt;
+		t->mdev_max_us = (u32)t->sk.cpu->sysctl.tcp_rto_min_us;
+	}
+}
+
+static inline void tcp_rtt_sampled(struct tcb *t, u32 rtt_us)
+{
+	if (unlikely(!t->srtt_us)) {
+		tcp_rtt_first(t, rtt_us);
+	} else {
+		s32 err = (s32)(rtt_us - (t->srtt_us >> 3));
+
+		t->srtt_us = MAX((u32)((s32)t->srtt_us + err), 1u);
+		tcp_rtt_deviation(t, err);
+	}
+	tcp_rto_update(t);
+}
+
 /* The neighbour is there (RFC 4861 7.3.1). */
 static inline void tcp_confirm(struct tcb *t)
 {
@@ -118,7 +155,7 @@ static inline void tcp_lone_times(struct tcb *t, const struct tcp_skb_cb *cb)
 	if (t->ca->pkts_acked && unlikely(t->ca->wants_lone || rtt_us < t->min_rtt_us))
 		tcp_tell_lone(t, rtt_us);
 	tcp_min_rtt_update(t, rtt_us);
-	tcp_rtt_take(t, rtt_us);
+	tcp_rtt_sampled(t, rtt_us);
 }
 
 /* What plain_ack() does, with queues that are empty then. */

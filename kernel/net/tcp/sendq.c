@@ -325,37 +325,15 @@ static bool queue_merge(struct tcb *t, struct sk_buff *skb)
 	return true;
 }
 
-/* One segment, whole, into an empty queue: what tcp_queue_skb() does, in one go. */
-static inline void queue_lone(struct tcb *t, struct sk_buff *skb, int flags)
-{
-	struct tcp_skb_cb *cb = tcp_cb(skb);
-	u32 len = skb->len, cost = len + TCP_SKB_COST;
-
-	cb->seq = t->snd.write;
-	t->snd.write = cb->end_seq = seq_add(t->snd.write, len);
-	cb->flags = flags & MSG_MORE ? 0 : TCP_PSH;
-	cb->sacked = 0;
-	cb->own = cb->app_limited = false;
-	cb->eor = (flags & MSG_EOR) != 0;
-	cb->segs = 1;
-	cb->tx_ns = 0;
-	cb->charged = cost;
-	t->sk.wmem_alloc += cost;
-	t->sk.cpu->tcp->mem_bytes += cost;
-	skb->sk = NULL;
-	skb->next = skb->prev = (struct sk_buff *)&t->sendq;
-	t->sendq = (struct sk_buff_head){ skb, skb, 1 };
-	t->more = (flags & MSG_MORE) != 0;
-	t->push = false;
-	tcp_mark(t);
-}
-
-/* There is room for it. */
-static __noinline void queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
+static __noinline int queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	u32 len = skb->len;
 
+	if (!tcp_sndbuf_space(t)) {
+		t->nospace = true;
+		return -EAGAIN;
+	}
 	if (skb_queue_empty(&t->sendq) || !queue_merge(t, skb)) {
 		cb->seq = cb->end_seq = t->snd.write;
 		cb->flags = cb->sacked = 0;
@@ -369,18 +347,38 @@ static __noinline void queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 			tcp_split(t, skb, len / 2, t->mss);
 	}
 	queue_done(t, 1, flags, false);
+	return 0;
 }
 
+/* Does it go whole, as one segment, and nothing waits or holds it back? */
+static inline bool goes_alone(const struct tcb *t, const struct sk_buff *skb, int flags)
+{
+	return skb_queue_empty(&t->sendq) && skb->len <= t->mss && !skb->nr_frags && t->sk.wmem_alloc < t->sk.sndbuf &&
+	       !(flags & (MSG_MORE | MSG_EOR) || t->more || t->push);
+}
+
+/* Most often so: what queue_skb() does then. */
 int tcp_queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 {
-	if (unlikely(!tcp_sndbuf_space(t))) {
-		t->nospace = true;
-		return -EAGAIN;
-	}
-	if (likely(skb_queue_empty(&t->sendq) && skb->len <= t->mss && !skb->nr_frags))
-		queue_lone(t, skb, flags);
-	else
-		queue_skb(t, skb, flags);
+	struct tcp_skb_cb *cb = tcp_cb(skb);
+	u32 cost = skb->len + TCP_SKB_COST;
+
+	if (unlikely(!goes_alone(t, skb, flags)))
+		return queue_skb(t, skb, flags);
+	cb->seq = t->snd.write;
+	t->snd.write = cb->end_seq = seq_add(cb->seq, skb->len);
+	cb->flags = TCP_PSH;
+	cb->sacked = 0;
+	cb->own = cb->app_limited = cb->eor = false;
+	cb->segs = 1;
+	cb->tx_ns = 0;
+	cb->charged = cost;
+	t->sk.wmem_alloc += cost;
+	t->sk.cpu->tcp->mem_bytes += cost;
+	skb->sk = NULL;
+	skb->next = skb->prev = (struct sk_buff *)&t->sendq;
+	t->sendq = (struct sk_buff_head){ skb, skb, 1 };
+	tcp_mark(t);
 	return 0;
 }
 

@@ -197,14 +197,18 @@ static inline u32 tcp_window_at_ease(const struct tcb *t)
 }
 static inline void tcp_rmem_charge(struct tcb *t, struct sk_buff *skb)
 {
-	tcp_cb(skb)->charged = skb->truesize;
-	t->sk.rmem_alloc += skb->truesize;
-	t->sk.cpu->tcp->mem_bytes += skb->truesize;
+	u32 cost = skb->truesize;
+
+	tcp_cb(skb)->charged = cost;
+	t->sk.rmem_alloc += cost;
+	t->sk.cpu->tcp->mem_bytes += cost;
 }
 static inline void tcp_rmem_uncharge(struct tcb *t, struct sk_buff *skb)
 {
-	t->sk.rmem_alloc -= tcp_cb(skb)->charged;
-	t->sk.cpu->tcp->mem_bytes -= tcp_cb(skb)->charged;
+	u32 cost = tcp_cb(skb)->charged;
+
+	t->sk.rmem_alloc -= cost;
+	t->sk.cpu->tcp->mem_bytes -= cost;
 }
 
 /* ---- memory: shares of the skb pool that TCP leaves to others ---- */
@@ -378,7 +382,13 @@ u64 tcp_rto_at(const struct tcb *t); /* when the RTO of the oldest segment in fl
 /* ---- rtt.c ---- */
 void tcp_rtt_take(struct tcb *t, u32 rtt_us); /* 1 to TCP_RTO_MAX_US */
 static inline void tcp_rtt_sample(struct tcb *t, s64 rtt_us) { tcp_rtt_take(t, (u32)CLAMP(rtt_us, 1, (s64)TCP_RTO_MAX_US)); }
-void tcp_rto_update(struct tcb *t); /* from srtt and rttvar */
+static inline void tcp_rto_update(struct tcb *t) /* from srtt and rttvar */
+{
+	u32 rto = (t->srtt_us >> 3) + t->rttvar_us;
+
+	t->rto_us = CLAMP(rto, (u32)t->sk.cpu->sysctl.tcp_rto_min_us, TCP_RTO_MAX_US);
+}
+void tcp_rtt_first(struct tcb *t, u32 rtt_us);
 #define MIN_RTT_WINDOW_MS 300000 /* a minimum is believed for five minutes */
 static inline void tcp_min_rtt_update(struct tcb *t, u32 rtt_us)
 {
