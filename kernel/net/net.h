@@ -248,7 +248,7 @@ struct inet_protocol {
 	/* First, where nobody else looks: skb->data at a checked IPv4 header without options, of a packet that is no fragment and
 	 * for this host. What it does not take goes to ip_rcv_decoded() as it came; whoever takes nothing has that here. */
 	enum drop_reason (*rcv_plain)(struct net_cpu *cpu, struct sk_buff *skb);
-	/* The same of an IPv6 header without extensions; skb->ip has the addresses already. */
+	/* The same of an IPv6 header without extensions; skb->ip has the addresses already. RX_OK: not taken, rcv() follows. NULL: never. */
 	enum drop_reason (*rcv_plain6)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
 	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
