@@ -53,6 +53,8 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb); /* ETH_P_IPV
 enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb); /* see struct packet_type */
 /* Writes and counts the header of a packet of a connected sock, in front of its len bytes at `at`. Returns the pseudo header's sum. */
 u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len);
+/* The same for what has no sock. */
+u32 ip6_put_flow_header(struct net_cpu *cpu, const struct flow *fl, const struct dst *dst, u8 *at, u32 len);
 /* As af_ops.route: finds the way and the source address. */
 int ip6_route_output(struct net_cpu *cpu, struct flow *fl, struct dst *dst);
 

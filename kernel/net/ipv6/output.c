@@ -122,9 +122,9 @@ static inline void send(struct net_cpu *cpu, struct sk_buff *skb, const struct i
 		neigh_xmit(cpu, skb, dst);
 }
 
-void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+static inline struct ip6_out out_of_flow(const struct net_cpu *cpu, const struct flow *fl, const struct dst *dst)
 {
-	struct ip6_out o = {
+	return (struct ip6_out){
 		.saddr = &fl->src,
 		.daddr = &fl->dst,
 		.word = ip6_first_word(cpu, fl->tos, &fl->src, &fl->dst, fl->proto),
@@ -132,31 +132,39 @@ void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, s
 		.hops = ip6_hops(cpu, dst, fl->ttl),
 		.df = fl->df,
 	};
+}
+
+static inline struct ip6_out out_of_sock(const struct sock *sk)
+{
+	return (struct ip6_out){
+		.saddr = &sk->saddr,
+		.daddr = &sk->daddr,
+		.word = ip6_first_word(sk->cpu, sk->tos, &sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport),
+		.proto = sk->protocol,
+		.hops = ip6_hops(sk->cpu, &sk->dst, sk->ttl),
+		.df = true,
+	};
+}
+
+void ip6_xmit(struct net_cpu *cpu, struct sk_buff *skb, const struct flow *fl, struct dst *dst)
+{
+	struct ip6_out o = out_of_flow(cpu, fl, dst);
 
 	send(cpu, skb, &o, dst);
 }
 
 void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 {
-	struct net_cpu *cpu = sk->cpu;
-	struct ip6_out o = {
-		.saddr = &sk->saddr,
-		.daddr = &sk->daddr,
-		.word = ip6_first_word(cpu, sk->tos, &sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport),
-		.proto = sk->protocol,
-		.hops = ip6_hops(cpu, &sk->dst, sk->ttl),
-		.df = df,
-	};
+	struct ip6_out o = out_of_sock(sk);
 
-	send(cpu, skb, &o, &sk->dst);
+	o.df = df;
+	send(sk->cpu, skb, &o, &sk->dst);
 }
 
-u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len)
+static __force_inline u32 put_header(struct net_cpu *cpu, const struct ip6_out *o, u8 *at, u32 len)
 {
-	struct ip_addr saddr = sk->saddr, daddr = sk->daddr; /* what is written may be anything, so says C */
-	u32 word = ip6_first_word(sk->cpu, sk->tos, &saddr, &daddr, (u32)sk->sport << 16 | sk->dport);
-	u32 sum = ip6_pseudo_sum(&saddr, &daddr, sk->protocol, len);
-	struct net_cpu *cpu = sk->cpu;
+	struct ip_addr saddr = *o->saddr, daddr = *o->daddr; /* what is written may be anything, so says C */
+	u32 sum = ip6_pseudo_sum(&saddr, &daddr, o->proto, len);
 	struct __packed header {
 		u32 word;
 		u16 payload_len;
@@ -167,13 +175,27 @@ u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len)
 	_Static_assert(sizeof(*h) == IPV6_HLEN, "RFC 8200 3");
 	STAT(cpu, Ip6OutRequests);
 	STAT_ADD(cpu, Ip6OutOctets, len + IPV6_HLEN);
-	h->hop_limit = ip6_hops(cpu, &sk->dst, sk->ttl);
-	h->nexthdr = sk->protocol;
-	h->word = be32_of(word).raw;
+	h->hop_limit = o->hops;
+	h->nexthdr = o->proto;
+	h->word = be32_of(o->word).raw;
 	h->payload_len = be16_of((u16)len).raw;
 	h->saddr = saddr;
 	h->daddr = daddr;
 	return sum;
+}
+
+u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len)
+{
+	struct ip6_out o = out_of_sock(sk);
+
+	return put_header(sk->cpu, &o, at, len);
+}
+
+u32 ip6_put_flow_header(struct net_cpu *cpu, const struct flow *fl, const struct dst *dst, u8 *at, u32 len)
+{
+	struct ip6_out o = out_of_flow(cpu, fl, dst);
+
+	return put_header(cpu, &o, at, len);
 }
 
 void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,

@@ -2,7 +2,8 @@
  * lone.c - the net_tx row of TCP (tcp_flush), and new data as an answer mostly is: one segment into an empty pipe.
  *
  * Where nothing stands between here and the ring, the whole frame is made at once in front of the payload as it lies in its
- * buffer, and that goes to the device: no skb. What is not that plain goes to tcp_output().
+ * buffer, and that goes to the device: no skb. A bare ACK and a SYN-ACK are made so in a buffer of their own. What is not that
+ * plain goes to tcp_output().
  */
 #include "net/core/netfilter.h"
 #include "net/ipv6/ip6.h"
@@ -126,25 +127,29 @@ _Static_assert(sizeof(struct lone_hdr) == TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED, 
 _Static_assert(SKB_HEADROOM >= ETH_HLEN + IPV6_HLEN + sizeof(struct lone_hdr) + FRAME_HEADROOM, "room for all in front");
 _Static_assert(offsetof(struct sock, dport) == offsetof(struct sock, sport) + 2, "one word");
 
-/* The queue that takes the frame; NULL: hooks, a router that cuts, a neighbour to be asked, or something before the ring. */
-static inline struct netdev_queue *direct_way(const struct tcb *t, const struct sk_buff *payload)
+/* The queue that takes a frame with so many bytes; NULL: hooks, a router that cuts, a neighbour to be asked, or something before
+ * the ring. */
+static inline struct netdev_queue *direct_way(struct net_cpu *cpu, const struct dst *dst, u32 len)
 {
-	struct net_cpu *cpu = t->sk.cpu;
-	const struct dst *dst = &t->sk.dst;
-
-	if (cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || t->may_fragment || dst->no_df ||
-	    !dst->neigh || dst->neigh->state != NEIGH_REACHABLE || !skb_has_headroom_alone(cpu, payload) ||
-	    payload->len + sizeof(struct lone_hdr) + t->sk.af->hdr_len > dst->mtu)
+	if (cpu->nf->nr[NF_LOCAL_OUT] | cpu->nf->nr[NF_POST_ROUTING] || dst->no_df || !dst->neigh ||
+	    dst->neigh->state != NEIGH_REACHABLE || len > dst->mtu)
 		return NULL;
 	return dev_direct_queue(cpu, dst->dev);
 }
 
-/* In front of at, where len bytes follow; returns the sum of the pseudo header. */
-static inline u32 put_ipv4(const struct tcb *t, u8 *at, u32 len)
+/* Likewise, of a segment with so much text. */
+static inline struct netdev_queue *direct_way_of(const struct tcb *t, u32 len)
 {
-	u32 saddr = ip_v4(&t->sk.saddr).raw, daddr = ip_v4(&t->sk.daddr).raw;
-	u32 w0 = 0x45 | (u32)t->sk.tos << 8 | (u32)be16_of((u16)(len + IPV4_HLEN)).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
-	u32 w2 = (likely(!t->sk.ttl) ? (u8)t->sk.cpu->sysctl.ip_default_ttl : t->sk.ttl) | IPPROTO_TCP << 8;
+	if (unlikely(t->may_fragment))
+		return NULL;
+	return direct_way(t->sk.cpu, &t->sk.dst, len + (u32)sizeof(struct lone_hdr) + t->sk.af->hdr_len);
+}
+
+/* In front of at, where len bytes follow; returns the sum of the pseudo header. ttl 0: the operator's. */
+static inline u32 put_ipv4(struct net_cpu *cpu, u32 saddr, u32 daddr, u8 tos, u8 ttl, u8 *at, u32 len)
+{
+	u32 w0 = 0x45 | (u32)tos << 8 | (u32)be16_of((u16)(len + IPV4_HLEN)).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
+	u32 w2 = (likely(!ttl) ? (u8)cpu->sysctl.ip_default_ttl : ttl) | IPPROTO_TCP << 8;
 	u64 addrs = (u64)saddr + daddr;
 	struct __packed words {
 		u32 w[5];
@@ -155,19 +160,19 @@ static inline u32 put_ipv4(const struct tcb *t, u8 *at, u32 len)
 	ip->w[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
 	ip->w[3] = saddr;
 	ip->w[4] = daddr;
-	STAT(t->sk.cpu, IpOutRequests);
-	STAT_ADD(t->sk.cpu, IpExtOutOctets, len + IPV4_HLEN);
+	STAT(cpu, IpOutRequests);
+	STAT_ADD(cpu, IpExtOutOctets, len + IPV4_HLEN);
 	return csum_fold64(addrs + be16_of((u16)len).raw + BE16_C(IPPROTO_TCP).raw);
 }
 
-static inline void put_tcp(struct tcb *t, struct lone_hdr *f, const struct tcp_skb_cb *cb, u32 pseudo)
+static inline void put_tcp(struct tcb *t, struct lone_hdr *f, seq_t seq, u32 flags, u32 pseudo)
 {
-	u32 ports, flags = cb->flags | TCP_ACK;
+	u32 ports;
 
 	memcpy(&ports, &t->sk.sport, sizeof(ports));
 	ports = __builtin_bswap32(ports);
 	f->ports = ports << 16 | ports >> 16;
-	f->seq = be32_of(cb->seq.v);
+	f->seq = be32_of(seq.v);
 	f->ack = be32_of(t->rcv.nxt.v);
 	f->word = be32_of((u32)(TCP_HDR_LEN + TCPOLEN_TSTAMP_ALIGNED) << 26 | flags << 16 | window_field(t, 0));
 	f->csum = csum_fold16(pseudo).raw;
@@ -176,22 +181,28 @@ static inline void put_tcp(struct tcb *t, struct lone_hdr *f, const struct tcp_s
 	f->tsecr = be32_of(t->ts_recent);
 }
 
-static __force_inline void send_direct(struct tcb *t, struct sk_buff *payload, struct netdev_queue *txq)
+/* The link's header, the last, of `before` bytes in front of TCP's. */
+static __force_inline void xmit_direct(struct net_cpu *cpu, struct netdev_queue *txq, struct neigh *n, struct skb_buf *buf, u8 *at,
+				       u32 before, u32 len)
 {
-	struct lone_hdr *f = (struct lone_hdr *)payload->data - 1;
-	bool v4 = t->sk.af == &ipv4_af;
-	u32 len = payload->len + (u32)sizeof(*f), before = ETH_HLEN + (likely(v4) ? (u32)IPV4_HLEN : (u32)IPV6_HLEN);
-	u32 pseudo = likely(v4) ? put_ipv4(t, (u8 *)f, len) : ip6_put_header(&t->sk, (u8 *)f, len);
-	struct neigh *n = t->sk.dst.neigh;
-	struct net_cpu *cpu = t->sk.cpu;
-	u8 *at = (u8 *)f - before;
-
 	memcpy(at, n->link_hdr, ETH_HLEN);
 	n->used_ns = cpu->now_ns;
-	put_tcp(t, f, tcp_cb(payload), pseudo);
-	payload->cloned = 1;
-	skb_buf_get(payload->buf);
-	dev_xmit_frame(txq, payload->buf, at, len + before, before | TCP_CSUM_OFFSET << 16);
+	dev_xmit_frame(txq, buf, at, len + before, before | TCP_CSUM_OFFSET << 16);
+}
+
+/* In front of `data`, which lies in buf and whose reference the ring takes. */
+static __force_inline void send_direct(struct tcb *t, struct netdev_queue *txq, struct skb_buf *buf, u8 *data, u32 data_len, seq_t seq,
+				       u32 flags)
+{
+	struct lone_hdr *f = (struct lone_hdr *)data - 1;
+	bool v4 = t->sk.af == &ipv4_af;
+	u32 len = data_len + (u32)sizeof(*f), before = ETH_HLEN + (likely(v4) ? (u32)IPV4_HLEN : (u32)IPV6_HLEN);
+	struct sock *sk = &t->sk;
+	u32 pseudo = likely(v4) ? put_ipv4(sk->cpu, ip_v4(&sk->saddr).raw, ip_v4(&sk->daddr).raw, sk->tos, sk->ttl, (u8 *)f, len)
+				: ip6_put_header(sk, (u8 *)f, len);
+
+	put_tcp(t, f, seq, flags, pseudo);
+	xmit_direct(sk->cpu, txq, sk->dst.neigh, buf, (u8 *)f - before, before, len);
 }
 
 /* false: memory is out, nothing has changed. */
@@ -210,14 +221,49 @@ static __noinline bool send_by_skb(struct tcb *t, struct sk_buff *payload)
 /* The same. */
 static __force_inline bool send_lone(struct tcb *t, struct sk_buff *payload)
 {
-	struct netdev_queue *txq = direct_way(t, payload);
+	struct tcp_skb_cb *cb = tcp_cb(payload);
+	struct netdev_queue *txq = NULL;
 
-	tcp_cb(payload)->segs = 1;
-	if (likely(txq != NULL))
-		send_direct(t, payload, txq);
-	else if (!send_by_skb(t, payload))
+	if (likely(skb_has_headroom_alone(t->sk.cpu, payload)))
+		txq = direct_way_of(t, payload->len);
+	cb->segs = 1;
+	if (likely(txq != NULL)) {
+		payload->cloned = 1;
+		skb_buf_get(payload->buf);
+		send_direct(t, txq, payload->buf, payload->data, payload->len, cb->seq, cb->flags | TCP_ACK);
+	} else if (!send_by_skb(t, payload)) {
 		return false;
+	}
 	lone_left(t, payload);
+	return true;
+}
+
+bool tcp_ack_direct(struct tcb *t)
+{
+	struct netdev_queue *txq = direct_way_of(t, 0);
+	struct skb_buf *buf;
+
+	if (unlikely(!txq) || unlikely(!(buf = skb_buf_alloc(t->sk.cpu))))
+		return false;
+	send_direct(t, txq, buf, skb_buf_room(buf) + SKB_HEADROOM, 0, t->snd.nxt, TCP_ACK);
+	return true;
+}
+
+bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const struct flow *fl)
+{
+	bool v4 = ip_is_v4(r->dst);
+	u32 ip_len = v4 ? (u32)IPV4_HLEN : (u32)IPV6_HLEN, len;
+	struct netdev_queue *txq = direct_way(cpu, r->way, ip_len + TCP_HDR_LEN + TCP_OPTS_MAX);
+	struct skb_buf *buf;
+	struct tcp_hdr *h;
+
+	if (unlikely(!txq) || unlikely(!(buf = skb_buf_alloc(cpu))))
+		return false;
+	h = (struct tcp_hdr *)(skb_buf_room(buf) + SKB_HEADROOM);
+	len = tcp_put_reply(h, r);
+	h->csum = csum_fold16(v4 ? put_ipv4(cpu, ip_v4(r->src).raw, ip_v4(r->dst).raw, r->tos, 0, (u8 *)h, len)
+				 : ip6_put_flow_header(cpu, fl, r->way, (u8 *)h, len));
+	xmit_direct(cpu, txq, r->way->neigh, buf, (u8 *)h - ip_len - ETH_HLEN, ip_len + ETH_HLEN, len);
 	return true;
 }
 

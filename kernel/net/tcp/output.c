@@ -505,13 +505,15 @@ bool tcp_send_ack(struct tcb *t)
 
 	if (unlikely(!t->ts_ok || t->ecn_ok || t->nr_sacks || t->dsack_due || !dst_valid(cpu, &t->sk.dst)))
 		return transmit(t, t->snd.nxt, NULL, t->mss, TCP_ACK);
-	skb = alloc_skb(cpu, SKB_HEADROOM);
-	if (unlikely(!skb))
-		return false;
-	put_plain_header(t, skb, t->snd.nxt, TCP_ACK);
+	if (unlikely(!tcp_ack_direct(t))) {
+		skb = alloc_skb(cpu, SKB_HEADROOM);
+		if (unlikely(!skb))
+			return false;
+		put_plain_header(t, skb, t->snd.nxt, TCP_ACK);
+		t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
+	}
 	ack_was_sent(t);
 	count_sent(t, 1);
-	t->sk.af->xmit_sock(&t->sk, skb, !t->may_fragment);
 	return true;
 }
 
@@ -540,6 +542,25 @@ void tcp_send_active_reset(struct tcb *t)
 		STAT(t->sk.cpu, TcpExtTCPAbortFailed);
 }
 
+u32 tcp_put_reply(struct tcp_hdr *h, const struct tcp_reply *r)
+{
+	u32 len = TCP_HDR_LEN;
+
+	if (r->syn)
+		len += tcp_put_syn_options((u8 *)(h + 1), r->syn);
+	else if (r->ts)
+		len += tcp_put_timestamp((u8 *)(h + 1), r->tsval, r->tsecr);
+	h->sport = be16_of(r->sport);
+	h->dport = be16_of(r->dport);
+	h->seq = be32_of(r->seq.v);
+	h->ack = be32_of(r->ack.v);
+	h->doff = (u8)(len << 2);
+	h->flags = r->flags;
+	h->wnd = be16_of(r->wnd);
+	h->urg = be16_of(0);
+	return len;
+}
+
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 {
 	const struct af_ops *af = af_of(r->dst);
@@ -548,22 +569,15 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 	struct tcp_hdr *h;
 	struct dst dst, *way = r->way ?: &dst;
 
+	if (likely(r->way != NULL) && likely(tcp_reply_direct(cpu, r, &fl))) {
+		STAT(cpu, TcpOutSegs);
+		return true;
+	}
 	if ((!r->way && af->route(cpu, &fl, &dst)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
 		return false;
-	h = (struct tcp_hdr *)skb_put(skb, TCP_HDR_LEN);
-	if (r->syn)
-		skb_put(skb, tcp_put_syn_options((u8 *)(h + 1), r->syn));
-	else if (r->ts)
-		skb_put(skb, tcp_put_timestamp((u8 *)(h + 1), r->tsval, r->tsecr));
+	h = (struct tcp_hdr *)skb_put(skb, 0);
+	skb_put(skb, tcp_put_reply(h, r));
 	skb_reset_transport_header(skb);
-	h->sport = be16_of(r->sport);
-	h->dport = be16_of(r->dport);
-	h->seq = be32_of(r->seq.v);
-	h->ack = be32_of(r->ack.v);
-	h->doff = (u8)(skb->len << 2);
-	h->flags = r->flags;
-	h->wnd = be16_of(r->wnd);
-	h->urg = be16_of(0);
 	h->csum = csum_fold16(af == &ipv4_af ? csum_tcpudp_nofold(ip_v4(r->src), ip_v4(r->dst), skb->len, IPPROTO_TCP) :
 					       af->pseudo_sum(r->src, r->dst, IPPROTO_TCP, skb->len));
 	skb->ip_summed = CHECKSUM_PARTIAL;

@@ -328,6 +328,8 @@ struct tcp_reply {
 	struct dst *way; /* NULL: not known yet */
 };
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
+/* Its header and options, without the checksum; returns their bytes. */
+u32 tcp_put_reply(struct tcp_hdr *h, const struct tcp_reply *r);
 struct tcp_syn_options {
 	u16 mss;
 	bool ts, sack, ws;
@@ -349,6 +351,10 @@ void tcp_mtu_told(struct tcb *t);         /* a router named the path's MTU. Whil
 void tcp_mtu_probe_void(struct tcb *t);   /* the probe that is out will tell nothing. While mtup_on */
 
 /* ---- lone.c ---- */
+/* A bare ACK with the timestamp alone, by a valid dst straight to the ring. false: not that way, and nothing has left. */
+bool tcp_ack_direct(struct tcb *t);
+/* The same for what answers without a TCB, by a valid r->way. */
+bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const struct flow *fl);
 void tcp_hold_over(struct timer *timer, u64 now_ns); /* the flush goes on where it waited for a device */
 
 /* ---- timer.c ---- */
