@@ -358,12 +358,12 @@ void dev_stop_direct(struct net_device *dev)
 		dev->txq[q].direct = false;
 }
 
-static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq)
+static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq, bool direct)
 {
 	struct dev_cpu *dc = cpu->dev;
 
 	txq->dirty = true;
-	txq->direct = is_direct(cpu, txq);
+	txq->direct = direct;
 	list_add_tail(&txq->dirty_link, &cpu->tx_dirty);
 	if (!cpu->in_net_tx)
 		raise_softirq(cpu, SOFTIRQ_NET_TX);
@@ -378,7 +378,7 @@ struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *de
 
 	if (cpu->id >= dev->real_num_tx_queues || txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
 		return NULL;
-	mark_dirty(cpu, txq);
+	mark_dirty(cpu, txq, true);
 	return txq;
 }
 
@@ -387,7 +387,7 @@ static __noinline void first_xmit(struct net_cpu *cpu, struct netdev_queue *txq,
 {
 	trace(cpu, TRACE_START_XMIT, skb);
 	if (!txq->dirty)
-		mark_dirty(cpu, txq);
+		mark_dirty(cpu, txq, is_direct(cpu, txq));
 	txq->dev->ops->start_xmit(txq->dev, txq->index, skb);
 }
 
@@ -610,7 +610,7 @@ void netif_wake_queue(struct net_cpu *cpu, struct netdev_queue *q)
 		return;
 	q->stopped = false;
 	if (q->qdisc && q->qdisc->qlen && !q->dirty)
-		mark_dirty(cpu, q);
+		mark_dirty(cpu, q, is_direct(cpu, q));
 }
 
 /* ---------------------------------------------------------------- watchdog */

@@ -137,13 +137,18 @@ static __force_inline enum drop_reason other(struct net_cpu *cpu, struct sk_buff
 	return v6 ? RX_OK : ip_rcv_decoded(cpu, skb);
 }
 
+static inline const struct plain_hdr *plain_hdr(const struct sk_buff *skb, bool v6)
+{
+	return (const struct plain_hdr *)(skb->data + ip_len(v6));
+}
+
 static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_buff *skb, bool v6)
 {
-	const struct plain_hdr *h = (const struct plain_hdr *)(skb->data + ip_len(v6));
+	const struct plain_hdr *h = plain_hdr(skb, v6);
 	u32 len = skb->len - ip_len(v6) - (u32)sizeof(*h);
 	struct tcb *t;
 
-	if (unlikely(!is_plain(skb, h, v6) || !(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) ||
+	if (unlikely(!(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) ||
 		     !ack_is_plain(t, seq_of(be32_get(h->ack)))))
 		return other(cpu, skb, v6);
 	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h, v6)))
@@ -153,12 +158,23 @@ static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_
 	return SKB_CONSUMED;
 }
 
-enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+/* On their own: no register is saved for what is not plain. */
+static __noinline enum drop_reason rcv_plain4(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	return rcv_plain(cpu, skb, false);
 }
 
-enum drop_reason tcp_rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb)
+static __noinline enum drop_reason rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	return rcv_plain(cpu, skb, true);
+}
+
+enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	return is_plain(skb, plain_hdr(skb, false), false) ? rcv_plain4(cpu, skb) : other(cpu, skb, false);
+}
+
+enum drop_reason tcp_rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	return is_plain(skb, plain_hdr(skb, true), true) ? rcv_plain6(cpu, skb) : other(cpu, skb, true);
 }
