@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * dev.c - devices: how a frame gets from a driver into the stack and from the stack to a driver.
+ * dev.c - how a frame gets from a driver into the stack and from the stack to a driver.
  *
  * Owns cpu->dev (the backlog and its NAPI, the counts of frames) and the list of queues that want a doorbell. The only
  * place that frees frames on the way in: every *_rcv() above returns a verdict, which is counted here. A tx queue belongs
@@ -8,7 +8,6 @@
  */
 #include "net/core/dev.h"
 #include "lib/errno.h"
-#include "lib/printf.h"
 #include "net/core/drop_count.h"
 #include "net/core/gso.h"
 #include "net/core/qdisc.h"
@@ -27,145 +26,6 @@ struct dev_cpu {
 	struct net_cpu *cpu;
 	bool sent;             /* since the watchdog last looked */
 };
-
-/* ---------------------------------------------------------------- devices */
-
-static void name_device(struct net *net, struct net_device *dev)
-{
-	char name[sizeof(dev->name)], *at = strstr(dev->name, "%d");
-
-	if (!at)
-		return;
-	for (unsigned n = 0; n <= MAX_NETDEVS; n++) {
-		snprintf(name, sizeof(name), "%.*s%u", (int)(at - dev->name), dev->name, n);
-		if (!dev_by_name(net, name))
-			break;
-	}
-	str_copy(dev->name, name, sizeof(dev->name));
-}
-
-int register_netdev(struct net *net, struct net_device *dev)
-{
-	unsigned i;
-
-	if (!dev->nr_txq || dev->nr_txq > MAX_TXQ || dev->nr_rxq > MAX_TXQ)
-		return -EINVAL;
-	for (i = 0; i < MAX_NETDEVS && net->devs[i]; i++)
-		;
-	if (i == MAX_NETDEVS)
-		return -ENOSPC;
-	name_device(net, dev);
-	if (dev_by_name(net, dev->name))
-		return -EEXIST;
-	net->devs[i] = dev;
-	if (i >= net->nr_devs)
-		net->nr_devs = i + 1;
-	dev->ifindex = i + 1;
-	dev->net = net;
-	dev->real_num_tx_queues = dev->nr_txq;
-	dev->wanted_features = dev->features;
-	if (!dev->tx_queue_len)
-		dev->tx_queue_len = 1000;
-	for (unsigned q = 0; q < dev->nr_txq; q++) {
-		struct netdev_queue *txq = &dev->txq[q];
-
-		*txq = (struct netdev_queue){ .dev = dev, .index = (u16)q, .cpu = (u16)(q % net->nr_cpus) };
-		list_init(&txq->dirty_link);
-	}
-	return 0;
-}
-
-void unregister_netdev(struct net_device *dev)
-{
-	dev_close(dev);
-	dev->net->devs[dev->ifindex - 1] = NULL;
-}
-
-struct net_device *dev_by_name(struct net *net, const char *name)
-{
-	for (unsigned i = 0; i < net->nr_devs; i++)
-		if (net->devs[i] && !strcmp(net->devs[i]->name, name))
-			return net->devs[i];
-	return NULL;
-}
-
-static void drop_qdiscs(struct net_device *dev)
-{
-	for (unsigned q = 0; q < dev->nr_txq; q++) {
-		struct netdev_queue *txq = &dev->txq[q];
-
-		qdisc_release(txq);
-		list_del(&txq->dirty_link);
-		txq->dirty = txq->direct = txq->need_flush = txq->stopped = false;
-	}
-}
-
-static int make_qdiscs(struct net_device *dev)
-{
-	const char *id = qdisc_default(dev->net)->id;
-	struct qdisc_error e;
-	int err;
-
-	dev->real_num_tx_queues = dev->nr_txq;
-	for (unsigned q = 0; q < dev->nr_txq; q++) {
-		struct netdev_queue *txq = &dev->txq[q];
-
-		txq->qdisc = qdisc_create(dev->net->cpus[txq->cpu], txq, id, &(struct qdisc_args){ "", NULL, &e }, &err);
-		if (!txq->qdisc)
-			return err;
-	}
-	return 0;
-}
-
-int dev_open(struct net_device *dev)
-{
-	int err;
-
-	if (dev->flags & IFF_UP)
-		return 0;
-	err = make_qdiscs(dev);
-	if (!err && dev->ops->open)
-		err = dev->ops->open(dev);
-	if (err) {
-		drop_qdiscs(dev);
-		return err;
-	}
-	dev->flags |= IFF_UP;
-	dev->rx_direct = !dev->net->steer->on;
-	dev->rcv_frame = dev->link == &eth_link_ops ? net_packet_types[0].rcv_frame : dev_rcv_frame;
-	return 0;
-}
-
-void dev_close(struct net_device *dev)
-{
-	if (!(dev->flags & IFF_UP))
-		return;
-	dev->flags &= ~(u32)IFF_UP;
-	dev->rx_direct = false;
-	if (dev->ops->stop)
-		dev->ops->stop(dev);
-	drop_qdiscs(dev);
-}
-
-void netif_carrier_on(struct net_device *dev)
-{
-	if (dev->carrier)
-		return;
-	dev->carrier = true;
-	if (dev->speed_mbit)
-		log_info("%s: link is up, %u Mbit/s", dev->name, dev->speed_mbit);
-	else
-		log_info("%s: link is up", dev->name);
-}
-
-void netif_carrier_off(struct net_device *dev)
-{
-	if (!dev->carrier)
-		return;
-	dev->carrier = false;
-	dev_stop_direct(dev);
-	log_info("%s: link is down", dev->name);
-}
 
 /* ---------------------------------------------------------------- in */
 
