@@ -138,7 +138,7 @@ struct net {
 static inline void net_set_now(struct net_cpu *cpu, u64 now_ns)
 {
 	cpu->now_ns = now_ns;
-	cpu->now_us = (u32)(now_ns / NSEC_PER_USEC);
+	cpu->now_us = (u32)(now_ns / NSEC_PER_USEC) ?: 1; /* 0 is "not known" where it is noted */
 	cpu->now_ms = (u32)(now_ns / NSEC_PER_MSEC);
 	cpu->now_s = (u32)(now_ns / NSEC_PER_SEC);
 }
@@ -248,10 +248,12 @@ struct inet_protocol {
 	/* First, where nobody else looks: skb->data at a checked IPv4 header without options, of a packet that is no fragment and
 	 * for this host. What it does not take goes to ip_rcv_decoded() as it came; whoever takes nothing has that here. */
 	enum drop_reason (*rcv_plain)(struct net_cpu *cpu, struct sk_buff *skb);
-	/* The same of an IPv6 header without extensions; skb->ip has the addresses already. RX_OK: not taken, rcv() follows. NULL: never. */
+	/* The same of an IPv6 header without extensions, of TCP and UDP alone: skb->ip has the addresses already. The rest goes to ip6_rcv_decoded(). */
 	enum drop_reason (*rcv_plain6)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
 	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
 	void (*err)(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);
 };
 extern const struct inet_protocol *const net_inet_protocols[256];
+/* ipv6/input.c, of a protocol's rcv_plain6() for what is not as plain as that: the rest of its header into skb->ip, and to rcv(). */
+enum drop_reason ip6_rcv_decoded(struct net_cpu *cpu, struct sk_buff *skb);

@@ -32,6 +32,7 @@ struct lab_dev {
 	struct sk_buff_head tx; /* the ring */
 	unsigned ring;
 	bool stalled;
+	unsigned bare_frames;   /* that came without an skb */
 	FILE *pcap;
 	struct lab_dev *peer, *next;
 	/* the wire away from here */

@@ -128,6 +128,23 @@ static void labdev_xmit(struct net_device *dev, unsigned txq, struct sk_buff *sk
 		netif_stop_queue(&dev->txq[txq]);
 }
 
+/* A frame without an skb, which it gets here: the ring is one of skbs. */
+static void labdev_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	struct net_cpu *cpu = dev->net->cpus[dev->txq[txq].cpu];
+	struct sk_buff *skb = alloc_skb(cpu, 0);
+
+	lab_dev_of(dev)->bare_frames++;
+	REQUIRE(skb);
+	memcpy(skb_put(skb, len), data, len);
+	skb_buf_put(cpu, buf);
+	skb->dev = dev;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = (u16)(skb_headroom(skb) + (csum & 0xffff));
+	skb->csum_offset = (u16)(csum >> 16);
+	labdev_xmit(dev, txq, skb);
+}
+
 static void labdev_flush(struct net_device *dev, unsigned txq)
 {
 	struct lab_dev *d = lab_dev_of(dev);
@@ -263,6 +280,7 @@ static const struct net_device_ops labdev_ops = {
 	.open = labdev_open,
 	.stop = labdev_stop,
 	.start_xmit = labdev_xmit,
+	.xmit_frame = labdev_xmit_frame,
 	.flush = labdev_flush,
 };
 
@@ -328,6 +346,11 @@ unsigned lab_sent(struct net_device *dev, void *frame, unsigned size)
 	memcpy(frame, f->data, MIN(len, size));
 	free(f);
 	return len;
+}
+
+unsigned lab_bare_frames(struct net_device *dev)
+{
+	return lab_dev_of(dev)->bare_frames;
 }
 
 unsigned lab_sent_count(struct net_device *dev)

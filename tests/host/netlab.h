@@ -101,6 +101,8 @@ void lab_inject(struct net_device *dev, const void *frame, unsigned len);
 /* The oldest frame the unwired device sent: copies up to `size` bytes, returns its whole length; 0: none. */
 unsigned lab_sent(struct net_device *dev, void *frame, unsigned size);
 unsigned lab_sent_count(struct net_device *dev);
+/* How many frames the stack gave the device without an skb, which it does where NETIF_F_HW_CSUM is claimed. */
+unsigned lab_bare_frames(struct net_device *dev);
 /* Stops (and restarts) the taking of frames by the device, as a full ring of a slow NIC does. */
 void lab_dev_stall(struct net_device *dev, bool stalled);
 

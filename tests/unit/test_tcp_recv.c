@@ -189,6 +189,38 @@ TEST(reading_opens_the_window_with_an_update)
 	rig_end(r);
 }
 
+/* The field is not worked out again for each segment: what bears on it says so. */
+TEST(a_window_that_was_announced_before_follows_clamp_and_buffer)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct rig *r = tcb_in(TCP_ESTABLISHED);
+		u32 at = 0, wnd = 0;
+
+		for (unsigned n = 0; n < 8; n++) {
+			u32 len = n < 4 ? 100 : 1000; /* as little as lets no window grow; then more than its granules */
+
+			if (n == 4) {
+				CHECK(r->t->snd.window);
+				if (i)
+					r->sk->rcvbuf = 4096; /* as the socket layer does before */
+				rig_setsockopt(r, i ? SOL_SOCKET : SOL_TCP, i ? SO_RCVBUF : TCP_WINDOW_CLAMP, 4096);
+			}
+			inject(r, .seq = at, .ack = 64 * n, .len = len, .psh = true);
+			at += len;
+			CHECK_EQ(rig_read(r, len), len);
+			CHECK_EQ(rig_write(r, 64, 0), 64);
+			while (rig_take(r))
+				;
+			if (n >= 4) /* what was offered is not taken back, but no more is */
+				CHECK(r->last.wnd < wnd);
+			else if (n)
+				CHECK_EQ(r->last.wnd, wnd);
+			wnd = r->last.wnd;
+		}
+		rig_end(r);
+	}
+}
+
 TEST(the_window_never_shrinks_from_the_right)
 {
 	REQ("9293 SHLD-14");

@@ -31,6 +31,7 @@ struct dst {
 	bool loopback;
 	bool no_df;              /* links of the path are smaller than mtu: routers cut */
 	u8 hop_limit;            /* as routers said; 0: as the operator says */
+	u32 sum;                 /* ones'-complement sum of the flow's addresses, folded to 16 bits: of the pseudo header */
 };
 
 static inline bool dst_valid(const struct net_cpu *cpu, const struct dst *dst) { return dst->gen == cpu->dst_gen; }

@@ -455,6 +455,7 @@ static int route_slow(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 	default:
 		err = -EINVAL;
 	}
+	dst->sum = csum_fold16(csum_fold64((u64)ip_v4(&fl->src).raw + ip_v4(&fl->dst).raw)).raw;
 	dst->gen = err ? 0 : cpu->dst_gen; /* after neigh_get(), which may have moved it */
 	return err;
 }

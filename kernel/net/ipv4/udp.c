@@ -268,6 +268,7 @@ const struct inet_protocol udp_protocol = {
 	.protocol = IPPROTO_UDP,
 	.rcv = udp_rcv,
 	.rcv_plain = ip_rcv_decoded,
+	.rcv_plain6 = ip6_rcv_decoded,
 	.err = udp_err,
 };
 

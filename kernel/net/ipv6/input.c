@@ -469,27 +469,31 @@ static inline bool pair_is_known(struct net_cpu *cpu, struct sk_buff *skb, const
 	return p->where == where(cpu, skb) && pair_is(p, skb, h);
 }
 
-/* A checked packet of `total` bytes, for us; its addresses are in skb->ip. */
-static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv6_hdr *h, u32 total)
-{
-	const struct inet_protocol *p = net_inet_protocols[h->nexthdr];
-	u8 tclass = (u8)(be32_get(h->ver_tc_flow) >> 20);
+static inline u8 traffic_class(const struct ipv6_hdr *h) { return (u8)(be32_get(h->ver_tc_flow) >> 20); }
 
-	skb->len = total;
-	count_ecn(cpu, tclass);
-	STAT(cpu, Ip6InDelivers);
-	if (p->rcv_plain6 && likely(p->rcv_plain6(cpu, skb) != RX_OK))
-		return SKB_CONSUMED;
+enum drop_reason ip6_rcv_decoded(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)skb->data;
+
 	skb->ip.proto = h->nexthdr;
-	skb->ip.tos = tclass;
+	skb->ip.tos = traffic_class(h);
 	skb->ip.ttl = h->hop_limit;
 	skb->ip.addr_type = ADDR_LOCAL;
 	skb->ip.hdr_len = IPV6_HLEN;
 	skb->ip.frag_max = 0;
 	skb->data += IPV6_HLEN; /* linear, as was checked */
-	skb->len = total - IPV6_HLEN;
+	skb->len -= IPV6_HLEN;
 	skb_reset_transport_header(skb);
-	return p->rcv(cpu, skb);
+	return net_inet_protocols[h->nexthdr]->rcv(cpu, skb);
+}
+
+/* A checked packet of `total` bytes, for us; its addresses are in skb->ip. */
+static __force_inline enum drop_reason to_transport(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv6_hdr *h, u32 total)
+{
+	skb->len = total;
+	count_ecn(cpu, traffic_class(h));
+	STAT(cpu, Ip6InDelivers);
+	return net_inet_protocols[h->nexthdr]->rcv_plain6(cpu, skb); /* the last call, so nothing is saved across it */
 }
 
 /* Almost all packets are plain TCP or UDP of a known pair, and nobody hooks into their way. */

@@ -163,13 +163,13 @@ void ip6_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst
 /* Cuts a packet with its header at skb->data for dst's MTU: headers for each router stand before each piece. Consumes. */
 void ip6_fragment(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst);
 /* RFC 6437 3: the first word of a header, its label made from the flow's addresses and ports as they stand in its packets. */
+static inline u32 ip6_word(const struct ip_addr *s, const struct ip_addr *d, u32 ports, const struct siphash_key *key)
+{
+	return 0x60000000 | nhash_2u64(s->q[1] ^ (u64)ports << 32, d->q[0] ^ d->q[1], key) >> 12;
+}
 static inline u32 ip6_first_word(const struct net_cpu *cpu, u8 tclass, const struct ip_addr *s, const struct ip_addr *d, u32 ports)
 {
-	u32 label = nhash_2u64(s->q[1] ^ (u64)ports << 32, d->q[0] ^ d->q[1], &cpu->net->port_key);
-
-	if (unlikely(!cpu->sysctl.ip6_flowlabels))
-		label = 0;
-	return 0x60000000 | (u32)tclass << 20 | label >> 12;
+	return (u32)tclass << 20 | (likely(cpu->sysctl.ip6_flowlabels) ? ip6_word(s, d, ports, &cpu->net->port_key) : 0x60000000);
 }
 /* What the application asked for, the routers of the link said (RFC 4861 6.3.4), or the operator. */
 static inline u8 ip6_hops(const struct net_cpu *cpu, const struct dst *dst, u8 asked)

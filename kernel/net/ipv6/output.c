@@ -161,10 +161,16 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 	send(sk->cpu, skb, &o, &sk->dst);
 }
 
-static __force_inline u32 put_header(struct net_cpu *cpu, const struct ip6_out *o, u8 *at, u32 len)
+u32 ip6_sock_word(const struct sock *sk)
 {
-	struct ip_addr saddr = *o->saddr, daddr = *o->daddr; /* what is written may be anything, so says C */
-	u32 sum = ip6_pseudo_sum(&saddr, &daddr, o->proto, len);
+	return ip6_word(&sk->saddr, &sk->daddr, (u32)sk->sport << 16 | sk->dport, &sk->cpu->net->port_key);
+}
+
+u32 ip6_put_flow_header(struct net_cpu *cpu, const struct flow *fl, const struct dst *dst, u8 *at, u32 len)
+{
+	struct ip6_out o = out_of_flow(cpu, fl, dst);
+	struct ip_addr saddr = *o.saddr, daddr = *o.daddr; /* what is written may be anything, so says C */
+	u32 sum = ip6_pseudo_sum(&saddr, &daddr, o.proto, len);
 	struct __packed header {
 		u32 word;
 		u16 payload_len;
@@ -175,27 +181,13 @@ static __force_inline u32 put_header(struct net_cpu *cpu, const struct ip6_out *
 	_Static_assert(sizeof(*h) == IPV6_HLEN, "RFC 8200 3");
 	STAT(cpu, Ip6OutRequests);
 	STAT_ADD(cpu, Ip6OutOctets, len + IPV6_HLEN);
-	h->hop_limit = o->hops;
-	h->nexthdr = o->proto;
-	h->word = be32_of(o->word).raw;
+	h->hop_limit = o.hops;
+	h->nexthdr = o.proto;
+	h->word = be32_of(o.word).raw;
 	h->payload_len = be16_of((u16)len).raw;
 	h->saddr = saddr;
 	h->daddr = daddr;
 	return sum;
-}
-
-u32 ip6_put_header(const struct sock *sk, u8 *at, u32 len)
-{
-	struct ip6_out o = out_of_sock(sk);
-
-	return put_header(sk->cpu, &o, at, len);
-}
-
-u32 ip6_put_flow_header(struct net_cpu *cpu, const struct flow *fl, const struct dst *dst, u8 *at, u32 len)
-{
-	struct ip6_out o = out_of_flow(cpu, fl, dst);
-
-	return put_header(cpu, &o, at, len);
 }
 
 void ip6_xmit_datagram(struct sock *sk, struct sk_buff *skb, const struct ip_addr *saddr, const struct ip_addr *daddr,

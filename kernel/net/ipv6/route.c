@@ -368,6 +368,7 @@ int ip6_route_output(struct net_cpu *cpu, struct flow *fl, struct dst *dst)
 		return -EINVAL;
 	*dst = (struct dst){ .type = (u8)ip6_addr_type(cpu, &fl->dst) };
 	err = find_way(cpu, fl, dst);
+	dst->sum = csum_fold16(ip6_pseudo_sum(&fl->src, &fl->dst, 0, 0)).raw;
 	dst->gen = err ? 0 : cpu->dst_gen; /* after neigh_get(), which may have moved it */
 	if (!err && !fl->dev)
 		*slot = (struct ip6_dst_slot){ .daddr = fl->dst, .saddr = asked, .src = fl->src, .dst = *dst };

@@ -160,7 +160,6 @@ static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb, const 
 	} *h = (struct headers *)skb->data - 1;
 	u32 ports = be16_of(sk->sport).raw | (u32)be16_of(udp_cb(skb)->sport).raw << 16, len = skb->len + UDP_HLEN;
 	struct ip_addr saddr = skb->ip.dst, daddr = skb->ip.src; /* what is written may be anything, so says C */
-	u32 pseudo = ip6_pseudo_sum(&saddr, &daddr, IPPROTO_UDP, len);
 	const struct net_cpu *cpu = sk->cpu;
 	u8 hops = ip6_hops(cpu, way, sk->ttl);
 
@@ -172,7 +171,7 @@ static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb, const 
 	h->saddr = saddr;
 	h->daddr = daddr;
 	h->ports = ports;
-	h->check = csum_fold16(pseudo);
+	h->check = csum_fold16(way->sum + h->len + BE16_C(IPPROTO_UDP).raw); /* of the pseudo header */
 	return (u8 *)h;
 }
 

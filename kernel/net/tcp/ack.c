@@ -333,7 +333,7 @@ static __noinline void plain_ack(struct tcb *t, const struct tcp_seg *seg)
 		if (a.sample_us)
 			plain_rate(t, &a);
 		else
-			t->delivered_us = cpu_us(t->sk.cpu) ?: 1;
+			t->delivered_us = cpu_us(t->sk.cpu);
 		if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
 			t->ca->cong_avoid(t, a.segs);
 		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);

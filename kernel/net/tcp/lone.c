@@ -14,7 +14,8 @@
 
 /* ---- new data, as an answer mostly is: one segment into an empty pipe ---- */
 
-/* No reason to hold skb back, to cut it, to pace it or to write other options than the timestamp, and no loss to repair. */
+/* No reason to hold skb back, which is the first of sendq, to cut it, to pace it or to write other options than the timestamp,
+ * and no loss to repair. */
 static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
 {
 	if (t->packets_out || skb->next != (const struct sk_buff *)&t->sendq || skb->len > t->mss)
@@ -40,7 +41,7 @@ static inline void lone_was_sent(struct tcb *t, struct sk_buff *skb)
 	t->tsorted = (struct list_head){ &cb->ts, &cb->ts };
 	cb->ts = (struct list_head){ &t->tsorted, &t->tsorted };
 	cb->tx_ns = now;
-	t->first_tx_us = t->delivered_us = cpu_us(cpu) ?: 1;
+	t->first_tx_us = t->delivered_us = cpu_us(cpu);
 	cb->delivered_us = 0; /* tcp_rate_sent() */
 	t->snd.nxt = cb->end_seq;
 	if (skb->len < t->mss)
@@ -74,7 +75,7 @@ static inline void arm_for_lone(struct tcb *t)
 /* All that waits is one segment, which may leave, FIN included. */
 static inline bool may_send_lone(struct tcb *t, const struct sk_buff *skb)
 {
-	if (!skb || !(1u << t->sk.state & LONE_STATES))
+	if (skb_queue_empty(&t->sendq) || !(likely(t->sk.state == TCP_ESTABLISHED) || 1u << t->sk.state & LONE_STATES))
 		return false;
 	if (unlikely(t->fin_wanted && !t->fin_queued))
 		tcp_queue_fin(t); /* it goes with skb, so there is nothing that could fail */
@@ -103,10 +104,15 @@ static __force_inline void lone_left(struct tcb *t, struct sk_buff *payload)
 	t->segs_out++;
 	STAT(t->sk.cpu, TcpOutSegs);
 	lone_was_sent(t, payload);
-	tcp_cwnd_validate(t, t->cwnd <= 1);
 	arm_for_lone(t);
-	if (t->cwnd > 1) /* as tcp_rate_check_app_limited() has it */
-		t->app_limited = t->delivered + 1 ?: 1;
+	t->max_packets_out = 1; /* as tcp_cwnd_validate(): nothing was in flight, so una has reached cwnd_usage_seq */
+	t->cwnd_usage_seq = t->snd.nxt;
+	if (unlikely(t->cwnd <= 1)) {
+		t->cwnd_limited = true;
+	} else {
+		t->cwnd_limited = false;
+		t->app_limited = t->delivered + 1 ?: 1; /* as tcp_rate_check_app_limited() has it */
+	}
 	if (likely(t->chrono == CHRONO_IDLE && !t->nospace)) { /* as tcp_chrono() */
 		t->tx->chrono_ms = cpu_ms(t->sk.cpu);
 		t->chrono = CHRONO_BUSY;
@@ -145,24 +151,61 @@ static inline struct netdev_queue *direct_way_of(const struct tcb *t, u32 len)
 	return direct_way(t->sk.cpu, &t->sk.dst, len + (u32)sizeof(struct lone_hdr) + t->sk.af->hdr_len);
 }
 
-/* In front of at, where len bytes follow; returns the sum of the pseudo header. ttl 0: the operator's. */
-static inline u32 put_ipv4(struct net_cpu *cpu, u32 saddr, u32 daddr, u8 tos, u8 ttl, u8 *at, u32 len)
+/* The pseudo header's, with the sum of its addresses; not folded. */
+static inline u32 pseudo_of(u32 sum, u32 len) { return sum + be16_of((u16)len).raw + BE16_C(IPPROTO_TCP).raw; }
+
+/* In front of at, where len bytes follow; `sum` is that of the addresses, as struct dst has it. Returns the pseudo header's sum.
+ * ttl 0: the operator's. */
+static inline u32 put_ipv4(struct net_cpu *cpu, be32 saddr, be32 daddr, u32 sum, u8 tos, u8 ttl, u8 *at, u32 len)
 {
-	u32 w0 = 0x45 | (u32)tos << 8 | (u32)be16_of((u16)(len + IPV4_HLEN)).raw << 16, w1 = (u32)BE16_C(IP_DF).raw << 16;
-	u32 w2 = (likely(!ttl) ? (u8)cpu->sysctl.ip_default_ttl : ttl) | IPPROTO_TCP << 8;
-	u64 addrs = (u64)saddr + daddr;
+	u32 first = 0x45 | (u32)tos << 8, total = be16_of((u16)(len + IPV4_HLEN)).raw, df = BE16_C(IP_DF).raw;
+	u32 hops = (likely(!ttl) ? (u8)cpu->sysctl.ip_default_ttl : ttl) | IPPROTO_TCP << 8;
 	struct __packed words {
-		u32 w[5];
+		u32 w[3];
+		be32 saddr, daddr;
 	} *ip = (struct words *)at - 1;
 
-	ip->w[0] = w0;
-	ip->w[1] = w1;
-	ip->w[2] = w2 | (u32)csum_fold(csum_fold64(addrs + w0 + w1 + w2)).raw << 16;
-	ip->w[3] = saddr;
-	ip->w[4] = daddr;
+	_Static_assert(sizeof(*ip) == IPV4_HLEN, "RFC 791 3.1");
+	ip->w[0] = first | total << 16;
+	ip->w[1] = df << 16;
+	ip->w[2] = hops | (u32)csum_fold(sum + first + total + df + hops).raw << 16;
+	ip->saddr = saddr;
+	ip->daddr = daddr;
 	STAT(cpu, IpOutRequests);
 	STAT_ADD(cpu, IpExtOutOctets, len + IPV4_HLEN);
-	return csum_fold64(addrs + be16_of((u16)len).raw + BE16_C(IPPROTO_TCP).raw);
+	return pseudo_of(sum, len);
+}
+
+/* Its label is made once (RFC 6437 3). */
+static inline u32 word_of(struct tcb *t)
+{
+	if (unlikely(!t->node.word))
+		t->node.word = ip6_sock_word(&t->sk);
+	return (likely(t->sk.cpu->sysctl.ip6_flowlabels) ? t->node.word : 0x60000000) | (u32)t->sk.tos << 20;
+}
+
+static inline u32 put_ipv6(struct tcb *t, u8 *at, u32 len)
+{
+	u8 hops = likely(!t->sk.ttl) ? t->sk.dst.hop_limit : t->sk.ttl;
+	struct ip_addr saddr = t->sk.saddr, daddr = t->sk.daddr; /* what is written may be anything, so says C */
+	struct net_cpu *cpu = t->sk.cpu;
+	struct __packed header {
+		be32 word;
+		be16 payload_len;
+		u8 nexthdr, hop_limit;
+		struct ip_addr saddr, daddr;
+	} *ip = (struct header *)at - 1;
+
+	_Static_assert(sizeof(*ip) == IPV6_HLEN, "RFC 8200 3");
+	ip->word = be32_of(word_of(t));
+	ip->payload_len = be16_of((u16)len);
+	ip->nexthdr = IPPROTO_TCP;
+	ip->hop_limit = hops ?: (u8)cpu->sysctl.ip6_hop_limit;
+	ip->saddr = saddr;
+	ip->daddr = daddr;
+	STAT(cpu, Ip6OutRequests);
+	STAT_ADD(cpu, Ip6OutOctets, len + IPV6_HLEN);
+	return pseudo_of(t->sk.dst.sum, len);
 }
 
 static inline void put_tcp(struct tcb *t, struct lone_hdr *f, seq_t seq, u32 flags, u32 pseudo)
@@ -198,8 +241,8 @@ static __force_inline void send_direct(struct tcb *t, struct netdev_queue *txq, 
 	bool v4 = t->sk.af == &ipv4_af;
 	u32 len = data_len + (u32)sizeof(*f), before = ETH_HLEN + (likely(v4) ? (u32)IPV4_HLEN : (u32)IPV6_HLEN);
 	struct sock *sk = &t->sk;
-	u32 pseudo = likely(v4) ? put_ipv4(sk->cpu, ip_v4(&sk->saddr).raw, ip_v4(&sk->daddr).raw, sk->tos, sk->ttl, (u8 *)f, len)
-				: ip6_put_header(sk, (u8 *)f, len);
+	u32 pseudo = likely(v4) ? put_ipv4(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->dst.sum, sk->tos, sk->ttl, (u8 *)f, len)
+				: put_ipv6(t, (u8 *)f, len);
 
 	put_tcp(t, f, seq, flags, pseudo);
 	xmit_direct(sk->cpu, txq, sk->dst.neigh, buf, (u8 *)f - before, before, len);
@@ -261,7 +304,7 @@ bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const stru
 		return false;
 	h = (struct tcp_hdr *)(skb_buf_room(buf) + SKB_HEADROOM);
 	len = tcp_put_reply(h, r);
-	h->csum = csum_fold16(v4 ? put_ipv4(cpu, ip_v4(r->src).raw, ip_v4(r->dst).raw, r->tos, 0, (u8 *)h, len)
+	h->csum = csum_fold16(v4 ? put_ipv4(cpu, ip_v4(r->src), ip_v4(r->dst), r->way->sum, r->tos, 0, (u8 *)h, len)
 				 : ip6_put_flow_header(cpu, fl, r->way, (u8 *)h, len));
 	xmit_direct(cpu, txq, r->way->neigh, buf, (u8 *)h - ip_len - ETH_HLEN, ip_len + ETH_HLEN, len);
 	return true;
@@ -335,7 +378,7 @@ void tcp_flush(struct net_cpu *cpu)
 			t->events = 0;
 			sock_event(&t->sk, events);
 		}
-		skb = tcp_send_head(t);
+		skb = t->sendq.next;
 		if (!(may_send_lone(t, skb) && likely(send_lone(t, skb))))
 			tcp_output(t);
 	}

@@ -6,6 +6,7 @@
  * of it goes on to tcp_rcv() as it came. Each family has a copy of all this, by the constant `v6`. Runs in net_rx.
  */
 #include "net/ipv4/ip.h"
+#include "net/ipv6/ip6.h"
 #include "net/tcp/receive.h"
 #include "net/wire/checksum.h"
 #include "net/wire/ipv4.h"
@@ -85,7 +86,7 @@ static inline bool is_expected(const struct tcb *t, const struct plain_hdr *h, u
 	u32 word = be32_get(h->word) & ~((u32)TCP_PSH << 16);
 
 	return word == t->pred && be32_get(h->seq) == t->rcv.nxt.v && (s32)(be32_get(h->tsval) - t->ts_recent) >= 0 &&
-	       len <= tcp_receive_window(t) && (word & 0xffff) << t->snd.wscale == t->snd.wnd &&
+	       seq_le(seq_add(t->rcv.nxt, len), seq_add(t->rcv.wup, t->rcv.wnd)) && (word & 0xffff) << t->snd.wscale == t->snd.wnd &&
 	       !(t->ecn_ok | t->marked) && !t->sk.rmem_alloc && !watched(cpu, WATCH_ALL) && !tcp_memory_out(cpu);
 }
 
@@ -134,7 +135,7 @@ static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, con
 /* As each family's door has it. */
 static __force_inline enum drop_reason other(struct net_cpu *cpu, struct sk_buff *skb, bool v6)
 {
-	return v6 ? RX_OK : ip_rcv_decoded(cpu, skb);
+	return v6 ? ip6_rcv_decoded(cpu, skb) : ip_rcv_decoded(cpu, skb);
 }
 
 static inline const struct plain_hdr *plain_hdr(const struct sk_buff *skb, bool v6)

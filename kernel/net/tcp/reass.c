@@ -250,8 +250,10 @@ void tcp_grow_window(struct tcb *t, const struct sk_buff *skb)
 	if (room <= t->rcv.ssthresh || t->sk.cpu->tcp->pressure)
 		return;
 	step = cost <= skb->len * 2 ? 2u * t->advmss : 0;
-	if (step)
+	if (step) {
 		t->rcv.ssthresh += MIN(room - t->rcv.ssthresh, MAX(step, 2 * skb->len));
+		t->snd.window = 0;
+	}
 }
 
 void tcp_enter_quickack(struct tcb *t, u8 max)
@@ -393,10 +395,20 @@ u32 tcp_next_window(const struct tcb *t)
 	return wnd;
 }
 
-/* Never takes back what was offered (SHLD-14). */
-u32 tcp_select_window(struct tcb *t)
+/* The window while nobody is behind with reading and memory is at ease, as almost always: what ssthresh allows. 0: not so. */
+static u32 window_at_ease(const struct tcb *t)
 {
-	u32 old = tcp_receive_window(t), wnd = tcp_window_at_ease(t) ?: tcp_next_window(t);
+	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->rcv.wscale))
+		return 0;
+	if (unlikely(t->rcv.ssthresh > t->rcv.clamp || t->rcv.ssthresh > tcp_win_from_space(t->sk.rcvbuf)))
+		return 0;
+	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
+}
+
+/* Never takes back what was offered (SHLD-14). In bytes. */
+static u32 select_window(struct tcb *t)
+{
+	u32 old = tcp_receive_window(t), wnd = window_at_ease(t) ?: tcp_next_window(t);
 
 	if (wnd < old) {
 		if (!wnd)
@@ -415,6 +427,21 @@ u32 tcp_select_window(struct tcb *t)
 	t->rcv.wnd = wnd;
 	t->rcv.wup = t->rcv.nxt;
 	return wnd;
+}
+
+u16 tcp_window_anew(struct tcb *t)
+{
+	u32 wnd = window_at_ease(t);
+	bool again = wnd && wnd == t->rcv.wnd;
+	u16 field;
+
+	if (again)
+		t->rcv.wup = t->rcv.nxt;
+	else
+		wnd = select_window(t);
+	field = (u16)MIN(wnd >> t->rcv.wscale, 65535u);
+	t->snd.window = again ? field : 0;
+	return field;
 }
 
 /* What a SYN offers: half of the buffer in whole segments, unscaled; and the scale that the largest buffer would need. */
@@ -437,6 +464,7 @@ void tcp_rcv_window_init(struct tcb *t)
 	t->rcv.mss = (u16)MAX(MIN(mss, t->rcv.wnd / 2), 88u);
 	t->rcv.clamp = t->rcv.clamp ? MIN(t->rcv.clamp, full) : full;
 	t->rcv.ssthresh = MIN(MAX(t->rcv.wnd, 2u * t->advmss), t->rcv.clamp);
+	t->snd.window = 0;
 	t->space_bytes = MIN(t->rcv.wnd, TCP_INIT_CWND * t->advmss);
 	t->space_seq = t->rcv.copied;
 	t->space_us = cpu_us(t->sk.cpu);

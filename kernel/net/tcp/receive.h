@@ -161,7 +161,7 @@ static inline void tcp_lone_times(struct tcb *t, const struct tcp_skb_cb *cb)
 /* What plain_ack() does, with queues that are empty then. */
 static __force_inline void tcp_lone_ack(struct tcb *t, seq_t seq, seq_t ack)
 {
-	struct sk_buff *skb = tcp_rtx_head(t);
+	struct sk_buff *skb = t->rtxq.next; /* that there is */
 	struct net_cpu *cpu = t->sk.cpu;
 
 	t->snd.wl1 = seq;
@@ -186,7 +186,7 @@ static __force_inline void tcp_lone_ack(struct tcb *t, seq_t seq, seq_t ack)
 	} else {
 		tcp_chrono(t, CHRONO_IDLE);
 	}
-	t->delivered_us = cpu_us(cpu) ?: 1;
+	t->delivered_us = cpu_us(cpu);
 	if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
 		t->ca->cong_avoid(t, 1);
 	tcp_confirm(t);

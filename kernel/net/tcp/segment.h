@@ -28,16 +28,12 @@ static inline u8 tcp_put_timestamp(u8 *p, u32 tsval, u32 tsecr)
 /* The window field. A SYN's is never scaled (RFC 7323 2.2). */
 static inline u16 window_field(struct tcb *t, u8 flags)
 {
-	u32 wnd;
-
 	if (unlikely(flags & TCP_SYN))
 		return (u16)MIN(t->rcv.wnd, 65535u);
-	wnd = tcp_window_at_ease(t);
-	if (likely(wnd && wnd == t->rcv.wnd)) /* what was announced last, from here on */
-		t->rcv.wup = t->rcv.nxt;
-	else
-		wnd = tcp_select_window(t);
-	return (u16)MIN(wnd >> t->rcv.wscale, 65535u);
+	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->snd.window))
+		return tcp_window_anew(t);
+	t->rcv.wup = t->rcv.nxt;
+	return t->snd.window;
 }
 
 static inline u32 pseudo_sum(const struct sock *sk, u32 len)

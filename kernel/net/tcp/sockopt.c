@@ -126,6 +126,7 @@ static int set_number(struct tcb *t, int opt, int v)
 			return -EINVAL;
 		t->rcv.clamp = (u32)v;
 		t->rcv.ssthresh = MIN(t->rcv.ssthresh, (u32)v);
+		t->snd.window = 0;
 		return 0;
 	case TCP_QUICKACK:
 		return set_quickack(t, v);
@@ -200,6 +201,7 @@ static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned le
 		return 0;
 	case SO_RCVBUF:
 		t->rcvbuf_locked = true;
+		t->snd.window = 0;
 		return 0;
 	}
 	return -ENOPROTOOPT;

@@ -85,6 +85,7 @@ struct conn_node {
 	u32 hash;
 	u16 lport, rport;
 	u8 kind;
+	u32 word;  /* of a TCB over IPv6: ip6_sock_word(), when lone.c asked for it; 0: not yet */
 };
 
 /* Chains keyed by a secret hash of the 4-tuple; doubles when there are as many nodes as chains, a few chains per insertion. */
@@ -258,6 +259,7 @@ struct tcb {
 		u32 wnd, max_wnd;   /* bytes */
 		u8 wscale;
 		bool lone;          /* in flight is one segment, sent by lone.c with SACK agreed, and nothing happened to it since */
+		u16 window;         /* our window's field, as announced last: good while nobody is behind with reading; 0: ask (tcp_window_anew) */
 	} snd;
 	u32 notsent_lowat;          /* TCP_NOTSENT_LOWAT; 0: sysctl */
 	struct sk_buff_head sendq;  /* not sent yet, in order */

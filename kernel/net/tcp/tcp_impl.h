@@ -111,8 +111,7 @@ static inline u32 conn_hash_v4(struct net_cpu *cpu, be32 l, be32 r, u32 ports)
 /* Two products of keyed words: as nhash_2u64(), over both halves of both addresses. */
 static inline u32 conn_hash_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
 {
-	return nhash_2u64(r->q[0], r->q[1], &cpu->net->hash_key) ^
-	       nhash_2u64(l->q[0] ^ l->q[1], ports, &cpu->net->hash6_key);
+	return nhash_4u64(r->q[0], r->q[1], &cpu->net->hash_key, l->q[0] ^ l->q[1], ports, &cpu->net->hash6_key);
 }
 /* n's hash and ports are set; its addresses too. */
 void conn_insert(struct net_cpu *cpu, struct conn_node *n);
@@ -176,7 +175,7 @@ static inline void tcp_ofo_purge(struct tcb *t, enum drop_reason reason)
 }
 void tcp_rcv_window_init(struct tcb *t);
 u32 tcp_initial_window(u32 rcvbuf, u32 mss, const struct net_sysctls *s, bool ws, u8 *wscale);
-u32 tcp_select_window(struct tcb *t); /* bytes; advances wup and wnd */
+u16 tcp_window_anew(struct tcb *t); /* the field of a segment that leaves; advances wup and wnd */
 u32 tcp_next_window(const struct tcb *t);
 u32 tcp_rcv_space(const struct tcb *t);
 static inline u32 tcp_win_from_space(u32 bytes) { return bytes / 2; } /* the other half is metadata of skbs */
@@ -185,15 +184,6 @@ static inline u32 tcp_receive_window(const struct tcb *t)
 	s32 w = seq_diff(seq_add(t->rcv.wup, t->rcv.wnd), t->rcv.nxt);
 
 	return w > 0 ? (u32)w : 0;
-}
-/* The window while nobody is behind with reading and memory is at ease, as almost always: what ssthresh allows. 0: not so. */
-static inline u32 tcp_window_at_ease(const struct tcb *t)
-{
-	if (unlikely(t->sk.rmem_alloc || t->sk.cpu->tcp->pressure || !t->rcv.wscale))
-		return 0;
-	if (unlikely(t->rcv.ssthresh > t->rcv.clamp || t->rcv.ssthresh > tcp_win_from_space(t->sk.rcvbuf)))
-		return 0;
-	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
 }
 static inline void tcp_rmem_charge(struct tcb *t, struct sk_buff *skb)
 {
@@ -533,7 +523,7 @@ u64 tcp_delivery_rate(const struct tcb *t); /* bytes/s; 0: not known */
 static inline void tcp_rate_sent(struct tcb *t, struct tcp_skb_cb *cb)
 {
 	if (!t->packets_out) {
-		t->first_tx_us = t->delivered_us = cpu_us(t->sk.cpu) ?: 1;
+		t->first_tx_us = t->delivered_us = cpu_us(t->sk.cpu);
 		if (cb->segs == 1 && !t->ca->cong_control) {
 			cb->delivered_us = 0;
 			return;
