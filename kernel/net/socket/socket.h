@@ -97,6 +97,18 @@ struct pollfd {
 enum { POLLNVAL = 0x20 };
 int sys_poll(struct net_cpu *cpu, struct pollfd *fds, unsigned n, s64 timeout_ns); /* <0: for ever */
 
+#define SELECT_MAX 1024 /* select() knows descriptors below it */
+struct select_set {
+	u64 bits[SELECT_MAX / 64];
+};
+static inline void select_add(int fd, struct select_set *s) { s->bits[fd / 64] |= 1ull << fd % 64; }
+static inline void select_del(int fd, struct select_set *s) { s->bits[fd / 64] &= ~(1ull << fd % 64); }
+static inline bool select_has(int fd, const struct select_set *s) { return s->bits[fd / 64] >> fd % 64 & 1; }
+/* Leaves in each set, NULL allowed, those of descriptors 0 to n - 1 that can be read, written, or have urgent data: how many
+ * bits that is. timeout_ns as poll()'s. -EBADF: one is not open, -EINVAL: n, -ENOMEM; then no set has changed. */
+int sys_select(struct net_cpu *cpu, int n, struct select_set *readable, struct select_set *writable,
+	       struct select_set *urgent, s64 timeout_ns);
+
 struct epoll_event {
 	u32 events;
 	u64 data;
