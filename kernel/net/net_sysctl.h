@@ -123,6 +123,7 @@
 	X(tcp_fin_timeout, "net.ipv4.tcp_fin_timeout", 0, 60, 1, 3600, "s", "an orphan in FIN_WAIT_2") \
 	X(tcp_timewait_len, "net.ipv4.tcp_timewait_len", 0, 60, 1, 600, "s", "TIME_WAIT (2 MSL)")  \
 	X(tcp_max_tw_buckets, "net.ipv4.tcp_max_tw_buckets", 0, 131072, 16, 1048576, "connections", "in TIME_WAIT") \
+	X(tcp_max_orphans, "net.ipv4.tcp_max_orphans", 0, 131072, 0, 1048576, "connections", "closed here and not yet over, of one CPU") \
 	X(tcp_tw_reuse, "net.ipv4.tcp_tw_reuse", 0, 2, 0, 2, "mode", "reuse by timestamps: 1 always, 2 loopback") \
 	X(tcp_rfc1337, "net.ipv4.tcp_rfc1337", 0, 1, 0, 1, "bool", "ignore RST in TIME_WAIT")      \
 	X(tcp_max_syn_backlog, "net.ipv4.tcp_max_syn_backlog", 0, 1024, 4, 65536, "requests", "per listener") \

@@ -226,6 +226,15 @@ TEST(a_listener_that_closes_resets_its_children_and_forgets_those_that_were_acce
 
 /* ---- the client ---- */
 
+static int client_fail(struct rig *r)
+{
+	struct tcp_info i;
+	unsigned len = sizeof(i);
+
+	CHECK_EQ(tcp_prot.getsockopt(r->sk, SOL_TCP, TCP_INFO, &i, &len), 0);
+	return i.tcpi_fastopen_client_fail;
+}
+
 static long fast_send(struct rig *r, u32 n)
 {
 	static u8 bytes[4000];
@@ -257,6 +266,7 @@ static struct rig *fast_client(void)
 	CHECK_EQ(r->last.flags, TCP_SYN);
 	CHECK(r->opt.has_fastopen && !r->opt.cookie_len);
 	CHECK_EQ(r->last.len, 0);
+	CHECK_EQ(client_fail(r), TFO_COOKIE_UNAVAILABLE);
 	inject(r, .flags = TCP_SYN | TCP_ACK, .opts = their_cookie, .opts_len = sizeof(their_cookie));
 	inject(r, .flags = TCP_RST);
 	rig_drain(r);
@@ -280,6 +290,7 @@ TEST(a_client_asks_for_a_cookie_keeps_it_and_sends_data_with_it)
 	expect(r, .seq = 984);
 	CHECK(r->t->syn_data && !r->t->packets_out);
 	CHECK_EQ(stat(r, TcpExtTCPFastOpenActive), 1);
+	CHECK_EQ(client_fail(r), TFO_STATUS_UNSPEC);
 	rig_end(r);
 }
 
@@ -295,9 +306,23 @@ TEST(data_that_the_syn_ack_does_not_acknowledge_goes_again_at_once)
 	CHECK_EQ(r->last.len, 500);
 	CHECK_EQ(r->last.seq.v, r->iss + 1);
 	CHECK_EQ(stat(r, TcpExtTCPFastOpenActiveFail), 1);
+	CHECK_EQ(client_fail(r), TFO_DATA_NOT_ACKED);
 	CHECK(!r->t->syn_data);
 	inject(r, .ack = 500);
 	CHECK_EQ(r->t->packets_out, 0);
+	rig_end(r);
+}
+
+TEST(tcp_info_says_that_the_syn_had_to_be_sent_again)
+{
+	struct rig *r = fast_client();
+
+	CHECK_EQ(fast_send(r, 500), 500);
+	REQUIRE(rig_take(r));
+	rig_run_ms(r, 1010);
+	REQUIRE(rig_take(r));
+	inject(r, .flags = TCP_SYN | TCP_ACK, .opts = their_cookie, .opts_len = sizeof(their_cookie));
+	CHECK_EQ(client_fail(r), TFO_SYN_RETRANSMITTED);
 	rig_end(r);
 }
 

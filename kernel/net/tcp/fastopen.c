@@ -297,6 +297,7 @@ static bool client_cookie(struct tcb *t)
 		t->fo->cookie = e->cookie;
 	if (e && !e->cookie.len && e->try_exp == 1)
 		t->fo->cookie.exp = true;
+	t->fo_fail = t->fo->cookie.len ? TFO_STATUS_UNSPEC : TFO_COOKIE_UNAVAILABLE;
 	return t->fo->cookie.len != 0;
 }
 
@@ -397,6 +398,7 @@ void tcp_fastopen_synack(struct tcb *t, const struct tcp_in *in)
 		t->bytes_acked += skb->len;
 		tcp_rtx_unlink_free(t, skb);
 	} else if (skb) {
+		t->fo_fail = t->syn_retries ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
 		STAT(t->sk.cpu, TcpExtTCPFastOpenActiveFail);
 		tcp_trim_head(t, skb, (u32)seq_diff(in->seg.ack, tcp_cb(skb)->seq), t->mss);
 		tcp_mark_lost(t, skb);

@@ -6,6 +6,8 @@
  */
 #include "net/tcp/receive.h"
 
+#define ORPHAN_WMEM 4608 /* bytes to send that an orphan may keep when memory is out */
+
 static struct sock *tcp_create(struct net_cpu *cpu, u16 family)
 {
 	struct tcb *t = tcb_alloc(cpu, family);
@@ -262,13 +264,13 @@ static size_t iov_len(const struct msghdr *m)
 	return sum;
 }
 
-static long recv_peek(struct tcb *t, struct msghdr *m, size_t want)
+static long recv_peek(struct tcb *t, struct msghdr *m, size_t want, bool discard)
 {
 	struct sk_buff *skb;
 	size_t pos = 0;
 
 	skb_queue_walk(&t->rcvq, skb) {
-		copy_to_iov(skb, want - pos, m, &pos, false);
+		copy_to_iov(skb, want - pos, m, &pos, discard);
 		if (pos == want)
 			break;
 	}
@@ -347,7 +349,7 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 		return recv_empty(sk);
 	peer_name(sk, m->msg_name);
 	if (unlikely(flags & MSG_PEEK))
-		return recv_peek(t, m, want);
+		return recv_peek(t, m, want, flags & MSG_TRUNC);
 	n = recv_take(t, m, want, flags & MSG_TRUNC);
 	if (unlikely(t->wants_inq && m->msg_notes))
 		*m->msg_notes = (struct msg_notes){ .has_inq = true, .inq = bytes_waiting(t) };
@@ -490,6 +492,16 @@ static int tcp_disconnect(struct sock *sk)
 	return 0;
 }
 
+/* Nobody will read or write here any more, so the peer is the only one to lose by an early end. */
+static bool too_many_orphans(const struct tcb *t)
+{
+	const struct tcp_cpu *tc = t->sk.cpu->tcp;
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+
+	return tc->nr_orphans > s->tcp_max_orphans ||
+	       (t->sk.wmem_alloc > ORPHAN_WMEM && tc->mem_bytes > (u64)s->tcp_mem_max * TCP_PAGE);
+}
+
 static void tcp_close(struct sock *sk)
 {
 	struct tcb *t = tcb_of(sk);
@@ -512,6 +524,9 @@ static void tcp_close(struct sock *sk)
 		tcp_abort(t);
 	} else if (t->linger_set && !t->linger_s) {
 		STAT(sk->cpu, TcpExtTCPAbortOnData);
+		tcp_abort(t);
+	} else if (unlikely(too_many_orphans(t))) {
+		STAT(sk->cpu, TcpExtTCPAbortOnMemory);
 		tcp_abort(t);
 	} else {
 		tcp_close_state(t);

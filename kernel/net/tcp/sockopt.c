@@ -3,6 +3,8 @@
  */
 #include "net/tcp/tcp_impl.h"
 
+#define WINDOW_CLAMP_MIN 1152u /* half the least SO_RCVBUF */
+
 struct linger {
 	int l_onoff, l_linger;
 };
@@ -32,6 +34,18 @@ static int set_keepalive(struct tcb *t, int opt, int v)
 	} else {
 		t->keepcnt = (u8)v;
 	}
+	return 0;
+}
+
+/* 0 takes the limit away, before there is a connection; less than a small buffer holds is taken as that. */
+static int set_window_clamp(struct tcb *t, int v)
+{
+	if (v < 0 || (!v && t->sk.state != TCP_CLOSE))
+		return -EINVAL;
+	t->rcv.clamp = v ? MAX((u32)v, WINDOW_CLAMP_MIN) : 0;
+	if (v)
+		t->rcv.ssthresh = MIN(t->rcv.ssthresh, t->rcv.clamp);
+	t->snd.window = 0;
 	return 0;
 }
 
@@ -116,18 +130,13 @@ static int set_number(struct tcb *t, int opt, int v)
 		t->synretries_max = (u8)v;
 		return 0;
 	case TCP_LINGER2:
-		t->linger2_s = (s16)CLAMP(v, -1, 120);
+		t->linger2_s = (s8)CLAMP(v, -1, 120);
 		return 0;
 	case TCP_DEFER_ACCEPT:
 		t->defer_accept = retrans_of_secs(v);
 		return 0;
 	case TCP_WINDOW_CLAMP:
-		if (v < 0 || (v && v < 2048 / 2))
-			return -EINVAL;
-		t->rcv.clamp = (u32)v;
-		t->rcv.ssthresh = MIN(t->rcv.ssthresh, (u32)v);
-		t->snd.window = 0;
-		return 0;
+		return set_window_clamp(t, v);
 	case TCP_QUICKACK:
 		return set_quickack(t, v);
 	case TCP_USER_TIMEOUT:
@@ -326,12 +335,16 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 {
 	memset(i, 0, sizeof(*i));
 	i->tcpi_state = t->sk.state;
+	i->tcpi_reordering = t->reordering;
+	i->tcpi_snd_cwnd = t->cwnd;
+	info_rates(t, i);
 	if (t->sk.state == TCP_LISTEN) {
 		i->tcpi_unacked = t->listener->accept_len;
 		i->tcpi_sacked = t->listener->backlog;
 		return;
 	}
 	i->tcpi_ca_state = t->ca_state;
+	i->tcpi_fastopen_client_fail = t->fo_fail & 3;
 	i->tcpi_options = (t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
 			  (t->ws_ok ? TCPI_OPT_WSCALE : 0) | (t->ecn_ok ? TCPI_OPT_ECN : 0) |
 			  (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) | (t->syn_data ? TCPI_OPT_SYN_DATA : 0);
@@ -340,16 +353,13 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	info_timing(t, i);
 	info_counts(t, i);
 	info_chrono(t, i);
-	info_rates(t, i);
 	i->tcpi_bytes_sent = t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) + t->bytes_retrans;
 	i->tcpi_notsent_bytes = (u32)MAX(seq_diff(t->snd.write, t->snd.nxt), 0);
 	i->tcpi_snd_mss = t->mss;
 	i->tcpi_rcv_mss = t->rcv.mss;
 	i->tcpi_advmss = t->advmss;
 	i->tcpi_pmtu = t->sk.dst.mtu;
-	i->tcpi_snd_cwnd = t->cwnd;
 	i->tcpi_snd_ssthresh = t->ssthresh;
-	i->tcpi_reordering = t->reordering;
 	i->tcpi_rcv_ssthresh = t->rcv.ssthresh;
 	i->tcpi_rcv_space = t->space_bytes;
 	i->tcpi_snd_wnd = t->snd.wnd;

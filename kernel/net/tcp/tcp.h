@@ -166,6 +166,8 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name);
 enum tcp_chrono { CHRONO_IDLE, CHRONO_BUSY, CHRONO_RWND_LIMITED, CHRONO_SNDBUF_LIMITED, NR_TCP_CHRONOS };
 
 /* ---- Fast Open (fastopen.c) ---- */
+/* tcpi_fastopen_client_fail: of what use a client's SYN with data, or for a cookie, was. */
+enum tfo_status { TFO_STATUS_UNSPEC, TFO_COOKIE_UNAVAILABLE, TFO_DATA_NOT_ACKED, TFO_SYN_RETRANSMITTED };
 struct tfo_cookie {
 	u8 len;         /* 0: a request for one */
 	bool exp;       /* in the experimental option (RFC 6994) that came before RFC 7413's */
@@ -364,7 +366,8 @@ struct tcb {
 	u16 keepidle_s, keepintvl_s; /* 0: sysctl */
 	u8 keepcnt;
 	u8 synretries_max;           /* TCP_SYNCNT; 0: sysctl */
-	s16 linger2_s;               /* FIN_WAIT_2; 0: sysctl, <0: none */
+	s8 linger2_s;                /* FIN_WAIT_2; 0: sysctl, <0: none */
+	u8 fo_fail;                  /* enum tfo_status: why the SYN of a fast open client had no use */
 	u32 user_timeout_ms;
 	u32 challenge_s;             /* the running second of challenge_acks */
 	u32 oow_ack_ms;              /* last ACK that answered something out of window */
