@@ -42,7 +42,6 @@ struct live_high {
 /* Sums that only the owners of what is summed can take. */
 struct live_sums {
 	struct net_balance balance;
-	u64 reasons;                       /* drops by all reasons */
 	u64 tcp_state[12]; /* by enum of tcp_info */
 	u64 tcp_recvq, tcp_sendq, udp_socks, udp_recvq; /* bytes; socks */
 	u64 ct_count;

@@ -153,8 +153,8 @@ static void put_sums(struct fill *f)
 	put(f, b->rx_done + b->rx_taken + b->rx_dropped, "balance.in_known");
 	put(f, b->allocs, "balance.skbs");
 	put(f, b->consumed + b->dropped + b->alive, "balance.skbs_known");
-	put(f, b->dropped, "balance.dropped");
-	put(f, s->reasons, "balance.reasons");
+	put(f, b->dropped + b->bare_dropped, "balance.dropped");
+	put(f, b->reasons, "balance.reasons");
 	put(f, b->alive, "balance.alive");
 	put(f, b->backlog, "balance.backlog");
 	put_stages(f, b->terms);

@@ -163,8 +163,6 @@ static void collect_on(struct net_cpu *cpu, void *arg)
 
 	bh_disable(cpu);
 	net_balance_add(cpu, &r.s->sums.balance);
-	for (unsigned i = 1; i < DROP_MAX; i++)
-		r.s->sums.reasons += cpu->drops[i];
 	tcp_for_each(cpu, take_conn, &r);
 	take_udp(&r);
 	take_qdiscs(&r);

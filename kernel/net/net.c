@@ -547,10 +547,13 @@ void net_balance_add(struct net_cpu *cpu, struct net_balance *b)
 	b->allocs += cpu->stats[STAT_SkbAllocs];
 	b->consumed += frees - pool->dropped;
 	b->dropped += pool->dropped;
+	b->bare_dropped += pool->bare_dropped;
 	b->alive += (u64)((s64)pool->nr_skbs - pool->nr_free_skbs - pool->in_transit);
 	b->bufs_alive += (u64)((s64)pool->nr_bufs - pool->nr_free_bufs);
 	for (unsigned i = 0; i < FLOW_MAX; i++)
 		b->terms[i] += cpu->stats[i];
+	for (unsigned r = 1; r < DROP_MAX; r++)
+		b->reasons += cpu->drops[r];
 	for (unsigned r = DROP_FRAG_HDR; r <= DROP_DUP_FRAG; r++)
 		b->terms[FLOW_FragsDropped] += cpu->drops[r];
 	b->terms[FLOW_FragsWaiting] += frags_waiting(cpu);
@@ -565,7 +568,8 @@ bool net_balance_holds(const struct net_balance *b)
 	for (unsigned i = 0; i < NR_STAGES; i++)
 		if (!stage_holds(&stages[i], b->terms, &in, &out))
 			return false;
-	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == b->consumed + b->dropped + b->alive;
+	return b->rx_frames == b->rx_done + b->rx_taken + b->rx_dropped && b->allocs == b->consumed + b->dropped + b->alive &&
+	       b->reasons == b->dropped + b->bare_dropped;
 }
 
 bool net_balance(struct net *net, struct net_balance *b)

@@ -170,6 +170,8 @@ struct net_balance {
 	u64 rx_dropped; /* of those: died, each with its reason */
 	u64 backlog;    /* wait to be taken in, those on their way to another CPU not counted */
 	u64 allocs, consumed, dropped, alive; /* skbs */
+	u64 bare_dropped; /* frames that died without an skb */
+	u64 reasons;    /* drops by all reasons: each frame that died has one */
 	u64 bufs_alive; /* data buffers outside their pools, those in rx rings included */
 	u64 terms[FLOW_MAX]; /* of the stages' equations (core/stage.h) */
 };

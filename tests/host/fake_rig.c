@@ -94,6 +94,7 @@ static void check_rings(struct rig *r)
 	u64 in, out;
 
 	net_balance(r->net, &b);
+	CHECK_EQ(b.reasons, b.dropped + b.bare_dropped);
 	for (unsigned i = 0; i < NR_STAGES; i++)
 		for (unsigned k = 0; k < ARRAY_SIZE(names); k++)
 			if (!strcmp(stages[i].name, names[k]) && !CHECK(stage_holds(&stages[i], b.terms, &in, &out)))

@@ -133,7 +133,7 @@ TEST(places_beyond_the_table_are_counted_by_their_reason_alone)
 
 	bench_begin(&b);
 	for (u32 place = 1; place <= DROP_COUNTS + 10; place++)
-		drop_count(b.cpu, (enum drop_reason)(place << 8 | DROP_NOMEM));
+		skb_buf_drop(b.cpu, skb_buf_alloc(b.cpu), (enum drop_reason)(place << 8 | DROP_NOMEM));
 	for (u32 place = 1; place <= DROP_COUNTS + 10; place++)
 		placed += drop_count_sum(b.cpu->net, place << 8 | DROP_NOMEM);
 	CHECK_EQ(b.cpu->drops[DROP_NOMEM], DROP_COUNTS + 10);

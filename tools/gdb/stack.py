@@ -42,7 +42,7 @@ def k_pools(_words):
 
 
 def balance():
-    """(name, what came, what became of it) of both equations, as net_balance() has them."""
+    """(name, what came, what became of it) of the three equations, as net_balance() has them."""
     names, cpus = enum_names("enum net_stat", "STAT_"), net_cpus()
     stat = {name: i for i, name in names.items()}
     frames, done, taken, dropped = (sum(int(c["dev"][f]) for c in cpus)
@@ -51,10 +51,13 @@ def balance():
     alive = sum(int(c["skb_pool"]["nr_skbs"]) - int(c["skb_pool"]["nr_free_skbs"]) - int(c["skb_pool"]["in_transit"])
                 for c in cpus)
     yield "frames in = done %d + taken %d + dropped %d" % (done, taken, dropped), frames, done + taken + dropped
+    died, bare = (sum(int(c["skb_pool"][f]) for c in cpus) for f in ("dropped", "bare_dropped"))
+    reasons = sum(int(c["drops"][i]) for c in cpus for i in range(1, c["drops"].type.range()[1] + 1))
     yield "skbs made = freed %d + alive %d" % (frees, alive), allocs, frees + alive
+    yield "reasons = skbs dropped %d + frames without an skb %d" % (died, bare), reasons, died + bare
 
 
-@command("balance", "", "Where every frame and skb is: both lines are equations that hold at any moment outside a poll.")
+@command("balance", "", "Where every frame and skb is: all lines are equations that hold at any moment outside a poll.")
 def k_balance(_words):
     for name, got, want in balance():
         yield "%d %s%s" % (got, name, "" if got == want else "  NOT BALANCED")

@@ -9,7 +9,6 @@
 #include "drivers/e1000/e1000_impl.h"
 
 #include "arch/x86_64/paging.h"
-#include "net/core/drop_count.h"
 #include "net/core/gro.h"
 #include "net/core/qdisc.h"
 #include "san/san.h"
@@ -144,8 +143,7 @@ static void refill_batch(struct e1000_queue *q)
 static __cold void lose(struct e1000_queue *q, struct skb_buf *b, enum drop_reason reason)
 {
 	q->dev->rx[q->index].dropped++;
-	drop_count(q->cpu, reason);
-	skb_buf_put(q->cpu, b);
+	skb_buf_drop(q->cpu, b, reason);
 }
 
 /* What the device wrote behind the address is read at once. Its layout is that of the kind of descriptor. */

@@ -12,7 +12,6 @@
 
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
-#include "net/core/drop_count.h"
 #include "net/core/gro.h"
 #include "net/core/qdisc.h"
 #include "san/san.h"
@@ -101,8 +100,7 @@ static void refill_and_kick(struct virtnet_pair *p)
 static __cold void lose(struct virtnet_pair *p, struct skb_buf *b, enum drop_reason reason)
 {
 	p->dev->rx[p->index].dropped++;
-	drop_count(p->cpu, reason);
-	skb_buf_put(p->cpu, b);
+	skb_buf_drop(p->cpu, b, reason);
 }
 
 /* Where the checksum is to go once the frame leaves again; false: outside of the frame. */

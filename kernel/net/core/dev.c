@@ -8,7 +8,6 @@
  */
 #include "net/core/dev.h"
 #include "lib/errno.h"
-#include "net/core/drop_count.h"
 #include "net/core/gso.h"
 #include "net/core/qdisc.h"
 #include "net/core/steer.h"
@@ -272,12 +271,10 @@ void dev_frame_drop(struct net_cpu *cpu, void *token, enum drop_reason reason)
 {
 	struct skb_buf *b = dev_frame_buf(token);
 
-	if (!b) {
+	if (b)
+		skb_buf_drop(cpu, b, reason);
+	else
 		kfree_skb_reason(cpu, token, reason);
-		return;
-	}
-	drop_count(cpu, reason);
-	skb_buf_put(cpu, b);
 }
 
 static void xmit_segments(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);

@@ -515,6 +515,13 @@ void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 	skb_free(cpu, skb);
 }
 
+void skb_buf_drop(struct net_cpu *cpu, struct skb_buf *b, enum drop_reason reason)
+{
+	drop_count(cpu, reason);
+	cpu->skb_pool->bare_dropped++;
+	skb_buf_put(cpu, b);
+}
+
 struct sk_buff *alloc_skb_with_frags(struct net_cpu *cpu, unsigned headroom, unsigned len)
 {
 	struct sk_buff *skb;

@@ -113,6 +113,7 @@ struct skb_pool {
 	u32 low_bufs;           /* fewest free ever seen */
 	u64 skb_fail, buf_fail; /* allocations refused */
 	u64 dropped;            /* skbs that died with a reason; the other frees were consumed */
+	u64 bare_dropped;       /* and frames that had no skb */
 	s64 in_transit;         /* freed skbs on the way home, over all CPUs together: left here, less arrived here */
 	struct sk_buff *home_skbs[MAX_CPUS];
 	struct skb_buf *home_bufs[MAX_CPUS];
@@ -161,6 +162,8 @@ struct skb_buf *skb_take_buf(struct net_cpu *cpu, struct sk_buff *skb);
 /* The end of an skb that did its work, and of one that died (counts cpu->drops[reason], tells the trace). */
 void consume_skb(struct net_cpu *cpu, struct sk_buff *skb);
 void kfree_skb_reason(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);
+/* The same of a frame that has no skb, only this buffer. */
+void skb_buf_drop(struct net_cpu *cpu, struct skb_buf *b, enum drop_reason reason);
 
 /* ---- geometry ---- */
 static inline unsigned skb_headlen(const struct sk_buff *skb) { return skb->len - skb->data_len; }
