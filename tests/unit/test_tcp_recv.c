@@ -403,3 +403,71 @@ TEST(who_reads_all_of_what_was_pushed_acknowledges_it)
 		rig_end(r);
 	}
 }
+
+enum tuning { TUNED, OFF, LOCKED };
+
+/* Eight round trips of 10 ms, in each of which all that the window allows, at most twice as much as before, comes and is read. */
+static u32 receive_buffer_after(enum tuning how, u32 *before)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 seq = 0, end;
+
+	r->cpu->sysctl.tcp_moderate_rcvbuf = how != OFF;
+	r->t->rcvbuf_locked = how == LOCKED;
+	*before = r->sk->rcvbuf;
+	for (unsigned round = 0; round < 8; round++) {
+		u32 nr = MIN(tcp_receive_window(r->t) / 1448, 10u << round);
+
+		r->t->rcv_rtt_us = 10000 << 3;
+		for (u32 i = 0; i < nr; i++, seq += 1448)
+			inject(r, .seq = seq, .len = 1448);
+		CHECK_EQ(rig_read(r, 16 << 20), nr * 1448);
+		rig_run_ms(r, 10);
+		rig_drain(r);
+	}
+	end = r->sk->rcvbuf;
+	CHECK(end <= (u32)r->cpu->sysctl.tcp_rmem_max);
+	rig_end(r);
+	return end;
+}
+
+TEST(the_receive_buffer_grows_with_what_is_read_in_a_round_trip_unless_it_was_set)
+{
+	u32 before, after = receive_buffer_after(TUNED, &before);
+
+	CHECK(after > 2 * before);
+	after = receive_buffer_after(OFF, &before);
+	CHECK_EQ(after, before);
+	after = receive_buffer_after(LOCKED, &before);
+	CHECK_EQ(after, before);
+}
+
+/* Eight windows, each acknowledged whole, of a writer that always has more. */
+static u32 send_buffer_after(enum tuning how, u32 *before)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 end;
+
+	r->t->sndbuf_locked = how == LOCKED;
+	*before = r->sk->sndbuf;
+	r->t->snd.wnd = 1 << 20;
+	for (unsigned round = 0; round < 8; round++) {
+		rig_write(r, 1 << 20, 0);
+		rig_run_ms(r, 10);
+		rig_drain(r);
+		inject(r, .ack = (u32)seq_diff(r->t->snd.nxt, r->t->snd.iss) - 1);
+	}
+	end = r->sk->sndbuf;
+	CHECK(end <= (u32)r->cpu->sysctl.tcp_wmem_max);
+	rig_end(r);
+	return end;
+}
+
+TEST(the_send_buffer_grows_with_the_congestion_window_unless_it_was_set)
+{
+	u32 before, after = send_buffer_after(TUNED, &before);
+
+	CHECK(after > before);
+	after = send_buffer_after(LOCKED, &before);
+	CHECK_EQ(after, before);
+}
