@@ -1,27 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_select.c - select(): three sets of descriptors, what they hold afterwards, its deadline and its errors.
  */
-#include "unit/httpkit.h"
-
-static int udp(struct lab_host *h)
-{
-	return sys_socket(h->cpu, AF_INET, SOCK_DGRAM, 0);
-}
-
-static void bind_to(struct lab_host *h, int fd, u16 port)
-{
-	struct sockaddr_ip any = { .family = AF_INET, .port = port, .addr = ip_from_v4(be32_of(0)) };
-
-	CHECK_EQ(sys_bind(h->cpu, fd, &any), 0);
-}
-
-static struct sockaddr_ip at(const char *addr, u16 port)
-{
-	struct sockaddr_ip a = { .family = AF_INET, .port = port };
-
-	CHECK_EQ(ip_pton(addr, &a.addr), 0);
-	return a;
-}
+#include "unit/sockkit.h"
 
 struct job {
 	struct lab_host *h;

@@ -1,30 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * test_socket.c - descriptors, blocking with deadlines, poll, options and zero copy, over real transports.
  */
-#include "unit/httpkit.h"
+#include "unit/sockkit.h"
 #include "net/tcp/tcp.h"
 
 /* ---- descriptors ---- */
-static int udp(struct lab_host *h)
-{
-	return sys_socket(h->cpu, AF_INET, SOCK_DGRAM, 0);
-}
-
-static void bind_to(struct lab_host *h, int fd, u16 port)
-{
-	struct sockaddr_ip any = { .family = AF_INET, .port = port, .addr = ip_from_v4(be32_of(0)) };
-
-	CHECK_EQ(sys_bind(h->cpu, fd, &any), 0);
-}
-
-static struct sockaddr_ip at(const char *addr, u16 port)
-{
-	struct sockaddr_ip a = { .family = AF_INET, .port = port };
-
-	CHECK_EQ(ip_pton(addr, &a.addr), 0);
-	return a;
-}
-
 TEST(the_lowest_free_descriptor_is_given_first)
 {
 	struct lab *lab = lab_create(1);

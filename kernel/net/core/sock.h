@@ -156,6 +156,13 @@ static inline int sock_family_fits(const struct sock *sk, const struct ip_addr *
 		return -ENETUNREACH;
 	return ip_is_any(bound) || ip_is_v4(bound) == ip_is_v4(dst) ? 0 : -EINVAL;
 }
+/* The nr-th of equals in a SO_REUSEPORT group: is it the one for the flow of this hash, of those seen so far? Each of n is so
+ * with chance 1/n, for each choice is a new throw, and the same one for the same flow. */
+static inline bool sock_group_takes(u32 *hash, u32 nr)
+{
+	*hash = *hash * 1664525 + 1013904223;
+	return (u64)*hash * nr >> 32 == nr - 1;
+}
 /* Common fields of a new sock. */
 void sock_init(struct sock *sk, struct net_cpu *cpu, const struct proto *prot, u16 family);
 /* Takes and clears the pending error: 0 or -errno. */

@@ -50,7 +50,7 @@ static __noinline struct udp_sock *lookup_best(struct net_cpu *cpu, const struct
 {
 	struct udp_sock *best = NULL, *u;
 	int best_score = 0, s;
-	u32 equals = 1;
+	u32 equals = 1, hash = 0;
 
 	hlist_for_each_entry(u, udp_bucket(cpu, dport), sk.hash) {
 		if (u->sk.sport != dport)
@@ -60,9 +60,11 @@ static __noinline struct udp_sock *lookup_best(struct net_cpu *cpu, const struct
 			best = u;
 			best_score = s;
 			equals = 1;
-		} else if (s == best_score && u->sk.reuseport &&
-			   flow_hash(cpu, ip, sport, dport) % ++equals == 0) {
-			best = u;
+		} else if (s == best_score && u->sk.reuseport) {
+			if (equals == 1)
+				hash = flow_hash(cpu, ip, sport, dport);
+			if (sock_group_takes(&hash, ++equals))
+				best = u;
 		}
 	}
 	return best;

@@ -6,6 +6,8 @@
 
 #include "net/ipv4/udp.h"
 #include "lib/errno.h"
+#include "net/core/qdisc.h"
+#include "net/link/neigh.h"
 #include "net/wire/ether.h"
 #include "net/wire/ipv6.h"
 #include "net/wire/udp.h"
@@ -78,6 +80,9 @@ struct sk_buff *udp_take_message(struct sock *sk, const struct msghdr *m, size_t
 struct sk_buff *udp_share_payload(struct sock *sk, struct sk_buff *skb);
 /* udp_send_skb() for what is not as most answers are. */
 int udp_send_any(struct sock *sk, struct sk_buff *skb);
+/* A packet, finished from its IP header at `ip` on, of ip_len bytes, by way of the discipline: charged to the sock until it has
+ * left. */
+void udp_answer_by_skb(struct sock *sk, struct sk_buff *skb, u8 *ip, unsigned ip_len, struct dst *way);
 /* A datagram on its way is gone. */
 void udp_wfree(struct sk_buff *skb);
 /* What stands against sending at all. */
@@ -127,6 +132,24 @@ static inline void udp_push_header(struct sock *sk, struct sk_buff *skb, u16 dpo
 	h->dport = be16_of(dport);
 	h->len = be16_of((u16)skb->len);
 	h->check = csum_fold16(pseudo);
+}
+/* An answer, finished from its IP header of ip_len bytes at `ip` on, with ETH_HLEN + FRAME_HEADROOM bytes before that: straight to
+ * the ring, as the buffer alone, whose skb ends, so nothing is charged; or by way of the discipline. */
+static inline void udp_answer_out(struct sock *sk, struct sk_buff *skb, u8 *ip, unsigned ip_len, struct dst *way)
+{
+	struct neigh *n = way->neigh;
+	struct net_cpu *cpu = sk->cpu;
+	struct netdev_queue *txq;
+	u32 len = skb->len + UDP_HLEN + ip_len + ETH_HLEN;
+
+	if (unlikely(!n || n->state != NEIGH_REACHABLE || skb->cpu != cpu->id || !skb_is_alone(cpu, skb)) ||
+	    unlikely(!(txq = dev_direct_queue(cpu, way->dev)))) {
+		udp_answer_by_skb(sk, skb, ip, ip_len, way);
+		return;
+	}
+	memcpy(ip - ETH_HLEN, n->link_hdr, ETH_HLEN);
+	n->used_ns = cpu->now_ns;
+	dev_xmit_frame(txq, skb_take_buf(cpu, skb), ip - ETH_HLEN, len, (ETH_HLEN + ip_len) | offsetof(struct udp_hdr, check) << 16);
 }
 
 /* ---- ipv6/udp.c: a message of len bytes, and a received skb to its sender, over IPv6 ---- */

@@ -340,16 +340,14 @@ static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb)
 	return (u8 *)h;
 }
 
-/* By way of the discipline: charged to the sock until it has left. */
-static __noinline void answer_by_skb(struct sock *sk, struct sk_buff *skb, struct dst *way)
+void udp_answer_by_skb(struct sock *sk, struct sk_buff *skb, u8 *ip, unsigned ip_len, struct dst *way)
 {
-	u8 *at = put_headers(sk, skb);
-	u16 off = (u16)(at - skb->head);
+	u16 off = (u16)(ip - skb->head);
 
-	skb->data = at;
-	skb->len += UDP_HLEN + IPV4_HLEN;
+	skb->data = ip;
+	skb->len += UDP_HLEN + ip_len;
 	skb->network_header = off;
-	skb->transport_header = skb->csum_start = off + IPV4_HLEN;
+	skb->transport_header = skb->csum_start = (u16)(off + ip_len);
 	skb->csum_offset = offsetof(struct udp_hdr, check);
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->mark = sk->mark;
@@ -362,32 +360,15 @@ static __noinline void answer_by_skb(struct sock *sk, struct sk_buff *skb, struc
 	neigh_xmit(sk->cpu, skb, way);
 }
 
-/* Straight to the ring, which is all that can be before it: the buffer alone, whose skb ends, so nothing is charged. */
-static inline void answer_direct(struct net_cpu *cpu, struct sock *sk, struct sk_buff *skb, struct neigh *n, struct netdev_queue *txq)
-{
-	u8 *at = put_headers(sk, skb) - ETH_HLEN;
-	u32 len = skb->len + UDP_HLEN + IPV4_HLEN + ETH_HLEN;
-
-	_Static_assert(UDP_HEADROOM >= UDP_HLEN + IPV4_HLEN + ETH_HLEN + FRAME_HEADROOM, "room for all in front");
-	memcpy(at, n->link_hdr, ETH_HLEN);
-	n->used_ns = cpu->now_ns;
-	dev_xmit_frame(txq, skb_take_buf(cpu, skb), at, len, (ETH_HLEN + IPV4_HLEN) | offsetof(struct udp_hdr, check) << 16);
-}
-
 static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 {
-	struct neigh *n = way->neigh;
 	struct net_cpu *cpu = sk->cpu;
-	struct netdev_queue *txq;
 
 	STAT(cpu, UdpOutDatagrams);
 	STAT(cpu, IpOutRequests);
 	STAT_ADD(cpu, IpExtOutOctets, skb->len + UDP_HLEN + IPV4_HLEN);
-	if (likely(n && n->state == NEIGH_REACHABLE && skb->cpu == cpu->id && skb_is_alone(cpu, skb)) &&
-	    likely((txq = dev_direct_queue(cpu, way->dev)) != NULL))
-		answer_direct(cpu, sk, skb, n, txq);
-	else
-		answer_by_skb(sk, skb, way);
+	_Static_assert(UDP_HEADROOM >= UDP_HLEN + IPV4_HLEN + ETH_HLEN + FRAME_HEADROOM, "room for all in front");
+	udp_answer_out(sk, skb, put_headers(sk, skb), IPV4_HLEN, way);
 }
 
 int udp_send_skb(struct sock *sk, struct sk_buff *skb, int flags)

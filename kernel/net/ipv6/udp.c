@@ -175,53 +175,14 @@ static inline u8 *put_headers(const struct sock *sk, struct sk_buff *skb, const 
 	return (u8 *)h;
 }
 
-/* By way of the discipline: charged to the sock until it has left. */
-static __noinline void answer_by_skb(struct sock *sk, struct sk_buff *skb, struct dst *way)
-{
-	u8 *at = put_headers(sk, skb, way);
-	u16 off = (u16)(at - skb->head);
-
-	skb->data = at;
-	skb->len += UDP_HLEN + IPV6_HLEN;
-	skb->network_header = off;
-	skb->transport_header = skb->csum_start = off + IPV6_HLEN;
-	skb->csum_offset = offsetof(struct udp_hdr, check);
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->mark = sk->mark;
-	skb->sk = sk;
-	skb->destructor = udp_wfree;
-	skb->tstamp_ns = 0;
-	skb->hash = 0;
-	skb->nfct = NULL;
-	sk->wmem_alloc += skb->truesize;
-	neigh_xmit(sk->cpu, skb, way);
-}
-
-/* Straight to the ring, which is all that can be before it: the buffer alone, whose skb ends, so nothing is charged. */
-static inline void answer_direct(struct net_cpu *cpu, struct sock *sk, struct sk_buff *skb, struct dst *way, struct netdev_queue *txq)
-{
-	u8 *at = put_headers(sk, skb, way) - ETH_HLEN;
-	u32 len = skb->len + UDP_HLEN + IPV6_HLEN + ETH_HLEN;
-
-	memcpy(at, way->neigh->link_hdr, ETH_HLEN);
-	way->neigh->used_ns = cpu->now_ns;
-	dev_xmit_frame(txq, skb_take_buf(cpu, skb), at, len, (ETH_HLEN + IPV6_HLEN) | offsetof(struct udp_hdr, check) << 16);
-}
-
 static inline void answer(struct sock *sk, struct sk_buff *skb, struct dst *way)
 {
-	struct neigh *n = way->neigh;
 	struct net_cpu *cpu = sk->cpu;
-	struct netdev_queue *txq;
 
 	STAT(cpu, Udp6OutDatagrams);
 	STAT(cpu, Ip6OutRequests);
 	STAT_ADD(cpu, Ip6OutOctets, skb->len + UDP_HLEN + IPV6_HLEN);
-	if (likely(n && n->state == NEIGH_REACHABLE && skb->cpu == cpu->id && skb_is_alone(cpu, skb)) &&
-	    likely((txq = dev_direct_queue(cpu, way->dev)) != NULL))
-		answer_direct(cpu, sk, skb, way, txq);
-	else
-		answer_by_skb(sk, skb, way);
+	udp_answer_out(sk, skb, put_headers(sk, skb, way), IPV6_HLEN, way);
 }
 
 int udp6_answer_skb(struct sock *sk, struct sk_buff *skb)

@@ -4,7 +4,6 @@
  * As in Linux an error or a hang-up makes a descriptor readable, an error writable too: the call that follows tells which.
  */
 #include "net/socket/socket_impl.h"
-#include "lib/string.h"
 
 #define SELECT_IN  (EPOLLIN | EPOLLHUP | EPOLLERR)
 #define SELECT_OUT (EPOLLOUT | EPOLLERR)

@@ -242,9 +242,7 @@ struct tcb *tcp_find_listener(struct net_cpu *cpu, const struct ip_addr *laddr, 
 			best_score = score;
 			equals = 1;
 		} else if (score == best_score) {
-			equals++; /* keeps each of n with chance 1/n, the same one for the same flow; each choice is a new throw */
-			hash = hash * 1664525 + 1013904223;
-			if ((u64)hash * equals >> 32 == equals - 1)
+			if (sock_group_takes(&hash, ++equals))
 				best = tcb_of(o);
 		}
 	}
