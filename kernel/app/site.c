@@ -2,8 +2,8 @@
  * site.c - the index of the site: paths to files, directories and redirects, and a response head made ready for each file.
  *
  * Two walks over the archive: the first only counts, and so checks all of it; the second fills a hash table of the right
- * size. Links are followed at the end, when all they can lead to is there. The entity tag is a hash of the content: strong,
- * and the same after a restart. Memory comes in chunks that are given back together.
+ * size. Links are followed at the end, when all they can lead to is there. The entity tag is the packer's, or a hash of the
+ * content, of a large file's ends alone: the same after a restart. Memory comes in chunks that are given back together.
  */
 #include "app/site.h"
 #include "app/archive.h"
@@ -178,11 +178,11 @@ static int add_file(struct site *s, const char *path, size_t len, const struct s
 }
 
 /* ---- one file ---- */
-/* A hash of the content at memory speed: not against malice (who packs the site also writes it), only against change. */
-static u64 content_hash(const u8 *p, u64 len)
+/* A hash at memory speed: not against malice (who packs the site also writes it), only against change. */
+static u64 hash_bytes(const u8 *p, u64 len, u64 seed)
 {
 	const u64 k = 0x9e3779b97f4a7c15ull;
-	u64 a = len * k + 1, b = ~len, x, y;
+	u64 a = (len ^ seed) * k + 1, b = ~len, x, y;
 
 	for (; len >= 16; p += 16, len -= 16) {
 		memcpy(&x, p, 8);
@@ -197,6 +197,20 @@ static u64 content_hash(const u8 *p, u64 len)
 	a ^= b * k;
 	a = (a ^ a >> 32) * k;
 	return a ^ a >> 29;
+}
+
+/*
+ * What stands for the content where the packer left no tag. Booting must not read all of a large site, so of a large file
+ * only its ends are read: its date and size count too, which is all that an nginx looks at.
+ */
+static u64 content_hash(const struct site_file *f)
+{
+	u64 h;
+
+	if (f->size <= 2 * SITE_ETAG_END)
+		return hash_bytes(f->data, f->size, 0);
+	h = hash_bytes(f->data, SITE_ETAG_END, f->mtime ^ f->size << 32);
+	return hash_bytes(f->data + f->size - SITE_ETAG_END, SITE_ETAG_END, h);
 }
 
 static bool etag_is_usable(struct archive_text t)
@@ -218,7 +232,7 @@ static int make_etag(struct site *s, struct site_file *f, struct archive_text pa
 	if (etag_is_usable(packed))
 		n = snprintf(text, sizeof(text), "\"%.*s\"", (int)packed.len, packed.s);
 	else
-		n = snprintf(text, sizeof(text), "\"%016llx\"", (unsigned long long)content_hash(f->data, f->size));
+		n = snprintf(text, sizeof(text), "\"%016llx\"", (unsigned long long)content_hash(f));
 	f->etag = arena_text(s, text, (size_t)n);
 	f->etag_len = (u16)n;
 	return f->etag ? 0 : -ENOMEM;

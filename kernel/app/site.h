@@ -9,6 +9,7 @@
 
 #define SITE_PATH_MAX   1024u /* bytes of a path; longer members are left out and counted */
 #define SITE_ETAG_MAX   72u   /* bytes of an entity tag, quotes included */
+#define SITE_ETAG_END   8192u /* bytes at each end of a file that its entity tag is made from; smaller files wholly */
 #define SITE_INLINE_MAX 1024u /* a body up to this size stands behind its head, to leave in one piece */
 
 /* One representation. `head` is all of the response head behind the fields that change (status line, Server, Date,
