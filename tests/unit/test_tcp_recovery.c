@@ -322,6 +322,23 @@ TEST(what_arrives_late_and_was_never_sent_again_is_reordering)
 	rig_end(r);
 }
 
+TEST(a_dsack_is_about_what_was_sent_and_no_connection_dies_of_one_that_cannot_be)
+{
+	static const struct tcp_sack_block lies[] = { { { -10u }, { -5u } }, { { -1u }, { 0 } }, { { 5 }, { 3 } }, { { 0 }, { 100 } },
+						      { { -70000u }, { 0 } }, { { 1u << 31 }, { 0 } } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
+		struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+		inject(r, .ack = 0, .sacks = { lies[i] }, .nr_sacks = 1); /* nothing was ever sent */
+		CHECK(!r->t->rack.dsack_seen && !r->t->tx);
+		CHECK_EQ(stat(r, TcpExtTCPDSACKRecv), 0);
+		inject(r, .ack = 0, .len = 10);
+		CHECK_EQ(rig_read(r, 10), 10);
+		rig_end(r);
+	}
+}
+
 TEST(the_tolerance_widens_with_dsacks_up_to_a_bound_and_narrows_again)
 {
 	REQ("8985 6.2/4/dsack", "8985 6.2/4/bound");

@@ -126,7 +126,8 @@ static void dsack_rcv(struct tcb *t, const struct tcp_in *in, struct ack_state *
 	struct tcp_sack_block b = in->opt.sacks[0];
 	u32 segs = MAX(DIV_ROUND_UP((u32)seq_diff(b.end, b.start), MAX(t->mss, (u16)1)), 1u);
 
-	if (seq_gt(b.end, t->snd.nxt) || seq_lt(b.start, seq_add(s->prior_una, -(t->snd.max_wnd + 65536u)))) {
+	if (unlikely(!t->tx) || seq_gt(b.end, t->snd.nxt) || /* of what was never sent */
+	    seq_lt(b.start, seq_add(s->prior_una, -(t->snd.max_wnd + 65536u)))) {
 		STAT(t->sk.cpu, TcpExtTCPSACKDiscard);
 		return;
 	}
