@@ -412,6 +412,80 @@ TEST(an_ethernet_router_asks_for_the_next_hop_and_reports_silence)
 	kit_close(&r.k);
 }
 
+/* ---- what a device said of a frame, when that goes on ---- */
+
+struct said {
+	u16 csum_start, csum_offset; /* the former from the IP header */
+	u16 gso_size;
+	u8 gso_type, doff, version, proto, cut; /* cut: bytes that the IP header's length leaves out */
+};
+
+/* 1000 bytes of TCP, `doff` its header's words, come in with that; drops with DEV_HDR since. */
+static u64 forward_said(struct router *r, struct said a)
+{
+	static u8 tcp[1000];
+	struct net_cpu *cpu = r->k.cpu;
+	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
+	u64 before = drops(&r->k, DROP_DEV_HDR);
+	struct pkt p;
+
+	memset(tcp, 0, sizeof(tcp));
+	tcp[12] = (u8)(a.doff << 4);
+	ip_build(&p, &(struct ip_spec){ .dst = "10.9.0.5", .proto = a.proto, .data = tcp, .len = sizeof(tcp) - a.cut });
+	REQUIRE(skb);
+	memcpy(skb_put(skb, p.len), p.b, p.len);
+	memset(skb_put(skb, a.cut), 0, a.cut);
+	skb->dev = r->k.dev;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = (u16)(skb_headroom(skb) + a.csum_start);
+	skb->csum_offset = a.csum_offset;
+	skb->gso_size = a.gso_size;
+	skb->gso_type = a.gso_type;
+	bh_disable(cpu);
+	netif_receive_skb(cpu, skb);
+	bh_enable(cpu);
+	kit_settle(&r->k);
+	return drops(&r->k, DROP_DEV_HDR) - before;
+}
+
+TEST(what_a_device_said_of_sum_and_segments_is_held_against_the_packet_before_it_goes_on)
+{
+	static const struct said fits[] = {
+		{ .csum_start = 20, .csum_offset = 16, .doff = 5, .proto = 6 },
+		{ .csum_start = 28, .csum_offset = 16, .doff = 5, .proto = 47 }, /* of a packet within this one */
+		{ .csum_start = 20, .csum_offset = 16, .doff = 15, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+		{ .csum_start = 20, .csum_offset = 978, .doff = 5, .proto = 6 },
+	};
+	static const struct said lies[] = {
+		{ .csum_start = 19, .csum_offset = 16, .doff = 5, .proto = 6 },
+		{ .csum_start = 20, .csum_offset = 999, .doff = 5, .proto = 6 },
+		{ .csum_start = 1000, .csum_offset = 19, .doff = 5, .proto = 6 },
+		{ .csum_start = 65000, .csum_offset = 16, .doff = 5, .proto = 6 },
+		{ .csum_start = 900, .csum_offset = 16, .doff = 5, .proto = 6, .cut = 250 }, /* there when it came, not now */
+		{ .csum_start = 20, .csum_offset = 800, .doff = 5, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+		{ .csum_start = 20, .csum_offset = 16, .doff = 4, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+		{ .csum_start = 20, .csum_offset = 16, .doff = 5, .proto = 17, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+		{ .csum_start = 24, .csum_offset = 16, .doff = 5, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+		{ .csum_start = 20, .csum_offset = 16, .doff = 5, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV6 },
+		{ .csum_start = 980, .csum_offset = 16, .doff = 5, .proto = 6, .gso_size = 100, .gso_type = SKB_GSO_TCPV4 },
+	};
+	struct router r = router_open();
+
+	for (unsigned sums = 0; sums < 2; sums++) {
+		r.out->features = sums ? NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO | NETIF_F_TSO6 : 0;
+		for (unsigned i = 0; i < ARRAY_SIZE(fits); i++)
+			CHECK_EQ(forward_said(&r, fits[i]), 0);
+		CHECK(lab_sent_count(r.out) >= ARRAY_SIZE(fits));
+		while (lab_sent(r.out, (u8[2048]){ 0 }, 2048))
+			;
+		for (unsigned i = 0; i < ARRAY_SIZE(lies); i++)
+			if (!CHECK_EQ(forward_said(&r, lies[i]), 1))
+				test_note("lie %u", i);
+		CHECK_EQ(lab_sent_count(r.out), 0);
+	}
+	kit_close(&r.k);
+}
+
 static enum drop_reason no_transit(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook,
 				   struct net_device *in, struct net_device *out, void *priv)
 {

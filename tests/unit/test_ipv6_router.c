@@ -55,6 +55,54 @@ TEST(a_router_tells_of_hops_that_are_over_packets_too_big_and_routes_that_are_no
 	kit_close(&r.k);
 }
 
+/* A TCP packet of 1000 bytes whose sum was left to us at that place, from the IPv6 header on; whether it came out. */
+static bool partial_goes_on(struct rig *r, u16 start, u16 offset, u16 gso_size)
+{
+	struct net_cpu *cpu = r->k.cpu;
+	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
+	struct ip_addr src = ip6(CLIENT), dst = ip6(SERVER);
+	struct ipv6_info ip;
+	struct ipv6_hdr *h;
+	bool out;
+
+	REQUIRE(skb);
+	h = (struct ipv6_hdr *)(eth_build(skb_put(skb, ETH_HLEN), r->k.dev->addr, PEER_MAC, ETH_P_IPV6));
+	memset(skb_put(skb, IPV6_HLEN + 1000), 0, IPV6_HLEN + 1000);
+	*h = (struct ipv6_hdr){ be32_of(0x60000000), be16_of(1000), IPPROTO_TCP, 64, { 0 }, { 0 } };
+	memcpy(h->saddr, &src, 16);
+	memcpy(h->daddr, &dst, 16);
+	((u8 *)(h + 1))[12] = 5 << 4;
+	skb->dev = r->k.dev;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = (u16)(skb_headroom(skb) + ETH_HLEN + start);
+	skb->csum_offset = offset;
+	skb->gso_size = gso_size;
+	skb->gso_type = gso_size ? SKB_GSO_TCPV6 : 0;
+	bh_disable(cpu);
+	netif_receive_skb(cpu, skb);
+	bh_enable(cpu);
+	kit_settle(&r->k);
+	out = came_out(r, &ip);
+	while (came_out(r, &ip)) /* the other segments */
+		;
+	return out;
+}
+
+TEST(what_a_device_said_of_the_sum_is_held_against_the_packet_before_it_goes_on)
+{
+	struct rig r = rig_open(NULL);
+
+	r.out->features = 0;
+	CHECK(partial_goes_on(&r, 40, 16, 0));
+	CHECK(partial_goes_on(&r, 40, 16, 500));
+	CHECK(!partial_goes_on(&r, 39, 16, 0));
+	CHECK(!partial_goes_on(&r, 40, 999, 0));
+	CHECK(!partial_goes_on(&r, 40, 700, 500));
+	CHECK(!partial_goes_on(&r, 1030, 16, 0));
+	CHECK_EQ(drops(&r.k, DROP_DEV_HDR), 4);
+	kit_close(&r.k);
+}
+
 TEST(what_is_of_one_link_does_not_leave_it)
 {
 	REQ("4291 2.5.6", "4291 2.5.2");

@@ -444,6 +444,41 @@ TEST(packets_of_a_cached_flow_leave_as_by_the_long_way)
 				   "add rule forward iifname \"eth0\" tcp dport 80 accept\n");
 }
 
+TEST(a_sum_that_a_device_left_where_none_can_be_is_no_packet_of_a_cached_flow)
+{
+	struct tcp_hdr h = { .sport = be16_of(4000), .dport = be16_of(80), .seq = be32_of(100), .ack = be32_of(501), .doff = 5 << 4,
+			     .flags = TCP_ACK, .wnd = be16_of(1000) };
+	static const u16 places[] = { 16, 200 }; /* the first is right */
+	struct rig r = rig_open(MASQ);
+	struct pkt p;
+	u64 flow;
+
+	establish(&r);
+	for (unsigned n = 0; n < 5; n++)
+		CHECK(tcp(&r, false, "10.0.0.2", 4000, "192.0.2.5", 80, TCP_ACK));
+	flow = ct_stats(r.k.cpu)->flow;
+	CHECK(flow);
+	r.out->features = 0;
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		struct sk_buff *skb = alloc_skb(r.k.cpu, SKB_HEADROOM);
+
+		ip_build(&p, &(struct ip_spec){ .dst = "192.0.2.5", .proto = 6, .data = &h, .len = sizeof(h) });
+		memcpy(skb_put(skb, p.len), p.b, p.len);
+		skb->dev = r.k.dev;
+		skb->ip_summed = CHECKSUM_PARTIAL;
+		skb->csum_start = (u16)(skb_headroom(skb) + IPV4_HLEN);
+		skb->csum_offset = places[i];
+		bh_disable(r.k.cpu);
+		netif_receive_skb(r.k.cpu, skb);
+		bh_enable(r.k.cpu);
+		kit_settle(&r.k);
+		CHECK_EQ(lab_sent(r.out, p.b, sizeof(p.b)) != 0, !i);
+	}
+	CHECK_EQ(ct_stats(r.k.cpu)->flow, flow + 1);
+	CHECK_EQ(drops(&r.k, DROP_DEV_HDR), 1);
+	kit_close(&r.k);
+}
+
 TEST(rules_that_look_at_packets_or_count_them_see_every_one)
 {
 	static const char *const rules[] = {

@@ -5,6 +5,7 @@
  * to the last one only, CWR to the first (RFC 3168 6.1.2). Bytes of the payload are referred to, not copied.
  */
 #include "net/core/gso.h"
+#include "net/core/sock.h"
 #include "net/wire/checksum.h"
 #include "net/wire/ipv4.h"
 #include "net/wire/tcp.h"
@@ -42,6 +43,30 @@ static bool gso_parse(struct net_cpu *cpu, struct gso *g, struct sk_buff *skb)
 	if (!g->v6)
 		g->ip_id = be16_get(((const struct ipv4_hdr *)(skb->data + g->net_off))->id);
 	return true;
+}
+
+static bool is_tcp_over(const struct sk_buff *skb, unsigned hdr_len)
+{
+	if (skb->gso_type & SKB_GSO_TCPV6) /* between the headers there may be others */
+		return skb->data[0] >> 4 == 6;
+	return skb->data[0] >> 4 == 4 && ((const struct ipv4_hdr *)skb->data)->proto == IPPROTO_TCP &&
+	       skb->csum_start == skb_headroom(skb) + hdr_len;
+}
+
+bool skb_offload_fits(const struct sk_buff *skb, unsigned hdr_len)
+{
+	unsigned start = skb->csum_start - skb_headroom(skb), tcp_len;
+
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return !skb->gso_size;
+	if (skb->csum_start < skb_headroom(skb) + hdr_len || start + skb->csum_offset + sizeof(u16) > skb_headlen(skb))
+		return false;
+	if (likely(!skb->gso_size))
+		return true;
+	if (skb->csum_offset != offsetof(struct tcp_hdr, csum) || start + TCP_HDR_LEN > skb_headlen(skb) || !is_tcp_over(skb, hdr_len))
+		return false;
+	tcp_len = (((const struct tcp_hdr *)(skb->data + start))->doff >> 4) * 4u;
+	return tcp_len >= TCP_HDR_LEN && start + tcp_len <= skb_headlen(skb) && start + tcp_len < skb->len;
 }
 
 static void write_ipv4(const struct gso *g, u8 *hdr, unsigned index, unsigned ip_len)

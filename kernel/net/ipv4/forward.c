@@ -7,6 +7,7 @@
  * net_rx.
  */
 #include "net/ipv4/ip_impl.h"
+#include "net/core/gso.h"
 #include "net/core/netfilter.h"
 
 /* RFC 3927 7: neither end of what is forwarded is link-local. */
@@ -69,6 +70,10 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 	struct net_device *in = skb->dev;
 	enum drop_reason r;
 
+	if (unlikely(skb->ip_summed == CHECKSUM_PARTIAL && !skb_offload_fits(skb, skb->ip.hdr_len))) {
+		STAT(cpu, IpInDiscards);
+		return DROP(DEV_HDR);
+	}
 	if (skb->ip.ttl <= 1) {
 		STAT(cpu, IpInHdrErrors);
 		icmp_send(cpu, skb, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);

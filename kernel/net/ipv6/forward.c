@@ -5,6 +5,7 @@
  * net_rx.
  */
 #include "net/ipv6/ip6_impl.h"
+#include "net/core/gso.h"
 #include "net/core/netfilter.h"
 
 /* The datagram as the wire will see it: what GRO merged or rules had put together is split again, into what it was. */
@@ -33,6 +34,10 @@ static enum drop_reason forward_to(struct net_cpu *cpu, struct sk_buff *skb, str
 	struct net_device *in = skb->dev;
 	enum drop_reason r;
 
+	if (unlikely(skb->ip_summed == CHECKSUM_PARTIAL && !skb_offload_fits(skb, IPV6_HLEN))) {
+		STAT(cpu, Ip6InDiscards);
+		return DROP(DEV_HDR);
+	}
 	if (skb->ip.ttl <= 1) {
 		STAT(cpu, Ip6InHdrErrors);
 		icmp6_send(cpu, skb, ICMPV6_TIME_EXCEED, ICMPV6_EXC_HOPLIMIT, 0);

@@ -9,6 +9,7 @@
  * left goes the long way, and so do checks that a packet can fail.
  */
 #include "net/netfilter/ct_impl.h"
+#include "net/core/gso.h"
 #include "net/link/neigh.h"
 #include "net/wire/udp.h"
 
@@ -71,7 +72,8 @@ static inline bool is_usable(struct net_cpu *cpu, const struct sk_buff *skb, con
 
 	return f->gen == cpu->ct->flow_gen && dst_valid(cpu, &f->dst) && f->in == skb->dev && h->ttl > 1 &&
 	       skb->len <= f->dst.mtu && (!n || n->state == NEIGH_REACHABLE) && skb->pkt_type == PACKET_HOST &&
-	       !skb->gso_size && !skb->cloned && cpu->sysctl.ip_forward && !cpu->sysctl.rp_filter;
+	       !skb->gso_size && !skb->cloned && cpu->sysctl.ip_forward && !cpu->sysctl.rp_filter &&
+	       (likely(skb->ip_summed != CHECKSUM_PARTIAL) || skb_offload_fits(skb, IPV4_HLEN));
 }
 
 static inline be16 rewritten_sum(const struct sk_buff *skb, be16 check, const struct ct_flow *f)
