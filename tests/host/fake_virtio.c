@@ -262,6 +262,15 @@ static void commanded(struct fake_virtio *d)
 	case CTRL_REFUSES:
 		fake_virtio_answer(d, d->ctrl == CTRL_OBEYS ? VIRTIO_NET_OK : 1);
 		break;
+	case CTRL_ODD: /* neither of the two answers there are */
+		fake_virtio_answer(d, 0x5a);
+		break;
+	case CTRL_MUTE: /* used, without a word */
+		fake_virtio_push(d, CTRL, fake_virtio_take(d, CTRL), 0);
+		break;
+	case CTRL_LONG:
+		fake_virtio_push(d, CTRL, fake_virtio_take(d, CTRL), 1000);
+		break;
 	case CTRL_BAD_ID:
 		fake_virtio_take(d, CTRL);
 		fake_virtio_push(d, CTRL, 0x4711, 1);
@@ -433,6 +442,8 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 v)
 	d->vq[v].notifies++;
 	if (v == CTRL)
 		commanded(d);
+	if (v == 0 && d->on_refill)
+		d->on_refill(d);
 	if (v == 1 && !d->deaf && !d->lazy_tx)
 		fake_virtio_send(d);
 }

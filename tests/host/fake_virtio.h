@@ -43,8 +43,9 @@ struct fake_virtio {
 	bool deaf;            /* notifications get lost */
 	bool mute;            /* interrupts get lost */
 	bool mute_event;      /* avail_event is not written */
-	enum { CTRL_OBEYS, CTRL_REFUSES, CTRL_SILENT, CTRL_BAD_ID, CTRL_JUMPS } ctrl; /* how commands are answered */
+	enum { CTRL_OBEYS, CTRL_REFUSES, CTRL_ODD, CTRL_MUTE, CTRL_SILENT, CTRL_BAD_ID, CTRL_LONG, CTRL_JUMPS } ctrl; /* how commands are answered */
 	bool lazy_tx;         /* transmits only when told: fake_virtio_send() */
+	void (*on_refill)(struct fake_virtio *d); /* notified of receive buffers */
 	/* ---- what happened ---- */
 	u64 driver_features;
 	u8 status, isr, generation;

@@ -136,6 +136,60 @@ TEST(a_device_that_asks_for_a_reset_gets_one)
 	finish(r, d);
 }
 
+TEST(a_device_that_needs_a_reset_and_says_so_to_nobody_is_found_when_it_stands_still)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	d->deaf = true;
+	d->status |= VIRTIO_S_NEEDS_RESET;
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	rig_run(r, 100 * NSEC_PER_MSEC);
+	CHECK_EQ(r->dev->rx[0].resets, 1);
+	CHECK_EQ(r->dev->txq[0].stats.dropped, 1);
+	d->deaf = false;
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(interrupts_without_a_cause_are_harmless)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		if (i % 3 < 2)
+			fake_virtio_interrupt(d, i % 3);
+		else
+			fake_virtio_set_link(d, true); /* it was up */
+		rig_run(r, 0);
+	}
+	CHECK_EQ(r->nr_in, 0);
+	CHECK_EQ(r->dev->rx[0].resets + r->dev->rx[0].lies, 0);
+	CHECK(r->dev->carrier);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(whatever_the_device_says_of_notifications_every_frame_leaves)
+{
+	struct test_rng rng = { 42 };
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	d->mute_event = true;
+	for (unsigned i = 0; i < 300; i++) {
+		struct vring_used *used = (struct vring_used *)(uintptr_t)d->vq[1].used;
+
+		*(u16 *)(void *)&used->ring[d->vq[1].size] = (u16)rng_next(&rng); /* avail_event */
+		rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+		rig_run(r, 50 * NSEC_PER_MSEC);
+		CHECK_EQ(d->nr_sent, i + 1);
+	}
+	CHECK(r->dev->txq[0].stats.requeued > 100);
+	finish(r, d);
+}
+
 TEST(a_device_that_lies_for_ever_is_reset_once_a_second)
 {
 	struct fake_virtio *d = device();
@@ -313,7 +367,7 @@ TEST(an_answer_that_comes_late_is_nobody_elses)
 	finish(r, d);
 }
 
-TEST(an_answer_to_no_command_costs_the_pairs_alone)
+TEST(an_answer_to_no_command_is_counted_and_costs_the_pairs_alone)
 {
 	for (unsigned lie = CTRL_BAD_ID; lie <= CTRL_JUMPS; lie++) {
 		struct fake_virtio *d = device();
@@ -322,24 +376,132 @@ TEST(an_answer_to_no_command_costs_the_pairs_alone)
 		d->ctrl = lie;
 		r = pairs_of(d, false);
 		expect_pairs(r, 1);
+		CHECK_EQ(r->dev->rx[0].lies, 1);
 		finish(r, d);
 	}
+}
+
+TEST(an_answer_that_is_none_is_a_refusal)
+{
+	for (unsigned answer = CTRL_ODD; answer <= CTRL_MUTE; answer++) {
+		struct fake_virtio *d = device();
+		struct rig *r;
+
+		d->ctrl = answer;
+		r = pairs_of(d, true);
+		expect_pairs(r, 1);
+		CHECK_EQ(d->nr_commands, 2); /* RSS, then pairs without it */
+		finish(r, d);
+	}
+}
+
+/* The control queue stands behind all pairs: with more than 0x7fff of them it has no number. The fake has five queues. */
+TEST(a_number_of_pairs_that_are_not_there_leaves_one)
+{
+	static const u16 numbers[] = { 0, 1, 3, 0x7fff, 0x8000, 0x8001, 0xffff };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct fake_virtio *d = device();
+		struct rig *r;
+
+		d->pairs = numbers[i];
+		fake_virtio_set_vectors(d, 5);
+		rig_cpus = 2;
+		r = rig_create(0);
+		rig_cpus = 1;
+		CHECK_EQ(r->dev->nr_rxq, 1);
+		CHECK(!(d->driver_features & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_RSS)));
+		CHECK_EQ(d->nr_commands, 0);
+		expect_working(r, d);
+		finish(r, d);
+	}
+}
+
+TEST(a_hash_that_is_not_the_stacks_is_not_asked_for)
+{
+	static const struct virtio_net_rss_limits less[] = {
+		{ STEER_KEY_BYTES - 1, STEER_SLOTS, ~0u },
+		{ STEER_KEY_BYTES, STEER_SLOTS - 1, ~0u },
+		{ STEER_KEY_BYTES, 0, ~0u },
+		{ STEER_KEY_BYTES, STEER_SLOTS, 0 },
+		{ STEER_KEY_BYTES, STEER_SLOTS, ~(u32)VIRTIO_NET_HASH_TCPV4 },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(less); i++) {
+		struct fake_virtio *d = device();
+		struct rig *r;
+
+		d->pairs = 2;
+		fake_virtio_set_vectors(d, 5);
+		d->rss = less[i];
+		rig_cpus = 2;
+		r = rig_create(0);
+		rig_cpus = 1;
+		expect_pairs(r, 2);
+		CHECK(!(d->driver_features & VIRTIO_NET_F_RSS));
+		CHECK_EQ(d->command[1], VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET);
+		finish(r, d);
+	}
+}
+
+/* What one pair can be lied to about: a used entry (id, len), a jump of the index, a number of buffers in a frame's header. */
+static const struct pair_lie {
+	u32 id, len;
+	u16 jump, num_buffers;
+	bool tx;
+} pair_lies[] = {
+	{ .id = 0x4711, .len = 60 },
+	{ .id = 0xffffffff, .len = 60 },
+	{ .id = 0, .len = VIRTNET_RX_LEN + 1 },
+	{ .jump = 257 },
+	{ .jump = 0xffff },
+	{ .num_buffers = 2 },
+	{ .num_buffers = 0xffff },
+	{ .id = 0x4711, .tx = true },
+	{ .id = 200, .tx = true },
+	{ .jump = 2, .tx = true },
+};
+
+static void tell(struct fake_virtio *d, unsigned q, const struct pair_lie *lie)
+{
+	struct virtio_net_hdr h = { .num_buffers = lie->num_buffers };
+	u16 id;
+
+	if (lie->jump) {
+		fake_virtio_jump(d, q, lie->jump);
+	} else if (lie->num_buffers) {
+		id = fake_virtio_take(d, q);
+		memcpy(fake_virtio_buffer(d, q, id), &h, sizeof(h));
+		fake_virtio_push(d, q, id, VIRTNET_RX_LEN);
+	} else {
+		fake_virtio_push(d, q, lie->id, lie->len);
+	}
+	fake_virtio_interrupt(d, q);
 }
 
 /* A reset waits until both CPUs are out of their rings, and both go on behind it. */
 TEST(a_lie_in_one_pair_resets_both)
 {
-	for (unsigned pair = 0; pair < 2; pair++) {
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(pair_lies); i++) {
+		const struct pair_lie *lie = &pair_lies[i / 2];
 		struct fake_virtio *d = device();
 		struct rig *r = pairs_of(d, false);
+		struct net_cpu *first = r->cpu;
+		unsigned pair = i % 2;
 
-		fake_virtio_push(d, 2 * pair, 0x4711, 60);
-		fake_virtio_interrupt(d, 2 * pair);
+		d->lazy_tx = true;
+		r->cpu = r->net->cpus[pair];
+		rig_send(r, rig_skb(r, 500, 500, 0, false, 0)); /* one is with the device */
+		r->cpu = first;
+		tell(d, 2 * pair + lie->tx, lie);
 		rig_run(r, 3 * NSEC_PER_SEC);
-		CHECK_EQ(r->dev->rx[pair].lies, 1);
+		if (!CHECK_EQ(r->dev->rx[pair].lies + r->dev->txq[pair].stats.lies, 1))
+			test_note("lie %u of pair %u", i / 2, pair);
 		CHECK_EQ(r->dev->rx[0].resets, 1);
+		CHECK_EQ(r->dev->txq[pair].stats.dropped, 1);
 		CHECK_EQ(d->nr_commands, 2);
 		CHECK(d->vq[0].enabled && d->vq[2].enabled);
+		CHECK(fake_virtio_offered(d, 0) > 0);
 		CHECK(fake_virtio_offered(d, 2) > 0); /* filled again, by its CPU */
 		expect_pairs(r, 2);
 		finish(r, d);

@@ -209,6 +209,48 @@ TEST(a_burst_costs_one_interrupt)
 	finish(r, d);
 }
 
+static unsigned late;
+
+/* In the middle of the poll, after its last look at the ring: it had asked for no interrupt, and gets none. */
+static void one_more(struct fake_virtio *d)
+{
+	u8 frame[60];
+
+	if (!late)
+		return;
+	late--;
+	rig_bytes(frame, sizeof(frame));
+	CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame)));
+}
+
+TEST(a_frame_between_the_last_look_and_the_unmasking_is_not_forgotten)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct fake_virtio *d = device();
+		struct rig *r;
+		u8 frame[60];
+
+		d->offered &= ~(i ? VIRTIO_F_RING_EVENT_IDX : 0);
+		r = rig_create(0);
+		bh_disable(r->cpu);
+		CHECK_EQ(r->dev->ops->set_rings(r->dev, (struct dev_rings){ VIRTNET_MIN_RING, VIRTNET_RING }), 0);
+		bh_enable(r->cpu);
+		rig_run(r, 0);
+		d->on_refill = one_more;
+		rig_bytes(frame, sizeof(frame));
+		for (unsigned n = 1; n <= 50; n++) {
+			for (unsigned k = 0; k < 40; k++) /* so many of a ring of 64 that the doorbell is rung whatever was said */
+				CHECK(fake_virtio_receive(d, &plain, frame, sizeof(frame)));
+			late = 1;
+			rig_run(r, 0);
+			CHECK_EQ(late, 0);
+			CHECK_EQ(r->nr_in, n * 41);
+		}
+		CHECK_EQ(r->dev->rx[0].requeued, 0); /* nor did the timer have to find any */
+		finish(r, d);
+	}
+}
+
 TEST(a_busy_poller_takes_frames_without_an_interrupt)
 {
 	struct fake_virtio *d = device();
@@ -320,6 +362,15 @@ TEST(headers_that_make_no_sense_are_refused)
 							  .gso_type = 0xff, .gso_size = 1000 });
 	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 90, .csum_offset = 2,
 							  .gso_type = v4, .gso_size = 1 });
+	/* a sum that is not TCP's; headers of 2, 8 and 6 words, too short, beyond the end, and with no text behind them */
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 6,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 30, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 80, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 76, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
 	expect_header_refused(VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6,
 			      (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
 						       .gso_type = v4, .gso_size = 1000 });

@@ -140,6 +140,7 @@ enum { VIRTIO_PCI_CAP_COMMON_CFG = 1, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_PCI_CAP_
 #define VIRTIO_NET_CFG_MAC    0
 #define VIRTIO_NET_CFG_STATUS 6
 #define VIRTIO_NET_CFG_PAIRS  8
+#define VIRTIO_NET_MAX_PAIRS  0x7fff /* the control queue behind them has a number of 16 bits, too */
 #define VIRTIO_NET_CFG_MTU    10
 #define VIRTIO_NET_CFG_RSS    17 /* struct virtio_net_rss_limits */
 #define VIRTIO_NET_S_LINK_UP  1

@@ -468,29 +468,54 @@ static int create_pair(struct virtnet *vn, u16 index)
 	return 0;
 }
 
-/* All pairs, and behind all that the device has, the control queue (5.1.2). */
-static int create_queues(struct virtnet *vn)
+static void destroy_pair(struct virtnet_pair *p)
 {
-	u16 ctrl = (u16)(2 * vn->max_pairs), size = 0;
+	virtqueue_destroy(&p->rx);
+	virtqueue_destroy(&p->tx);
+}
+
+static void destroy_further(struct virtnet *vn)
+{
+	for (unsigned i = 1; i < vn->nr_pairs; i++)
+		destroy_pair(&vn->pairs[i]);
+	virtqueue_destroy(&vn->ctrl);
+}
+
+/* The other pairs and, behind all that the device has, the control queue (5.1.2). */
+static int create_further(struct virtnet *vn)
+{
+	u16 ctrl = (u16)(2 * vn->max_pairs), size;
 	int err = 0;
 
-	for (u16 i = 0; i < vn->nr_pairs && !err; i++)
+	for (u16 i = 1; i < vn->nr_pairs && !err; i++)
 		err = create_pair(vn, i);
-	if (err || vn->nr_pairs == 1)
+	if (err)
 		return err;
 	size = ring_size(VIRTNET_RING, vn->vdev->ops->queue_max(vn->vdev, ctrl));
 	return size ? virtqueue_create(&vn->ctrl, vn->vdev, ctrl, size, false) : -ENODEV;
 }
 
+/* One pair is enough: a device that has not the queues it speaks of keeps that. */
+static int create_queues(struct virtnet *vn)
+{
+	int err = create_pair(vn, 0), further;
+
+	if (err || vn->nr_pairs == 1)
+		return err;
+	further = create_further(vn);
+	if (further < 0) {
+		log_warn("virtio-net %s: %u pairs of queues are said to be there, and are not (%s): one is used", vn->vdev->bus,
+			 vn->max_pairs, errno_name(further));
+		destroy_further(vn);
+		virtnet_one_pair(vn);
+	}
+	return 0;
+}
+
 static void destroy(struct virtnet *vn)
 {
-	unsigned i;
-
-	for (i = 0; i < vn->nr_pairs; i++) {
-		virtqueue_destroy(&vn->pairs[i].rx);
-		virtqueue_destroy(&vn->pairs[i].tx);
-	}
-	virtqueue_destroy(&vn->ctrl);
+	destroy_further(vn);
+	destroy_pair(&vn->pairs[0]);
 	vn->vdev->ops->reset(vn->vdev);
 	kfree(vn);
 }

@@ -102,6 +102,8 @@ void virtnet_enter(struct virtnet_pair *p);
 static inline bool virtnet_is_ordered(const struct virtnet_pair *p) { return __atomic_load_n(&p->ordered, __ATOMIC_ACQUIRE); }
 /* Chooses nr_pairs from what the device, its vectors and the stack have, and takes features back that are not used. */
 void virtnet_choose_pairs(struct virtnet *vn, const struct net *net);
+/* Whatever the device has: one pair, and no control queue. */
+void virtnet_one_pair(struct virtnet *vn);
 /* Tells the device of nr_pairs and of RSS; the device is ready. Where it refuses, one pair is used. */
 void virtnet_mq_start(struct virtnet *vn);
 /* Runs virtnet_leave() for each pair on its CPU; true: all have left already, else attention is called when they have. */

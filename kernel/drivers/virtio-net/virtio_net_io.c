@@ -18,6 +18,8 @@
 
 #define ETH_HEADER_BYTES 14
 #define TCP_DOFF_BYTE	 12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
+#define TCP_CSUM_BYTE	 16
+#define TCP_HDR_LEN	 20u
 
 /* ---- interrupts: mask, schedule, nothing else ---- */
 
@@ -115,13 +117,18 @@ static bool take_partial(struct sk_buff *skb, const struct virtio_net_hdr *h)
 	return true;
 }
 
-/* Segments that the host did not cut up, or merged: what they were, so that they can be cut when forwarded. */
+/* Segments that the host did not cut up, or merged: what they were, so that they can be cut when forwarded. Their headers are
+ * in the first buffer, the sum is TCP's, and there is text. */
 static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
 {
-	unsigned tcp = (unsigned)h->csum_start + TCP_DOFF_BYTE, header;
+	unsigned tcp_len, header;
 
-	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) ||
-	    !h->gso_size || skb->ip_summed != CHECKSUM_PARTIAL || tcp >= skb_headlen(skb))
+	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) || !h->gso_size ||
+	    skb->ip_summed != CHECKSUM_PARTIAL || h->csum_offset != TCP_CSUM_BYTE || h->csum_start + TCP_HDR_LEN > skb_headlen(skb))
+		return false;
+	tcp_len = (skb->data[h->csum_start + TCP_DOFF_BYTE] >> 4) * 4u;
+	header = h->csum_start + tcp_len;
+	if (tcp_len < TCP_HDR_LEN || header > skb_headlen(skb) || header >= skb->len)
 		return false;
 	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
@@ -135,9 +142,8 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
 	}
 	if (h->gso_type & VIRTIO_NET_HDR_GSO_ECN)
 		skb->gso_type |= SKB_GSO_TCP_ECN;
-	header = h->csum_start + (skb->data[tcp] >> 4) * 4u;
 	skb->gso_size = h->gso_size;
-	skb->gso_segs = skb->len > header ? (u16)DIV_ROUND_UP(skb->len - header, h->gso_size) : 1;
+	skb->gso_segs = (u16)DIV_ROUND_UP(skb->len - header, h->gso_size);
 	return true;
 }
 
@@ -428,6 +434,8 @@ static void check_tx(struct virtnet_pair *p, u64 now_ns)
 		p->seen_used = p->tx.last_used;
 		p->seen_ns = now_ns;
 	} else if (now_ns - p->seen_ns >= VIRTNET_STALL_NS) {
+		if (p->vn->vdev->ops->get_status(p->vn->vdev) & VIRTIO_S_NEEDS_RESET)
+			virtnet_call(p); /* it did not interrupt for that (2.1.2), or that was lost */
 		p->seen_ns = now_ns;
 		p->dev->txq[p->index].stats.requeued++;
 		p->dev->txq[p->index].stats.kicks += virtqueue_kick(&p->tx, true);

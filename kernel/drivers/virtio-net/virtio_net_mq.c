@@ -31,6 +31,12 @@ static bool device_hashes(struct virtnet *vn, struct virtio_net_rss_limits *l)
 	return l->key_bytes >= STEER_KEY_BYTES && l->table_entries >= STEER_SLOTS && (l->hash_types & HASH_NEEDED) == HASH_NEEDED;
 }
 
+void virtnet_one_pair(struct virtnet *vn)
+{
+	vn->nr_pairs = 1;
+	vn->features &= ~MQ_FEATURES;
+}
+
 void virtnet_choose_pairs(struct virtnet *vn, const struct net *net)
 {
 	unsigned vectors = vn->vdev->ops->nr_vectors(vn->vdev);
@@ -39,14 +45,15 @@ void virtnet_choose_pairs(struct virtnet *vn, const struct net *net)
 
 	if ((vn->features & (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ)) == (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ))
 		vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_PAIRS, &offered, sizeof(offered));
+	if (offered > VIRTIO_NET_MAX_PAIRS)
+		offered = 1;
 	vn->max_pairs = offered;
 	vn->nr_pairs = MIN((unsigned)offered, net->nr_cpus);
 	vn->nr_pairs = MIN(vn->nr_pairs, vectors ? (vectors - 1) / 2 : 1);
 	if (net->steer->mode != STEER_RSS)
 		vn->nr_pairs = 1;
 	if (vn->nr_pairs <= 1) {
-		vn->nr_pairs = 1;
-		vn->features &= ~MQ_FEATURES;
+		virtnet_one_pair(vn);
 	} else if (vn->features & VIRTIO_NET_F_RSS && !device_hashes(vn, &limits)) {
 		vn->features &= ~VIRTIO_NET_F_RSS;
 	}
@@ -65,7 +72,11 @@ static int command(struct virtnet *vn, u8 cmd, u32 data_len)
 	virtqueue_add_command(&vn->ctrl, virt_to_phys(&vn->command), 2 + data_len, virt_to_phys(&vn->ack), sizeof(vn->ack), vn);
 	virtqueue_kick(&vn->ctrl, true);
 	while (!virtqueue_get(&vn->ctrl).token) {
-		if (clock_ns() > until || vn->ctrl.lie)
+		if (vn->ctrl.lie) {
+			vn->dev.rx[0].lies++;
+			return -EIO;
+		}
+		if (clock_ns() > until)
 			return -EIO;
 		cpu_relax();
 	}
