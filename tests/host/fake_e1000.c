@@ -12,14 +12,18 @@
 static u32 *reg(struct fake_e1000 *d, u32 off) { return &d->regs[off / 4]; }
 static u32 get(const struct fake_e1000 *d, u32 off) { return d->regs[off / 4]; }
 
-static union e1000_rx_desc *rx_desc(const struct fake_e1000 *d, u32 i)
+/* Of queue q: its registers stand E1000_QUEUE_STRIDE behind those of the first. */
+static u32 *reg_of(struct fake_e1000 *d, u32 off, unsigned q) { return reg(d, off + q * E1000_QUEUE_STRIDE); }
+static u32 get_of(const struct fake_e1000 *d, u32 off, unsigned q) { return get(d, off + q * E1000_QUEUE_STRIDE); }
+
+static union e1000_rx_desc *rx_desc(const struct fake_e1000 *d, unsigned q, u32 i)
 {
-	return (union e1000_rx_desc *)(uintptr_t)((u64)get(d, E1000_RDBAH) << 32 | get(d, E1000_RDBAL)) + i;
+	return (union e1000_rx_desc *)(uintptr_t)((u64)get_of(d, E1000_RDBAH, q) << 32 | get_of(d, E1000_RDBAL, q)) + i;
 }
 
-static union e1000_tx_desc *tx_desc(const struct fake_e1000 *d, u32 i)
+static union e1000_tx_desc *tx_desc(const struct fake_e1000 *d, unsigned q, u32 i)
 {
-	return (union e1000_tx_desc *)(uintptr_t)((u64)get(d, E1000_TDBAH) << 32 | get(d, E1000_TDBAL)) + i;
+	return (union e1000_tx_desc *)(uintptr_t)((u64)get_of(d, E1000_TDBAH, q) << 32 | get_of(d, E1000_TDBAL, q)) + i;
 }
 
 static void device_reset(struct fake_e1000 *d)
@@ -41,7 +45,8 @@ static void fire_vectors(struct fake_e1000 *d)
 	static const struct {
 		u32 cause;
 		u8 shift; /* in IVAR */
-	} causes[] = { { E1000_INT_RXQ0, 0 }, { E1000_INT_TXQ0, 8 }, { E1000_INT_OTHER, 16 } };
+	} causes[] = { { E1000_INT_RXQ0, 0 }, { E1000_INT_RXQ0 << 1, 4 }, { E1000_INT_TXQ0, 8 }, { E1000_INT_TXQ0 << 1, 12 },
+		       { E1000_INT_OTHER, 16 } };
 
 	if (d->icr & E1000_INT_RXT0)
 		d->icr |= E1000_INT_RXQ0;
@@ -57,6 +62,7 @@ static void fire_vectors(struct fake_e1000 *d)
 			continue;
 		CHECK(entry & E1000_IVAR_VALID);
 		d->interrupts++;
+		d->vectors[entry & 7]++;
 		d->icr &= ~(c & get(d, E1000_EIAC));
 		d->ims &= ~(c & get(d, E1000_EIAC));
 		fake_irq(d->func, entry & 7);
@@ -87,12 +93,14 @@ void fake_e1000_set_link(struct fake_e1000 *d, bool up)
 
 /* ---- receive: 3.2 ---- */
 
-unsigned fake_e1000_offered(const struct fake_e1000 *d)
+static unsigned offered(const struct fake_e1000 *d, unsigned q)
 {
-	u32 size = get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc);
+	u32 size = get_of(d, E1000_RDLEN, q) / sizeof(union e1000_rx_desc);
 
-	return size ? (get(d, E1000_RDT) + size - get(d, E1000_RDH)) % size : 0;
+	return size ? (get_of(d, E1000_RDT, q) + size - get_of(d, E1000_RDH, q)) % size : 0;
 }
+
+unsigned fake_e1000_offered(const struct fake_e1000 *d) { return offered(d, 0); }
 
 static void check_running(struct fake_e1000 *d, u32 control, u32 enable)
 {
@@ -100,32 +108,33 @@ static void check_running(struct fake_e1000 *d, u32 control, u32 enable)
 	CHECK(fake_config_get(d->func, PCI_COMMAND, 2) & PCI_COMMAND_MASTER);
 }
 
-static union e1000_rx_desc *next_rx(struct fake_e1000 *d)
+static union e1000_rx_desc *next_rx(struct fake_e1000 *d, unsigned q)
 {
-	u32 head = get(d, E1000_RDH);
+	u32 head = get_of(d, E1000_RDH, q);
 
 	check_running(d, E1000_RCTL, E1000_RCTL_EN);
-	REQUIRE(fake_e1000_offered(d) > 0);
-	*reg(d, E1000_RDH) = (head + 1) % (get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
+	REQUIRE(offered(d, q) > 0);
+	*reg_of(d, E1000_RDH, q) = (head + 1) % (get_of(d, E1000_RDLEN, q) / sizeof(union e1000_rx_desc));
 	if (d->is_82574) {
 		CHECK(get(d, E1000_RFCTL) & E1000_RFCTL_EXSTEN);
-		CHECK_EQ(rx_desc(d, head)->word, 0);
+		CHECK_EQ(rx_desc(d, q, head)->word, 0);
 	}
-	CHECK_EQ(rx_desc(d, head)->status, 0);
-	return rx_desc(d, head);
+	CHECK_EQ(rx_desc(d, q, head)->status, 0);
+	return rx_desc(d, q, head);
 }
 
 /* 3.2.3; 82574 7.1.5.2: the address makes room for the hash. */
 static void put_back(struct fake_e1000 *d, union e1000_rx_desc *e, u16 len, u8 status, u8 errors)
 {
 	if (d->is_82574) {
-		e->ext.mrq = 1;
+		e->ext.mrq = d->mrq;
 		e->ext.hash = 0xdeadbeef;
 		e->ext.vlan = 0xffff;
 		e->ext.length = len;
 		e->ext.status = (u32)errors << 24 | 0x00ffff00 | status;
 		return;
 	}
+	e->special = 0xffff;
 	e->length = len;
 	e->errors = errors;
 	e->status = status;
@@ -133,18 +142,18 @@ static void put_back(struct fake_e1000 *d, union e1000_rx_desc *e, u16 len, u8 s
 
 void fake_e1000_write_back(struct fake_e1000 *d, u16 len, u8 status, u8 errors)
 {
-	put_back(d, next_rx(d), len, status, errors);
+	put_back(d, next_rx(d, 0), len, status, errors);
 }
 
-bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 piece, u8 status, u8 errors)
+static bool receive_on(struct fake_e1000 *d, unsigned q, const void *frame, u32 len, u32 piece, u8 status, u8 errors)
 {
 	const u8 *p = frame;
 
 	piece = piece ?: len;
-	if (fake_e1000_offered(d) < DIV_ROUND_UP(len, piece))
+	if (offered(d, q) < DIV_ROUND_UP(len, piece))
 		return false;
 	while (len) {
-		union e1000_rx_desc *e = next_rx(d);
+		union e1000_rx_desc *e = next_rx(d, q);
 		u32 n = MIN(len, piece);
 
 		memcpy((void *)(uintptr_t)e->addr, p, n);
@@ -152,8 +161,18 @@ bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 pi
 		len -= n;
 		put_back(d, e, (u16)n, status | E1000_RXD_DD | (len ? 0 : E1000_RXD_EOP), errors);
 	}
-	fake_e1000_cause(d, E1000_INT_RXT0);
+	fake_e1000_cause(d, q ? E1000_INT_RXQ0 << q : E1000_INT_RXT0);
 	return true;
+}
+
+bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 piece, u8 status, u8 errors)
+{
+	return receive_on(d, 0, frame, len, piece, status, errors);
+}
+
+bool fake_e1000_receive_second(struct fake_e1000 *d, const void *frame, u32 len)
+{
+	return receive_on(d, 1, frame, len, 0, E1000_RXD_IXSM, 0);
 }
 
 /* ---- transmit: 3.3 ---- */
@@ -262,21 +281,23 @@ static void take_desc(struct fake_e1000 *d, union e1000_tx_desc *e)
 		e->data.status = E1000_TXD_DD;
 }
 
-unsigned fake_e1000_send(struct fake_e1000 *d)
+static unsigned send_on(struct fake_e1000 *d, unsigned q)
 {
-	u32 size = get(d, E1000_TDLEN) / sizeof(union e1000_tx_desc);
+	u32 size = get_of(d, E1000_TDLEN, q) / sizeof(union e1000_tx_desc);
 	unsigned before = d->nr_sent;
 
 	check_running(d, E1000_TCTL, E1000_TCTL_EN);
-	while (get(d, E1000_TDH) != get(d, E1000_TDT)) {
-		take_desc(d, tx_desc(d, get(d, E1000_TDH)));
-		*reg(d, E1000_TDH) = (get(d, E1000_TDH) + 1) % size;
+	while (get_of(d, E1000_TDH, q) != get_of(d, E1000_TDT, q)) {
+		take_desc(d, tx_desc(d, q, get_of(d, E1000_TDH, q)));
+		*reg_of(d, E1000_TDH, q) = (get_of(d, E1000_TDH, q) + 1) % size;
 	}
 	CHECK_EQ(d->build_len, 0); /* the driver shows whole frames */
 	if (d->nr_sent != before)
-		fake_e1000_cause(d, E1000_INT_TXDW);
+		fake_e1000_cause(d, q ? E1000_INT_TXQ0 << q : E1000_INT_TXDW);
 	return d->nr_sent - before;
 }
+
+unsigned fake_e1000_send(struct fake_e1000 *d) { return send_on(d, 0); }
 
 /* ---- registers ---- */
 
@@ -286,6 +307,8 @@ static u64 window_read(void *ctx, u64 off, unsigned bytes)
 	u32 v;
 
 	CHECK_EQ(bytes, 4);
+	if (d->gone)
+		return E1000_ALL_ONES;
 	if (off == E1000_ICR) {
 		v = d->icr;
 		d->icr = 0;
@@ -314,12 +337,32 @@ static void write_ctrl(struct fake_e1000 *d, u32 v)
 	*reg(d, E1000_CTRL) = v;
 }
 
+/* Register `off`, of those that each queue has. */
+static void ring_written(struct fake_e1000 *d, unsigned q, u32 off, u32 v)
+{
+	if (off == E1000_RDT) {
+		d->rdt_writes++;
+		CHECK(v == 0 || v < get_of(d, E1000_RDLEN, q) / sizeof(union e1000_rx_desc));
+	} else if (off == E1000_RDLEN || off == E1000_TDLEN) {
+		CHECK_EQ(v % 128, 0); /* 13.4.27 */
+	} else if (off == E1000_RDBAL || off == E1000_TDBAL) {
+		CHECK_EQ(v % 16, 0);
+	} else if (off == E1000_TDT && get_of(d, E1000_TDLEN, q)) {
+		d->tdt_writes++;
+		CHECK(v == 0 || v < get_of(d, E1000_TDLEN, q) / sizeof(union e1000_tx_desc));
+		if (!d->lazy_tx && get(d, E1000_TCTL) & E1000_TCTL_EN)
+			send_on(d, q);
+	}
+}
+
 static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 {
 	struct fake_e1000 *d = ctx;
 	u32 v = (u32)value;
 
 	CHECK_EQ(bytes, 4);
+	if (d->gone)
+		return;
 	switch (off) {
 	case E1000_CTRL:
 		write_ctrl(d, v);
@@ -332,6 +375,8 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 		CHECK(!"a register that can be written");
 		return;
 	case E1000_IMS:
+		if (d->before_unmask)
+			d->before_unmask(d);
 		d->ims |= v;
 		fake_e1000_cause(d, 0);
 		return;
@@ -340,19 +385,8 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 value)
 		return;
 	}
 	*reg(d, (u32)off) = v;
-	if (off == E1000_RDT) {
-		d->rdt_writes++;
-		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
-	} else if (off == E1000_RDLEN || off == E1000_TDLEN) {
-		CHECK_EQ(v % 128, 0); /* 13.4.27 */
-	} else if (off == E1000_RDBAL || off == E1000_TDBAL) {
-		CHECK_EQ(v % 16, 0);
-	} else if (off == E1000_TDT && get(d, E1000_TDLEN)) {
-		d->tdt_writes++;
-		CHECK(v == 0 || v < get(d, E1000_RDLEN) / sizeof(union e1000_rx_desc));
-		if (!d->lazy_tx && get(d, E1000_TCTL) & E1000_TCTL_EN)
-			fake_e1000_send(d);
-	}
+	for (unsigned q = 0; q < E1000_QUEUES; q++)
+		ring_written(d, q, (u32)off - q * E1000_QUEUE_STRIDE, v);
 }
 
 void fake_e1000_set_mac(struct fake_e1000 *d, const u8 mac[6])
@@ -391,6 +425,7 @@ struct fake_e1000 *fake_e1000e_create(u8 slot)
 	struct fake_e1000 *d = create(slot, E1000_82574L);
 
 	d->is_82574 = true;
+	d->mrq = 1;
 	d->func->bars[3].size = 0x4000;
 	fake_config_set(d->func, PCI_STATUS, 2, PCI_STATUS_CAP_LIST);
 	d->func->config[PCI_CAPABILITY_LIST] = 0xa0;

@@ -21,12 +21,15 @@ struct fake_e1000 {
 	bool never_resets; /* CTRL.RST stays */
 	bool lazy_tx;      /* transmits only when told: fake_e1000_send() */
 	bool short_tx;     /* reports nothing: descriptors are not written back */
+	bool gone;         /* off the bus: all ones */
+	u32 mrq;           /* what it writes of RSS: type of the hash, queue */
+	void (*before_unmask)(struct fake_e1000 *d); /* the last moment at which a cause is still masked */
 	/* ---- state ---- */
 	u32 regs[0x20000 / 4];
 	u32 icr, ims;
 	u32 tso_pending;
 	struct e1000_tx_context checksum, tso;
-	unsigned resets, tdt_writes, rdt_writes, interrupts;
+	unsigned resets, tdt_writes, rdt_writes, interrupts, vectors[8]; /* interrupts: in all, and by vector */
 	/* ---- what was sent: the last frame, and the one that is being put together ---- */
 	unsigned nr_sent, nr_contexts, nr_descs;
 	u32 sent_len, build_len;
@@ -45,6 +48,8 @@ void fake_e1000_set_mac(struct fake_e1000 *d, const u8 mac[6]); /* with the chec
 /* Gives the driver a frame, in pieces of `piece` bytes (0: whole), status bits beside DD and EOP, errors.
  * false: no descriptors. Interrupts when unmasked. */
 bool fake_e1000_receive(struct fake_e1000 *d, const void *frame, u32 len, u32 piece, u8 status, u8 errors);
+/* The same to the second queue of an 82574L, whole and without errors. */
+bool fake_e1000_receive_second(struct fake_e1000 *d, const void *frame, u32 len);
 /* Writes back the next receive descriptor as it is told. */
 void fake_e1000_write_back(struct fake_e1000 *d, u16 len, u8 status, u8 errors);
 /* Descriptors the driver has given and the device not used. */

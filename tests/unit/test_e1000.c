@@ -110,6 +110,31 @@ TEST(a_burst_costs_one_interrupt_and_few_register_accesses)
 	finish(r, d);
 }
 
+static bool late;
+
+static void one_more(struct fake_e1000 *d)
+{
+	if (late)
+		CHECK(give(d, 60));
+	late = false;
+}
+
+TEST(a_frame_between_the_last_look_and_the_unmasking_is_not_forgotten)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	d->before_unmask = one_more;
+	for (unsigned i = 0; i < 100; i++) {
+		late = true;
+		CHECK(give(d, 60));
+		rig_run(r, 0);
+		CHECK(!late);
+		CHECK_EQ(r->nr_in, 2 * (i + 1));
+	}
+	finish(r, d);
+}
+
 TEST(a_busy_poller_takes_frames_without_a_register_access)
 {
 	struct fake_e1000 *d = device();
@@ -149,6 +174,7 @@ TEST(checksums_are_believed_only_when_the_device_computed_them)
 	} cases[] = {
 		{ E1000_RXD_TCPCS, 0, CHECKSUM_UNNECESSARY },
 		{ E1000_RXD_TCPCS, E1000_RXE_TCPE, CHECKSUM_NONE },
+		{ E1000_RXD_TCPCS, E1000_RXE_IPE, CHECKSUM_NONE },
 		{ E1000_RXD_TCPCS | E1000_RXD_IXSM, 0, CHECKSUM_NONE },
 		{ 0, 0, CHECKSUM_NONE },
 	};
@@ -295,6 +321,30 @@ TEST(a_checksum_is_right_for_the_receiver)
 		put_pseudo_header(skb);
 		rig_send(r, skb);
 		CHECK_EQ(tcp_sum(d->sent, d->sent_len), 0xffff);
+	}
+	finish(r, d);
+}
+
+/* The fields of a context are bytes (3.3.6): behind long headers of a frame that goes on, the driver sums. */
+TEST(a_checksum_farther_in_than_the_device_counts_is_summed_before)
+{
+	static const u16 places[] = { 239, 240, 300, 1000 };
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++) {
+		struct sk_buff *skb = rig_skb(r, 1200, 1100, 100, true, 0);
+		unsigned contexts = d->nr_contexts;
+		u32 sum = 0;
+
+		skb->csum_start = (u16)(skb_headroom(skb) + places[i]);
+		memset(skb->data + places[i] + 16, 0, 2);
+		rig_send(r, skb);
+		for (u32 k = places[i]; k < 1200; k++)
+			sum += (u32)d->sent[k] << ((k - places[i]) & 1 ? 0 : 8);
+		sum = (sum & 0xffff) + (sum >> 16);
+		CHECK_EQ((sum & 0xffff) + (sum >> 16), 0xffff);
+		CHECK_EQ(d->nr_contexts - contexts, i == 0);
 	}
 	finish(r, d);
 }
@@ -491,6 +541,30 @@ TEST(a_device_without_link_is_not_reset_for_not_sending)
 	finish(r, d);
 }
 
+/* A timer that runs for the receive ring's sake is no look at the transmit ring. */
+TEST(a_ring_that_rested_is_not_taken_for_one_that_hangs)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(1u << 20);
+
+	rig_run(r, 5 * NSEC_PER_SEC);
+	r->hold = true;
+	while (give(d, 60))
+		rig_run(r, 0);
+	CHECK(e1000_of(r)->queues[0].timer.armed); /* no buffers any more: it looks for some */
+	skb_queue_purge(r->cpu, &r->held, RX_OK);
+	d->lazy_tx = true;
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	rig_run(r, NSEC_PER_SEC);
+	CHECK_EQ(r->dev->rx[0].resets, 0);
+	fake_e1000_send(d);
+	rig_run(r, NSEC_PER_SEC);
+	CHECK_EQ(r->dev->rx[0].resets, 0);
+	CHECK_EQ(r->dev->txq[0].stats.completed, 1);
+	r->hold = false;
+	finish(r, d);
+}
+
 /* ---- link, close and open ---- */
 
 TEST(link_changes_are_followed)
@@ -504,6 +578,62 @@ TEST(link_changes_are_followed)
 	fake_e1000_set_link(d, true);
 	rig_run(r, 0);
 	CHECK(r->dev->carrier);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+/* Large segments are in the ring and in the discipline behind it: what was taken in before the link went leaves when it is back. */
+TEST(a_link_that_flaps_during_a_burst_of_large_segments_loses_none)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(8u << 20);
+
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < 12; i++)
+		rig_send(r, rig_skb(r, 65549, 54, 1984, true, 1448));
+	CHECK(r->dev->txq[0].stopped);
+	for (unsigned i = 0; i < 5; i++) {
+		fake_e1000_set_link(d, false);
+		rig_run(r, 3 * NSEC_PER_SEC);
+		CHECK(!r->dev->carrier);
+		fake_e1000_set_link(d, true);
+		rig_run(r, NSEC_PER_MSEC);
+		CHECK(r->dev->carrier);
+	}
+	for (unsigned i = 0; i < 100 && d->nr_sent < 12 * 46; i++) {
+		fake_e1000_send(d);
+		rig_run(r, NSEC_PER_MSEC);
+	}
+	CHECK_EQ(d->nr_sent, 12 * 46);
+	CHECK_EQ(r->dev->rx[0].resets, 0);
+	CHECK_EQ(r->dev->txq[0].stats.completed, 12);
+	d->lazy_tx = false;
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(a_reset_amid_large_segments_counts_those_in_the_ring_and_sends_the_others)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(8u << 20);
+	u64 in_ring;
+
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < 12; i++)
+		rig_send(r, rig_skb(r, 65549, 54, 1984, true, 1448));
+	bh_disable(r->cpu);
+	r->dev->ops->reset(r->dev);
+	bh_enable(r->cpu);
+	in_ring = r->dev->txq[0].stats.dropped;
+	CHECK(in_ring > 0 && in_ring < 12);
+	CHECK_EQ(rig_drops(r, DROP_FULL_RING), in_ring);
+	for (unsigned i = 0; i < 100 && d->nr_sent < 46 * (12 - in_ring); i++) {
+		rig_run(r, NSEC_PER_MSEC);
+		fake_e1000_send(d);
+	}
+	CHECK_EQ(d->nr_sent, 46 * (12 - in_ring));
+	d->lazy_tx = false;
+	rig_run(r, NSEC_PER_MSEC);
 	expect_working(r, d);
 	finish(r, d);
 }
@@ -631,4 +761,34 @@ TEST(moderation_and_receive_checksums_are_in_the_registers)
 	CHECK_EQ(d->regs[E1000_RXCSUM / 4], 0);
 	expect_working(r, d);
 	finish(r, d);
+}
+
+/* 60 frames a millisecond for so long. */
+static void stream(struct rig *r, struct fake_e1000 *d, u32 len, unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i++) {
+		for (unsigned k = 0; k < 60; k++)
+			CHECK(give(d, len));
+		rig_run(r, NSEC_PER_MSEC);
+	}
+}
+
+TEST(adaptive_throttling_follows_the_traffic)
+{
+	for (unsigned kind = 0; kind < 2; kind++) {
+		struct fake_e1000 *d;
+		struct rig *r;
+		u32 *itr;
+
+		fake_machine_reset();
+		d = kind ? fake_e1000e_create(4) : fake_e1000_create(4);
+		r = rig_create(0);
+		itr = &d->regs[(kind ? E1000_EITR : E1000_ITR) / 4];
+		CHECK_EQ(set(r, 'C', "adaptive-rx", "on"), 0);
+		stream(r, d, 1514, 40);
+		CHECK_EQ(*itr, (E1000_ITR_LEAST + 130) * 1000 / E1000_ITR_UNIT_NS);
+		stream(r, d, 60, 10);
+		CHECK_EQ(*itr, E1000_ITR_LEAST * 1000 / E1000_ITR_UNIT_NS);
+		finish(r, d);
+	}
 }

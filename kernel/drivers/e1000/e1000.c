@@ -203,11 +203,17 @@ static void restart(struct e1000 *e)
 		e->dev.rx[i].resets++;
 }
 
-/* What the vector of the rest stands for is acknowledged before the look, so that a change after it interrupts again. */
+/* A device that is gone from the bus reads as all ones, which no STATUS is: its reset will not end, and that cuts it off.
+ * What the vector of the rest stands for is acknowledged before the look, so that a change after it interrupts again. */
 static void look(struct e1000 *e)
 {
 	u32 missed;
 
+	if (e1000_read(e, E1000_STATUS) == E1000_ALL_ONES) {
+		e->dev.rx[0].lies++;
+		e1000_halt(&e->queues[0]);
+		return;
+	}
 	if (e->vectors)
 		e1000_write(e, E1000_ICR, E1000_INT_REST);
 	missed = e1000_read(e, E1000_MPC);

@@ -8,6 +8,7 @@
 #include "lib/types.h"
 
 #define E1000_REGS_BYTES 0x20000 /* 13.1: 128 KiB */
+#define E1000_ALL_ONES   (~0u)   /* what the bus reads where nobody answers */
 
 /* 13.4.1: device control */
 #define E1000_CTRL          0x0000

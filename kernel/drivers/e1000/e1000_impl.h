@@ -123,6 +123,8 @@ bool e1000_irq(void *arg);       /* the line; the device */
 bool e1000_queue_irq(void *arg); /* a vector; the queue */
 bool e1000_other_irq(void *arg); /* a vector; the device */
 int e1000_poll(struct napi_struct *napi, int budget);
+/* The device lied or hangs: nothing more goes in or out until poll has reset it. On the queue's CPU. */
+void e1000_halt(struct e1000_queue *q);
 void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void e1000_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
 void e1000_flush(struct net_device *dev, unsigned txq);

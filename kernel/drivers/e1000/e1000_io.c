@@ -58,8 +58,7 @@ bool e1000_other_irq(void *arg)
 	return true;
 }
 
-/* Nothing more goes in or out until poll has reset the device. */
-static __cold void halt(struct e1000_queue *q)
+__cold void e1000_halt(struct e1000_queue *q)
 {
 	if (q->down)
 		return;
@@ -180,7 +179,7 @@ static __cold bool refuse(struct e1000_queue *q, struct skb_buf *b, unsigned len
 {
 	if (len > E1000_RX_LEN) {
 		q->dev->rx[q->index].lies++;
-		halt(q);
+		e1000_halt(q);
 		return false;
 	}
 	san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
@@ -197,7 +196,7 @@ static __cold bool refuse(struct e1000_queue *q, struct skb_buf *b, unsigned len
 static inline int receive_batch(struct e1000_queue *q, int budget, const bool ext)
 {
 	const u64 end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
-	const u64 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE);
+	const u64 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE | E1000_RXE_IPE);
 	struct e1000_rx_ring *rx = &q->rx;
 	unsigned at = rx->clean, most = MIN((unsigned)budget, (unsigned)rx_posted(rx)), left;
 
@@ -215,7 +214,10 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 
 			if (!refuse(q, b, len, word & end))
 				break;
-			most -= further;
+			if (further && ((rx->use - at - 1) & rx->mask) >= left)
+				left++; /* it takes no turn from a frame: who stops before the ring's end has a full budget */
+			else
+				most -= further;
 			continue;
 		}
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
@@ -265,17 +267,20 @@ static void put_context(struct e1000_tx_ring *tx, struct e1000_tx_context c)
 	tx->nr_free--;
 }
 
-/* 3.3.6: where to sum from and where to put it; to the end of the frame (TUCSE 0). */
-static __noinline void change_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
+/* 3.3.6: where to sum from and where to put it; to the end of the frame (TUCSE 0). false: farther than the device counts, as behind
+ * many extension headers of a frame that goes on. */
+static __noinline bool change_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
 {
+	if (start + offset > 0xff)
+		return false;
 	tx->context = (u32)start << 16 | offset;
 	put_context(tx, (struct e1000_tx_context){.tucss = (u8)start, .tucso = (u8)(start + offset)});
+	return true;
 }
 
-static inline void put_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
+static inline bool put_checksum_context(struct e1000_tx_ring *tx, unsigned start, unsigned offset)
 {
-	if (unlikely(((u32)start << 16 | offset) != tx->context))
-		change_checksum_context(tx, start, offset);
+	return likely(((u32)start << 16 | offset) == tx->context) || change_checksum_context(tx, start, offset);
 }
 
 /* The device fills in lengths and both checksums of each segment: it wants the IP length and checksum zero, and the
@@ -340,8 +345,10 @@ static inline void put_part(struct e1000_tx_ring *tx, const u8 *p, u32 len, u32 
 	put_data(tx, addr, cmd | last | len, popts);
 }
 
-static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb, u32 cmd)
+static void put_frame(struct e1000_queue *q, struct sk_buff *skb)
 {
+	struct e1000_tx_ring *tx = &q->tx;
+	u32 cmd = q->tx_cmd;
 	const u32 end = E1000_TXD_EOP | E1000_TXD_RS;
 	struct e1000_tx_slot *slot = &tx->slots[tx->use];
 	unsigned i, nr_frags = skb->nr_frags;
@@ -352,8 +359,10 @@ static void put_frame(struct e1000_tx_ring *tx, struct sk_buff *skb, u32 cmd)
 		cmd |= E1000_TXD_TSE;
 		popts = E1000_TXD_POPTS_TXSM | E1000_TXD_POPTS_IXSM;
 	} else if (skb->ip_summed == CHECKSUM_PARTIAL) {
-		put_checksum_context(tx, skb->csum_start - skb_headroom(skb), skb->csum_offset);
-		popts = E1000_TXD_POPTS_TXSM;
+		if (likely(put_checksum_context(tx, skb->csum_start - skb_headroom(skb), skb->csum_offset)))
+			popts = E1000_TXD_POPTS_TXSM;
+		else
+			skb_checksum_help(q->cpu, skb);
 	}
 	put_part(tx, skb->data, skb_headlen(skb), cmd, popts, nr_frags ? 0 : end);
 	for (i = 0; i < nr_frags; i++)
@@ -379,7 +388,7 @@ void e1000_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		kfree_skb_reason(q->cpu, skb, DROP(FULL_RING));
 		return;
 	}
-	put_frame(&q->tx, skb, q->tx_cmd);
+	put_frame(q, skb);
 	if (unlikely(q->tx.nr_free < E1000_TX_FREE))
 		stop_queue(q, nq);
 }
@@ -404,24 +413,36 @@ void e1000_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf,
 		stop_queue(q, &dev->txq[txq]);
 }
 
+/* Frames from `before` on were shown to the device. With none before them it begins to move, or not, now. */
+static __noinline void await_completions(struct e1000_queue *q, u16 before)
+{
+	struct e1000_tx_ring *tx = &q->tx;
+
+	if (tx->clean == before) {
+		tx->seen = tx->clean;
+		tx->seen_ns = q->cpu->now_ns;
+	}
+	if (!q->timer.armed)
+		arm_timer(q, (u64)q->dev->coalesce.tx_usecs * NSEC_PER_USEC);
+}
+
 /* Emulators send within the write of TDT: what they have sent is freed at once, and needs no timer. */
 void e1000_flush(struct net_device *dev, unsigned txq)
 {
 	struct e1000_queue *q = &((struct e1000 *)dev->priv)->queues[txq];
 	struct e1000_tx_ring *tx = &q->tx;
+	u16 before;
 
 	if (unlikely(q->down) || tx->tail == tx->use)
 		return;
+	before = tx->tail;
 	tx->tail = tx->use;
 	wmb();
 	mmio_write32(q->tdt, tx->tail);
 	dev->txq[txq].stats.kicks++;
 	reap(q);
-	if (tx->clean != tx->tail && !q->timer.armed) {
-		tx->seen = tx->clean;
-		tx->seen_ns = q->cpu->now_ns;
-		arm_timer(q, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
-	}
+	if (tx->clean != tx->tail)
+		await_completions(q, before);
 }
 
 /* ---- what keeps the rings moving ---- */
@@ -435,7 +456,7 @@ static void check_hang(struct e1000_queue *q, u64 now_ns)
 		tx->seen_ns = now_ns;
 	} else if (now_ns - tx->seen_ns >= E1000_HANG_NS) {
 		q->dev->txq[q->index].stats.requeued++;
-		halt(q);
+		e1000_halt(q);
 	}
 }
 
@@ -498,16 +519,18 @@ static void set_itr(struct e1000_queue *q, u32 usecs)
 	e1000_write(q->e, reg, usecs * 1000 / E1000_ITR_UNIT_NS);
 }
 
-/* In units of 1.024 us, of 16 bits. The timers that start with a frame (13.4.30, 13.4.31, 13.4.43, 13.4.44) are 0 until set: with
+static u32 delay_units(u32 usecs) { return DIV_ROUND_UP(usecs * 1000, (u32)E1000_DELAY_UNIT_NS); }
+
+/* In units of 1.024 us, of 16 bits, and rounded up: 0 means that there is none, or is not allowed (13.4.43). The timers that start with a frame (13.4.30, 13.4.31, 13.4.43, 13.4.44) are 0 until set: with
  * ITR the first frame of a burst interrupts at once, and they make it wait. */
 static void set_delays(struct e1000_queue *q, const struct dev_coalesce *c)
 {
 	u32 at = q->index * E1000_QUEUE_STRIDE;
 
-	e1000_write(q->e, E1000_RDTR + at, c->rx_delay * 1000 / E1000_DELAY_UNIT_NS);
-	e1000_write(q->e, E1000_RADV + at, c->rx_abs_delay * 1000 / E1000_DELAY_UNIT_NS);
-	e1000_write(q->e, E1000_TIDV + at, c->tx_delay * 1000 / E1000_DELAY_UNIT_NS);
-	e1000_write(q->e, E1000_TADV + at, c->tx_abs_delay * 1000 / E1000_DELAY_UNIT_NS);
+	e1000_write(q->e, E1000_RDTR + at, delay_units(c->rx_delay));
+	e1000_write(q->e, E1000_RADV + at, delay_units(c->rx_abs_delay));
+	e1000_write(q->e, E1000_TIDV + at, delay_units(c->tx_delay));
+	e1000_write(q->e, E1000_TADV + at, delay_units(c->tx_abs_delay));
 	q->tx_cmd = E1000_TXD_DEXT | E1000_TXD_TYPE_DATA | E1000_TXD_IFCS | (c->tx_delay ? E1000_TXD_IDE : 0);
 }
 
