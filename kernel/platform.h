@@ -33,6 +33,8 @@ size_t kmem_cache_in_use(const struct kmem_cache *c); /* objects */
 
 /* Free and total memory in bytes. */
 void mem_totals(u64 *free, u64 *total);
+/* How often kmalloc(), kzalloc() and pages_alloc() gave memory since boot: packets do not, once the pools have grown. */
+u64 mem_allocs(void);
 
 /* ---- CPUs ---- */
 /* Makes `cpu` run its softirq soon (an IPI); called after something was put into its inbox. */

@@ -76,8 +76,8 @@ int cmd_slab(struct console_call *c)
 	if (c->argc > 1)
 		return console_usage(c, c->argv[1]);
 	mem_totals(&free, &total);
-	out_printf(c->out, "memory: %llu KiB in all, %llu KiB free\n", (unsigned long long)total / 1024,
-		   (unsigned long long)free / 1024);
+	out_printf(c->out, "memory: %llu KiB in all, %llu KiB free; taken %llu times by kmalloc or as pages\n",
+		   (unsigned long long)total / 1024, (unsigned long long)free / 1024, (unsigned long long)mem_allocs());
 	for_each_cpu(c->cpu->net, cpu, i) {
 		const struct skb_pool *p = cpu->skb_pool;
 

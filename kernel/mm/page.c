@@ -33,6 +33,7 @@ static u64 nr_frames;
 static struct list_head free_blocks[PAGE_MAX_ORDER + 1];
 static u32 orders_free; /* a bit per order whose list is not empty */
 static u64 free_pages;
+static u64 blocks_taken;
 static struct spinlock lock;
 
 static void range_add(u64 start, u64 end)
@@ -187,6 +188,7 @@ void *pages_alloc(unsigned order)
 	}
 	states[frame] = STATE(PAGE_USED, order);
 	free_pages -= 1ull << order;
+	blocks_taken++;
 	spin_unlock(&lock, flags);
 	san_unpoison(phys_to_virt(frame << PAGE_SHIFT), PAGE_SIZE << order);
 	return phys_to_virt(frame << PAGE_SHIFT);
@@ -224,6 +226,8 @@ void page_set_slab(void *block, unsigned order, bool slab)
 	if (!slab)
 		states[frame] = STATE(PAGE_USED, order);
 }
+
+u64 page_allocs(void) { return READ_ONCE(blocks_taken); }
 
 void mem_totals(u64 *free, u64 *total)
 {

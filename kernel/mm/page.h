@@ -20,5 +20,7 @@ enum page_kind { PAGE_OTHER, PAGE_FREE, PAGE_USED, PAGE_SLAB }; /* OTHER: not th
 
 /* What the page at p is, and the order of its block. */
 enum page_kind page_lookup(const void *p, unsigned *order);
+/* How often pages_alloc() gave a block. */
+u64 page_allocs(void);
 /* Marks a block from pages_alloc(order) as a slab, every page of it, or as plain pages again. */
 void page_set_slab(void *block, unsigned order, bool slab);

@@ -57,6 +57,7 @@ static const u16 kmalloc_sizes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 512
 static struct kmem_cache kmalloc_caches[ARRAY_SIZE(kmalloc_sizes)];
 static u8 kmalloc_class[KMALLOC_MAX / 16 + 1]; /* by size in units of 16 bytes, rounded up */
 static struct list_head caches = { &caches, &caches };
+static u64 objects_taken; /* by kmalloc() */
 static struct spinlock lock; /* of kmalloc()'s caches and of the list */
 
 static size_t slab_bytes(unsigned order) { return PAGE_SIZE << order; }
@@ -306,11 +307,14 @@ void *kmalloc(size_t size)
 	c = &kmalloc_caches[kmalloc_class[DIV_ROUND_UP(size, 16)]];
 	flags = spin_lock(&lock);
 	p = object_take(c);
+	objects_taken += p != NULL;
 	if (POISON_TRACK && p)
 		san_taken(p, size, c->bytes, c->name);
 	spin_unlock(&lock, flags);
 	return p;
 }
+
+u64 mem_allocs(void) { return READ_ONCE(objects_taken) + page_allocs(); }
 
 void *kzalloc(size_t size)
 {

@@ -20,6 +20,7 @@ u64 host_mem_free = 256ull << 20;
 char host_panic_text[256];
 
 static jmp_buf *panic_exit;
+static u64 allocs;
 
 static bool may_alloc(void)
 {
@@ -32,11 +33,13 @@ static bool may_alloc(void)
 
 void *kmalloc(size_t size)
 {
+	allocs++;
 	return may_alloc() ? malloc(size) : NULL;
 }
 
 void *kzalloc(size_t size)
 {
+	allocs++;
 	return may_alloc() ? calloc(1, size) : NULL;
 }
 
@@ -47,6 +50,7 @@ void kfree(void *p)
 
 void *pages_alloc(unsigned order)
 {
+	allocs++;
 	return may_alloc() ? aligned_alloc(4096ull << order, 4096ull << order) : NULL;
 }
 
@@ -178,6 +182,11 @@ size_t kmem_cache_in_use(const struct kmem_cache *c)
 void mem_totals(u64 *free_bytes, u64 *total)
 {
 	*free_bytes = *total = host_mem_free;
+}
+
+u64 mem_allocs(void)
+{
+	return allocs;
 }
 
 void cpu_kick(unsigned cpu)

@@ -36,6 +36,22 @@ def transfer(g):
     return {name: value - before[name] for name, value in counters(g).items()}
 
 
+def taken(g):
+    """How often memory was taken from the general allocator."""
+    return int(re.search(r"taken (\d+) times by kmalloc or as pages", g.type("slab")).group(1))
+
+
+def packets(g, n):
+    """Echoes by TCP on one connection, then by UDP."""
+    for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
+        with socket.socket(socket.AF_INET, kind) as s:
+            s.settimeout(60)
+            s.connect((g.ip, g.echo_port))
+            for i in range(n):
+                s.sendall(b"%04d" % i)
+                check_eq(s.recv(4), b"%04d" % i)
+
+
 def refused(g, words, *reasons):
     text = g.type("ethtool " + words)
     for reason in reasons:
@@ -93,6 +109,19 @@ for nic in NICS:
             g.type("sysctl net.core.busy_poll=0")
             check_eq(sha(curl(g.url("/blob"))), sha(blob), "download afterwards")
             check_in("0..1000000 us", g.type("sysctl net.core.busy_poll=1000001"))
+
+    @case("%s: packets take nothing of the general allocator, by its own count" % nic)
+    def _(nic=nic):
+        with Typed(nic=nic, site=site.name) as g:
+            g.type("")
+            packets(g, 100)
+            transfer(g)  # pools and tables have grown
+            taken(g)
+            start = taken(g)
+            asking = taken(g) - start
+            start = taken(g)
+            packets(g, 500)
+            check_eq(taken(g) - start, asking, "times that it gave memory while 1000 echoes passed")
 
     @case("%s: rings and offloads are read, set under load, refused; every byte arrives with each offload off" % nic)
     def _(nic=nic):

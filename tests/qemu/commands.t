@@ -375,7 +375,7 @@ OUTPUT = {
     "ethtool -l eth0": [r"^Channel parameters for eth0:\nPre-set maximums:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t1\n"],
     "ethtool -x eth0": [r"^Cannot get RX ring count: Operation not supported\n$"],
     "sysctl -a": [r"(?m)^net.ipv4.tcp_sack = 1\b", r"(?m)^http.head_timeout_ms = \d+"],
-    "slab": [r"^memory: \d+ KiB in all, \d+ KiB free", r"^cpu0: skbs \d+ of \d+ free \(\d+ refused\), buffers \d+ of \d+ free"],
+    "slab": [r"^memory: \d+ KiB in all, \d+ KiB free; taken \d+ times by kmalloc or as pages", r"^cpu0: skbs \d+ of \d+ free \(\d+ refused\), buffers \d+ of \d+ free"],
     "uptime": [r"up "],
     "top -d 1 -n 1": [r"(?i)cpu", r"idle", r"\d+\.\d"],
     "irq": [r"CPU0", r"\d+"],

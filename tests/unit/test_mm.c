@@ -14,6 +14,7 @@
 #define kmem_cache_free    mm_cache_free
 #define kmem_cache_in_use  mm_cache_in_use
 #define mem_totals         mm_totals
+#define mem_allocs         mm_allocs
 
 #include <stdlib.h>
 
@@ -92,6 +93,31 @@ TEST(pages_never_overlap_the_image_modules_holes_or_low_memory)
 	}
 	CHECK(got > 7000); /* of 8192 frames */
 	CHECK_EQ(free_bytes(), 0);
+}
+
+TEST(what_is_taken_is_counted_and_objects_of_a_cache_are_not)
+{
+	struct kmem_cache *c;
+	void *p;
+	u64 n;
+
+	power_on();
+	n = mem_allocs();
+	p = pages_alloc(0);
+	CHECK_EQ(mem_allocs(), n + 1);
+	pages_free(p, 0);
+	kfree(kmalloc(64)); /* the first of its size: a slab is a block of pages */
+	n = mem_allocs();
+	kfree(kmalloc(64));
+	CHECK_EQ(mem_allocs(), n + 1);
+	CHECK(!pages_alloc(PAGE_MAX_ORDER + 1));
+	CHECK_EQ(mem_allocs(), n + 1);
+	c = kmem_cache_create("some", 64, 8);
+	kmem_cache_free(c, kmem_cache_alloc(c));
+	n = mem_allocs();
+	kmem_cache_free(c, kmem_cache_alloc(c));
+	CHECK_EQ(mem_allocs(), n);
+	kmem_cache_destroy(c);
 }
 
 TEST(blocks_are_aligned_to_their_size)

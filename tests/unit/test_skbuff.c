@@ -435,6 +435,43 @@ TEST(exhausted_pools_refuse_count_and_recover)
 	cpu_end(&r);
 }
 
+/* A ring's refill: of those that were used before, of those that never were, and no more than there are. */
+TEST(a_batch_of_buffers_is_as_large_as_asked_or_as_there_are)
+{
+	static struct skb_buf *got[1024];
+	struct cpu_room r;
+	struct net_cpu *cpu = cpu_make(&r, 1 << 20); /* 512 */
+	struct skb_pool *p = cpu->skb_pool;
+	unsigned n;
+
+	CHECK_EQ(skb_buf_alloc_bulk(cpu, got, 0), 0);
+	CHECK_EQ(skb_buf_alloc_bulk(cpu, got, 100), 100);
+	for (unsigned i = 0; i < 50; i++)
+		skb_buf_put(cpu, got[i]);
+	CHECK_EQ(skb_buf_alloc_bulk(cpu, got, 50), 50); /* the same again */
+	CHECK_EQ(p->nr_free_bufs, 412);
+	n = 100 + skb_buf_alloc_bulk(cpu, got + 100, 900);
+	CHECK_EQ(n, 512);
+	CHECK_EQ(p->nr_free_bufs, 0);
+	CHECK_EQ(p->low_bufs, 0);
+	CHECK_EQ(p->buf_fail, 1);
+	for (unsigned i = 0; i < n; i++) {
+		CHECK_EQ(got[i]->refs, 1);
+		got[i]->refs = 1000 + i; /* nobody else's */
+	}
+	for (unsigned i = 0; i < n; i++)
+		CHECK_EQ(got[i]->refs, 1000 + i);
+	CHECK_EQ(skb_buf_alloc_bulk(cpu, got + n, 8), 0);
+	for (unsigned i = 0; i < n; i++) {
+		got[i]->refs = 1;
+		skb_buf_put(cpu, got[i]);
+	}
+	CHECK_EQ(skb_buf_alloc_bulk(cpu, got, 32), 32);
+	for (unsigned i = 0; i < 32; i++)
+		skb_buf_put(cpu, got[i]);
+	cpu_end(&r);
+}
+
 TEST(a_buffer_without_an_skb_for_it_stays_the_callers)
 {
 	struct cpu_room r;

@@ -5,7 +5,11 @@
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/string.h"
+#include "net/core/ethtool.h"
 #include "net/core/frames.h"
+#include "net/core/netfilter.h"
+#include "net/core/qdisc.h"
+#include "net/core/tap.h"
 #include "net/net.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
@@ -218,5 +222,190 @@ TEST(who_looks_on_sees_each_of_them_as_an_skb)
 	k.server->cpu->sysctl.frame_ring = 0;
 	CHECK_EQ(frames_resize(k.server->net), 0);
 	CHECK(more(&k, 4) >= 4);
+	end(&k);
+}
+
+/* ---- what stands in the way ---- */
+
+static unsigned seen; /* by a hook or a tap */
+
+static enum drop_reason passes(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
+			       struct net_device *out, void *priv)
+{
+	seen++;
+	return RX_OK;
+}
+
+static void watches(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
+{
+	seen += dir == TAP_OUT;
+}
+
+static struct tap tap = { .fn = watches };
+
+static void sums(struct talk *k, const char *value)
+{
+	struct ethtool_change c;
+
+	ethtool_begin(k->dev, &c);
+	CHECK_EQ(ethtool_set(k->dev, &c, 'K', "tx", value) ?: ethtool_commit(k->server->cpu, k->dev, &c), 0);
+}
+
+static void root(struct talk *k, const char *id, const char *options)
+{
+	struct qdisc_error e;
+
+	CHECK_EQ(qdisc_replace(k->server->cpu, k->dev, &(struct qdisc_request){ .id = id, .options = options }, &e), 0);
+}
+
+static void hook_local_out(struct talk *k) { CHECK_EQ(nf_register_hook(k->server->cpu, NF_LOCAL_OUT, passes, NULL, 0), 0); }
+static void unhook_local_out(struct talk *k) { nf_unregister_hook(k->server->cpu, NF_LOCAL_OUT, passes, NULL); }
+static void hook_post_routing(struct talk *k) { CHECK_EQ(nf_register_hook(k->server->cpu, NF_POST_ROUTING, passes, NULL, 0), 0); }
+static void unhook_post_routing(struct talk *k) { nf_unregister_hook(k->server->cpu, NF_POST_ROUTING, passes, NULL); }
+static void tap_on(struct talk *k) { tap_add(k->server->cpu, &tap); }
+static void tap_off(struct talk *k) { tap_remove(k->server->cpu, &tap); }
+static void sums_off(struct talk *k) { sums(k, "off"); }
+static void sums_on(struct talk *k) { sums(k, "on"); }
+static void shaped(struct talk *k) { root(k, "tbf", "rate 100mbit burst 10k latency 50ms"); }
+static void unshaped(struct talk *k) { root(k, "pfifo_fast", ""); }
+
+static const struct {
+	const char *what;
+	void (*put)(struct talk *k), (*take)(struct talk *k);
+	bool sees;
+} obstacles[] = {
+	{ "a hook at LOCAL_OUT", hook_local_out, unhook_local_out, true },
+	{ "a hook at POST_ROUTING", hook_post_routing, unhook_post_routing, true },
+	{ "a tap", tap_on, tap_off, true },
+	{ "sums that are off", sums_off, sums_on, false },
+	{ "a shaper", shaped, unshaped, false },
+};
+
+TEST(nothing_goes_past_what_stands_in_the_way_and_all_does_when_it_is_gone)
+{
+	struct talk k;
+
+	begin(&k);
+	more(&k, 4);
+	for (unsigned i = 0; i < ARRAY_SIZE(obstacles); i++) {
+		seen = 0;
+		bh_disable(k.server->cpu);
+		obstacles[i].put(&k);
+		bh_enable(k.server->cpu);
+		if (!CHECK_EQ(more(&k, 10), 0) || !CHECK(!obstacles[i].sees || seen >= 10))
+			test_note("%s", obstacles[i].what);
+		bh_disable(k.server->cpu);
+		obstacles[i].take(&k);
+		bh_enable(k.server->cpu);
+		more(&k, 1);
+		CHECK(more(&k, 4) >= 4);
+	}
+	end(&k);
+}
+
+/* The ring is full in the middle of a talk: the answer waits in the discipline, and the next ones go past it again. */
+TEST(an_answer_that_meets_a_full_ring_waits_for_room)
+{
+	struct talk k;
+	unsigned had;
+
+	begin(&k);
+	more(&k, 4);
+	had = k.answers;
+	bh_disable(k.server->cpu);
+	lab_dev_stall(k.dev, true);
+	netif_stop_queue(&k.dev->txq[0]);
+	bh_enable(k.server->cpu);
+	CHECK(LAB_UNTIL(k.lab, k.dev->txq[0].qdisc->qlen, NSEC_PER_SEC));
+	CHECK(k.answers <= had + 1); /* one may have been on the wire */
+	had = k.answers;
+	bh_disable(k.server->cpu);
+	lab_dev_stall(k.dev, false);
+	bh_enable(k.server->cpu);
+	CHECK(LAB_UNTIL(k.lab, k.answers > had, NSEC_PER_SEC));
+	CHECK(more(&k, 4) >= 4);
+	end(&k);
+}
+
+/* ---- the answer to a SYN ---- */
+
+#define SECOND_PORT 8
+
+static void listen_second(void *arg)
+{
+	struct talk *k = arg;
+	struct net_cpu *cpu = k->server->cpu;
+	struct sockaddr_ip sa = { .family = (u16)lab_family(), .port = SECOND_PORT, .addr = lab_ip(be32_of(0)) };
+	int fd = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
+
+	sys_bind(cpu, fd, &sa);
+	sys_listen(cpu, fd, 4);
+	while (k->answers < k->rounds + 2) {
+		sys_close(cpu, sys_accept4(cpu, fd, NULL, 0));
+		k->answers++;
+	}
+	sys_close(cpu, fd);
+}
+
+static void connect_second(void *arg)
+{
+	struct talk *k = arg;
+	struct net_cpu *cpu = k->client->cpu;
+	struct sockaddr_ip sa = { .family = (u16)lab_family(), .port = SECOND_PORT, .addr = lab_ip_of("10.0.0.2") };
+	int fd = sys_socket(cpu, lab_family(), SOCK_STREAM, 0);
+
+	CHECK_EQ(sys_connect(cpu, fd, &sa), 0);
+	k->len = 1;
+	sys_close(cpu, fd);
+}
+
+/* How many of the server's frames had no skb, until the client is connected. */
+static unsigned connects(struct talk *k)
+{
+	unsigned before = lab_bare_frames(k->dev);
+
+	k->len = 0;
+	lab_spawn(k->client, "second", connect_second, k);
+	CHECK(LAB_UNTIL(k->lab, k->len, NSEC_PER_SEC));
+	before = lab_bare_frames(k->dev) - before;
+	lab_run(k->lab, NSEC_PER_SEC);
+	return before;
+}
+
+TEST(a_syn_is_answered_without_an_skb_and_with_one_while_somebody_looks)
+{
+	struct talk k;
+
+	begin(&k);
+	k.rounds = k.answers + 1; /* the talk ends */
+	lab_run(k.lab, NSEC_PER_SEC);
+	k.rounds = k.answers;
+	lab_spawn(k.server, "listener", listen_second, &k);
+	lab_run(k.lab, NSEC_PER_MSEC);
+	CHECK_EQ(connects(&k), 1);
+	seen = 0;
+	bh_disable(k.server->cpu);
+	tap_add(k.server->cpu, &tap);
+	bh_enable(k.server->cpu);
+	CHECK_EQ(connects(&k), 0);
+	CHECK(seen >= 1);
+	bh_disable(k.server->cpu);
+	tap_remove(k.server->cpu, &tap);
+	bh_enable(k.server->cpu);
+	end(&k);
+}
+
+/* ---- memory ---- */
+
+TEST(a_round_trip_takes_nothing_of_the_general_allocator)
+{
+	struct talk k;
+	u64 before;
+
+	begin(&k);
+	more(&k, 50);
+	before = mem_allocs();
+	more(&k, 500);
+	CHECK_EQ(mem_allocs(), before);
 	end(&k);
 }

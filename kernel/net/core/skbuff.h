@@ -98,6 +98,11 @@ struct sk_buff {
 	struct skb_frag frags[MAX_SKB_FRAGS];
 };
 #define SKB_NO_OFFSET 0xffff
+/* Metadata begins at a cache line. The first has the queue's links and the geometry, which is all that a queue and a pull touch; the
+ * second what a packet is on its way; what only some read or write stands behind them. */
+_Static_assert(offsetof(struct sk_buff, dev) == CACHE_LINE, "links and geometry");
+_Static_assert(offsetof(struct sk_buff, tstamp_ns) == 2 * CACHE_LINE, "whose, headers, offloads");
+_Static_assert(offsetof(struct sk_buff, cb) + sizeof(((struct sk_buff *)0)->cb) <= 5 * CACHE_LINE, "frags alone lie farther");
 
 struct sk_buff_head {
 	struct sk_buff *next, *prev; /* same shape as an skb's first words */
