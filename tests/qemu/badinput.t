@@ -18,7 +18,7 @@ from qemu import NICS, pick
 from tap import case, check, check_eq, check_in, note, run, skip_all
 
 try:
-    from scapy.all import ARP, ICMP, IP, TCP, UDP, Ether, Raw, checksum
+    from scapy.all import ARP, ICMP, IP, TCP, UDP, Dot1Q, Ether, Raw, checksum
 except ImportError:
     skip_all("scapy is not installed (Debian: python3-scapy)")
 
@@ -68,6 +68,8 @@ fragment = ip(flags="MF", id=7) / Raw(b"x" * 64)
 # What the frame is, its bytes, and why it must die.
 CASES = [
     ("an EtherType that nobody handles", eth(type=0x88b5) / Raw(b"x" * 50), "UNHANDLED_PROTO"),
+    ("a frame of another VLAN", eth() / Dot1Q(vlan=5) / IP(src=PEER, dst=GUEST_IP) / UDP(dport=7) / b"hello", "VLAN_FILTER"),
+    ("a frame with two VLAN tags", eth() / Dot1Q(vlan=0) / Dot1Q(vlan=0) / IP(src=PEER, dst=GUEST_IP) / UDP(dport=7), "UNHANDLED_PROTO"),
     ("ARP of another hardware type", eth() / ARP(hwtype=6, hwsrc=PEER_MAC, psrc=PEER, pdst=GUEST_IP), "ARP_HDR"),
     ("ARP of another protocol length", eth() / ARP(plen=16, hwsrc=PEER_MAC, psrc=PEER, pdst=GUEST_IP), "ARP_HDR"),
     ("ARP from a multicast address", eth() / ARP(op=1, psrc="224.0.0.1", hwsrc=PEER_MAC, pdst=GUEST_IP), "ARP_SPOOF"),

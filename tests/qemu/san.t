@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The image of make SAN=1: it serves, finds what it is there to find, and says whose object it was."""
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest, exit_codes
+from guest import Guest, Typed, exit_codes
 from net import BUILD, die_with_parent, make_tap, need_private_network
 from qemu import MIB, NICS, Site, curl, echo_stream, gdb, noise, pick, sha
 from tap import case, check, check_eq, check_in, run
@@ -27,6 +30,22 @@ KINDS = {
     "undefined": ("UNDEFINED", ["overflow of + (0x7fffffff, 0x1) at kernel/arch/x86_64/crash.c:"]),
 }
 codes = exit_codes()
+
+
+def echo_rounds(g, n):
+    """By TCP on a connection of its own (its SYN, its ACKs and its answers are frames without an skb), and by UDP, where one may get
+    lost in a reset."""
+    with socket.create_connection((g.ip, g.echo_port), timeout=60) as s:
+        for i in range(n):
+            s.sendall(b"%04d" % i)
+            check_eq(s.recv(4), b"%04d" % i)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(1)
+        s.connect((g.ip, g.echo_port))
+        for i in range(n):
+            s.send(b"%04d" % i)
+            with contextlib.suppress(TimeoutError):
+                s.recv(4)
 
 
 def crashed(kind):
@@ -64,6 +83,25 @@ for nic in NICS:
             for _ in range(pick(20, 500)):
                 check_eq(len(curl(g.url("/"))), 3000, "a page")
             check_in("balance", curl(g.url("/debug/help")).decode())
+            check("panic" not in g.console(), g.console()[-3000:])
+
+
+for nic in NICS:
+    @case("%s: answers without an skb, the device reset and its rings made anew among them: nothing is found, all balances" % nic)
+    def _(nic=nic):
+        with Typed(nic=nic, elf=ELF, mem=256) as g:
+            g.type("")
+            over = threading.Event()
+            echoes = threading.Thread(target=lambda: [echo_rounds(g, 20) for _ in iter(over.is_set, True)], daemon=True)
+            echoes.start()
+            for words in ["--reset eth0", "-G eth0 rx 128 tx 128", "-K eth0 tx off", "-K eth0 tx on", "--reset eth0"] * pick(1, 10):
+                g.type("ethtool " + words)
+                echo_rounds(g, 5)
+            over.set()
+            echoes.join(120)
+            check(not echoes.is_alive(), "the echoes do not end")
+            text = g.type("balance")
+            check("NOT BALANCED" not in text, text)
             check("panic" not in g.console(), g.console()[-3000:])
 
 
