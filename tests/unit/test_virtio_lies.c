@@ -280,6 +280,59 @@ TEST(random_scribbling_over_the_used_rings_never_harms_us)
 	finish(r, d);
 }
 
+/* A header that makes no sense costs its frame, and nothing else. */
+static void expect_header_refused(u64 without, struct virtio_net_hdr h)
+{
+	struct fake_virtio *d = device();
+	struct rig *r;
+	u8 frame[100];
+
+	d->offered &= ~without;
+	r = rig_create(0);
+	rig_bytes(frame, sizeof(frame));
+	fake_virtio_receive(d, &h, frame, sizeof(frame));
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 0);
+	CHECK_EQ(r->dev->rx[0].lies, 1);
+	CHECK_EQ(r->dev->rx[0].resets, 0);
+	CHECK_EQ(rig_drops(r, DROP_DEV_HDR), 1);
+	expect_working(r, d);
+	finish(r, d);
+}
+
+TEST(headers_that_make_no_sense_are_refused)
+{
+	const u8 needs = VIRTIO_NET_HDR_F_NEEDS_CSUM, v4 = VIRTIO_NET_HDR_GSO_TCPV4;
+
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 13, .csum_offset = 16 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 99, .csum_offset = 0 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 0xffff, .csum_offset = 0xffff });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 65 });
+	expect_header_refused(VIRTIO_NET_F_GUEST_CSUM,
+			      (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 0 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
+							  .gso_type = 3, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
+							  .gso_type = 0xff, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 90, .csum_offset = 2,
+							  .gso_type = v4, .gso_size = 1 });
+	/* a sum that is not TCP's; headers of 2, 8 and 6 words, too short, beyond the end, and with no text behind them */
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 6,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 30, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 80, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 76, .csum_offset = 16,
+							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6,
+			      (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
+						       .gso_type = v4, .gso_size = 1000 });
+}
+
 /* ---- two pairs of queues, and the control queue that tells the device of them ---- */
 
 static struct rig *pairs_of(struct fake_virtio *d, bool rss)
