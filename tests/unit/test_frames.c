@@ -173,6 +173,31 @@ TEST(a_full_ring_lets_none_go_past_what_waits_behind_it)
 	}
 }
 
+/* The ring has room again, and the discipline has not been asked yet. */
+TEST(what_waits_behind_a_ring_goes_first)
+{
+	for_each_nic(nic) {
+		void *d = nic->create();
+		struct rig *r = rig_create(0);
+
+		bh_disable(r->cpu);
+		netif_stop_queue(&r->dev->txq[0]);
+		send_skb(r);
+		netif_wake_queue(r->cpu, &r->dev->txq[0]);
+		CHECK(!r->dev->txq[0].stopped);
+		CHECK(!is_direct(r));
+		bh_enable(r->cpu);
+		rig_run(r, 0);
+		CHECK_EQ(nic->sent(d).len, 500);
+		bh_disable(r->cpu);
+		rig_frame(r, 300);
+		bh_enable(r->cpu);
+		rig_run(r, 0);
+		CHECK_EQ(nic->sent(d).len, 300);
+		end(r, d);
+	}
+}
+
 static void turn(struct rig *r, const char *value)
 {
 	struct ethtool_change c;
