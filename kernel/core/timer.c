@@ -20,7 +20,7 @@ void timer_wheel_init(struct timer_wheel *w, u64 now_ns)
 	w->levels = 0;
 	w->fired = w->armed = 0;
 	list_init(&w->lazy);
-	w->lazy_ns = TIME_NEVER;
+	w->lazy_ns = w->next_ns = TIME_NEVER;
 	for (unsigned l = 0; l < TIMER_LEVELS; l++) {
 		w->occupied[l] = 0;
 		for (unsigned s = 0; s < TIMER_SLOTS; s++)
@@ -48,6 +48,7 @@ static inline void slot_insert(struct timer_wheel *w, struct timer *t)
 	list_add_tail(&t->link, &w->slots[level][t->slot]);
 	w->occupied[level] |= 1ull << t->slot;
 	w->levels |= 1u << level;
+	w->next_ns = MIN(w->next_ns, g << TIMER_GRANULE_SHIFT);
 }
 
 static inline void slot_remove(struct timer_wheel *w, struct timer *t)
@@ -90,6 +91,7 @@ void timer_arm_lazily(struct timer_wheel *w, struct timer *t, u64 expires_ns)
 	t->expires_ns = expires_ns;
 	list_add_tail(&t->link, &w->lazy);
 	w->lazy_ns = MIN(w->lazy_ns, ns);
+	w->next_ns = MIN(w->next_ns, ns);
 }
 
 void timer_cancel(struct timer_wheel *w, struct timer *t)
@@ -98,7 +100,8 @@ void timer_cancel(struct timer_wheel *w, struct timer *t)
 		return;
 	slot_remove(w, t);
 	t->armed = false;
-	w->armed--;
+	if (!--w->armed)
+		w->next_ns = TIME_NEVER;
 }
 
 /* The start of the first occupied slot, in granules, and its place. The wheel is not empty. */
@@ -179,5 +182,6 @@ unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit)
 	if (!w->levels || first_slot(w, &level, &slot) > now)
 		w->now = now;
 	w->floor = MAX(w->now, floor);
+	w->next_ns = w->levels ? MIN(first_slot(w, &level, &slot) << TIMER_GRANULE_SHIFT, w->lazy_ns) : w->lazy_ns;
 	return ran;
 }

@@ -30,6 +30,7 @@ struct timer_wheel {
 	struct list_head slots[TIMER_LEVELS][TIMER_SLOTS];
 	struct list_head lazy;      /* in no slot yet ... */
 	u64 lazy_ns;                /* ... before then: no later than the first of them; TIME_NEVER: there are none */
+	u64 next_ns;                /* timer_wheel_next() */
 	u64 fired, armed;           /* counts: fired so far, armed now */
 };
 
@@ -48,18 +49,6 @@ void timer_arm_lazily(struct timer_wheel *w, struct timer *t, u64 expires_ns);
 void timer_cancel(struct timer_wheel *w, struct timer *t);
 /* Runs at most `limit` timers that are due; returns how many ran. */
 unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit);
-/* The earliest moment at which timer_wheel_run() has something to do; TIME_NEVER when nothing is armed. */
-static inline u64 timer_wheel_next(const struct timer_wheel *w)
-{
-	unsigned level, shift;
-
-	u64 first;
-
-	if (!w->levels)
-		return w->lazy_ns;
-	level = (unsigned)__builtin_ctz(w->levels);
-	shift = level * TIMER_SLOT_SHIFT;
-	first = (((w->now >> shift) & ~(u64)(TIMER_SLOTS - 1)) | (unsigned)__builtin_ctzll(w->occupied[level]))
-		<< shift << TIMER_GRANULE_SHIFT;
-	return MIN(first, w->lazy_ns);
-}
+/* No later than the earliest moment at which timer_wheel_run() has something to do, and exactly that after a run, until a timer is
+ * cancelled; TIME_NEVER when nothing is armed. */
+static inline u64 timer_wheel_next(const struct timer_wheel *w) { return w->next_ns; }

@@ -172,6 +172,16 @@ static void check_against_model(struct probe *p, u64 *due, unsigned *expected, u
 	}
 }
 
+/* Who sleeps until `next` is late for none; with nothing armed it sleeps for ever. */
+static void check_next(const u64 *due, u64 next)
+{
+	u64 first = TIME_NEVER;
+
+	for (unsigned i = 0; i < MODEL; i++)
+		first = MIN(first, due[i]);
+	CHECK(first == TIME_NEVER ? next == TIME_NEVER : next <= first || next - first < TIMER_GRANULE_NS);
+}
+
 TEST(lazy_timers_stand_in_no_slot_until_the_first_of_them_is_due)
 {
 	struct timer_wheel w;
@@ -190,7 +200,9 @@ TEST(lazy_timers_stand_in_no_slot_until_the_first_of_them_is_due)
 	timer_arm_lazily(&w, &p[2].t, 2 * NSEC_PER_SEC);
 	timer_arm_lazily(&w, &p[0].t, 4 * NSEC_PER_SEC); /* it has a slot: it moves to another */
 	timer_cancel(&w, &p[2].t);
-	CHECK(w.lazy_ns == TIME_NEVER && timer_wheel_next(&w) > 2 * NSEC_PER_SEC);
+	CHECK(w.lazy_ns == TIME_NEVER && timer_wheel_next(&w) < 2 * NSEC_PER_SEC + TIMER_GRANULE_NS);
+	CHECK_EQ(timer_wheel_run(&w, 2 * NSEC_PER_SEC + TIMER_GRANULE_NS, 10), 0); /* it is gone: a run finds nothing, and that out */
+	CHECK(timer_wheel_next(&w) > 2 * NSEC_PER_SEC + TIMER_GRANULE_NS);
 	timer_wheel_run(&w, 4 * NSEC_PER_SEC + TIMER_GRANULE_NS, 10);
 	CHECK(p[0].fired == 1 && !w.armed && timer_wheel_next(&w) == TIME_NEVER);
 }
@@ -221,6 +233,7 @@ TEST(random_operations_agree_with_a_naive_list)
 				timer_cancel(&w, &p[i].t);
 				due[i] = TIME_NEVER;
 			}
+			check_next(due, timer_wheel_next(&w));
 			if (!rng_below(&rng, 3)) {
 				u64 next = timer_wheel_next(&w);
 
