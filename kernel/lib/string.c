@@ -174,6 +174,10 @@ int memcmp(const void *a, const void *b, size_t n)
 	const u8 *x = a, *y = b;
 
 	if (n >= 8) {
+		for (; n > 16 && !((((const word *)x)[0] ^ ((const word *)y)[0]) | (((const word *)x)[1] ^ ((const word *)y)[1])); n -= 16) {
+			x += 16;
+			y += 16;
+		}
 		for (; n > 8; n -= 8, x += 8, y += 8)
 			if (*(const word *)x != *(const word *)y)
 				return word_order(*(const word *)x, *(const word *)y);

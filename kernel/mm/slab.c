@@ -42,6 +42,7 @@ struct kmem_cache {
 	u32 size;       /* from one object to the next */
 	u32 first;      /* offset of the first object */
 	u32 per_slab, order;
+	u64 mask;       /* from the address of an object to that of its slab */
 	bool shared;    /* one of kmalloc()'s */
 	struct free_object *hot; /* freed last; their slabs count them as in use */
 	u32 nr_hot, max_hot;     /* max_hot: 0 of kmalloc()'s own */
@@ -73,6 +74,7 @@ static void cache_setup(struct kmem_cache *c, const char *name, size_t size, siz
 	while (c->order < MAX_ORDER && (slab_bytes(c->order) - c->first) / c->size < MIN_PER_SLAB)
 		c->order++;
 	c->per_slab = (u32)((slab_bytes(c->order) - c->first) / c->size);
+	c->mask = ~(u64)(slab_bytes(c->order) - 1);
 	c->spare = NULL;
 	c->hot = NULL;
 	c->nr_hot = 0;
@@ -182,7 +184,7 @@ static __cold __noinline void check_double_free(const struct slab *s, const stru
 
 static struct slab *slab_of(const struct kmem_cache *c, const void *p)
 {
-	return (struct slab *)ALIGN_DOWN((u64)p, slab_bytes(c->order));
+	return (struct slab *)((u64)p & c->mask);
 }
 
 /* o has its mark. */
@@ -230,7 +232,7 @@ void kmem_cache_free(struct kmem_cache *c, void *p)
 {
 	san_freed(p, c->bytes);
 	p = mem_quarantine_put(&c->quarantine, p, c->bytes);
-	if (p)
+	if (!POISON_TRACK || p)
 		object_give(c, p);
 }
 

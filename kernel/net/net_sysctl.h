@@ -146,7 +146,7 @@
 	X(tcp_frto, "net.ipv4.tcp_frto", 0, 2, 0, 2, "mode", "RFC 5682")                           \
 	X(tcp_slow_start_after_idle, "net.ipv4.tcp_slow_start_after_idle", 0, 1, 0, 1, "bool", "RFC 5681 4.1") \
 	X(tcp_no_metrics_save, "net.ipv4.tcp_no_metrics_save", 0, 1, 0, 1, "bool", "no per-route history is kept") \
-	X(tcp_notsent_lowat, "net.ipv4.tcp_notsent_lowat", 0, 4294967295, 0, 4294967295, "bytes", "unsent before EPOLLOUT stops") \
+	X(tcp_notsent_lowat, "net.ipv4.tcp_notsent_lowat", 0, 4294967295, 1, 4294967295, "bytes", "unsent before EPOLLOUT stops") \
 	X(tcp_limit_output_bytes, "net.ipv4.tcp_limit_output_bytes", 0, 1048576, 2048, 16777216, "bytes", "of a flow below TCP") \
 	X(tcp_min_tso_segs, "net.ipv4.tcp_min_tso_segs", 0, 2, 1, 65535, "segments", "of one GSO skb at least")   \
 	X(tcp_tso_rtt_log, "net.ipv4.tcp_tso_rtt_log", 0, 9, 0, 31, "log2 us", "halves GSO skbs for each such part of the RTT") \

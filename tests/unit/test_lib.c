@@ -539,3 +539,36 @@ TEST(aes_block_enciphers_the_standards_example)
 	aes_block(&block[0], &block[1], &keys);
 	CHECK_MEM(block, cipher, sizeof(block));
 }
+
+TEST(a_vector_move_copies_every_length_and_not_a_byte_around_it)
+{
+	static u8 from[VECTOR_MOVE_MAX + 64], to[VECTOR_MOVE_MAX + 64], want[VECTOR_MOVE_MAX + 64];
+	size_t wrong = 0;
+
+	if (!platform_has_vectors())
+		return;
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (u8)(i * 7 + (i >> 8));
+	for (size_t n = VECTOR_MOVE_MIN; n <= VECTOR_MOVE_MAX; n++) {
+		size_t at = n % 31;
+
+		memset(to, 0xa5, sizeof(to));
+		memset(want, 0xa5, sizeof(want));
+		memcpy(want + at, from + 5, n);
+		vector_move(to + at, from + 5, n);
+		wrong += memcmp(to, want, sizeof(to)) != 0;
+	}
+	CHECK_EQ(wrong, 0);
+}
+
+TEST(a_vector_zero_clears_its_lines_and_not_a_byte_around_them)
+{
+	u8 to[192 + 2], want[192 + 2] = { 0 };
+
+	if (!platform_has_vectors())
+		return;
+	memset(to, 0xa5, sizeof(to));
+	want[0] = want[193] = 0xa5;
+	vector_zero(to + 1, 192);
+	CHECK(!memcmp(to, want, sizeof(to)));
+}

@@ -461,6 +461,7 @@ static int create_pair(struct virtnet *vn, u16 index)
 	p->index = index;
 	p->down = p->left = true;
 	p->mergeable = vn->features & VIRTIO_NET_F_MRG_RXBUF;
+	p->partial_csum = vn->features & VIRTIO_NET_F_GUEST_CSUM;
 	timer_init(&p->timer, virtnet_timer);
 	if (virtqueue_create(&p->rx, vn->vdev, 2 * index, rx, false) < 0 ||
 	    virtqueue_create(&p->tx, vn->vdev, 2 * index + 1, tx, indirect) < 0)

@@ -37,6 +37,7 @@ struct virtnet_pair {
 	struct net_device *dev;
 	u16 index;           /* of the pair; its queues are 2 * index and 2 * index + 1 */
 	bool mergeable;
+	bool partial_csum;   /* VIRTIO_NET_F_GUEST_CSUM: a frame may come with its sum left to us */
 	bool down;           /* the device is not to be touched: closed, or waiting for its reset */
 	bool attention;      /* of the first: see virtnet_attend(); set in hard IRQ too */
 	bool left;           /* down, and everything was taken back */

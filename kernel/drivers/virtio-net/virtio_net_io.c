@@ -149,7 +149,7 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
 
 /* 5.1.6.4: what the header says of checksums and segments; false: it makes no sense. The device may still write there:
  * a copy is looked at. */
-static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void *hdr)
+static __noinline bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void *hdr)
 {
 	bool vouched = p->dev->features & NETIF_F_RXCSUM;
 	struct virtio_net_hdr copy, *h = &copy;
@@ -164,6 +164,23 @@ static bool take_header(struct virtnet_pair *p, struct sk_buff *skb, const void 
 		p->dev->rx[p->index].csum_good++;
 	}
 	return likely(h->gso_type == VIRTIO_NET_HDR_GSO_NONE) || take_gso(p, skb, h);
+}
+
+/* Most often a sender on the host has left the checksum to us, and nothing else is said. */
+static inline bool take_offload(struct virtnet_pair *p, struct sk_buff *skb, const u8 *hdr, u16 said)
+{
+	u32 csum = READ_ONCE(*(const u32 *)(hdr + offsetof(struct virtio_net_hdr, csum_start)));
+	u32 start = csum & 0xffff, offset = csum >> 16;
+
+	_Static_assert((VIRTNET_RX_OFF + offsetof(struct virtio_net_hdr, csum_start)) % sizeof(u32) == 0, "both in one word, read once");
+	if (unlikely(said != VIRTIO_NET_HDR_F_NEEDS_CSUM || !p->partial_csum || start < ETH_HEADER_BYTES ||
+		     start + offset + sizeof(u16) > skb_headlen(skb)))
+		return take_header(p, skb, hdr);
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = (u16)(VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr) + start); /* headroom: as build_skb() was told */
+	skb->csum_offset = (u16)offset;
+	p->dev->rx[p->index].csum_good++;
+	return true;
 }
 
 /* The buffer that the device gave back, or NULL. Another takes its place where there is one; else refill makes up for it. */
@@ -276,7 +293,7 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 		return;
 	skb->dev = p->dev;
 	skb->queue_mapping = p->index;
-	if (said && unlikely(!take_header(p, skb, at)))
+	if (said && unlikely(!take_offload(p, skb, at, said)))
 		refuse(p, skb, true);
 	else
 		netif_receive_skb(p->cpu, skb);

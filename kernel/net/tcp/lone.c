@@ -292,7 +292,14 @@ bool tcp_ack_direct(struct tcb *t)
 	return true;
 }
 
-bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const struct flow *fl)
+static __noinline u32 put_reply_ipv6(struct net_cpu *cpu, const struct tcp_reply *r, u8 *at, u32 len)
+{
+	struct flow fl = tcp_reply_flow(r);
+
+	return ip6_put_flow_header(cpu, &fl, r->way, at, len);
+}
+
+bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r)
 {
 	bool v4 = ip_is_v4(r->dst);
 	u32 ip_len = v4 ? (u32)IPV4_HLEN : (u32)IPV6_HLEN, len;
@@ -305,7 +312,7 @@ bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const stru
 	h = (struct tcp_hdr *)(skb_buf_room(buf) + SKB_HEADROOM);
 	len = tcp_put_reply(h, r);
 	h->csum = csum_fold16(v4 ? put_ipv4(cpu, ip_v4(r->src), ip_v4(r->dst), r->way->sum, r->tos, 0, (u8 *)h, len)
-				 : ip6_put_flow_header(cpu, fl, r->way, (u8 *)h, len));
+				 : put_reply_ipv6(cpu, r, (u8 *)h, len));
 	xmit_direct(cpu, txq, r->way->neigh, buf, (u8 *)h - ip_len - ETH_HLEN, ip_len + ETH_HLEN, len);
 	return true;
 }

@@ -561,18 +561,14 @@ u32 tcp_put_reply(struct tcp_hdr *h, const struct tcp_reply *r)
 	return len;
 }
 
-bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
+static __noinline bool reply_by_skb(struct net_cpu *cpu, const struct tcp_reply *r)
 {
 	const struct af_ops *af = af_of(r->dst);
-	struct flow fl = { .src = *r->src, .dst = *r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .df = true, .mark = r->mark };
+	struct flow fl = tcp_reply_flow(r);
 	struct sk_buff *skb;
 	struct tcp_hdr *h;
-	struct dst dst, *way = r->way ?: &dst;
+	struct dst dst;
 
-	if (likely(r->way != NULL) && likely(tcp_reply_direct(cpu, r, &fl))) {
-		STAT(cpu, TcpOutSegs);
-		return true;
-	}
 	if ((!r->way && af->route(cpu, &fl, &dst)) || !(skb = alloc_skb(cpu, SKB_HEADROOM)))
 		return false;
 	h = (struct tcp_hdr *)skb_put(skb, 0);
@@ -584,7 +580,15 @@ bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
 	skb->csum_start = skb->transport_header;
 	skb->csum_offset = TCP_CSUM_OFFSET;
 	STAT(cpu, TcpOutSegs);
-	af->xmit(cpu, skb, &fl, way);
+	af->xmit(cpu, skb, &fl, r->way ?: &dst);
+	return true;
+}
+
+bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r)
+{
+	if (unlikely(!r->way) || unlikely(!tcp_reply_direct(cpu, r)))
+		return reply_by_skb(cpu, r);
+	STAT(cpu, TcpOutSegs);
 	return true;
 }
 

@@ -553,7 +553,7 @@ static u32 poll_connected(struct tcb *t)
 	return mask;
 }
 
-static u32 tcp_poll(struct sock *sk)
+static __noinline u32 poll_any(struct sock *sk)
 {
 	struct tcb *t = tcb_of(sk);
 	u32 mask = sk->err | sk->notes ? EPOLLERR : 0;
@@ -569,6 +569,16 @@ static u32 tcp_poll(struct sock *sk)
 	else if (t->fo && t->fo->deferred)
 		mask |= EPOLLOUT; /* the first write sends the SYN */
 	return mask;
+}
+
+/* Most often all that was written is acknowledged, and nothing is wrong, urgent or closed. */
+static u32 tcp_poll(struct sock *sk)
+{
+	struct tcb *t = tcb_of(sk);
+
+	if (unlikely(sk->state != TCP_ESTABLISHED || sk->wmem_alloc || sk->err | sk->notes | sk->shutdown || t->urg_valid))
+		return poll_any(sk);
+	return skb_queue_empty(&t->rcvq) ? EPOLLOUT : EPOLLOUT | EPOLLIN;
 }
 
 static int tcp_ioctl(struct sock *sk, int cmd, int *val)

@@ -165,11 +165,14 @@ struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
 
 	if (!r)
 		return NULL;
+	if (likely(cpu->tcp->vectors))
+		vector_zero(r, sizeof(*r));
+	else
+		memset(r, 0, sizeof(*r));
 	if (af_of(&fl.dst)->route(cpu, &fl, &r->dst)) {
 		kmem_cache_free(cpu->tcp->requests, r);
 		return NULL;
 	}
-	memset(r, 0, offsetof(struct tcp_request, dst));
 	r->cpu = cpu;
 	r->listener = l;
 	r->laddr = ip->dst;

@@ -238,6 +238,14 @@ static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int fla
 	return queue_done(t, done, flags, false);
 }
 
+static inline void copy_piece(const struct tcb *t, u8 *to, const struct iovec *v)
+{
+	if (likely(v->iov_len >= VECTOR_MOVE_MIN && t->sk.cpu->tcp->vectors))
+		vector_move(to, v->iov_base, v->iov_len);
+	else
+		memcpy(to, v->iov_base, v->iov_len);
+}
+
 /* A message that is one segment, into an empty queue, with room for headers in front. false: not so, or no memory. */
 static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
 {
@@ -249,7 +257,7 @@ static bool queue_small(struct tcb *t, const struct msghdr *m, size_t len)
 		return false;
 	to = skb_put(skb, (unsigned)len);
 	for (size_t i = 0; i < m->msg_iovlen; to += m->msg_iov[i++].iov_len)
-		memcpy(to, m->msg_iov[i].iov_base, m->msg_iov[i].iov_len);
+		copy_piece(t, to, &m->msg_iov[i]);
 	STAT_ADD(t->sk.cpu, CopyOutBytes, len);
 	t->snd.write = tcp_cb(skb)->end_seq = seq_add(t->snd.write, (u32)len);
 	tcp_cb(skb)->segs = 1;

@@ -318,6 +318,10 @@ struct tcp_reply {
 	struct dst *way; /* NULL: not known yet */
 };
 bool tcp_reply_xmit(struct net_cpu *cpu, const struct tcp_reply *r);
+static inline struct flow tcp_reply_flow(const struct tcp_reply *r)
+{
+	return (struct flow){ .src = *r->src, .dst = *r->dst, .proto = IPPROTO_TCP, .tos = r->tos, .df = true, .mark = r->mark };
+}
 /* Its header and options, without the checksum; returns their bytes. */
 u32 tcp_put_reply(struct tcp_hdr *h, const struct tcp_reply *r);
 struct tcp_syn_options {
@@ -344,7 +348,7 @@ void tcp_mtu_probe_void(struct tcb *t);   /* the probe that is out will tell not
 /* A bare ACK with the timestamp alone, by a valid dst straight to the ring. false: not that way, and nothing has left. */
 bool tcp_ack_direct(struct tcb *t);
 /* The same for what answers without a TCB, by a valid r->way. */
-bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r, const struct flow *fl);
+bool tcp_reply_direct(struct net_cpu *cpu, const struct tcp_reply *r);
 void tcp_hold_over(struct timer *timer, u64 now_ns); /* the flush goes on where it waited for a device */
 
 /* ---- timer.c ---- */
