@@ -28,25 +28,14 @@ static enum drop_reason no_route(struct net_cpu *cpu, struct sk_buff *skb, int e
 	return DROP(IP_INNOROUTES);
 }
 
-/* The datagram as the wire will see it: what GRO merged is split again, into what it was. */
-static u32 wire_len(const struct sk_buff *skb)
-{
-	unsigned tcp = skb->ip.hdr_len;
-
-	if (likely(!skb->gso_size))
-		return skb->len;
-	return skb->gso_size + tcp +
-	       (skb_headlen(skb) >= tcp + 20 ? (skb->data[tcp + 12] >> 4) * 4u : 20u);
-}
-
 static bool too_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
 
-	if (likely(wire_len(skb) <= dst->mtu))
+	if (likely(ip_wire_len(skb) <= dst->mtu))
 		return false;
-	if (!skb->gso_size && !(be16_get(h->frag) & IP_DF))
-		return false; /* it is fragmented; TCP never is */
+	if (!(be16_get(h->frag) & IP_DF))
+		return false; /* it is fragmented */
 	if (skb->ip.frag_max && skb->ip.frag_max <= dst->mtu)
 		return false; /* it came in pieces, which will go on as such */
 	STAT(cpu, IpFragFails);

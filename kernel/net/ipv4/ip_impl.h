@@ -166,6 +166,16 @@ void ip_reload_cb(struct sk_buff *skb);
 /* A packet for somebody else, skb->data at its IP header, hooks and checks of the way in behind
  * it. */
 enum drop_reason ip_forward(struct net_cpu *cpu, struct sk_buff *skb);
+/* Bytes of the datagram as the wire will see it, of one that is forwarded: what a device or GRO merged is split again, into
+ * what it was. */
+static inline u32 ip_wire_len(const struct sk_buff *skb)
+{
+	unsigned tcp = skb->ip.hdr_len;
+
+	if (likely(!skb->gso_size))
+		return skb->len;
+	return skb->gso_size + tcp + (skb_headlen(skb) >= tcp + 20 ? (skb->data[tcp + 12] >> 4) * 4u : 20u);
+}
 
 /* ---- output.c ---- */
 struct ip_out {           /* what the header says; travels in two registers */

@@ -8,6 +8,7 @@
  * other traffic (RFC 7739 5.3).
  */
 #include "net/ipv4/ip_impl.h"
+#include "net/core/gso.h"
 #include "net/core/netfilter.h"
 #include "net/core/sock.h"
 
@@ -23,6 +24,7 @@ static u16 next_id(struct net_cpu *cpu, be32 saddr, be32 daddr, u8 proto)
 /* ---- the way down ---- */
 static __noinline void output_big(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
 static void output_pieces(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
+static void output_segments(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst);
 
 /* POST_ROUTING is behind us. */
 static inline void output_routed(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst)
@@ -53,6 +55,8 @@ void ip_finish_output(struct net_cpu *cpu, struct sk_buff *skb, struct dst *dst,
 		refused(cpu, skb, r);
 	else if (unlikely(in && skb->ip.frag_max))
 		output_pieces(cpu, skb, dst);
+	else if (unlikely(in && skb->gso_size && ip_wire_len(skb) > dst->mtu))
+		output_segments(cpu, skb, dst);
 	else
 		output_routed(cpu, skb, dst);
 }
@@ -292,4 +296,25 @@ static void output_pieces(struct net_cpu *cpu, struct sk_buff *skb, const struct
 		ip_fragment(cpu, skb, &way);
 	else
 		neigh_xmit(cpu, skb, &way);
+}
+
+/* TCP segments that a device had merged, without DF, for a link smaller than each of them: they are fragmented one by one, as if
+ * they had come so. */
+static __cold void output_segments(struct net_cpu *cpu, struct sk_buff *skb, const struct dst *dst)
+{
+	struct dst way = *dst;
+	struct sk_buff_head segs;
+	struct sk_buff *seg;
+
+	skb_queue_init(&segs);
+	if (!skb_gso_segment(cpu, skb, &segs)) {
+		out_drop(cpu, skb, DROP(NOMEM));
+		return;
+	}
+	FLOW_ADD(cpu, OutSegments, segs.qlen - 1);
+	while ((seg = skb_dequeue(&segs))) {
+		seg->ip = skb->ip;
+		output_routed(cpu, seg, &way);
+	}
+	consume_skb(cpu, skb);
 }
