@@ -19,6 +19,7 @@ static const struct feature_name feature_names[] = {
 	{ NETIF_F_SG, "scatter-gather" },           { NETIF_F_TSO, "tcp-segmentation-offload" },
 	{ NETIF_F_TSO6, "tx-tcp6-segmentation" },   { NETIF_F_GRO, "generic-receive-offload" },
 	{ NETIF_F_LRO, "large-receive-offload" },   { NETIF_F_RXHASH, "receive-hashing" },
+	{ NETIF_F_TSO_ECN, "tx-tcp-ecn-segmentation" },
 };
 
 static void print_queue_stats(struct console_call *c, const char *dir, unsigned i, const struct dev_stats *s)

@@ -389,6 +389,23 @@ TEST(large_segments_of_ipv6_are_cut_before_they_reach_the_device)
 	finish(r, d);
 }
 
+/* Its TSO repeats every flag but FIN and PSH: CWR would reduce the receiver's ECE again and again (RFC 3168 6.1.2). */
+TEST(a_segment_that_tells_of_a_smaller_window_is_cut_before_it_reaches_the_device)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	struct sk_buff *skb = rig_skb(r, 54 + 3000, 54, 1984, true, 1448);
+
+	skb->data[14 + 20 + 13] = 0x90; /* CWR, ACK */
+	skb->gso_type |= SKB_GSO_TCP_ECN;
+	put_pseudo_header(skb);
+	rig_send(r, skb);
+	CHECK_EQ(d->nr_sent, 3);
+	CHECK_EQ(d->sent[14 + 20 + 13], 0x10);
+	CHECK_EQ(tcp_sum(d->sent, d->sent_len), 0xffff);
+	finish(r, d);
+}
+
 TEST(long_pieces_are_split_for_the_packet_fifo)
 {
 	struct fake_e1000 *d = device();

@@ -6,7 +6,8 @@ from commands import (Problem, array_text, command, device_named, flags, has_fie
                       type_of)
 
 IFF = {1: "UP", 2: "BROADCAST", 8: "LOOPBACK", 0x80: "NOARP", 0x100: "PROMISC", 0x1000: "MULTICAST"}
-FEATURES = {1: "SG", 2: "HW_CSUM", 4: "RXCSUM", 8: "TSO", 16: "TSO6", 32: "LRO", 64: "LOOPBACK", 128: "GRO", 256: "RXHASH"}
+FEATURES = {1: "SG", 2: "HW_CSUM", 4: "RXCSUM", 8: "TSO", 16: "TSO6", 32: "LRO", 64: "LOOPBACK", 128: "GRO", 256: "RXHASH",
+            512: "TSO_ECN"}
 STAT_FIELDS = ["packets", "bytes", "dropped", "errors", "kicks", "interrupts", "stopped", "requeued", "no_buf", "lies",
                "resets", "csum_good", "gro_packets", "gro_merged"]
 VRING_NEXT, VRING_WRITE, VRING_INDIRECT = 1, 2, 4

@@ -374,6 +374,7 @@ static u32 stack_features(u64 f)
 	features |= NETIF_F_HW_CSUM;
 	features |= f & VIRTIO_NET_F_HOST_TSO4 ? NETIF_F_TSO : 0;
 	features |= f & VIRTIO_NET_F_HOST_TSO6 ? NETIF_F_TSO6 : 0;
+	features |= f & VIRTIO_NET_F_HOST_ECN ? NETIF_F_TSO_ECN : 0;
 	return features;
 }
 

@@ -19,6 +19,7 @@
 #define VIRTNET_REFILL     32  /* receive buffers given back at a time */
 #define VIRTNET_RX_LOW     (MAX_SKB_FRAGS + 1)          /* of the largest frame: a device with fewer may wait for more */
 #define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions: tx-frames, until set */
+#define VIRTNET_MIN_SEGMENT 8  /* bytes: no TCP makes segments of less, even with an MSS of 48 and 40 bytes of options */
 #define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that, and does not go on before */
 #define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that: tx-usecs, until set */
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */

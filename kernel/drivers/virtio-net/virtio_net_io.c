@@ -17,6 +17,9 @@
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
+#define VLAN_TAG_BYTES	 4
+enum { TYPE_IPV4 = 0x0800, TYPE_VLAN = 0x8100, TYPE_IPV6 = 0x86dd };
+enum { IPV4_HEADER_BYTES = 20, IPV6_HEADER_BYTES = 40 };
 #define TCP_DOFF_BYTE	 12 /* RFC 9293 3.1: its upper half is the TCP header's length in words */
 #define TCP_CSUM_BYTE	 16
 #define TCP_HDR_LEN	 20u
@@ -117,29 +120,38 @@ static bool take_partial(struct sk_buff *skb, const struct virtio_net_hdr *h)
 	return true;
 }
 
+/* The gso_type that goes with the frame's IP header, of which there is all in front of `tcp`; GSO_NONE: neither family's. */
+static u8 gso_type_of(const u8 *frame, unsigned tcp)
+{
+	unsigned ip = ETH_HEADER_BYTES, type = (unsigned)frame[ip - 2] << 8 | frame[ip - 1];
+
+	if (type == TYPE_VLAN) {
+		ip += VLAN_TAG_BYTES;
+		type = (unsigned)frame[ip - 2] << 8 | frame[ip - 1];
+	}
+	if (type == TYPE_IPV4 && tcp >= ip + IPV4_HEADER_BYTES)
+		return VIRTIO_NET_HDR_GSO_TCPV4;
+	return type == TYPE_IPV6 && tcp >= ip + IPV6_HEADER_BYTES ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_NONE;
+}
+
 /* Segments that the host did not cut up, or merged: what they were, so that they can be cut when forwarded. Their headers are
- * in the first buffer, the sum is TCP's, and there is text. */
+ * in the first buffer, the sum is TCP's, and there is text; where that is one segment, the frame is a plain one. */
 static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr *h)
 {
-	unsigned tcp_len, header;
+	u8 type = h->gso_type & (u8)~VIRTIO_NET_HDR_GSO_ECN;
+	bool v6 = type == VIRTIO_NET_HDR_GSO_TCPV6;
+	unsigned tcp = h->csum_start, header;
 
-	if (!(p->vn->features & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)) || !h->gso_size ||
-	    skb->ip_summed != CHECKSUM_PARTIAL || h->csum_offset != TCP_CSUM_BYTE || h->csum_start + TCP_HDR_LEN > skb_headlen(skb))
+	if (!(p->vn->features & (v6 ? VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_GUEST_TSO4)) || h->gso_size < VIRTNET_MIN_SEGMENT ||
+	    skb->ip_summed != CHECKSUM_PARTIAL || h->csum_offset != TCP_CSUM_BYTE || tcp + TCP_HDR_LEN > skb_headlen(skb) ||
+	    type != gso_type_of(skb->data, tcp) || type == VIRTIO_NET_HDR_GSO_NONE)
 		return false;
-	tcp_len = (skb->data[h->csum_start + TCP_DOFF_BYTE] >> 4) * 4u;
-	header = h->csum_start + tcp_len;
-	if (tcp_len < TCP_HDR_LEN || header > skb_headlen(skb) || header >= skb->len)
+	header = (skb->data[tcp + TCP_DOFF_BYTE] >> 4) * 4u;
+	if (header < TCP_HDR_LEN || (header += tcp) > skb_headlen(skb) || header >= skb->len)
 		return false;
-	switch (h->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		skb->gso_type = SKB_GSO_TCPV4;
-		break;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		skb->gso_type = SKB_GSO_TCPV6;
-		break;
-	default:
-		return false;
-	}
+	if (skb->len - header <= h->gso_size)
+		return true;
+	skb->gso_type = v6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
 	if (h->gso_type & VIRTIO_NET_HDR_GSO_ECN)
 		skb->gso_type |= SKB_GSO_TCP_ECN;
 	skb->gso_size = h->gso_size;
@@ -347,8 +359,7 @@ static __noinline void stop_queue(struct virtnet_pair *p)
 }
 
 /* 5.1.6.2: csum_start counts from the frame's first byte, which stands behind the header. */
-static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *h,
-			       const struct sk_buff *skb)
+static inline void fill_header(struct virtio_net_hdr *h, const struct sk_buff *skb)
 {
 	u16 frame = (u16)((u8 *)(h + 1) - skb->head);
 
@@ -362,7 +373,7 @@ static inline void fill_header(const struct virtnet *vn, struct virtio_net_hdr *
 		return;
 	h->gso_type =
 		skb->gso_type & SKB_GSO_TCPV6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
-	if (skb->gso_type & SKB_GSO_TCP_ECN && vn->features & VIRTIO_NET_F_HOST_ECN)
+	if (skb->gso_type & SKB_GSO_TCP_ECN) /* only with VIRTIO_NET_F_HOST_ECN: NETIF_F_TSO_ECN */
 		h->gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	h->gso_size = skb->gso_size;
 	h->hdr_len = (u16)(h->csum_start + (skb->head[skb->csum_start + TCP_DOFF_BYTE] >> 4) * 4);
@@ -395,7 +406,7 @@ void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		refuse_xmit(p, skb);
 		return;
 	}
-	fill_header(vn, (struct virtio_net_hdr *)skb_push(skb, sizeof(struct virtio_net_hdr)), skb);
+	fill_header((struct virtio_net_hdr *)skb_push(skb, sizeof(struct virtio_net_hdr)), skb);
 	if (skb->nr_frags)
 		add_frags(p, skb);
 	else

@@ -354,14 +354,15 @@ static inline u32 features_needed(const struct sk_buff *skb)
 	if (skb->ip_summed == CHECKSUM_PARTIAL)
 		f |= NETIF_F_HW_CSUM;
 	if (unlikely(skb->gso_size))
-		f |= skb->gso_type & SKB_GSO_TCPV6 ? NETIF_F_TSO6 : NETIF_F_TSO;
+		f |= (skb->gso_type & SKB_GSO_TCPV6 ? NETIF_F_TSO6 : NETIF_F_TSO) |
+		     (skb->gso_type & SKB_GSO_TCP_ECN ? NETIF_F_TSO_ECN : 0);
 	return f;
 }
 
 /* The device cannot do all. */
 static __noinline void xmit_slow(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb, u32 lacks)
 {
-	if (lacks & (NETIF_F_TSO | NETIF_F_TSO6))
+	if (lacks & (NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN))
 		xmit_segments(cpu, txq, skb);
 	else
 		fit_and_xmit(cpu, txq, skb);

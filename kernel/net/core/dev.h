@@ -22,6 +22,7 @@ enum { /* dev->features: what the driver does for the stack; NETIF_F_ names as i
 	NETIF_F_LOOPBACK = 1 << 6, /* frames never leave the machine: no checksum, no neighbours */
 	NETIF_F_GRO = 1 << 7,
 	NETIF_F_RXHASH = 1 << 8,
+	NETIF_F_TSO_ECN = 1 << 9, /* CWR leaves with the first segment only (RFC 3168 6.1.2): TSO alone may repeat it */
 };
 
 /* How a ring stands, in descriptors. What the device has is its own: the numbers are read as they are, from any CPU. */

@@ -41,7 +41,7 @@ static const struct setting settings[] = {
 	{ "rx", 'K', FEATURE, NETIF_F_RXCSUM, 0, 0 },
 	{ "tx", 'K', FEATURE, NETIF_F_HW_CSUM, 0, 0 },
 	{ "sg", 'K', FEATURE, NETIF_F_SG, 0, 0 },
-	{ "tso", 'K', FEATURE, NETIF_F_TSO | NETIF_F_TSO6, 0, 0 },
+	{ "tso", 'K', FEATURE, NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN, 0, 0 },
 	{ "gro", 'K', FEATURE, NETIF_F_GRO, 0, 0 },
 };
 
@@ -65,7 +65,7 @@ u32 ethtool_features(const struct net_device *dev, u32 wanted)
 	u32 f = (dev->features & ~(u32)ETHTOOL_SWITCHED) | (wanted & dev->hw_features & ETHTOOL_SWITCHED);
 
 	if ((f & (NETIF_F_SG | NETIF_F_HW_CSUM)) != (NETIF_F_SG | NETIF_F_HW_CSUM))
-		f &= ~(u32)(NETIF_F_TSO | NETIF_F_TSO6);
+		f &= ~(u32)(NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN);
 	return f;
 }
 

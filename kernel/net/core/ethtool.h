@@ -25,6 +25,7 @@ int ethtool_commit(struct net_cpu *cpu, struct net_device *dev, struct ethtool_c
 /* Of what was asked for, that which goes together: segmentation needs gathering and checksums. */
 u32 ethtool_features(const struct net_device *dev, u32 wanted);
 /* The offloads that can be switched (NETIF_F_*). */
-#define ETHTOOL_SWITCHED (NETIF_F_RXCSUM | NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_GRO)
+#define ETHTOOL_SWITCHED (NETIF_F_RXCSUM | NETIF_F_HW_CSUM | NETIF_F_SG | NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | \
+			  NETIF_F_GRO)
 /* Applies every ethtool= word; the devices are open. A word that cannot be used is logged with the reason and does nothing. */
 void ethtool_configure(struct net *net, const char *cmdline);

@@ -77,7 +77,7 @@ int loopback_create(struct net *net)
 	dev->mtu = dev->max_mtu = LO_MTU;
 	dev->min_mtu = 68;
 	dev->features = dev->hw_features = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_RXCSUM |
-					   NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_LOOPBACK;
+					   NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN | NETIF_F_LOOPBACK;
 	dev->flags = IFF_LOOPBACK | IFF_NOARP;
 	dev->ops = &lo_ops;
 	dev->link = &raw_link_ops;
