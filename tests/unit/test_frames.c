@@ -11,6 +11,7 @@ struct nic {
 	void *(*create)(void);
 	void (*lazy)(void *d, bool on); /* it sends when it is told to */
 	void (*send)(void *d);
+	bool (*give)(void *d, const u8 *frame, u32 len); /* a frame comes in */
 	struct nic_sent {
 		unsigned frames, len, doorbells, csum_start, csum_offset; /* in all; of the last frame */
 	} (*sent)(const void *d);
@@ -19,6 +20,7 @@ struct nic {
 static void *virtio_create(void) { return device(); }
 static void virtio_lazy(void *d, bool on) { ((struct fake_virtio *)d)->lazy_tx = on; }
 static void virtio_send(void *d) { fake_virtio_send(d); }
+static bool virtio_give(void *d, const u8 *frame, u32 len) { return fake_virtio_receive(d, &plain, frame, len); }
 static struct nic_sent virtio_sent(const void *dev)
 {
 	const struct fake_virtio *d = dev;
@@ -34,6 +36,7 @@ static void *e1000_create(void)
 }
 static void e1000_lazy(void *d, bool on) { ((struct fake_e1000 *)d)->lazy_tx = on; }
 static void e1000_send(void *d) { fake_e1000_send(d); }
+static bool e1000_give(void *d, const u8 *frame, u32 len) { return fake_e1000_receive(d, frame, len, 0, 0, 0); }
 static struct nic_sent e1000_sent(const void *dev)
 {
 	const struct fake_e1000 *d = dev;
@@ -43,8 +46,8 @@ static struct nic_sent e1000_sent(const void *dev)
 }
 
 static const struct nic nics[] = {
-	{ virtio_create, virtio_lazy, virtio_send, virtio_sent },
-	{ e1000_create, e1000_lazy, e1000_send, e1000_sent },
+	{ virtio_create, virtio_lazy, virtio_send, virtio_give, virtio_sent },
+	{ e1000_create, e1000_lazy, e1000_send, e1000_give, e1000_sent },
 };
 #define for_each_nic(nic) for (const struct nic *nic = nics; nic < nics + ARRAY_SIZE(nics); nic++)
 
@@ -109,6 +112,33 @@ TEST(one_that_is_not_sent_is_dropped_and_counted)
 		CHECK_EQ(rig_drops(r, DROP_FULL_RING) - before, 2);
 		CHECK_EQ(r->dev->txq[0].stats.dropped, 2);
 		REQUIRE(!dev_open(r->dev));
+		end(r, d);
+	}
+}
+
+/* Beside the pools, of which the first hundreds still come from pages: large skbs in pieces, frames without an skb, receive buffers. */
+TEST(frames_in_and_out_take_nothing_of_the_general_allocator)
+{
+	for_each_nic(nic) {
+		void *d = nic->create();
+		struct rig *r = rig_create(0);
+		u64 before = 0;
+		u8 frame[600];
+
+		rig_bytes(frame, sizeof(frame));
+		for (unsigned i = 0; i < 1200; i++) {
+			if (i == 200)
+				before = mem_allocs();
+			for (unsigned k = 0; k < 4; k++)
+				CHECK(nic->give(d, frame, sizeof(frame)));
+			bh_disable(r->cpu);
+			rig_frame(r, 300);
+			dev_queue_xmit(r->cpu, rig_skb(r, 20000, 54, 1900, true, 1448));
+			bh_enable(r->cpu);
+			rig_run(r, 0);
+		}
+		CHECK_EQ(r->nr_in, 4800);
+		CHECK_EQ(mem_allocs(), before);
 		end(r, d);
 	}
 }
