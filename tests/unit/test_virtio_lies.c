@@ -82,6 +82,33 @@ TEST(a_number_of_buffers_that_cannot_be_resets_the_device)
 	expect_merge_lie(0xffff, 40);
 }
 
+TEST(a_merged_frame_may_have_pieces_of_any_length_and_none)
+{
+	static const u32 lens[] = { VIRTNET_RX_LEN, 0, 100, 0, VIRTNET_RX_LEN };
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+	struct virtio_net_hdr h = { .num_buffers = ARRAY_SIZE(lens) };
+	u32 whole = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lens); i++) {
+		u16 id = fake_virtio_take(d, 0);
+
+		memset(fake_virtio_buffer(d, 0, id), 0, VIRTNET_RX_LEN);
+		if (!i)
+			memcpy(fake_virtio_buffer(d, 0, id), &h, sizeof(h));
+		fake_virtio_push(d, 0, id, lens[i]);
+		whole += lens[i];
+	}
+	fake_virtio_interrupt(d, 0);
+	rig_run(r, 0);
+	CHECK_EQ(r->nr_in, 1);
+	CHECK_EQ(r->in_len, whole - sizeof(h));
+	CHECK_EQ(r->in_nr_frags, 2);
+	CHECK_EQ(r->dev->rx[0].lies, 0);
+	expect_working(r, d);
+	finish(r, d);
+}
+
 TEST(a_lie_in_the_middle_of_a_merged_frame_resets_the_device)
 {
 	struct fake_virtio *d = device();
