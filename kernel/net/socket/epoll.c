@@ -242,6 +242,8 @@ static int epoll_collect(struct epoll *ep, struct epoll_event *ev, int max)
 	struct list_head turn;
 	int n = 0;
 
+	if (list_empty(&ep->ready))
+		return 0;
 	list_init(&turn);
 	list_splice_tail(&ep->ready, &turn);
 	while (n < max && !list_empty(&turn)) {

@@ -20,9 +20,9 @@ static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
 {
 	if (t->packets_out || skb->next != (const struct sk_buff *)&t->sendq || skb->len > t->mss)
 		return false;
-	if (t->ca_state | t->backoff | t->nr_sacks | t->dsack_due)
+	if (t->trouble || t->fo)
 		return false;
-	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more || t->fo || t->ca->cong_control)
+	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more) /* whose algorithm is cong_control() is paced */
 		return false;
 	return dst_valid(t->sk.cpu, &t->sk.dst) && seq_le(tcp_cb(skb)->end_seq, tcp_wnd_end(t)) &&
 	       tcp_now(t) - t->last_send_ns <= t->rto_us * NSEC_PER_USEC;
@@ -97,6 +97,11 @@ static inline struct sk_buff *packet_of(struct net_cpu *cpu, struct sk_buff *pay
 	return skb;
 }
 
+static __cold void lone_fills_window(struct tcb *t)
+{
+	t->cwnd_limited = true;
+}
+
 /* What follows from its having left. */
 static __force_inline void lone_left(struct tcb *t, struct sk_buff *payload)
 {
@@ -107,12 +112,11 @@ static __force_inline void lone_left(struct tcb *t, struct sk_buff *payload)
 	arm_for_lone(t);
 	t->max_packets_out = 1; /* as tcp_cwnd_validate(): nothing was in flight, so una has reached cwnd_usage_seq */
 	t->cwnd_usage_seq = t->snd.nxt;
-	if (unlikely(t->cwnd <= 1)) {
-		t->cwnd_limited = true;
-	} else {
-		t->cwnd_limited = false;
+	t->cwnd_limited = false;
+	if (unlikely(t->cwnd <= 1))
+		lone_fills_window(t);
+	else
 		t->app_limited = t->delivered + 1 ?: 1; /* as tcp_rate_check_app_limited() has it */
-	}
 	if (likely(t->chrono == CHRONO_IDLE && !t->nospace)) { /* as tcp_chrono() */
 		t->tx->chrono_ms = cpu_ms(t->sk.cpu);
 		t->chrono = CHRONO_BUSY;

@@ -16,7 +16,10 @@
 struct __packed plain_hdr {
 	be16 sport, dport;
 	be32 seq, ack;
-	be32 word;  /* length, flags, window: as tcb.pred */
+	union {
+		be32 word;  /* length, flags, window: as tcb.pred */
+		u8 word_bytes[4];
+	};
 	be16 csum, urg;
 	be32 kinds; /* NOP, NOP, timestamp */
 	be32 tsval, tsecr;
@@ -104,10 +107,10 @@ static inline void queue_text(struct tcb *t, struct sk_buff *skb)
 }
 
 /* What rcv_predicted() does, in one go. */
-static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, const struct plain_hdr *h, u32 len)
+static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, const struct plain_hdr *h, u32 len, seq_t ack)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
-	seq_t seq = t->rcv.nxt, ack = seq_of(be32_get(h->ack));
+	seq_t seq = t->rcv.nxt;
 
 	t->segs_in++;
 	t->ts_echo = be32_get(h->tsecr);
@@ -122,7 +125,7 @@ static __force_inline void take_expected(struct tcb *t, struct sk_buff *skb, con
 	skb->data += skb->len - len;
 	skb->len = len;
 	cb->seq = seq;
-	cb->flags = (u8)(be32_get(h->word) >> 16);
+	cb->flags = h->word_bytes[1];
 	cb->end_seq = seq_add(seq, len);
 	tcp_text_event(t, skb);
 	t->rcv.nxt = seq_add(seq, len);
@@ -147,15 +150,15 @@ static __force_inline enum drop_reason rcv_plain(struct net_cpu *cpu, struct sk_
 {
 	const struct plain_hdr *h = plain_hdr(skb, v6);
 	u32 len = skb->len - ip_len(v6) - (u32)sizeof(*h);
+	seq_t ack = seq_of(be32_get(h->ack));
 	struct tcb *t;
 
-	if (unlikely(!(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) ||
-		     !ack_is_plain(t, seq_of(be32_get(h->ack)))))
+	if (unlikely(!(t = find(cpu, skb, h, v6)) || !is_expected(t, h, len) || !ack_is_plain(t, ack)))
 		return other(cpu, skb, v6);
 	if (skb->ip_summed == CHECKSUM_NONE && unlikely(!sum_is_right(cpu, skb, h, v6)))
 		return other(cpu, skb, v6);
 	STAT(cpu, TcpInSegs);
-	take_expected(t, skb, h, len);
+	take_expected(t, skb, h, len, ack);
 	return SKB_CONSUMED;
 }
 

@@ -141,16 +141,17 @@ static inline bool tcp_is_lone_ack(const struct tcb *t, seq_t ack)
 	return t->snd.lone && seq_eq(ack, t->snd.nxt) && skb_queue_empty(&t->sendq);
 }
 
-static inline void tcp_lone_times(struct tcb *t, const struct tcp_skb_cb *cb)
+/* Sent at tx_ns, and acknowledged to its end. */
+static inline void tcp_lone_times(struct tcb *t, u64 tx_ns, seq_t ack)
 {
 	u64 now = tcp_now(t);
-	u32 rtt_us = MIN((u32)((now - cb->tx_ns) / NSEC_PER_USEC), TCP_RTO_MAX_US);
+	u32 rtt_us = MIN((u32)((now - tx_ns) / NSEC_PER_USEC), TCP_RTO_MAX_US);
 
 	rtt_us = MAX(rtt_us, 1u);
 	t->rack.advanced = true;
 	t->rack.rtt_us = rtt_us;
-	t->rack.xmit_ns = cb->tx_ns;
-	t->rack.end_seq = cb->end_seq;
+	t->rack.xmit_ns = tx_ns;
+	t->rack.end_seq = ack;
 	/* A round of one segment says nothing of a queue that grows, so an algorithm may do without, but for a new minimum. */
 	if (t->ca->pkts_acked && unlikely(t->ca->wants_lone || rtt_us < t->min_rtt_us))
 		tcp_tell_lone(t, rtt_us);
@@ -169,7 +170,7 @@ static __force_inline void tcp_lone_ack(struct tcb *t, seq_t seq, seq_t ack)
 	t->bytes_acked += (u32)seq_diff(ack, t->snd.una);
 	t->snd.una = ack;
 	t->last_ack_rcv_ms = cpu_ms(cpu);
-	tcp_lone_times(t, tcp_cb(skb));
+	tcp_lone_times(t, tcp_cb(skb)->tx_ns, ack);
 	t->packets_out = 0;
 	t->snd.lone = false;
 	skb_queue_init(&t->rtxq);

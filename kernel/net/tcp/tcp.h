@@ -149,7 +149,7 @@ struct tcp_congestion_ops {
 	void (*set_state)(struct tcb *t, enum tcp_ca_state s);   /* NULL allowed */
 	void (*cwnd_event)(struct tcb *t, enum tcp_ca_event ev); /* NULL allowed */
 	void (*pkts_acked)(struct tcb *t, const struct ack_sample *s); /* NULL allowed */
-	/* Takes the place of cong_avoid and of proportional rate reduction: sets cwnd and pacing_rate at every ACK. NULL allowed */
+	/* Takes the place of cong_avoid and of proportional rate reduction: sets cwnd and pacing_rate at every ACK, and paces. NULL allowed */
 	void (*cong_control)(struct tcb *t, const struct rate_sample *rs);
 	/* For `ss -i`: "bbr:(...)" and the like; what scnprintf() says. NULL allowed */
 	int (*info)(const struct tcb *t, char *buf, size_t size);
@@ -291,10 +291,15 @@ struct tcb {
 	u32 rcv_ooopack;
 	u64 last_rcv_ns;            /* of data */
 	struct tcp_sacks_out *sacks; /* to send; NULL: nothing came out of order or twice yet */
-	u8 nr_sacks;
-	bool dsack_due;
-	bool tlp_out;               /* a tail loss probe is in flight */
-	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
+	union {
+		struct {
+			u8 nr_sacks;
+			bool dsack_due;
+			u8 ca_state;        /* enum tcp_ca_state */
+			u8 backoff;
+		};
+		u32 trouble;        /* 0: none of these, as almost always */
+	};
 
 	/* ---- when to acknowledge (RFC 1122 4.2.3.2) ---- */
 	struct {
@@ -313,14 +318,15 @@ struct tcb {
 	u32 rto_us;
 	u32 min_rtt_us;             /* of the last minutes */
 	u32 min_rtt_ms;             /* when it was seen */
-	u8 backoff, retransmits, probes, syn_retries;
+	u8 retransmits, probes, syn_retries;
+	bool tlp_out;               /* a tail loss probe is in flight */
 	u32 ts_recent;
 	u32 ts_echo;                /* of the last segment: our clock when it left; 0: none */
 	u32 ts_off;                 /* of our clock: random per peer */
 	u32 ts_recent_s;            /* when it was taken */
 
 	/* ---- congestion and loss, in segments ---- */
-	u8 ca_state;
+	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
 	u8 reordering;
 	u8 challenge_acks;          /* in the running second */
 	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
