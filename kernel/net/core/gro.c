@@ -13,7 +13,7 @@
 #include "net/wire/tcp.h"
 
 enum { IPV6_HLEN = 40, IPV6_PLEN_OFF = 4, IPV6_NEXT_OFF = 6, IPV6_HOPS_OFF = 7, IPV6_SADDR_OFF = 8 }; /* RFC 8200 3 */
-enum { PROTO_TCP = 6 };
+enum { PROTO_TCP = 6, PROTO_UDP = 17, PROTO_ICMPV6 = 58 };
 enum { /* offsets of what plainly_next() compares */
 	AT_FRAG = ETH_HLEN + 6,
 	AT_ADDRS = ETH_HLEN + 12,
@@ -449,13 +449,35 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, cons
 	return true;
 }
 
+/* TCP that is never merged: without DF, a fragment, behind a tag, options or extension headers. */
+static bool may_be_tcp(const u8 *p, unsigned len)
+{
+	u16 type = be16_get(((const struct eth_hdr *)p)->type);
+	u8 proto;
+
+	if (type == ETH_P_IP)
+		return len >= ETH_HLEN + IPV4_HLEN && ((const struct ipv4_hdr *)(p + ETH_HLEN))->proto == PROTO_TCP;
+	if (type != ETH_P_IPV6)
+		return type == ETH_P_8021Q || type < ETH_P_802_3_MIN;
+	proto = p[ETH_HLEN + IPV6_NEXT_OFF];
+	return len >= ETH_HLEN + IPV6_HLEN && proto != PROTO_UDP && proto != PROTO_ICMPV6;
+}
+
+/* What is held may be of the same flow: it goes first. */
+static __noinline bool receive_unmergeable(struct net_cpu *cpu, const u8 *p, unsigned len)
+{
+	if (cpu->gro_held && may_be_tcp(p, len))
+		gro_flush_all(cpu);
+	return false;
+}
+
 static __noinline bool receive_slow(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
 	struct piece s;
 
 	if (!parse(&s, p, len))
-		return false;
+		return receive_unmergeable(cpu, p, len);
 	for (; f < end; f++) {
 		if (!same_flow(f, &s))
 			continue;
