@@ -59,7 +59,9 @@ static u32 pseudo(const u8 *ip, bool v6, u32 tcp_len)
 {
 	const struct ipv4_hdr *h = (const struct ipv4_hdr *)ip;
 
-	return v6 ? csum_partial(ip + 8, 32, csum_add(be32_of(tcp_len).raw, be32_of(6).raw)) : csum_tcpudp_nofold(h->saddr, h->daddr, tcp_len, 6);
+	if (!v6)
+		return csum_tcpudp_nofold(h->saddr, h->daddr, tcp_len, 6);
+	return csum_partial(ip + 8, 32, csum_add(be32_of(tcp_len).raw, be32_of(6).raw));
 }
 
 static bool same_look(const struct look *a, const struct look *b)
@@ -228,8 +230,8 @@ static void one_train(struct rig *r, struct test_rng *rng, unsigned train)
 
 	r->seen = calloc(FLOWS, sizeof(*r->seen));
 	for (unsigned n = 0; n < FLOWS; n++)
-		flows[n] = (struct flow){ .seq = rng_below(rng, 4) ? rng_below(rng, 1u << 31) : 0u - rng_below(rng, 20000), .ack = 7, .tsval = 3, .wnd = 500,
-					  .mss = (u16)(n % 3 == 2 ? 600 + rng_below(rng, 800) : 1448), .opts = n % 3 == 1 ? 0 : 12, .tos = 0,
+		flows[n] = (struct flow){ .seq = rng_below(rng, 4) ? rng_below(rng, 1u << 31) : 0u - rng_below(rng, 20000),
+					  .ack = 7, .tsval = 3, .wnd = 500, .mss = (u16)(n % 3 == 2 ? 600 + rng_below(rng, 800) : 1448), .opts = n % 3 == 1 ? 0 : 12, .tos = 0,
 					  .ttl = 64 };
 	for (unsigned i = 0, n = 0; i < FRAMES; i++) {
 		bool bad, vouched = train & 1;

@@ -449,14 +449,16 @@ static bool hold(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, cons
 	return true;
 }
 
-/* TCP that is never merged: without DF, a fragment, behind a tag, options or extension headers. */
+/* TCP that is never merged: without DF, a fragment, behind a tag, options or extension headers. What dies in IP is none. */
 static bool may_be_tcp(const u8 *p, unsigned len)
 {
+	const struct ipv4_hdr *ip = (const struct ipv4_hdr *)(p + ETH_HLEN);
 	u16 type = be16_get(((const struct eth_hdr *)p)->type);
 	u8 proto;
 
 	if (type == ETH_P_IP)
-		return len >= ETH_HLEN + IPV4_HLEN && ((const struct ipv4_hdr *)(p + ETH_HLEN))->proto == PROTO_TCP;
+		return len >= ETH_HLEN + IPV4_HLEN && ip->proto == PROTO_TCP &&
+		       (ip->ver_ihl != 0x45 || csum_ok(csum_ip_header(ip, 5)));
 	if (type != ETH_P_IPV6)
 		return type == ETH_P_8021Q || type < ETH_P_802_3_MIN;
 	proto = p[ETH_HLEN + IPV6_NEXT_OFF];
