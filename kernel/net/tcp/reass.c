@@ -405,10 +405,10 @@ static u32 window_at_ease(const struct tcb *t)
 	return ALIGN_UP(t->rcv.ssthresh, 1u << t->rcv.wscale);
 }
 
-/* Never takes back what was offered (SHLD-14). In bytes. */
-static u32 select_window(struct tcb *t)
+/* Never takes back what was offered (SHLD-14). In bytes. `at_ease`: as above. */
+static u32 select_window(struct tcb *t, u32 at_ease)
 {
-	u32 old = tcp_receive_window(t), wnd = window_at_ease(t) ?: tcp_next_window(t);
+	u32 old = tcp_receive_window(t), wnd = at_ease ?: tcp_next_window(t);
 
 	if (wnd < old) {
 		if (!wnd)
@@ -431,16 +431,15 @@ static u32 select_window(struct tcb *t)
 
 u16 tcp_window_anew(struct tcb *t)
 {
-	u32 wnd = window_at_ease(t);
-	bool again = wnd && wnd == t->rcv.wnd;
+	u32 at_ease = window_at_ease(t), wnd = at_ease;
 	u16 field;
 
-	if (again)
+	if (at_ease && at_ease == t->rcv.wnd)
 		t->rcv.wup = t->rcv.nxt;
 	else
-		wnd = select_window(t);
+		wnd = select_window(t, at_ease);
 	field = (u16)MIN(wnd >> t->rcv.wscale, 65535u);
-	t->snd.window = again ? field : 0;
+	t->snd.window = wnd == at_ease ? field : 0; /* it stays so until something changes; 0, which is no window at ease, asks again */
 	return field;
 }
 
