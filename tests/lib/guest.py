@@ -5,8 +5,8 @@
         g.get("/"), g.echo(b"hello"), g.metrics()["TcpInSegs"]
 
 `net` is "user" (QEMU's own network, ports forwarded to g.http_port and g.echo_port), "tap" (an existing tap device; the
-guest is GUEST_IP and the host may be anybody on that link), or the path of a socket of tools/wire. `queues` above 1: so many
-pairs, with RSS, on a tap that was made for it (virtio-net only).
+guest is GUEST_IP and the host may be anybody on that link), the path of a socket of tools/wire, or QEMU's words for datagrams
+(dgram,...). `queues` above 1: so many pairs, with RSS, on a tap that was made for it (virtio-net only).
 """
 import http.client
 import json
@@ -65,6 +65,8 @@ class Guest:
     def netdev(net, tap):
         if net == "tap":
             return "tap,ifname=%s,script=no,downscript=no" % tap
+        if net.startswith("dgram,"):
+            return net
         return "stream,server=off,addr.type=unix,addr.path=" + net
 
     # ------------------------------------------------------------ life
