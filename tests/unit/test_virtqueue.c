@@ -181,6 +181,31 @@ TEST(interrupts_are_asked_for_by_event_and_the_race_is_seen)
 	drop(vq);
 }
 
+/* Both sides ask for each step ahead of it, twice around 65536: no doorbell and no interrupt too many or too few. */
+TEST(event_indices_go_around_with_the_ring_indices)
+{
+	struct virtqueue *vq = make(8, true, false);
+	unsigned silent = 0, late = 0, early = 0;
+
+	for (u32 n = 0; n < 2 * 65536 + 10; n++) {
+		u16 i = (u16)n;
+		bool ask = n % 3 != 1;
+
+		*avail_event(vq) = ask ? i : (u16)(i + 1); /* tell me of this one, or only of the next */
+		virtqueue_add_in(vq, 0, 10, &tokens[0]);
+		silent += virtqueue_kick(vq, false) != ask;
+		early += virtqueue_irq_on(vq, 0);
+		early += vq->avail->ring[8] != i; /* used_event */
+		use(vq, avail_head(vq, i), 1);
+		late += !virtqueue_irq_on(vq, 0) + virtqueue_irq_on(vq, 1) + !virtqueue_get(vq).token;
+	}
+	CHECK_EQ(silent, 0);
+	CHECK_EQ(early, 0);
+	CHECK_EQ(late, 0);
+	CHECK_EQ(vq->lie, VQ_LIE_NONE);
+	drop(vq);
+}
+
 TEST(interrupts_without_event_index_are_a_flag)
 {
 	struct virtqueue *vq = make(8, false, false);
