@@ -355,6 +355,8 @@ TEST(headers_that_make_no_sense_are_refused)
 							  .gso_type = v4, .gso_size = 1000 });
 	expect_header_refused(0, (struct virtio_net_hdr){ .flags = needs, .csum_start = 76, .csum_offset = 16,
 							  .gso_type = v4, .gso_size = 1000 });
+	expect_header_refused(VIRTIO_NET_F_GUEST_ECN, (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
+									       .gso_type = v4 | VIRTIO_NET_HDR_GSO_ECN, .gso_size = 8 });
 	expect_header_refused(VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6,
 			      (struct virtio_net_hdr){ .flags = needs, .csum_start = 34, .csum_offset = 16,
 						       .gso_type = v4, .gso_size = 1000 });

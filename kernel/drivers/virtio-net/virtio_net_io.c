@@ -144,7 +144,8 @@ static bool take_gso(struct virtnet_pair *p, struct sk_buff *skb, const struct v
 
 	if (!(p->vn->features & (v6 ? VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_GUEST_TSO4)) || h->gso_size < VIRTNET_MIN_SEGMENT ||
 	    skb->ip_summed != CHECKSUM_PARTIAL || h->csum_offset != TCP_CSUM_BYTE || tcp + TCP_HDR_LEN > skb_headlen(skb) ||
-	    type != gso_type_of(skb->data, tcp) || type == VIRTIO_NET_HDR_GSO_NONE)
+	    type != gso_type_of(skb->data, tcp) || type == VIRTIO_NET_HDR_GSO_NONE ||
+	    (h->gso_type & VIRTIO_NET_HDR_GSO_ECN && !(p->vn->features & VIRTIO_NET_F_GUEST_ECN)))
 		return false;
 	header = (skb->data[tcp + TCP_DOFF_BYTE] >> 4) * 4u;
 	if (header < TCP_HDR_LEN || (header += tcp) > skb_headlen(skb) || header >= skb->len)
