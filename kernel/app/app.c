@@ -2,14 +2,16 @@
  * app.c - the application's table of services, its start on a CPU, and the line that says it is ready.
  *
  * Command line: app.NAME=0|1 turns a service of the table off or on; app.spin=1 allows GET /debug/spin, which holds the CPU
- * to show that the stack goes on below a busy application. Every CPU that owns flows has all services: sockets, fibers and
- * connections of its own. They share the site, which nobody writes.
+ * to show that the stack goes on below a busy application; app.work=N makes each datagram cost the UDP echo N turns of a
+ * computation. Every CPU that owns flows has all services: sockets, fibers and connections of its own. They share the site, which
+ * nobody writes.
  */
 #include "app/app_impl.h"
 #include "app/http.h"
 #include "app/live.h"
 #include "core/cmdline.h"
 #include "lib/printf.h"
+#include "lib/siphash.h"
 #include "lib/string.h"
 #include "net/core/steer.h"
 #include "net/ipv4/ip.h"
@@ -125,6 +127,15 @@ int app_accept_loop(struct net_cpu *cpu, const char *name, int fd, void (*serve)
 		return 0;
 	kfree(s);
 	return -ENOMEM;
+}
+
+void app_work(u32 turns)
+{
+	static const struct siphash_key key = { { 1, 2 } };
+	u64 v = turns;
+
+	while (turns--)
+		v = siphash_2u64(v, turns, &key);
 }
 
 /* ---- ready ---- */
@@ -272,6 +283,20 @@ static bool is_on(const char *cmdline, const char *name, bool otherwise)
 	return otherwise;
 }
 
+/* app.work=N: what a datagram costs the UDP echo. */
+static u32 work_of(const char *cmdline)
+{
+	char value[32];
+	u64 turns;
+
+	if (!cmdline_get(cmdline, "app.work", value, sizeof(value)))
+		return 0;
+	if (!str_to_u64(value, &turns) && turns <= APP_WORK_MAX)
+		return (u32)turns;
+	log_warn("app.work=%s: a number of turns from 0 to %u is expected; it stays 0", value, APP_WORK_MAX);
+	return 0;
+}
+
 /* A token that is cut or short would be worse than none. */
 static void take_token(struct http_server *srv, const char *cmdline)
 {
@@ -317,6 +342,7 @@ static int cpu_start(struct net_cpu *cpu, struct site *site, struct live *live, 
 		return -ENOMEM;
 	a->site = site;
 	a->live = live;
+	a->work = work_of(cmdline);
 	cpu->app = a;
 	return start_services(cpu, cmdline) && fiber_spawn(cpu->fibers, "tick", tick_fiber, cpu) ? 0 : -ENOMEM;
 }

@@ -31,6 +31,7 @@ struct app_cpu {
 	u32 conns;           /* of the echo family, with a fiber each */
 	u64 refused;         /* of them, because there were too many */
 	u64 echo_bytes, datagrams;
+	u32 work;            /* turns of app_work() that a datagram of the UDP echo costs: app.work=N */
 	bool ending;         /* a shutdown is under way */
 	struct inbox_msg drain; /* tells this CPU of it */
 	u64 ready_ns;        /* when the ready line was printed; 0: not yet */
@@ -40,6 +41,12 @@ struct app_cpu {
 int app_socket(struct net_cpu *cpu, const struct app_service *s);
 /* Spawns a fiber that accepts on fd, and one running serve(cpu, connection) for each connection; serve closes nothing. */
 int app_accept_loop(struct net_cpu *cpu, const char *name, int fd, void (*serve)(struct net_cpu *cpu, int fd));
+
+#define APP_WORK_MAX 1000000 /* turns: some tenths of a second */
+
+/* Computes for so many turns, of the same number of instructions each: an application that costs something, for whoever studies
+ * overload. Time would not do, for it goes on while the stack has the CPU. */
+void app_work(u32 turns);
 
 /* echo.c */
 int echo_tcp_start(struct net_cpu *cpu, const struct app_service *s);

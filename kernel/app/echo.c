@@ -259,9 +259,27 @@ static int udp_start(struct net_cpu *cpu, const struct app_service *s, void (*fn
 	return -ENOMEM;
 }
 
+/* app.work: one datagram after the other, as a program has it that computes its answers. */
+static void costly_udp_fiber(void *arg)
+{
+	struct udp_service s = *(struct udp_service *)arg;
+	struct sk_buff *skb;
+	int err = 0;
+
+	kfree(arg);
+	while ((skb = sys_recv_skb(s.cpu, s.fd, 0, &err)) || err != -EBADF) {
+		if (!s.cpu->app || !skb)
+			continue;
+		app_work(s.cpu->app->work);
+		send_back(&s, &skb, 1);
+		s.cpu->app->datagrams++;
+		sys_yield(s.cpu); /* others have a turn, however many datagrams wait */
+	}
+}
+
 int echo_udp_start(struct net_cpu *cpu, const struct app_service *s)
 {
-	return udp_start(cpu, s, echo_udp_fiber, true);
+	return cpu->app->work ? udp_start(cpu, s, costly_udp_fiber, false) : udp_start(cpu, s, echo_udp_fiber, true);
 }
 
 /* ---- discard ---- */

@@ -3,6 +3,7 @@
  *
  * A handler gets a complete head and answers with http_reply(), http_reply_page() or http_error(); see README.
  */
+#include "app/app_impl.h"
 #include "app/http.h"
 #include "app/live.h"
 #include "lib/printf.h"
@@ -89,7 +90,8 @@ static void echo(struct http_conn *c, const struct http_request *rq)
 	}
 }
 
-/* ---- /debug/spin?ms=N: the application holds the CPU, to show that the stack goes on below it ---- */
+/* ---- /debug/spin?ms=N or ?turns=N: the application holds the CPU, for so long or for so much work, to show that the stack goes on
+ * below it ---- */
 static u64 query_number(const struct http_request *rq, const char *key, u64 otherwise)
 {
 	size_t len = strlen(key);
@@ -107,7 +109,7 @@ static u64 query_number(const struct http_request *rq, const char *key, u64 othe
 
 static void spin(struct http_conn *c, const struct http_request *rq)
 {
-	u64 ms = MIN(query_number(rq, "ms=", 2000), (u64)SPIN_MAX_MS), end = clock_ns() + ms * NSEC_PER_MSEC;
+	u64 turns = MIN(query_number(rq, "turns=", 0), (u64)APP_WORK_MAX), ms = 0, end;
 	char text[64];
 	u32 n;
 
@@ -115,9 +117,13 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 		http_error(c, rq, 403, "");
 		return;
 	}
-	while (clock_ns() < end)
+	app_work((u32)turns);
+	if (!turns)
+		ms = MIN(query_number(rq, "ms=", 2000), (u64)SPIN_MAX_MS);
+	for (end = clock_ns() + ms * NSEC_PER_MSEC; clock_ns() < end;)
 		barrier();
-	n = (u32)scnprintf(text, sizeof(text), "spun for %llu ms\n", (unsigned long long)ms);
+	n = turns ? (u32)scnprintf(text, sizeof(text), "spun for %llu turns\n", (unsigned long long)turns)
+		  : (u32)scnprintf(text, sizeof(text), "spun for %llu ms\n", (unsigned long long)ms);
 	http_reply(c, rq, 200, "text/plain; charset=utf-8", "Cache-Control: no-store\r\n", text, n);
 }
 
@@ -133,7 +139,7 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	X("/echo", POST, POST, echo, "the body comes back")                                        \
 	X("/events", GET, 0, http_events, "counters as they change (server-sent events)")          \
 	X("/ws", GET, 0, http_websocket, "a WebSocket that echoes (RFC 6455)")                     \
-	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N (needs app.spin=1 on the command line)") \
+	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N or ?turns=N (needs app.spin=1 on the command line)") \
 	X("/debug/pcap", GET, 0, http_pcap, "capture: frames as pcapng, ?dev=NAME&snaplen=N&filter=PROGRAM of tcpdump -ddd") \
 	X("/debug/live", GET, 0, http_live, "the live page")                                       \
 	X("/debug/live/feed", GET, 0, http_live_feed, "its numbers as they change (server-sent events)") \
