@@ -18,7 +18,7 @@ KCORE  := cmdline fiber timer
 NETCORE := bpf dev netdev drop gro gso napi net_sysctl netfilter qdisc skb_data skbuff sock stats stage steer tap
 NETCORE += last_drop drop_count
 NETCORE += frag filter filter_gen filter_tree filter_value frames trace
-NETCORE += dim ethtool
+NETCORE += dim ethtool shed
 STACK  := $(addprefix core/,$(NETCORE)) net \
           $(addprefix sched/,table options classify config pfifo pfifo_fast prio tbf netem netem_dist codel fq fq_codel) \
           link/ether link/arp link/neigh link/loopback \
@@ -55,7 +55,7 @@ DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_features virtio_lies virtio_mmio e1000 e1000_life e1000_lies e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp dhcp_answers net_config http_parse http_value archive http http_limits socket select epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
 UNIT   += tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
-UNIT   += igmp linklocal offload gro_oracle
+UNIT   += igmp linklocal offload gro_oracle shed
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
@@ -271,11 +271,12 @@ image: $B/barewire.elf $B/BOOTX64.EFI
 $B/wire: tools/wire/wire.c
 $B/load: tools/bench/load.c
 $B/overload: tools/bench/overload.c
+$B/crowd: tools/bench/crowd.c
 $B/flood: tools/bench/flood.c
 $B/peers: tests/lib/peers.c
 $B/insncount.so: tools/bench/insncount.c
 $B/insncount.so: TOOLFLAGS := -shared -fPIC
-$B/wire $B/load $B/flood $B/overload $B/peers $B/insncount.so:
+$B/wire $B/load $B/flood $B/overload $B/crowd $B/peers $B/insncount.so:
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
@@ -304,8 +305,8 @@ kept: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) tests/lib/prove --directives --timer
-BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/nohooks/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers
-SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers)
+BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/nohooks/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers $B/overload
+SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers overload)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
 test: lint unit sim over6 kept $(BOOTABLE)
@@ -339,7 +340,7 @@ CVETAP    = $(UNIT:%=$B/tap/unit-%.tap)
 cve: $(CVETAP)
 	@tools/cve $^
 ## bench    measures the guest; PEER=linux: beside a Linux guest with nginx; BENCH='--help' tells what can be chosen
-bench: $B/barewire.elf $B/nohooks/barewire.elf $B/load $B/flood $B/overload $B/peers $B/insncount.so
+bench: $B/barewire.elf $B/nohooks/barewire.elf $B/load $B/flood $B/overload $B/crowd $B/peers $B/insncount.so
 	@B=$(abspath $B) tools/bench/bench $(if $(PEER),--peer $(PEER)) $(BENCH)
 ## flame    build/flame.svg: where a loaded guest spends its time; URL=http://guest/debug/profile?show: a guest that runs
 flame: $(IMAGE)

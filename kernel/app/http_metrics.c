@@ -58,6 +58,8 @@ static void softnet(struct http_page *p, struct net *net)
 		{ "softnet_polls", "runs of the softirq rows", offsetof(struct softnet_stats, polls) },
 		{ "softnet_received_rps", "frames that came from other CPUs", offsetof(struct softnet_stats, received_rps) },
 		{ "softnet_moved", "datagrams and errors handed on to another CPU", offsetof(struct softnet_stats, moved) },
+		{ "softnet_shed", "frames dropped before they were skbs: their socket's queue was full", offsetof(struct softnet_stats, shed) },
+		{ "softnet_shed_ticks", "polls under overload, a millisecond apart", offsetof(struct softnet_stats, shed_ticks) },
 		{ "softnet_strays", "connections made away from the owner of their flow", offsetof(struct softnet_stats, strays) },
 	};
 	struct net_cpu *cpu;

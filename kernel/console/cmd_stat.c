@@ -223,10 +223,10 @@ static void softnet_json(struct console_call *c)
 		const struct softnet_stats *s = &cpu->softnet;
 
 		out_printf(c->out, "%s{\"cpu\":%u,\"polls\":%llu,\"restarts\":%llu,\"processed\":%llu,\"dropped\":%llu,\"time_squeeze\":%llu,"
-			   "\"received_rps\":%llu,\"moved\":%llu,\"strays\":%llu,\"runs\":[", i ? "," : "", i, (unsigned long long)s->polls,
+			   "\"received_rps\":%llu,\"moved\":%llu,\"strays\":%llu,\"shed\":%llu,\"shed_ticks\":%llu,\"runs\":[", i ? "," : "", i, (unsigned long long)s->polls,
 			   (unsigned long long)s->restarts, (unsigned long long)s->processed, (unsigned long long)s->dropped,
 			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps, (unsigned long long)s->moved,
-			   (unsigned long long)s->strays);
+			   (unsigned long long)s->strays, (unsigned long long)s->shed, (unsigned long long)s->shed_ticks);
 		for (r = 0; r < NR_SOFTIRQS; r++)
 			out_printf(c->out, "%s%llu", r ? "," : "", (unsigned long long)s->runs[r]);
 		out_printf(c->out, "],\"napi\":[");
@@ -252,11 +252,12 @@ int cmd_softnet(struct console_call *c)
 		const struct softnet_stats *s = &cpu->softnet;
 
 		out_printf(c->out, "cpu%u: polls %llu restarts %llu frames %llu dropped %llu time_squeeze %llu received_rps %llu"
-			   " moved %llu strays %llu\n",
+			   " moved %llu strays %llu shed %llu shed_ticks %llu\n",
 			   i, (unsigned long long)s->polls, (unsigned long long)s->restarts,
 			   (unsigned long long)s->processed, (unsigned long long)s->dropped,
 			   (unsigned long long)s->time_squeeze, (unsigned long long)s->received_rps,
-			   (unsigned long long)s->moved, (unsigned long long)s->strays);
+			   (unsigned long long)s->moved, (unsigned long long)s->strays, (unsigned long long)s->shed,
+			   (unsigned long long)s->shed_ticks);
 		for (r = 0; r < NR_SOFTIRQS; r++)
 			out_printf(c->out, "      %-7s %llu\n", rows[r], (unsigned long long)s->runs[r]);
 		print_napi(c, cpu);

@@ -12,6 +12,7 @@
 #include "net/core/frames.h"
 #include "net/core/gro.h"
 #include "net/core/netfilter.h"
+#include "net/core/shed.h"
 #include "net/core/stage.h"
 #include "net/core/steer.h"
 #include "net/core/tap.h"
@@ -34,9 +35,9 @@
 /* ---------------------------------------------------------------- tables */
 
 const struct packet_type net_packet_types[] = {
-	{ ETH_P_IP, ip_rcv, ip_rcv_frame },
-	{ ETH_P_IPV6, ip6_rcv, ip6_rcv_frame },
-	{ ETH_P_ARP, arp_rcv, NULL },
+	{ ETH_P_IP, ip_rcv, ip_rcv_frame, ip_shed_frame },
+	{ ETH_P_IPV6, ip6_rcv, ip6_rcv_frame, ip6_shed_frame },
+	{ ETH_P_ARP, arp_rcv, NULL, NULL },
 };
 const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
 
@@ -54,7 +55,7 @@ static const struct room {
 } rooms[] = {
 	{ drop_cpu_init, drop_cpu_destroy },     { steer_cpu_init, steer_cpu_destroy },
 	{ dev_cpu_init, dev_cpu_destroy },       { gro_cpu_init, gro_cpu_destroy },
-	{ nf_cpu_init, nf_cpu_destroy },
+	{ shed_cpu_init, shed_cpu_destroy },     { nf_cpu_init, nf_cpu_destroy },
 	{ tap_cpu_init, tap_cpu_destroy },       { neigh_cpu_init, neigh_cpu_destroy },
 	{ frames_cpu_init, frames_cpu_destroy }, { trace_cpu_init, trace_cpu_destroy },
 	{ frag_cpu_init, frag_cpu_destroy },
@@ -72,7 +73,7 @@ static const struct room {
 #define POLL_TIME_NS  (2 * NSEC_PER_MSEC) /* likewise */
 #define TIMER_BATCH   1024u               /* timers in one round */
 #define INBOX_BATCH   256                 /* messages from one CPU in one round */
-#define APP_TICKS     10                  /* under overload: the turn of the application, unless its fibers are done earlier */
+#define APP_TICKS     2                   /* under overload: the turn of the application, unless its fibers are done earlier */
 #define APP_TICK_NS   NSEC_PER_MSEC
 #define INBOX_SHARE   64                  /* after so many the application goes first, if it waits */
 #define HOME_RETRY_NS NSEC_PER_MSEC       /* a full inbox is tried again */

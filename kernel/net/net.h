@@ -39,6 +39,8 @@ struct softnet_stats {
 	u64 polls;               /* net_poll() calls */
 	u64 restarts;            /* rounds of net_poll() after the first */
 	u64 received_rps;        /* frames that another CPU took in and handed over: the flow is this one's */
+	u64 shed;                /* frames that died before they were skbs, for their socket's queue was full */
+	u64 shed_ticks;          /* polls under overload, a millisecond apart (core/shed.h) */
 	u64 moved;               /* datagrams and errors handed on, once it was seen whose they are */
 	u64 strays;              /* connections that were made here although another CPU owns their flow */
 	u64 hardirqs;            /* napi_schedule() calls that raised NET_RX */
@@ -65,6 +67,10 @@ struct net_cpu {
 	u64 app_tick_ns;          /* when the next of them is over */
 	u32 kicks;                /* a bit per CPU that has something new in its inbox from here and was not told yet */
 	u32 away;                 /* a bit per CPU: something of that CPU's pool waits here to go home */
+	bool shedding;            /* overload: the application is behind, a queue of its is full (core/shed.h) ... */
+	bool shed_seen;           /* ... and something was dropped for it since the last tick ... */
+	u64 shed_tick_ns;         /* ... which was then, ... */
+	u64 shed_until_ns;        /* ... and whose share of time for polls ends then */
 	u8 gro_held;              /* flows with segments held until the end of the poll (core/gro.c) */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
@@ -97,6 +103,7 @@ struct net_cpu {
 
 	struct net_sysctls sysctl;
 	struct timer_wheel wheel;
+	struct timer shed_timer;      /* its ticks */
 	struct softnet_stats softnet;
 	u64 stats[FLOW_MAX];
 	u64 drops[DROP_MAX];
@@ -239,6 +246,9 @@ struct packet_type {
 	/* Both headers in one go: skb->data at an Ethernet header, of whatever type, that nobody else looks at first; the first row's
 	 * leaves other types to the second's, and both what is not as plain as it should be to dev_rcv_frame(). NULL in the others. */
 	enum drop_reason (*rcv_frame)(struct net_cpu *cpu, struct sk_buff *skb);
+	/* Under overload: the reason why the frame, of one buffer, dies at once, counted as far as it would have come; RX_OK: it goes its
+	 * usual way. Types and rows as for rcv_frame(). */
+	enum drop_reason (*shed_frame)(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len);
 };
 extern const struct packet_type net_packet_types[];
 extern const unsigned net_nr_packet_types;
@@ -252,6 +262,9 @@ struct inet_protocol {
 	enum drop_reason (*rcv_plain)(struct net_cpu *cpu, struct sk_buff *skb);
 	/* The same of an IPv6 header without extensions, of TCP and UDP alone: skb->ip has the addresses already. The rest goes to ip6_rcv_decoded(). */
 	enum drop_reason (*rcv_plain6)(struct net_cpu *cpu, struct sk_buff *skb);
+	/* Under overload: why the packet, of len bytes behind its IP header at p, dies before it is an skb, counted; RX_OK: it does not.
+	 * NULL: never. */
+	enum drop_reason (*shed)(struct net_cpu *cpu, bool v4, const u8 *p, u32 len);
 	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
 	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
 	void (*err)(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);

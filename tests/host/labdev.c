@@ -8,6 +8,7 @@
 #include "host/lab_impl.h"
 #include "lib/printf.h"
 #include "net/core/gro.h"
+#include "net/core/shed.h"
 #include "net/core/gso.h"
 
 #define RX_RING   4096 /* frames */
@@ -209,18 +210,22 @@ static struct sk_buff *skb_of_frame(struct net_cpu *cpu, const struct lab_frame 
 	return skb;
 }
 
-/* As drivers do with a frame of one buffer. true: it was taken. */
-static bool offer_to_gro(struct net_cpu *cpu, struct lab_dev *d, const struct lab_frame *f)
+/* As drivers do with a frame of one buffer: overload, then GRO. true: it was taken. */
+static bool offer_buffer(struct net_cpu *cpu, struct lab_dev *d, const struct lab_frame *f)
 {
 	struct skb_buf *b;
+	u8 *at;
 
-	if (f->len > SKB_BUF_ROOM - SKB_HEADROOM || !gro_wants(cpu, &d->dev, f->len))
+	if (f->len > SKB_BUF_ROOM - SKB_HEADROOM || !(cpu->shedding || gro_wants(cpu, &d->dev, f->len)))
 		return false;
 	b = skb_buf_alloc(cpu);
 	if (!b)
 		return false;
-	memcpy(skb_buf_room(b) + SKB_HEADROOM, f->data, f->len);
-	if (gro_receive(cpu, &d->dev, 0, skb_buf_room(b) + SKB_HEADROOM, f->len, false))
+	at = skb_buf_room(b) + SKB_HEADROOM;
+	memcpy(at, f->data, f->len);
+	if (sheds(cpu, &d->dev, 0, b, at, f->len))
+		return true;
+	if (gro_wants(cpu, &d->dev, f->len) && gro_receive(cpu, &d->dev, 0, at, f->len, false))
 		return true;
 	skb_buf_put(cpu, b);
 	return false;
@@ -239,7 +244,7 @@ static int labdev_poll(struct napi_struct *napi, int budget)
 		struct sk_buff *skb;
 
 		work++;
-		if (offer_to_gro(cpu, d, f)) {
+		if (offer_buffer(cpu, d, f)) {
 			free(f);
 			continue;
 		}

@@ -1,43 +1,63 @@
 # SPDX-License-Identifier: MIT
-"""Receive livelock: datagrams to the UDP echo from half to ten times what it can answer, and how many come back.
+"""Receive livelock: an application of a given cost is offered half to ten times what it can do, and how much of it is done.
 
-The sender does not wait for answers (overload.c). What the guest can answer is found first: the most that comes back at rates that
-double. The guest's processor is slowed by the plugin that counts its instructions, so that the guest is what ends first and
-not QEMU's I/O thread or the sender. Answers per second depend on who else uses this machine, and the sender at ten times the capacity
-uses much of it. So they are counted per second of QEMU's processor time too, and instructions per answer depend on nothing else:
-a guest that works on what it then drops needs more of them."""
+UDP: the echo computes for each datagram (app.work, a number of turns of the same instructions), and senders do not wait for answers
+(overload.c). HTTP: GETs of a page that costs something (/debug/spin?turns=), from clients who come at a rate, connect, ask once, and give
+up after some seconds (crowd.c). What the guest can do is found first: the most that comes back at rates that double. The application's
+cost is chosen so that ten times that rate is still one which QEMU's I/O thread and the sender handle: it is the guest that ends first.
+
+Answers per second depend on who else uses this machine. So they are counted per second of QEMU's processor time too, and instructions
+per answer depend on nothing else: a guest that works on what it then drops needs more of them."""
 import json
 import os
 import statistics
 import subprocess
+import time
 
 import insns
 from net import BUILD
 
 TIMES = (0.5, 0.75, 1, 1.5, 2, 3, 5, 7, 10)
-FIRST_RATE, MOST_RATE = 4000, 1000000
+HTTP_TIMES = (1, 3, 10)
+WORK, HTTP_WORK = 300, 20000  # turns, of 171 instructions each
+PATIENCE = 10                 # seconds, of HTTP clients
+CMDLINE = "app.work=%d app.spin=1 http.max_connections_per_address=131072" % WORK
 
 
-def offer(guest, rate, seconds):
-    p = subprocess.run([os.path.join(BUILD, "overload"), guest.ip, "7", str(int(rate)), str(seconds)], capture_output=True, text=True,
-                       timeout=seconds + 30)
+def run(tool, *words, limit):
+    p = subprocess.run([os.path.join(BUILD, tool), *map(str, words)], capture_output=True, text=True, timeout=limit)
     if p.returncode:
-        raise RuntimeError("overload: " + p.stderr)
+        raise RuntimeError(tool + ": " + p.stderr)
     return json.loads(p.stdout)
 
 
-def answered(guest):
-    """Datagrams that the guest has sent: what this machine loses of them is not the guest's doing."""
-    return guest.metrics()["UdpOutDatagrams"]
+class Udp:
+    name, times, first_rate, most_rate = "overload", TIMES, 500, 200000
+
+    @staticmethod
+    def offer(guest, rate, seconds):
+        """Answers that the guest has sent: what this machine loses of them is not the guest's doing. And what was offered, per second."""
+        before = guest.metrics()["UdpOutDatagrams"]
+        r = run("overload", guest.ip, 7, int(rate), seconds, limit=seconds + 30)
+        return guest.metrics()["UdpOutDatagrams"] - before, r["offered"]
 
 
-def capacity(guest, seconds):
+class Http:
+    name, times, first_rate, most_rate = "overload HTTP", HTTP_TIMES, 50, 20000
+
+    @staticmethod
+    def offer(guest, rate, seconds):
+        """Those that came while clients came: none was given up before."""
+        r = run("crowd", guest.ip, 80, "/debug/spin?turns=%d" % HTTP_WORK, int(rate), seconds, PATIENCE, limit=seconds + 60)
+        time.sleep(2)  # what is left of those who gave up
+        return r["goodput"] * seconds, r["came"] / seconds
+
+
+def capacity(kind, guest, seconds):
     """Answers per second, where more questions bring no more of them."""
-    rate, best = FIRST_RATE, 0
-    while rate <= MOST_RATE:
-        before = answered(guest)
-        offer(guest, rate, seconds)
-        got = (answered(guest) - before) / seconds
+    rate, best = kind.first_rate, 0
+    while rate <= kind.most_rate:
+        got = kind.offer(guest, rate, seconds)[0] / seconds
         if got < 0.7 * rate and got < 1.1 * best:
             break
         best, rate = max(best, got), 2 * rate
@@ -51,41 +71,54 @@ def processor_s(guest):
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def sweep(guest, path, limit, seconds, rounds):
-    """times the capacity -> (offered/s, goodput/s, instructions per answer, answers per second of QEMU's processor time), medians of the rounds."""
-    runs = {k: [] for k in TIMES}
+def sweep(kind, guest, path, limit, seconds, rounds, profiled):
+    """times the capacity -> (offered/s, goodput/s, instructions per answer, answers per second of QEMU's processor time), medians of the
+    rounds. profiled(times, after, before, answers) is called for each."""
+    runs = {k: [] for k in kind.times}
     for _ in range(rounds):
-        for k in TIMES:
-            first, before, ran = answered(guest), insns.Counts(path), processor_s(guest)
-            r = offer(guest, k * limit, seconds)
-            spent, n = insns.Counts(path).since(before)["insns"], answered(guest) - first
-            runs[k].append((r["offered"], n / seconds, spent / max(1, n), n / max(0.01, processor_s(guest) - ran)))
+        for k in kind.times:
+            before, ran = insns.Counts(path), processor_s(guest)
+            n, offered = kind.offer(guest, k * limit, seconds)
+            after, n = insns.Counts(path), max(1, n)
+            profiled(k, after, before, n)
+            runs[k].append((offered, n / seconds, after.since(before)["insns"] / n, n / max(0.01, processor_s(guest) - ran)))
     return {k: tuple(statistics.median(x[i] for x in v) for i in range(4)) for k, v in runs.items()}
 
 
-def measure(lab, guest, path, nic, boot, folder=None):
+def put_rows(lab, kind, guest, nic, rows):
+    for k, (_, good, cost, rate) in rows.items():
+        lab.put("%s x%g, answers/s" % (kind.name, k), guest, nic, good)
+        lab.put("%s x%g, answers/s of QEMU's CPU" % (kind.name, k), guest, nic, rate)
+        lab.put("insns/answer, %s x%g" % (kind.name, k), guest, nic, cost)
+    loaded = [cost for k, (_, _, cost, _) in rows.items() if k >= 1]
+    lab.put(kind.name + " x10, % of the peak", guest, nic, 100 * rows[10][1] / max(row[1] for row in rows.values()))
+    lab.put(kind.name + " x10, % of the peak by QEMU's CPU", guest, nic, 100 * rows[10][3] / max(row[3] for row in rows.values()))
+    lab.put(kind.name + " x10, % of the peak by insns", guest, nic, 100 * min(loaded) / rows[10][2])
+
+
+def measure(lab, guest, path, nic, boot, folder=None, symbols=None):
+    def profiled(k, after, before, answers):
+        if symbols and k in (1, 10):
+            lab.profiles += ["insns/answer, %s x%g, %s" % (kind.name, k, nic), *insns.profile(symbols, after, before, answers)]
+
     boot(guest)
     try:
-        limit = capacity(guest, lab.seconds)
-        lab.put("overload: capacity, answers/s", guest, nic, limit)
-        rows = sweep(guest, path, limit, lab.seconds, lab.rounds)
+        for kind, seconds in ((Udp, lab.seconds), (Http, 4 * lab.seconds)):
+            if kind is Http and folder:  # a plot is of datagrams
+                continue
+            limit = capacity(kind, guest, lab.seconds)
+            lab.put(kind.name + ": capacity, answers/s", guest, nic, limit)
+            rows = sweep(kind, guest, path, limit, seconds, lab.rounds, profiled)
+            put_rows(lab, kind, guest, nic, rows)
+            if folder:
+                plot(folder, nic, rows)
     finally:
         guest.stop()
-    for k, (_, good, cost, rate) in rows.items():
-        lab.put("overload x%g, answers/s" % k, guest, nic, good)
-        lab.put("overload x%g, answers/s of QEMU's CPU" % k, guest, nic, rate)
-        lab.put("insns/answer, overload x%g" % k, guest, nic, cost)
-    loaded = [cost for k, (_, _, cost, _) in rows.items() if k >= 1]
-    lab.put("overload x10, % of the peak", guest, nic, 100 * rows[10][1] / max(row[1] for row in rows.values()))
-    lab.put("overload x10, % of the peak by QEMU's CPU", guest, nic, 100 * rows[10][3] / max(row[3] for row in rows.values()))
-    lab.put("overload x10, % of the peak by insns", guest, nic, 100 * min(loaded) / rows[10][2])
-    if folder:
-        plot(folder, nic, rows)
 
 
 def plot(folder, nic, rows):
     with open(os.path.join(folder, "overload-" + nic), "w", encoding="utf-8") as f:
-        f.write("# UDP echo under overload: what comes back of what is offered (%s)\n" % nic)
+        f.write("# UDP echo that costs something, under overload: what comes back of what is offered (%s)\n" % nic)
         f.write("offered, times the capacity\tanswers/s: goodput\tanswers/s: of QEMU's processor time\tinstructions: per answer\n")
         for k, (_, good, cost, rate) in rows.items():
             f.write("%g\t%g\t%g\t%g\n" % (k, good, rate, cost))

@@ -11,6 +11,7 @@
 #include "arch/x86_64/paging.h"
 #include "net/core/gro.h"
 #include "net/core/qdisc.h"
+#include "net/core/shed.h"
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
@@ -221,6 +222,8 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 			continue;
 		}
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
+		if (sheds(q->cpu, q->dev, q->index, b, skb_buf_room(b) + E1000_RX_OFF, len))
+			continue;
 		if (summed)
 			q->dev->rx[q->index].csum_good++;
 		if (!gro_wants(q->cpu, q->dev, len))

@@ -14,6 +14,7 @@
 #include "arch/x86_64/paging.h"
 #include "net/core/gro.h"
 #include "net/core/qdisc.h"
+#include "net/core/shed.h"
 #include "san/san.h"
 
 #define ETH_HEADER_BYTES 14
@@ -294,6 +295,9 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 		lose(p, b, DROP(DEV_HDR));
 		return;
 	}
+	if (unlikely(p->cpu->shedding) && nr_buffers == 1 &&
+	    sheds(p->cpu, p->dev, p->index, b, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr)))
+		return;
 	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr), said, nr_buffers))
 		return;
 	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr),

@@ -159,6 +159,19 @@ void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned fr
 	rx->gro_merged += frames;
 }
 
+void netif_rx_shed(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, u32 len, enum drop_reason reason)
+{
+	struct dev_stats *rx = &dev->rx[rxq];
+
+	rx->packets++;
+	rx->bytes += len;
+	cpu->dev->rx_frames++;
+	cpu->dev->rx_dropped++;
+	cpu->softnet.shed++;
+	cpu->shed_seen = true;
+	skb_buf_drop(cpu, b, reason);
+}
+
 void netif_rx(struct net_cpu *cpu, struct sk_buff *skb)
 {
 	struct dev_cpu *dc = cpu->dev;

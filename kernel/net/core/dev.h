@@ -195,6 +195,8 @@ static inline void busy_poll(struct net_cpu *cpu, u64 usecs)
 	if (unlikely(usecs))
 		busy_poll_begin(cpu, usecs);
 }
+/* All devices of this CPU are polled next, and keep their interrupts masked then, or not. */
+void napi_poll_all(struct net_cpu *cpu, bool busy);
 /* In place of halting, while busy_until_ns is set: the next net_poll() polls each device; when the time is over, for the last time,
  * and unmasks. */
 void busy_poll_turn(struct net_cpu *cpu, u64 now_ns);
@@ -208,6 +210,8 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
 enum drop_reason dev_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb);
 /* The frames that were appended to skb, of whose headers hdr_len bytes each were not kept, are counted as the others are. */
 void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len);
+/* A frame of len bytes that dies in its buffer, before it is an skb (core/shed.h); what is above the link has counted it. */
+void netif_rx_shed(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, struct skb_buf *b, u32 len, enum drop_reason reason);
 /* Queues a frame for this CPU's backlog NAPI (loopback, steering). Takes the skb; dropped with CPU_BACKLOG when full. */
 void netif_rx(struct net_cpu *cpu, struct sk_buff *skb);
 /* The verdict on an skb that a queue below the stack kept back (GRO, reassembly): as if its *_rcv() had returned it. */

@@ -6,6 +6,7 @@
  * an interrupt during it is not lost.
  */
 #include "net/core/gro.h"
+#include "net/core/shed.h"
 
 #define NAPI_FULL 64 /* frames of one turn, with more to come: an application that waits goes before the next */
 
@@ -42,22 +43,28 @@ void busy_poll_begin(struct net_cpu *cpu, u64 usecs)
 }
 
 /* The first poll finds the interrupt as it was: if it is on it comes once more, is masked, and stays so. */
+void napi_poll_all(struct net_cpu *cpu, bool busy)
+{
+	for (unsigned i = 0; i < cpu->nr_napi; i++) {
+		struct napi_struct *napi = cpu->napi[i];
+
+		if (!napi->dev)
+			continue;
+		napi->busy = busy;
+		napi->scheduled = true;
+		__atomic_fetch_or(&cpu->napi_pending, 1ull << i, __ATOMIC_RELAXED);
+	}
+	raise_softirq(cpu, SOFTIRQ_NET_RX);
+}
+
 void busy_poll_turn(struct net_cpu *cpu, u64 now_ns)
 {
 	bool goes_on = now_ns < cpu->busy_until_ns;
 
 	if (!goes_on)
 		cpu->busy_until_ns = 0;
-	for (unsigned i = 0; i < cpu->nr_napi; i++) {
-		struct napi_struct *napi = cpu->napi[i];
-
-		if (!napi->dev)
-			continue;
-		napi->busy = goes_on;
-		napi->scheduled = true;
-		__atomic_fetch_or(&cpu->napi_pending, 1ull << i, __ATOMIC_RELAXED);
-	}
-	raise_softirq(cpu, SOFTIRQ_NET_RX);
+	shed_end(cpu);
+	napi_poll_all(cpu, goes_on);
 }
 
 /* ---- the row ---- */
@@ -68,15 +75,23 @@ static inline int napi_poll(struct net_cpu *cpu, struct napi_struct *napi)
 	int work;
 
 	__atomic_fetch_and(&cpu->napi_pending, ~bit, __ATOMIC_RELAXED);
-	work = napi->poll(napi, napi->weight ? napi->weight : (int)cpu->sysctl.dev_weight);
+	work = napi->poll(napi, unlikely(cpu->shedding) ? SHED_WEIGHT : napi->weight ? napi->weight : (int)cpu->sysctl.dev_weight);
 	gro_flush(cpu);
 	napi->polls++;
 	napi->frames += (u64)work;
-	if (unlikely(napi->busy))
+	if (unlikely(napi->busy && !cpu->shedding))
 		STAT_ADD(cpu, TcpExtBusyPollRxPackets, work);
 	if (napi->scheduled)
 		__atomic_fetch_or(&cpu->napi_pending, bit, __ATOMIC_RELAXED);
 	return work;
+}
+
+/* Are the turns over, though frames may be left? */
+static inline bool is_over(const struct net_cpu *cpu, s64 budget, bool full, u64 until)
+{
+	if (unlikely(cpu->shedding))
+		return clock_ns() >= cpu->shed_until_ns;
+	return budget <= 0 || (full && app_waits(cpu)) || clock_ns() >= until;
 }
 
 void net_rx_action(struct net_cpu *cpu)
@@ -87,9 +102,10 @@ void net_rx_action(struct net_cpu *cpu)
 	int work;
 
 	while ((pending = READ_ONCE(cpu->napi_pending))) {
-		if (until && (budget <= 0 || (full && app_waits(cpu)) || clock_ns() >= until)) {
+		if (until && is_over(cpu, budget, full, until)) {
 			cpu->softnet.time_squeeze++;
-			raise_softirq(cpu, SOFTIRQ_NET_RX);
+			if (likely(!cpu->shedding)) /* else the next tick goes on */
+				raise_softirq(cpu, SOFTIRQ_NET_RX);
 			return;
 		}
 		if (!until) /* the first turn is always taken, and often the only one: no clock is read for it */

@@ -357,7 +357,7 @@ static inline void skb_reset(struct sk_buff *skb, struct skb_buf *b, unsigned of
 	skb->queue_mapping = 0;
 	skb->cloned = 0;
 	skb->hash = skb->mark = 0;
-	skb->truesize = SKB_BUF_SIZE + sizeof(*skb);
+	skb->truesize = SKB_TRUESIZE;
 	skb->tstamp_ns = 0;
 	skb->nfct = NULL;
 }

@@ -146,6 +146,7 @@ void skb_buf_put(struct net_cpu *cpu, struct skb_buf *b);
 
 /* An skb with one empty buffer: data = tail = head + headroom. NULL when out. */
 struct sk_buff *alloc_skb(struct net_cpu *cpu, unsigned headroom);
+#define SKB_TRUESIZE ((u32)(SKB_BUF_SIZE + sizeof(struct sk_buff))) /* of an skb of one buffer */
 /* An skb around a buffer a device filled: data at byte `off` of the room, len bytes. Takes the reference; NULL: it stays the caller's. */
 struct sk_buff *build_skb(struct net_cpu *cpu, struct skb_buf *buf, unsigned off, unsigned len);
 /* Room for `len` bytes behind `headroom`: linear first, the rest in frags; contents undefined. NULL when out or > SKB_LEN_MAX. */

@@ -261,9 +261,9 @@ static enum drop_reason check_link_broadcast(struct net_cpu *cpu, struct sk_buff
 }
 
 /* ---- pairs of addresses that were found good ---- */
-static inline u64 ip_where(const struct net_cpu *cpu, const struct sk_buff *skb)
+static inline u64 ip_where(const struct net_cpu *cpu, const struct net_device *dev)
 {
-	return cpu->dst_gen | (u64)skb->dev->ifindex << 32;
+	return cpu->dst_gen | (u64)dev->ifindex << 32;
 }
 
 static inline struct ip_pair *pair_slot(struct net_cpu *cpu, be32 saddr)
@@ -273,14 +273,13 @@ static inline struct ip_pair *pair_slot(struct net_cpu *cpu, be32 saddr)
 }
 
 /* Of a packet for this host by its link address. */
-static inline bool pair_is_known(struct net_cpu *cpu, const struct sk_buff *skb,
-				 const struct ipv4_hdr *h)
+static inline bool pair_is_known(struct net_cpu *cpu, const struct net_device *dev, const struct ipv4_hdr *h)
 {
 	const struct ip_pair *p = pair_slot(cpu, h->saddr);
 	u64 addrs;
 
 	memcpy(&addrs, &h->saddr, sizeof(addrs));
-	return p->addrs == addrs && p->where == ip_where(cpu, skb);
+	return p->addrs == addrs && p->where == ip_where(cpu, dev);
 }
 
 /* All checks of addresses passed; they come out the same until a table changes. */
@@ -290,7 +289,7 @@ static inline void pair_learn(struct net_cpu *cpu, const struct sk_buff *skb,
 	if (!cpu->sysctl.rp_filter)
 		*pair_slot(cpu, ip->saddr) = (struct ip_pair){
 			.addrs = ip->saddr.raw | (u64)ip->daddr.raw << 32,
-			.where = ip_where(cpu, skb),
+			.where = ip_where(cpu, skb->dev),
 		};
 }
 
@@ -432,7 +431,7 @@ enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT_ADD(cpu, IpExtInOctets, len);
 	if (unlikely(len - skb->data_len < IPV4_HLEN || !is_plain(h)))
 		return rcv_slow(cpu, skb);
-	if (unlikely(skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb, h)))
+	if (unlikely(skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb->dev, h)))
 		return rcv_plain(cpu, skb);
 	tot_len = be16_get(h->tot_len);
 	p = net_inet_protocols[h->proto];
@@ -455,7 +454,7 @@ static __noinline enum drop_reason rcv_frame(struct net_cpu *cpu, struct sk_buff
 	u32 len = skb->len - ETH_HLEN;
 
 	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV4_HLEN || !eth_is_plain(eh, skb->dev) || !is_plain(h) ||
-		     be16_get(h->tot_len) != len || !pair_is_known(cpu, skb, h)))
+		     be16_get(h->tot_len) != len || !pair_is_known(cpu, skb->dev, h)))
 		return dev_rcv_frame(cpu, skb);
 	p = net_inet_protocols[h->proto];
 	if (unlikely(!p || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL))))
@@ -473,6 +472,33 @@ enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 	if (unlikely(((const struct eth_hdr *)skb->data)->type.raw != BE16_C(ETH_P_IP).raw))
 		return net_packet_types[1].rcv_frame(cpu, skb);
 	return rcv_frame(cpu, skb);
+}
+
+/* Of the same frames, padded or not. */
+enum drop_reason ip_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)frame;
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)(eh + 1);
+	const struct inet_protocol *p;
+	enum drop_reason reason;
+	u32 tot_len;
+
+	if (unlikely(eh->type.raw != BE16_C(ETH_P_IP).raw))
+		return net_packet_types[1].shed_frame(cpu, dev, frame, len);
+	if (len < ETH_HLEN + IPV4_HLEN || !(p = net_inet_protocols[h->proto]) || !p->shed || !eth_is_plain(eh, dev) || !is_plain(h) ||
+	    !pair_is_known(cpu, dev, h) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]))
+		return RX_OK;
+	tot_len = be16_get(h->tot_len);
+	if (tot_len < IPV4_HLEN || tot_len > len - ETH_HLEN)
+		return RX_OK;
+	reason = p->shed(cpu, true, (const u8 *)(h + 1), tot_len - IPV4_HLEN);
+	if (reason != RX_OK) {
+		STAT(cpu, IpInReceives);
+		STAT_ADD(cpu, IpExtInOctets, len - ETH_HLEN);
+		count_ecn(cpu, h->tos);
+		STAT(cpu, IpInDelivers);
+	}
+	return reason;
 }
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
 		       STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,

@@ -8,6 +8,7 @@
  */
 #include "net/ipv4/udp_impl.h"
 #include "net/ipv4/ip.h"
+#include "net/core/shed.h"
 #include "net/core/steer.h"
 #include "net/core/trace.h"
 #include "net/wire/icmp.h"
@@ -83,17 +84,34 @@ static inline struct udp_sock *lookup(struct net_cpu *cpu, const struct inet_cb 
 }
 
 /* ---- in ---- */
+/* One datagram is taken even where the buffer is smaller than it. */
+static inline bool is_full(const struct sock *sk, u32 truesize)
+{
+	return sk->rmem_alloc && sk->rmem_alloc + truesize > sk->rcvbuf;
+}
+
+static enum drop_reason overflow(struct net_cpu *cpu, bool v4)
+{
+	UDP_STAT(cpu, v4, RcvbufErrors);
+	UDP_STAT(cpu, v4, InErrors);
+	return DROP(SOCKET_RCVBUFF);
+}
+
+/* The application is behind: what comes next to this sock need not come so far. */
+static __noinline enum drop_reason rcv_overflow(struct net_cpu *cpu, const struct udp_sock *u, bool v4)
+{
+	cpu->udp->full = u;
+	shed_begin(cpu);
+	return overflow(cpu, v4);
+}
+
 static inline enum drop_reason queue_rcv(struct net_cpu *cpu, struct udp_sock *u,
 					 struct sk_buff *skb)
 {
 	struct sock *sk = &u->sk;
 
-	/* One datagram is taken even where the buffer is smaller than it. */
-	if (unlikely(sk->rmem_alloc && sk->rmem_alloc + skb->truesize > sk->rcvbuf)) {
-		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), RcvbufErrors);
-		UDP_STAT(cpu, ip_is_v4(&skb->ip.dst), InErrors);
-		return DROP(SOCKET_RCVBUFF);
-	}
+	if (unlikely(is_full(sk, skb->truesize)))
+		return rcv_overflow(cpu, u, ip_is_v4(&skb->ip.dst));
 	sk->rmem_alloc += skb->truesize;
 	trace(cpu, TRACE_QUEUE, skb);
 	skb_queue_tail(&u->rx, skb);
@@ -214,6 +232,19 @@ static enum drop_reason udp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	return queue_rcv(cpu, u, skb);
 }
 
+/* For the sock that overflowed, if it takes all that comes to its port, and is still full. Its checksum does not matter then. */
+static enum drop_reason udp_shed(struct net_cpu *cpu, bool v4, const u8 *p, u32 len)
+{
+	const struct udp_sock *u = cpu->udp->full;
+	struct udp_info udp;
+
+	if (!u || !is_full(&u->sk, SKB_TRUESIZE) || !udp_parse(p, len, len, &udp) || !(udp.summed || v4) || udp.dport != u->sk.sport ||
+	    udp_bucket(cpu, udp.dport)->first != &u->sk.hash || u->sk.hash.next || u->has_saddr || u->connected || u->sk.bound_dev ||
+	    (v4 ? u->sk.v6only : u->sk.family != AF_INET6))
+		return RX_OK;
+	return overflow(cpu, v4);
+}
+
 /* ---- errors ---- */
 struct icmp_meaning {
 	u8 err;
@@ -271,6 +302,7 @@ const struct inet_protocol udp_protocol = {
 	.rcv = udp_rcv,
 	.rcv_plain = ip_rcv_decoded,
 	.rcv_plain6 = ip6_rcv_decoded,
+	.shed = udp_shed,
 	.err = udp_err,
 };
 

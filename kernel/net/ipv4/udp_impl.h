@@ -48,6 +48,7 @@ struct udp_group {
 struct udp_cpu {
 	struct hlist_head buckets[UDP_BUCKETS];
 	struct kmem_cache *cache;
+	const struct udp_sock *full; /* whose queue overflowed last; NULL: none since */
 	u64 port_seq;
 	unsigned nr;
 };

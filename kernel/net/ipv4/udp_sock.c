@@ -50,6 +50,8 @@ static void udp_close(struct sock *sk)
 
 	if (sk->sport)
 		port_home_del(sk->cpu, IPPROTO_UDP, sk->sport);
+	if (sk->cpu->udp->full == u)
+		sk->cpu->udp->full = NULL;
 	hlist_del(&sk->hash);
 	skb_queue_purge(sk->cpu, &u->rx, DROP(SOCKET_CLOSE));
 	udp_options_drop(u);

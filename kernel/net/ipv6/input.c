@@ -286,9 +286,9 @@ static enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, enum 
 }
 
 /* ---- whose is it? ---- */
-static u64 where(const struct net_cpu *cpu, const struct sk_buff *skb)
+static u64 where(const struct net_cpu *cpu, const struct net_device *dev)
 {
-	return cpu->dst_gen | (u64)skb->dev->ifindex << 32;
+	return cpu->dst_gen | (u64)dev->ifindex << 32;
 }
 
 static struct ip6_pair *pair_slot(struct net_cpu *cpu, const u8 *saddr)
@@ -343,7 +343,7 @@ static enum drop_reason route_input(struct net_cpu *cpu, struct sk_buff *skb)
 		if (skb->pkt_type == PACKET_HOST)
 			*pair_slot(cpu, skb->ip.src.b) = (struct ip6_pair){
 				.addrs = { skb->ip.src.q[0], skb->ip.src.q[1], skb->ip.dst.q[0], skb->ip.dst.q[1] },
-				.where = where(cpu, skb),
+				.where = where(cpu, skb->dev),
 			};
 		return local_in(cpu, skb, type);
 	}
@@ -466,7 +466,7 @@ static inline bool pair_is_known(struct net_cpu *cpu, struct sk_buff *skb, const
 {
 	const struct ip6_pair *p = pair_slot(cpu, h->saddr);
 
-	return p->where == where(cpu, skb) && pair_is(p, skb, h);
+	return p->where == where(cpu, skb->dev) && pair_is(p, skb, h);
 }
 
 static inline u8 traffic_class(const struct ipv6_hdr *h) { return (u8)(be32_get(h->ver_tc_flow) >> 20); }
@@ -533,6 +533,31 @@ enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 	skb->data += ETH_HLEN;
 	skb_reset_network_header(skb);
 	return to_transport(cpu, skb, h, len);
+}
+
+/* Of the same frames, padded or not. */
+enum drop_reason ip6_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)frame;
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)(eh + 1);
+	const struct inet_protocol *p;
+	const struct ip6_pair *pair;
+	enum drop_reason reason;
+
+	if (len < ETH_HLEN + IPV6_HLEN || eh->type.raw != BE16_C(ETH_P_IPV6).raw || !is_plain(h) || !(p = net_inet_protocols[h->nexthdr])->shed ||
+	    !eth_is_plain(eh, dev) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]))
+		return RX_OK;
+	pair = pair_slot(cpu, h->saddr);
+	if (pair->where != where(cpu, dev) || memcmp(pair->addrs, h->saddr, sizeof(pair->addrs)) || be16_get(h->payload_len) > len - ETH_HLEN - IPV6_HLEN)
+		return RX_OK;
+	reason = p->shed(cpu, false, (const u8 *)(h + 1), be16_get(h->payload_len));
+	if (reason != RX_OK) {
+		STAT(cpu, Ip6InReceives);
+		STAT_ADD(cpu, Ip6InOctets, len - ETH_HLEN);
+		count_ecn(cpu, traffic_class(h));
+		STAT(cpu, Ip6InDelivers);
+	}
+	return reason;
 }
 _Static_assert(offsetof(struct ipv6_hdr, daddr) == offsetof(struct ipv6_hdr, saddr) + 16, "pair_is() reads on");
 _Static_assert(STAT_Ip6InECT0Pkts == STAT_Ip6InECT1Pkts + 1 && STAT_Ip6InCEPkts == STAT_Ip6InECT1Pkts + 2,

@@ -694,7 +694,7 @@ static enum drop_reason tcp_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 const struct inet_protocol tcp_protocol = {
 	.protocol = IPPROTO_TCP,
 	.rcv = tcp_rcv,
-	.rcv_plain = tcp_rcv_plain,
-	.rcv_plain6 = tcp_rcv_plain6,
+	.rcv_plain = tcp_rcv_plain, .rcv_plain6 = tcp_rcv_plain6,
+	.shed = tcp_shed,
 	.err = tcp_err,
 };

@@ -134,17 +134,6 @@ static int tcp_listen(struct sock *sk, int backlog)
 	return 0;
 }
 
-void tcp_accept_add(struct tcb *listener, struct tcb *child)
-{
-	struct tcp_listener *q = listener->listener;
-
-	child->accept_next = NULL;
-	*q->accept_tail = child;
-	q->accept_tail = &child->accept_next;
-	q->accept_len++;
-	sock_event(&listener->sk, EPOLLIN); /* at once: who accepts runs in base context, no sooner than after the flush */
-}
-
 static struct tcb *accept_take(struct tcp_listener *q)
 {
 	struct tcb *t = q->accept_head;
@@ -152,8 +141,10 @@ static struct tcb *accept_take(struct tcp_listener *q)
 	if (!t)
 		return NULL;
 	q->accept_head = t->accept_next;
-	if (!q->accept_head)
+	if (!q->accept_head) {
 		q->accept_tail = &q->accept_head;
+		q->since_ms = 0;
+	}
 	q->accept_len--;
 	t->accept_next = NULL;
 	return t;
@@ -167,6 +158,7 @@ static struct sock *tcp_accept(struct sock *sk, int *err)
 	if (sk->state != TCP_LISTEN)
 		return NULL;
 	t = accept_take(tcb_of(sk)->listener);
+	tcb_of(sk)->listener->accepted++;
 	*err = t ? 0 : -EAGAIN;
 	return t ? &t->sk : NULL;
 }
@@ -468,6 +460,8 @@ static void tcp_stop_listening(struct tcb *t)
 
 	tcp_requests_drop(t);
 	tcp_fastopen_unlisten(t);
+	if (t->sk.cpu->tcp->full == t)
+		t->sk.cpu->tcp->full = NULL;
 	while ((child = accept_take(q))) {
 		become_orphan(child);
 		tcp_abort(child); /* its text was never taken: the peer must know */

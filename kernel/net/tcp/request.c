@@ -4,7 +4,10 @@
  * RFC 9293 3.10.7.2 and the SYN_RECEIVED parts of 3.10.7.4. The SYN-ACK leaves at once, because no TCB stands behind it; the
  * ACK of it makes the TCB, which then takes the same segment as any other, text and FIN included.
  */
+#include "net/core/shed.h"
 #include "net/tcp/segment.h"
+#include "net/wire/ipv4.h"
+#include "net/wire/ipv6.h"
 
 /* ---- the SYN-ACK ---- */
 
@@ -222,6 +225,54 @@ static enum drop_reason ack_to_listener(struct tcb *l, struct tcp_in *in)
 	return tcp_request_rcv(r, in);
 }
 
+/* ---- the accept queue ---- */
+
+#define ACCEPT_FEW   64   /* so many may always wait */
+#define ACCEPT_PACE  1000 /* ms over which the pace is taken: a virtual machine stands still for some tenths of that */
+#define ACCEPT_AHEAD 16   /* handshakes that may be under way for those who are accepted next */
+
+static __noinline bool is_beyond_pace(const struct net_cpu *cpu, struct tcp_listener *q)
+{
+	u32 now = cpu_ms(cpu) | 1, ms = now - q->since_ms;
+
+	if (q->since_ms && ms < ACCEPT_PACE)
+		return q->accept_len + q->nr_requests > q->most;
+	q->most = ~0u;
+	if (q->since_ms && cpu->sysctl.tcp_accept_wait)
+		q->most = (u32)MAX((u64)q->accepted * (u64)cpu->sysctl.tcp_accept_wait / ms, (u64)ACCEPT_FEW);
+	q->accepted = q->admitted = 0;
+	q->since_ms = now;
+	return q->accept_len + q->nr_requests > q->most;
+}
+
+/* Do more wait to be accepted, or will when their handshake is over, than the application comes to in tcp_accept_wait? A queue is too
+ * long by time, not by number: where ten thousand wait for a moment in front of a fast application, a slow one would let them wait
+ * until they give up, and then work for nobody. As long as few wait, a flood of SYNs alone makes nobody wait. */
+static inline bool is_overdue(const struct net_cpu *cpu, struct tcp_listener *q)
+{
+	return unlikely(q->accept_len > ACCEPT_FEW) && is_beyond_pace(cpu, q);
+}
+
+/* Then as many newcomers are let in as are accepted, and go first; the others come again. */
+static inline bool is_closed(const struct net_cpu *cpu, struct tcp_listener *q)
+{
+	return is_overdue(cpu, q) && q->admitted >= q->accepted + ACCEPT_AHEAD;
+}
+
+/* Under overload the newest goes first: its client is there still, where those who wait longest are the next to give up. */
+static void accept_add(struct tcb *listener, struct tcb *child)
+{
+	struct tcp_listener *q = listener->listener;
+	struct tcb **at = is_overdue(listener->sk.cpu, q) ? &q->accept_head : q->accept_tail;
+
+	child->accept_next = *at;
+	*at = child;
+	if (!child->accept_next)
+		q->accept_tail = &child->accept_next;
+	q->accept_len++;
+	sock_event(&listener->sk, EPOLLIN); /* at once: who accepts runs in base context, no sooner than after the flush */
+}
+
 /* ---- from request to TCB ---- */
 
 static void child_numbers(struct tcb *t, const struct tcp_request *r)
@@ -291,7 +342,7 @@ static struct tcb *tcp_request_to_tcb(struct tcp_request *r, const struct tcp_se
 		tcp_rtt_sample(t, (s64)(cpu_us(cpu) - r->synack_us));
 	tcp_established(t);
 	tcp_request_free(r);
-	tcp_accept_add(l, t);
+	accept_add(l, t);
 	return t;
 }
 
@@ -310,8 +361,34 @@ static struct tcb *begin_child(struct tcp_request *r, const struct tfo_cookie *g
 	t->snd.nxt = t->snd.iss; /* the SYN-ACK leaves with the flush; the window of a SYN is counted behind it */
 	tcp_fastopen_begun(t);
 	tcp_request_free(r);
-	tcp_accept_add(l, t);
+	accept_add(l, t);
 	return t;
+}
+
+static enum drop_reason listen_overflow(struct net_cpu *cpu)
+{
+	STAT(cpu, TcpExtListenOverflows);
+	STAT(cpu, TcpExtListenDrops);
+	return DROP(TCP_LISTEN_OVERFLOW);
+}
+
+enum drop_reason tcp_shed(struct net_cpu *cpu, bool v4, const u8 *p, u32 len)
+{
+	const struct tcp_hdr *h = (const struct tcp_hdr *)p;
+	const struct tcb *l = cpu->tcp->full;
+	struct ip_addr dst;
+
+	if (!l || len < TCP_HDR_LEN || be16_get(h->dport) != l->sk.sport || (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN ||
+	    l->sk.reuseport || !is_closed(cpu, l->listener))
+		return RX_OK;
+	if (v4)
+		dst = ip_from_v4(((const struct ipv4_hdr *)p)[-1].daddr);
+	else
+		memcpy(&dst, ((const struct ipv6_hdr *)p)[-1].daddr, sizeof(dst));
+	if (tcp_find_listener(cpu, &dst, l->sk.sport, 0) != l)
+		return RX_OK;
+	STAT(cpu, TcpInSegs);
+	return listen_overflow(cpu);
 }
 
 /* RFC 9293 3.10.7.2. */
@@ -330,16 +407,19 @@ enum drop_reason tcp_listen_rcv(struct tcb *l, struct tcp_in *in)
 		return ack_to_listener(l, in);
 	if (!(in->seg.flags & TCP_SYN) || in->seg.flags & TCP_FIN)
 		return DROP(TCP_FLAGS);
-	if (q->accept_len > q->backlog) {
-		STAT(cpu, TcpExtListenOverflows);
-		STAT(cpu, TcpExtListenDrops);
-		return DROP(TCP_LISTEN_OVERFLOW);
+	if (q->accept_len > q->backlog)
+		return listen_overflow(cpu);
+	if (unlikely(is_closed(cpu, q))) {
+		cpu->tcp->full = l;
+		shed_begin(cpu);
+		return listen_overflow(cpu);
 	}
 	if (q->nr_requests >= cpu->sysctl.tcp_max_syn_backlog && !cpu->sysctl.tcp_syncookies) {
 		STAT(cpu, TcpExtTCPReqQFullDrop);
 		STAT(cpu, TcpExtListenDrops);
 		return DROP(TCP_LISTEN_OVERFLOW);
 	}
+	q->admitted++;
 	tcp_parse_options(in->skb->data, &in->seg, &in->opt);
 	r = tcp_request_new(l, in);
 	if (!r) {

@@ -434,6 +434,9 @@ _Static_assert(sizeof(struct tcp_timewait) <= 128, "a TIME_WAIT is small");
 struct tcp_listener {
 	struct tcb *accept_head, **accept_tail; /* established, waiting for accept() */
 	u32 accept_len, backlog;
+	u32 accepted, since_ms;                 /* by the application since then: its pace, while somebody waits; 0: not known */
+	u32 admitted;                           /* SYNs, since then */
+	u32 most;                               /* that it accepts in tcp_accept_wait at the pace it had last (request.c) */
 	u32 nr_requests;                        /* the SYN queue */
 	u32 cookie_s;                           /* when a cookie was last sent; 0: never */
 };
@@ -459,6 +462,7 @@ struct tcp_cpu {
 	struct kmem_cache *tcbs, *requests, *timewaits, *txs;
 	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
 	u64 mem_bytes;              /* of all receive and send queues */
+	const struct tcb *full;     /* the listener that refused a SYN last, for more wait than it accepts in time; NULL: none has */
 	u32 port_step;              /* RFC 6056: walks on with each connection */
 	struct tfo_entry *fo_cache; /* what clients know of servers; NULL: nothing yet */
 	u32 fo_hole_s;              /* when a SYN with data vanished last ... */

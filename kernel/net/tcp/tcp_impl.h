@@ -556,6 +556,8 @@ void tcp_pacing_update(struct tcb *t); /* algorithm or limit changed */
 
 /* ---- request.c, timewait.c ---- */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
+/* Under overload, of a SYN that would be refused: see struct inet_protocol. */
+enum drop_reason tcp_shed(struct net_cpu *cpu, bool v4, const u8 *p, u32 len);
 enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
 /* What a SYN to listener l asks for, in no table yet; NULL: no memory, or no way back. */
 struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in);
@@ -609,4 +611,3 @@ int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 
 /* ---- proto.c ---- */
 void tcp_fin_wait_2(struct tcb *t); /* entered: an orphan does not wait for ever */
-void tcp_accept_add(struct tcb *listener, struct tcb *child);

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""An application that computes for each datagram is offered ten times what it can answer. Every frame is delivered or dropped for a
+reason that is counted, most of those dropped before they are skbs; ping and HTTP are answered meanwhile; and afterwards the guest is
+as before. No speed is measured: the load lasts until all of that was seen."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from guest import Guest
+from net import BUILD, make_tap, need_private_network
+from qemu import NICS
+from tap import case, check, check_eq, note, run
+
+WORK = 30000              # turns: a hundred datagrams a second, or some hundred
+RATE, SECONDS = 5000, 60  # so many are offered, for so long at most
+LIMIT = 90
+
+
+def until(what, holds):
+    end = time.monotonic() + LIMIT
+    while not holds():
+        check(time.monotonic() < end, "never: " + what)
+        time.sleep(0.1)
+
+
+def alive(g):
+    """skbs in use, where all equations hold."""
+    b = json.loads(g.get("/debug/balance?--json")[2])
+    wrong = [name for name, s in b["stages"].items() if not s["balanced"]]
+    check(not wrong and b["balanced"], b)
+    return b["alive"]
+
+
+def overloaded(g):
+    """Starts the load; returns its process once frames are shed."""
+    p = subprocess.Popen([os.path.join(BUILD, "overload"), g.ip, "7", str(RATE), str(SECONDS)], stdout=subprocess.PIPE, text=True)
+    until("frames are shed", lambda: g.metrics()['softnet_shed_total{cpu="0"}'] > 1000)
+    return p
+
+
+def ping(g):
+    p = subprocess.run(["ping", "-c", "3", "-i", "0.2", "-w", str(LIMIT), g.ip], capture_output=True, text=True)
+    return int(re.search(r"(\d+) received", p.stdout).group(1))
+
+
+need_private_network()
+make_tap()
+for nic in NICS:
+    @case("%s: ten times more datagrams than the application can answer: all are counted, ping and GET are answered, and it passes" % nic)
+    def _(nic=nic):
+        with Guest(nic=nic, cmdline="app.work=%d" % WORK) as g:
+            g.get("/health")
+            before, skbs = g.metrics(), alive(g)
+            load = overloaded(g)
+            check_eq(ping(g), 3, "answers to ping")
+            check_eq([g.get("/health")[0] for _ in range(5)], [200] * 5)
+            m = g.metrics()
+            check(m["UdpOutDatagrams"] > before["UdpOutDatagrams"], "none of the datagrams is answered")
+            load.terminate()
+            load.wait()
+            until("all that was taken is answered", lambda: g.metrics()["UdpOutDatagrams"] == g.metrics()["UdpInDatagrams"])
+            m = g.metrics()
+            died = m['drops_total{reason="SOCKET_RCVBUFF"}']
+            note("%d taken, %d dropped, %d of them before they were skbs" % (m["UdpInDatagrams"], died, m['softnet_shed_total{cpu="0"}']))
+            check_eq(died, m["UdpRcvbufErrors"])
+            check(died > 5 * m["UdpInDatagrams"] and m['softnet_shed_total{cpu="0"}'] > died / 2, m)
+            until("memory is back", lambda: alive(g) <= skbs)
+            idle = m['softnet_shed_ticks_total{cpu="0"}']
+            time.sleep(0.2)
+            check_eq(g.metrics()['softnet_shed_ticks_total{cpu="0"}'], idle, "ticks after the load")
+            check_eq(subprocess.run(["ping", "-c", "1", "-w", str(LIMIT), g.ip], capture_output=True).returncode, 0)
+
+run()
