@@ -168,6 +168,12 @@ static inline void receive(struct e1000_queue *q, struct skb_buf *b, unsigned le
 	netif_receive_skb(q->cpu, skb);
 }
 
+/* Under overload: true: it is gone. */
+static __noinline bool dies_early(struct e1000_queue *q, struct skb_buf *b, unsigned len)
+{
+	return sheds(q->cpu, q->dev, q->index, b, skb_buf_room(b) + E1000_RX_OFF, len);
+}
+
 /* GRO did not take it. Not inline: in the loop below nothing is kept in registers for it. */
 static __noinline void receive_unmerged(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
 {
@@ -222,7 +228,7 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 			continue;
 		}
 		san_device_gave(skb_buf_room(b), SKB_BUF_ROOM);
-		if (sheds(q->cpu, q->dev, q->index, b, skb_buf_room(b) + E1000_RX_OFF, len))
+		if (unlikely(q->cpu->shedding) && dies_early(q, b, len))
 			continue;
 		if (summed)
 			q->dev->rx[q->index].csum_good++;

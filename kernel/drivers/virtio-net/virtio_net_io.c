@@ -281,6 +281,14 @@ static bool try_gro(struct virtnet_pair *p, u8 *frame, unsigned len, u16 said, u
 	return true;
 }
 
+/* Under overload: true: it is gone. */
+static __noinline bool dies_early(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+{
+	const u8 *frame = skb_buf_room(b) + VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr);
+
+	return sheds(p->cpu, p->dev, p->index, b, frame, len - (u32)sizeof(struct virtio_net_hdr));
+}
+
 /* One frame, whose first buffer is b. */
 static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 {
@@ -295,8 +303,7 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 		lose(p, b, DROP(DEV_HDR));
 		return;
 	}
-	if (unlikely(p->cpu->shedding) && nr_buffers == 1 &&
-	    sheds(p->cpu, p->dev, p->index, b, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr)))
+	if (unlikely(p->cpu->shedding) && nr_buffers == 1 && dies_early(p, b, len))
 		return;
 	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr), said, nr_buffers))
 		return;
