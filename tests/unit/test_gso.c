@@ -212,3 +212,102 @@ TEST(without_memory_nothing_is_half_segmented)
 	skb_queue_purge(cpu, &out, RX_OK);
 	cpu_end(&r);
 }
+
+/* ---- against a reference: a loop over the bytes ---- */
+
+static u8 want[70000 + 200], whole[70000]; /* the segment that must come out; all that goes in, as bytes */
+
+/* Headers of random options and flags, random bytes behind them: some linear, the others in pieces of any length. */
+static struct sk_buff *random_frame(struct net_cpu *cpu, struct test_rng *rng, bool v6, unsigned *hdrs)
+{
+	unsigned ip_len = v6 ? 40 : 20, opt = 4 * rng_below(rng, 11), tcp_off = 14 + ip_len;
+	unsigned linear = rng_below(rng, 3) ? 0 : rng_below(rng, 600), payload = 1 + rng_below(rng, 30000), at;
+	struct sk_buff *skb = alloc_skb(cpu, SKB_HEADROOM);
+	struct tcp_hdr *th = (struct tcp_hdr *)(whole + tcp_off);
+
+	*hdrs = tcp_off + 20 + opt;
+	for (unsigned i = 0; i < *hdrs + payload; i++)
+		whole[i] = (u8)rng_below(rng, 256);
+	whole[14] = v6 ? 0x60 : 0x45;
+	th->doff = (u8)((20 + opt) << 2);
+	th->csum = csum_fold16(pseudo_sum(whole + 14, v6, 20 + opt + payload));
+	at = MIN(*hdrs + linear, *hdrs + payload);
+	memcpy(skb_put(skb, at), whole, at);
+	while (at < *hdrs + payload && skb->nr_frags < MAX_SKB_FRAGS) {
+		unsigned n = MIN(1 + rng_below(rng, SKB_BUF_ROOM), *hdrs + payload - at);
+		struct skb_buf *b = skb_buf_alloc(cpu);
+
+		memcpy(skb_buf_room(b), whole + at, n);
+		REQUIRE(skb_add_frag(skb, b, skb_buf_room(b), n));
+		at += n;
+	}
+	th->csum = csum_fold16(pseudo_sum(whole + 14, v6, at - tcp_off)); /* as long as it became */
+	memcpy(skb->data, whole, *hdrs);
+	skb->protocol = v6 ? ETH_P_IPV6 : ETH_P_IP;
+	skb->gso_type = v6 ? SKB_GSO_TCPV6 : SKB_GSO_TCPV4;
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->network_header = (u16)(skb_headroom(skb) + 14);
+	skb->transport_header = skb->csum_start = (u16)(skb_headroom(skb) + tcp_off);
+	skb->csum_offset = TCP_CSUM_OFFSET;
+	return skb;
+}
+
+/* Segment `index` of the frame in whole[], by the book. Returns its length. */
+static unsigned reference(bool v6, unsigned hdrs, unsigned len, unsigned mss, unsigned index)
+{
+	unsigned off = index * mss, n = MIN(mss, len - hdrs - off), tcp_off = v6 ? 54 : 34;
+	struct ipv4_hdr *ip = (struct ipv4_hdr *)(want + 14);
+	struct tcp_hdr *th = (struct tcp_hdr *)(want + tcp_off);
+
+	memcpy(want, whole, hdrs);
+	memcpy(want + hdrs, whole + hdrs + off, n);
+	th->seq = be32_of(be32_get(th->seq) + off);
+	if (off + n < len - hdrs)
+		th->flags &= (u8)~(TCP_FIN | TCP_PSH);
+	if (index)
+		th->flags &= (u8)~TCP_CWR;
+	if (v6) {
+		want[18] = (u8)((hdrs - 54 + n) >> 8);
+		want[19] = (u8)(hdrs - 54 + n);
+	} else {
+		ip->tot_len = be16_of((u16)(hdrs - 14 + n));
+		ip->id = be16_of((u16)(be16_get(ip->id) + index));
+		ip->check.raw = 0;
+		ip->check = csum_fold(csum_partial(ip, 20, 0));
+	}
+	th->csum.raw = 0;
+	th->csum = csum_fold(csum_partial(th, hdrs - tcp_off + n, pseudo_sum(want + 14, v6, hdrs - tcp_off + n)));
+	if (!th->csum.raw)
+		th->csum.raw = 0xffff;
+	return hdrs + n;
+}
+
+TEST(any_frame_in_any_pieces_is_cut_into_what_a_loop_over_its_bytes_says)
+{
+	struct test_rng rng = { 3 };
+	static u8 got[70000];
+
+	for (unsigned round = 0; round < 300; round++) {
+		struct cpu_room r;
+		struct net_cpu *cpu = cpu_make(&r, 4 << 20);
+		bool v6 = round & 1;
+		unsigned hdrs, index = 0, len;
+		struct sk_buff *skb = random_frame(cpu, &rng, v6, &hdrs), *seg;
+		struct sk_buff_head out;
+
+		skb->gso_size = (u16)(20 + rng_below(&rng, round % 5 ? 1460 : 9000));
+		skb_queue_init(&out);
+		if (!CHECK(skb_gso_segment(cpu, skb, &out)) || !CHECK_EQ(out.qlen, DIV_ROUND_UP(skb->len - hdrs, skb->gso_size)))
+			test_note("round %u", round);
+		while ((seg = skb_dequeue(&out))) {
+			len = reference(v6, hdrs, skb->len, skb->gso_size, index++);
+			skb_checksum_help(cpu, seg);
+			REQUIRE(!skb_copy_bits(seg, 0, got, seg->len));
+			if (!CHECK_EQ(seg->len, len) || !CHECK_MEM(got, want, len))
+				test_note("round %u, segment %u", round, index - 1);
+			consume_skb(cpu, seg);
+		}
+		consume_skb(cpu, skb);
+		cpu_end(&r);
+	}
+}
