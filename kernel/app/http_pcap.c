@@ -134,6 +134,19 @@ static u32 interface_number(const struct pcap *p, const struct net_device *dev)
 	return n;
 }
 
+/* Its way, and what of it only looks wrong: a sum that the device is to finish, or a frame that it is to cut (the draft's 4.3.1). */
+static u32 frame_flags(const struct sk_buff *skb, enum tap_dir dir)
+{
+	enum { INBOUND = 1, OUTBOUND = 2, SUM_NOT_READY = 1 << 9, SUM_VALID = 1 << 10, SEGMENTS = 1 << 11 };
+	u32 flags = dir == TAP_IN ? INBOUND : OUTBOUND;
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		flags |= SUM_NOT_READY;
+	else if (skb->ip_summed == CHECKSUM_UNNECESSARY)
+		flags |= SUM_VALID;
+	return skb->gso_size ? flags | SEGMENTS : flags;
+}
+
 /* `want` bytes of it. */
 static __noinline void take_frame(struct pcap_ring *r, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir, u32 want)
 {
@@ -153,7 +166,7 @@ static __noinline void take_frame(struct pcap_ring *r, struct net_cpu *cpu, cons
 	ring_put_bytes(r, &at, &(struct packet_head){ BLOCK_PACKET, total, interface_number(p, skb->dev), (u32)(now >> 32),
 						      (u32)now, n, skb->len }, sizeof(struct packet_head));
 	ring_put_frame(r, &at, skb, n);
-	ring_put_bytes(r, &at, &(struct packet_tail){ EPB_FLAGS, 4, dir == TAP_IN ? 1 : 2, EPB_DROPCOUNT, 8,
+	ring_put_bytes(r, &at, &(struct packet_tail){ EPB_FLAGS, 4, frame_flags(skb, dir), EPB_DROPCOUNT, 8,
 						      { (u32)r->dropped, (u32)(r->dropped >> 32) }, OPT_ROOM, PCAP_NOTE, "",
 						      OPT_END, 0, total },
 		       sizeof(struct packet_tail));

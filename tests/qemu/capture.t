@@ -210,6 +210,8 @@ for cpus in (2, 4):
                 curl.wait()
             rows = packets(f.name)
             payloads = [r[-1] for r in rows]
+            flags = [int(word, 0) for word in tshark(f.name, "-T", "fields", "-e", "frame.packet_flags")]
+            check(all(word & 0x200 for word in flags), "frames whose sum the device or the host's end is to finish: flags %s" % flags)
             check_eq(sorted(payloads), sorted([(b"frame %04d" % n).hex() for n in range(64)] * 2), "each datagram and its echo")
             work = re.findall(r"received_rps (\d+)", text(g, "softnet")[1])
             check(sum(int(w) > 0 for w in work) >= cpus - 1, "RPS left the datagrams on one CPU: %s" % work)
