@@ -114,7 +114,7 @@
 	X(tcp_synack_retries, "net.ipv4.tcp_synack_retries", 0, 5, 0, 255, "times", "of a SYN-ACK") \
 	X(tcp_retries1, "net.ipv4.tcp_retries1", 0, 3, 0, 255, "times", "until IP is told (R1)")   \
 	X(tcp_retries2, "net.ipv4.tcp_retries2", 0, 15, 0, 255, "times", "until the end (R2)")     \
-	X(tcp_orphan_retries, "net.ipv4.tcp_orphan_retries", 0, 8, 0, 255, "times", "when nobody owns it") \
+	X(tcp_orphan_retries, "net.ipv4.tcp_orphan_retries", 0, 0, 0, 255, "times", "when nobody owns it; 0: 8") \
 	X(tcp_rto_min_us, "net.ipv4.tcp_rto_min_us", 0, 200000, 1, 1000000, "us", "least RTO (as Linux; RFC 6298 says 1 s)") \
 	X(tcp_delack_min, "net.ipv4.tcp_delack_min_us", 0, 40000, 1000, 500000, "us", "delayed ACK")  \
 	X(tcp_keepalive_time, "net.ipv4.tcp_keepalive_time", 0, 7200, 1, 32767, "s", "idle before probes") \

@@ -217,6 +217,43 @@ TEST(an_orphan_in_fin_wait_2_ends_after_tcp_fin_timeout)
 	rig_end(r);
 }
 
+/* How long an orphan whose peer is silent lives, in ms: with text in flight, or (probes) held by a closed window. */
+static u32 orphan_lives_ms(s64 retries, bool probes, int err_soft)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 ms = 0;
+
+	r->cpu->sysctl.tcp_orphan_retries = retries;
+	r->cpu->sysctl.tcp_retries2 = 100;
+	if (probes)
+		inject(r, .ack = 0, .len = 0, .wnd = NO_WINDOW);
+	rig_write(r, 100, 0);
+	r->t->sk.err_soft = err_soft;
+	app_close(r);
+	while (r->cpu->tcp->nr_orphans && ms < 2000000) {
+		rig_run_ms(r, 100);
+		rig_drain(r);
+		ms += 100;
+	}
+	CHECK_EQ(r->cpu->tcp->nr_tcbs, 1);
+	CHECK_EQ(stat(r, TcpExtTCPAbortOnTimeout), 1);
+	rig_end(r);
+	return ms;
+}
+
+TEST(an_orphan_gives_up_after_tcp_orphan_retries_eight_where_none_is_set)
+{
+	u32 eight = orphan_lives_ms(0, false, 0), three = orphan_lives_ms(3, false, 0), twelve = orphan_lives_ms(12, false, 0);
+
+	CHECK(eight > 100000 && eight < 250000); /* 0.2 s and its doubles, eight times: 102 s at least */
+	CHECK_EQ(orphan_lives_ms(8, false, 0), eight);
+	CHECK(three > 2000 && three < 10000);
+	CHECK(twelve > 500000);
+	CHECK(orphan_lives_ms(12, false, EHOSTUNREACH) < twelve); /* no timer is longer: what a router said counts then */
+	CHECK(orphan_lives_ms(2, true, 0) < orphan_lives_ms(5, true, 0)); /* probes of a closed window are counted, too */
+	CHECK(orphan_lives_ms(5, true, 0) < orphan_lives_ms(0, true, 0));
+}
+
 TEST(shutdown_for_writing_still_receives)
 {
 	REQ("9293 3.6/half");

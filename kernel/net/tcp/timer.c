@@ -7,6 +7,8 @@
  */
 #include "net/tcp/tcp_impl.h"
 
+#define ORPHAN_RETRIES 8 /* tcp_orphan_retries 0: more than 100 s with the least RTO */
+
 /* The moment of granule g, which lies within half of the counter's range of `now`. */
 static u64 ns_of(u32 g, u64 now_ns)
 {
@@ -62,11 +64,23 @@ static u32 ms_since(const struct tcb *t, u32 stamp)
 	return tcp_ts_now(t) - stamp;
 }
 
+/* R2, as a count. Who closed gives up sooner, and at once when routers said that the peer is away and the timer cannot grow more. */
+static unsigned retries_max(const struct tcb *t)
+{
+	const struct net_sysctls *s = &t->sk.cpu->sysctl;
+	bool alive = backed_off_us(t->rto_us, t->backoff) < TCP_RTO_MAX_US;
+
+	if (!t->orphan)
+		return (unsigned)s->tcp_retries2;
+	if (t->sk.err_soft && !alive)
+		return 0;
+	return s->tcp_orphan_retries || !alive ? (unsigned)s->tcp_orphan_retries : ORPHAN_RETRIES;
+}
+
 /* R1, R2 and the user timeout (RFC 9293 3.8.3, RFC 5482). true: the connection is over. */
 static bool too_many_retransmissions(struct tcb *t)
 {
 	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	unsigned r2 = (unsigned)(t->orphan ? s->tcp_orphan_retries : s->tcp_retries2);
 	u64 waited_us;
 
 	if (t->retransmits >= s->tcp_retries1) {
@@ -79,7 +93,7 @@ static bool too_many_retransmissions(struct tcb *t)
 	if (t->user_timeout_ms) {
 		if (waited_us < (u64)t->user_timeout_ms * USEC_PER_MSEC)
 			return false;
-	} else if (waited_us < retries_us(t, r2)) {
+	} else if (waited_us < retries_us(t, retries_max(t))) {
 		return false;
 	}
 	timed_out(t);
@@ -220,8 +234,7 @@ void tcp_persist_start(struct tcb *t)
 /* RFC 9293 3.8.6.1: for ever while the peer answers; R2 counts only what it does not answer. */
 static void tcp_persist_timer(struct tcb *t)
 {
-	const struct net_sysctls *s = &t->sk.cpu->sysctl;
-	unsigned max = (unsigned)(t->orphan ? s->tcp_orphan_retries : s->tcp_retries2);
+	unsigned max = retries_max(t);
 
 	if (t->packets_out || !tcp_send_head(t)) {
 		t->probes = 0;
