@@ -26,7 +26,7 @@ STACK  := $(addprefix core/,$(NETCORE)) net \
           ipv4/multicast ipv4/igmp ipv4/linklocal ipv4/udp_opt ipv4/udp_send ipv4/udp_recv ipv4/dhcp ipv4/net_config $(addprefix ipv6/,af addr route input output forward udp frag icmp nd autoconf prefix mld config) \
           $(addprefix netfilter/,conntrack ct_track ct_flow ct_proto nat nat_map nat_mangle nft nft_names nft_words nft_rule nft_parse nft_eval nft_set nft_reject nft_print) \
           tcp/balance tcp/conn tcp/port tcp/predict tcp/input tcp/err tcp/ecn tcp/ack tcp/sack tcp/rack tcp/recovery tcp/reass tcp/sendq tcp/output tcp/lone tcp/mtu_probe tcp/timer tcp/rtt \
-          tcp/cong tcp/reno tcp/cubic tcp/hystart tcp/bic tcp/vegas tcp/westwood tcp/bbr tcp/rate tcp/pacing tcp/proto tcp/sockopt tcp/timewait tcp/request tcp/cookie tcp/fastopen \
+          tcp/cong tcp/reno tcp/cubic tcp/hystart tcp/bic tcp/vegas tcp/westwood tcp/bbr tcp/rate tcp/pacing tcp/proto tcp/sockopt tcp/stamp tcp/timewait tcp/request tcp/cookie tcp/fastopen \
           $(addprefix socket/,file socket connect options zerocopy wait poll select epoll aio) \
           $(addprefix wire/,checksum ether arp ipv4 icmp igmp ipv6 icmpv6 nd mld dhcp tcp)
 APP    := app echo archive site site_default mime sha1 websocket access_log \
@@ -54,7 +54,7 @@ DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
 UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_features virtio_lies virtio_mmio e1000 e1000_life e1000_lies e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp dhcp_answers net_config http_parse http_value archive http http_limits socket select epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
-UNIT   += tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
+UNIT   += tcp_stamp tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
 UNIT   += igmp linklocal offload gro_oracle shed
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image

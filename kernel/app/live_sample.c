@@ -36,7 +36,7 @@ static struct live_conn *place(struct live_sample *s, u64 rank)
 static void take_tcb(struct round *r, struct tcb *t)
 {
 	u32 recvq = (u32)seq_diff(t->rcv.nxt, t->rcv.copied), sendq = (u32)seq_diff(t->snd.write, t->snd.una);
-	u64 rank = t->bytes_acked + t->bytes_received + t->bytes_retrans * LOSS_WEIGHT + 1;
+	u64 again = t->tx ? t->tx->bytes_retrans : 0, rank = t->bytes_acked + t->bytes_received + again * LOSS_WEIGHT + 1;
 	unsigned len = sizeof(struct tcp_info);
 	struct live_conn *c;
 

@@ -221,17 +221,18 @@ static ssize_t shim_recvfrom(void *u, int fd, void *buf, size_t len, int flags, 
 	return recv_iov(fd, &(struct iovec){ buf, len }, 1, flags);
 }
 
+/* Behind those that are there. */
 static void put_note(struct msghdr *m, size_t room, int level, int type, const void *data, size_t len)
 {
-	struct cmsghdr *c = m->msg_control;
+	struct cmsghdr *c = (struct cmsghdr *)((char *)m->msg_control + m->msg_controllen);
 
-	if (!c || room < CMSG_SPACE(len))
+	if (!m->msg_control || room < m->msg_controllen + CMSG_SPACE(len))
 		return;
 	c->cmsg_level = level;
 	c->cmsg_type = type;
 	c->cmsg_len = CMSG_LEN(len);
 	memcpy(CMSG_DATA(c), data, len);
-	m->msg_controllen = CMSG_SPACE(len);
+	m->msg_controllen += CMSG_SPACE(len);
 }
 
 static bool is_v6(int fd)
@@ -251,11 +252,19 @@ static void put_notes(struct msghdr *m, size_t room, const struct stack_notes *n
 		struct sockaddr_in6 offender; /* or of IPv4, which is shorter */
 	} e = { .err = { .ee_origin = SO_EE_ORIGIN_ZEROCOPY, .ee_code = SO_EE_CODE_ZEROCOPY_COPIED,
 			 .ee_info = n->zerocopy_first, .ee_data = n->zerocopy_last } };
+	struct timespec ts[3] = { { .tv_sec = (time_t)(n->stamp_ns / 1000000000), .tv_nsec = (long)(n->stamp_ns % 1000000000) } };
+	bool queued = n->flags & MSG_ERRQUEUE;
 	enum { CM_INQ = 36 };
+
+	if (n->has_stamp)
+		put_note(m, room, SOL_SOCKET, SCM_TIMESTAMPING, ts, sizeof(ts));
+	if (n->has_stamp && queued)
+		e.err = (struct sock_extended_err){ .ee_errno = ENOMSG, .ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
+						    .ee_info = n->stamp, .ee_data = n->stamp_key };
 
 	if (n->has_inq)
 		put_note(m, room, IPPROTO_TCP, CM_INQ, &n->inq, sizeof(n->inq));
-	if (n->has_zerocopy)
+	if (n->has_zerocopy || (n->has_stamp && queued))
 		put_note(m, room, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVERR : IP_RECVERR, &e,
 			 sizeof(e.err) + (v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in)));
 }
@@ -267,7 +276,7 @@ static ssize_t shim_recvmsg(void *u, int fd, struct msghdr *m, int flags)
 			  stack_recvmsg(fd_of(fd), (const struct stack_iov *)m->msg_iov, (unsigned)m->msg_iovlen, flags, &notes));
 	size_t room = m->msg_controllen;
 
-	m->msg_flags = flags & MSG_ERRQUEUE;
+	m->msg_flags = notes.flags & (MSG_ERRQUEUE | MSG_TRUNC);
 	m->msg_controllen = 0;
 	if (r >= 0)
 		put_notes(m, room, &notes, is_v6(fd));

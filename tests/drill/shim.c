@@ -16,6 +16,8 @@ void shim_start(void)
 	if (d.ready)
 		return;
 	stack_init(getenv("DRILL_LOCAL_IP") ?: "192.168.0.1");
+	if (atoi(getenv("DRILL_MTU") ?: ""))
+		stack_mtu((unsigned)atoi(getenv("DRILL_MTU")));
 	d.ready = true;
 }
 

@@ -353,7 +353,8 @@ long stack_recvmsg(int fd, const struct stack_iov *iov, unsigned n, int flags, s
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n, .msg_notes = &got };
 	long r = done(sys_recvmsg(enter(), fd, &m, flags | MSG_DONTWAIT));
 
-	*notes = (struct stack_notes){ got.has_inq, got.has_zerocopy, got.inq, got.zerocopy_first, got.zerocopy_last };
+	*notes = (struct stack_notes){ got.has_inq, got.has_zerocopy, got.has_stamp, got.stamp, got.inq, got.zerocopy_first,
+				       got.zerocopy_last, got.stamp_key, got.stamp_ns - wall_clock_ns(0), m.msg_flags };
 	return r;
 }
 

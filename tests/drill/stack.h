@@ -17,9 +17,12 @@ struct stack_iov { /* laid out as struct iovec */
 	size_t len;
 };
 struct stack_notes { /* struct msg_notes */
-	bool has_inq, has_zerocopy;
+	bool has_inq, has_zerocopy, has_stamp;
+	unsigned char stamp;
 	int inq;
-	uint32_t zerocopy_first, zerocopy_last;
+	uint32_t zerocopy_first, zerocopy_last, stamp_key;
+	uint64_t stamp_ns; /* of stack_now() */
+	int flags;         /* msg_flags */
 };
 struct stack_event { /* of epoll */
 	uint32_t events;

@@ -541,6 +541,27 @@ TEST(tcp_info_tells_how_long_the_send_buffer_was_the_limit)
 	rig_end(r);
 }
 
+TEST(tcp_info_counts_no_syn_and_no_fin_as_bytes_sent)
+{
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	CHECK_EQ(info_of(r).tcpi_bytes_sent, 0);
+	CHECK_EQ(info_of(r).tcpi_rcv_wscale, 0); /* not agreed yet */
+	inject(r, .flags = TCP_SYN | TCP_ACK);
+	rig_drain(r);
+	CHECK_EQ(info_of(r).tcpi_bytes_sent, 0);
+	rig_write(r, 100, 0);
+	rig_drain(r);
+	CHECK_EQ(info_of(r).tcpi_bytes_sent, 100);
+	tcp_prot.shutdown(r->sk, SHUT_WR);
+	rig_run_us(r, 10);
+	rig_drain(r);
+	CHECK_EQ(info_of(r).tcpi_bytes_sent, 100);
+	inject(r, .ack = 101);
+	CHECK_EQ(info_of(r).tcpi_bytes_sent, 100);
+	rig_end(r);
+}
+
 /* ---- errors ---- */
 
 TEST(an_abort_by_the_peer_is_told_once_by_event_and_call)

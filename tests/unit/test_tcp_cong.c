@@ -401,6 +401,54 @@ TEST(bbr_paces_from_its_first_window_and_leaves_startup_when_the_rate_is_found)
 	rig_end(r);
 }
 
+static unsigned cc_info(struct rig *r, union tcp_cc_info *cc, unsigned len)
+{
+	memset(cc, 0x5a, sizeof(*cc));
+	CHECK_EQ(tcp_prot.getsockopt(r->sk, SOL_TCP, TCP_CC_INFO, cc, &len), 0);
+	return len;
+}
+
+TEST(tcp_cc_info_is_the_model_of_bbr_the_round_trips_of_vegas_and_westwood_and_nothing_for_others)
+{
+	struct rig *r = with("bbr");
+	union tcp_cc_info cc;
+
+	for (unsigned i = 0; i < 8; i++)
+		round_trip(r, RTT_MS);
+	CHECK_EQ(cc_info(r, &cc, 100), 20);
+	CHECK(cc.bbr.bbr_bw_lo > 10000 && !cc.bbr.bbr_bw_hi);
+	CHECK_EQ(cc.bbr.bbr_min_rtt / 1000, RTT_MS);
+	CHECK(cc.bbr.bbr_pacing_gain >= 88 && cc.bbr.bbr_pacing_gain <= 739 && cc.bbr.bbr_cwnd_gain >= 512);
+	CHECK_EQ(cc_info(r, &cc, 8), 8); /* as much as there is room for */
+	CHECK_EQ(cc.bbr.bbr_min_rtt, 0x5a5a5a5a);
+	rig_end(r);
+
+	r = with("vegas");
+	round_trip(r, RTT_MS);
+	round_trip(r, RTT_MS + 10);
+	CHECK_EQ(cc_info(r, &cc, sizeof(cc)), 16);
+	CHECK_EQ(cc.vegas.tcpv_enabled, 1);
+	CHECK_EQ(cc.vegas.tcpv_rtt / 1000, RTT_MS);
+	rig_end(r);
+
+	r = with("westwood");
+	round_trip(r, RTT_MS);
+	round_trip(r, RTT_MS + 10);
+	CHECK_EQ(cc_info(r, &cc, sizeof(cc)), 16);
+	CHECK_EQ(cc.vegas.tcpv_rtt, r->t->srtt_us >> 3);
+	CHECK_EQ(cc.vegas.tcpv_minrtt / 1000, RTT_MS);
+	rig_end(r);
+
+	r = with("cubic");
+	CHECK_EQ(cc_info(r, &cc, sizeof(cc)), 0);
+	rig_end(r);
+	r = rig_new(); /* no byte was sent: there is no model yet */
+	REQUIRE(!net_sysctl_set(r->host->net, "net.ipv4.tcp_congestion_control", "bbr"));
+	rig_state(r, TCP_ESTABLISHED);
+	CHECK_EQ(cc_info(r, &cc, sizeof(cc)), 0);
+	rig_end(r);
+}
+
 TEST(cubic_takes_its_epoch_back_when_the_reduction_was_for_nothing)
 {
 	struct rig *r = with("cubic");
@@ -412,10 +460,10 @@ TEST(cubic_takes_its_epoch_back_when_the_reduction_was_for_nothing)
 	for (unsigned i = 0; i < 5; i++)
 		round_trip(r, RTT_MS);
 	memcpy(before, t->tx->ca_priv, 24); /* the epoch stands first */
-	t->prior_cwnd = t->cwnd;
+	t->tx->prior_cwnd = t->cwnd;
 	t->ssthresh = t->ca->ssthresh(t);
 	CHECK(memcmp(before, t->tx->ca_priv, 24) != 0);
-	CHECK_EQ(t->ca->undo_cwnd(t), t->prior_cwnd);
+	CHECK_EQ(t->ca->undo_cwnd(t), t->tx->prior_cwnd);
 	CHECK_MEM(t->tx->ca_priv, before, 24);
 	rig_end(r);
 }

@@ -34,11 +34,16 @@ struct sockaddr_ip { /* an address of either family with its port; IPv4 is v4-ma
 	struct ip_addr addr;
 	u32 scope_id;
 };
-/* What Linux tells about a stream in control messages: TCP_CM_INQ; with MSG_ERRQUEUE, that sends with MSG_ZEROCOPY are done. */
+/* What Linux tells about a stream in control messages: TCP_CM_INQ, when the last byte read had come; with MSG_ERRQUEUE, that sends
+ * with MSG_ZEROCOPY are done, or where one is on its way. */
+enum scm_tstamp { SCM_TSTAMP_SND, SCM_TSTAMP_SCHED, SCM_TSTAMP_ACK };
 struct msg_notes {
-	bool has_inq, has_zerocopy;
+	bool has_inq, has_zerocopy, has_stamp;
+	u8 stamp;                         /* with MSG_ERRQUEUE: enum scm_tstamp */
 	int inq;                          /* bytes that wait after this call; 1 at least where the end of the stream does */
 	u32 zerocopy_first, zerocopy_last; /* the sends, counted from 0, whose memory is the application's again */
+	u32 stamp_key;                    /* SOF_TIMESTAMPING_OPT_ID: the number of the byte, the last of a send; else 0 */
+	u64 stamp_ns;                     /* by the wall clock, as wall_clock_ns() */
 };
 struct msghdr {
 	struct sockaddr_ip *msg_name; /* in or out, may be NULL */
@@ -72,6 +77,8 @@ enum tcp_state {
 struct sock;
 struct socket;
 
+enum { SOCK_NOTE_ZEROCOPY = 1, SOCK_NOTE_STAMP = 2 };
+
 struct proto {
 	const char *name;
 	u8 type, protocol;
@@ -97,6 +104,8 @@ struct proto {
 	/* SO_LINGER: so many ns a close shall wait for the peer to have it all; 0: not at all, or it has. A change wakes EPOLLOUT. */
 	u64 (*lingers)(const struct sock *sk);
 	u32 (*poll)(struct sock *sk); /* EPOLL* that hold now */
+	/* recvmsg() with MSG_ERRQUEUE, when notes has SOCK_NOTE_STAMP, which NULL never sets: 0. */
+	long (*stamp)(struct sock *sk, struct msghdr *m);
 	int (*setsockopt)(struct sock *sk, int level, int opt, const void *val, unsigned len);
 	int (*getsockopt)(struct sock *sk, int level, int opt, void *val, unsigned *len);
 	int (*ioctl)(struct sock *sk, int cmd, int *val); /* SIOCINQ, SIOCOUTQ, SIOCATMARK */
@@ -116,7 +125,7 @@ struct sock {
 	bool v6only;           /* AF_INET6: no v4-mapped addresses */
 	u8 tos, ttl;           /* ttl 0: sysctl */
 	bool zerocopy;         /* SO_ZEROCOPY */
-	u16 notes;             /* sends with MSG_ZEROCOPY that the application was not told of: EPOLLERR */
+	u16 notes;             /* SOCK_NOTE_*: what MSG_ERRQUEUE has to tell, and EPOLLERR that there is something */
 	int err;               /* sk_err: taken by the next call, positive errno */
 	int err_soft;
 	u32 rcvbuf, sndbuf;    /* bytes of truesize */
@@ -179,8 +188,14 @@ enum { SOL_IP = 0, SOL_SOCKET = 1, SOL_TCP = 6, SOL_UDP = 17, SOL_IPV6 = 41 };
 enum {
 	SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE,
 	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
-	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_ACCEPTCONN = 30, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39,
+	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_TIMESTAMPNS = 35, SO_MARK = 36, SO_TIMESTAMPING = 37, SO_PROTOCOL = 38, SO_DOMAIN = 39,
 	SO_BUSY_POLL = 46, SO_MAX_PACING_RATE = 47, SO_ZEROCOPY = 60,
+};
+enum { /* of SO_TIMESTAMPING */
+	SOF_TIMESTAMPING_TX_HARDWARE = 1, SOF_TIMESTAMPING_TX_SOFTWARE = 2, SOF_TIMESTAMPING_RX_HARDWARE = 4,
+	SOF_TIMESTAMPING_RX_SOFTWARE = 8, SOF_TIMESTAMPING_SOFTWARE = 0x10, SOF_TIMESTAMPING_RAW_HARDWARE = 0x40,
+	SOF_TIMESTAMPING_OPT_ID = 0x80, SOF_TIMESTAMPING_TX_SCHED = 0x100, SOF_TIMESTAMPING_TX_ACK = 0x200,
+	SOF_TIMESTAMPING_OPT_CMSG = 0x400, SOF_TIMESTAMPING_OPT_TSONLY = 0x800,
 };
 enum { SIOCINQ = 0x541b, SIOCOUTQ = 0x5411, SIOCATMARK = 0x8905 };
 enum { IP_PMTUDISC_DONT, IP_PMTUDISC_WANT, IP_PMTUDISC_DO, IP_PMTUDISC_PROBE };

@@ -7,7 +7,7 @@
 #include "net/socket/socket_impl.h"
 #include "lib/string.h"
 
-#define SOCKBUF_MIN 2304u
+#define SOCKBUF_MIN 2304u /* of receiving; a sender has room for two segments at least: as Linux */
 #define SOCKBUF_MAX (16u << 20)
 
 struct timeval64 {
@@ -64,9 +64,9 @@ static int set_device(struct sock *sk, const void *val, unsigned len)
 	return 0;
 }
 
-static u32 sockbuf_size(int v)
+static u32 sockbuf_size(int v, u32 min)
 {
-	return CLAMP((u32)MAX(v, 0), SOCKBUF_MIN / 2, SOCKBUF_MAX / 2) * 2;
+	return CLAMP((u32)MAX(v, 0), min / 2, SOCKBUF_MAX / 2) * 2;
 }
 
 /* The options whose value is a flag or a number kept in struct sock. -ENOPROTOOPT: not one of them. */
@@ -99,10 +99,10 @@ static int set_number(struct sock *sk, int opt, int v)
 		sk->zerocopy = v;
 		return 0;
 	case SO_SNDBUF:
-		sk->sndbuf = sockbuf_size(v);
+		sk->sndbuf = sockbuf_size(v, 2 * SOCKBUF_MIN);
 		return 0;
 	case SO_RCVBUF:
-		sk->rcvbuf = sockbuf_size(v);
+		sk->rcvbuf = sockbuf_size(v, SOCKBUF_MIN);
 		return 0;
 	}
 	return -ENOPROTOOPT;

@@ -31,6 +31,7 @@ int socket_install(struct net_cpu *cpu, struct sock *sk, int flags)
 	sf->file.nonblock = flags & SOCK_NONBLOCK;
 	sf->sock.sk = sk;
 	sf->sock.rcvtimeo_ns = sf->sock.sndtimeo_ns = TIME_NEVER;
+	sf->sock.zerocopy_told = 0;
 	sf->sock.busy_poll_us = (u32)cpu->sysctl.busy_read;
 	wait_queue_init(&sf->sock.wait);
 	fd = fd_install(cpu, &sf->file);
@@ -146,13 +147,37 @@ static inline long socket_sendmsg(struct socket *s, const struct msghdr *m, int 
 	return sendmsg_slow(s, m, flags, n);
 }
 
+/* Nothing will follow what a stream's queue has: its end is there, or its error. */
+static bool is_over(const struct sock *sk)
+{
+	return sk->err || sk->shutdown & 1 || sk->state == TCP_CLOSE;
+}
+
+/* MSG_PEEK with MSG_WAITALL: from the first byte each time, until as much is there as was asked for, or no more can come. */
+static long peek_all(struct socket *s, struct msghdr *m, int flags, long n)
+{
+	size_t want = iov_total(m->msg_iov, m->msg_iovlen);
+	u64 deadline = 0;
+
+	while (n == -EAGAIN || (n > 0 && (size_t)n < want && !is_over(s->sk))) {
+		long err = socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
+
+		if (err < 0)
+			return n > 0 ? n : err;
+		n = s->sk->prot->recvmsg(s->sk, m, flags);
+	}
+	return n;
+}
+
 static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flags, long n)
 {
-	bool all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK) && s->sk->type == SOCK_STREAM;
+	bool all = (flags & MSG_WAITALL) && s->sk->type == SOCK_STREAM;
 	size_t want = all ? iov_total(m->msg_iov, m->msg_iovlen) : 1;
 	u64 deadline = 0;
 	long done = 0;
 
+	if (all && flags & MSG_PEEK)
+		return peek_all(s, m, flags, n);
 	for (;;) {
 		struct msg_rest rest;
 
@@ -176,7 +201,7 @@ static inline long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
 	long n;
 
 	if (unlikely(flags & MSG_ERRQUEUE))
-		return zerocopy_notes(s, m);
+		return socket_errqueue(s, m);
 	n = s->sk->prot->recvmsg(s->sk, m, flags);
 	if (likely(n != -EAGAIN && !(n > 0 && (flags & MSG_WAITALL))))
 		return n;

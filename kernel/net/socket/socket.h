@@ -41,6 +41,7 @@ struct socket {
 	struct wait_queue wait;
 	u64 rcvtimeo_ns, sndtimeo_ns; /* TIME_NEVER: for ever */
 	u32 busy_poll_us;             /* SO_BUSY_POLL: while a fiber waits to read the CPU polls for so long before it halts */
+	u32 zerocopy_told;            /* of file.zerocopy_id, the sends whose end was told */
 };
 
 int sys_socket(struct net_cpu *cpu, int family, int type, int protocol);

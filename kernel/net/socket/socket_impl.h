@@ -118,7 +118,7 @@ struct sock *socket_accept(struct net_cpu *cpu, struct socket *listener, int fla
 /* A send with MSG_ZEROCOPY took bytes. */
 void zerocopy_sent(struct socket *s);
 /* recvmsg() with MSG_ERRQUEUE: 0, or -EAGAIN where there is nothing to tell. */
-long zerocopy_notes(struct socket *s, struct msghdr *m);
+long socket_errqueue(struct socket *s, struct msghdr *m);
 
 /* ---- options.c ---- */
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, unsigned len);

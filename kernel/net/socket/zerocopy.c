@@ -41,17 +41,22 @@ void zerocopy_sent(struct socket *s)
 	if (!s->sk->zerocopy)
 		return;
 	socket_to_file(s)->zerocopy_id++;
-	s->sk->notes += s->sk->notes < 65535;
+	s->sk->notes |= SOCK_NOTE_ZEROCOPY;
 	sock_event(s->sk, EPOLLERR);
 }
 
-long zerocopy_notes(struct socket *s, struct msghdr *m)
+long socket_errqueue(struct socket *s, struct msghdr *m)
 {
+	u32 sends = socket_to_file(s)->zerocopy_id;
+
 	if (!s->sk->notes)
 		return -EAGAIN;
+	if (s->sk->notes & SOCK_NOTE_STAMP)
+		return s->sk->prot->stamp(s->sk, m);
 	if (m->msg_notes)
-		*m->msg_notes = (struct msg_notes){ .has_zerocopy = true, .zerocopy_last = socket_to_file(s)->zerocopy_id - 1,
-						   .zerocopy_first = socket_to_file(s)->zerocopy_id - s->sk->notes };
+		*m->msg_notes = (struct msg_notes){ .has_zerocopy = true, .zerocopy_first = s->zerocopy_told,
+						   .zerocopy_last = sends - 1 };
+	s->zerocopy_told = sends;
 	s->sk->notes = 0;
 	m->msg_flags = MSG_ERRQUEUE;
 	return 0;

@@ -153,6 +153,8 @@ static void update_una(struct tcb *t, seq_t ack)
 {
 	t->bytes_acked += (u32)seq_diff(ack, t->snd.una);
 	t->snd.una = ack;
+	if (unlikely(t->stamping))
+		tcp_stamp_acked(t);
 }
 
 /* RFC 5961 5.2: an ACK older than any window we ever offered is an attack or a ghost; a merely old one still has its text

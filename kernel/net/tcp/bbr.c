@@ -360,6 +360,15 @@ static void bbr_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 		probe_rtt_over(t, b);
 }
 
+static unsigned bbr_get_info(const struct tcb *t, union tcp_cc_info *info)
+{
+	const struct bbr *b = tcp_ca_priv(t);
+
+	info->bbr = (struct tcp_bbr_info){ .bbr_bw_lo = bandwidth(b), .bbr_min_rtt = b->min_rtt_us,
+					   .bbr_pacing_gain = b->pacing_gain, .bbr_cwnd_gain = b->cwnd_gain };
+	return sizeof(info->bbr);
+}
+
 static int bbr_info(const struct tcb *t, char *buf, size_t size)
 {
 	const struct bbr *b = tcp_ca_priv(t);
@@ -379,6 +388,7 @@ const struct tcp_congestion_ops tcp_bbr = {
 	.set_state = bbr_set_state,
 	.cwnd_event = bbr_cwnd_event,
 	.cong_control = bbr_cong_control,
+	.get_info = bbr_get_info,
 	.info = bbr_info,
 	.paces = true,
 };

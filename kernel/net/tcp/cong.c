@@ -83,8 +83,8 @@ void tcp_init_cwnd_reduction(struct tcb *t)
 	t->tlp_out = false;
 	t->ecn_cwr = t->ecn_ok;
 	t->cwnd_cnt = 0;
-	t->prior_cwnd = t->cwnd;
-	t->prr_delivered = t->prr_out = 0;
+	t->tx->prior_cwnd = t->cwnd;
+	t->tx->prr_delivered = t->tx->prr_out = 0;
 	t->ssthresh = t->ca->ssthresh(t);
 }
 
@@ -94,20 +94,20 @@ void tcp_cwnd_reduction(struct tcb *t, u32 newly_acked, u32 newly_lost, u32 flag
 	u32 in_flight = tcp_in_flight(t);
 	s32 delta = (s32)t->ssthresh - (s32)in_flight, sndcnt;
 
-	if (!newly_acked || !t->prior_cwnd)
+	if (!newly_acked || !t->tx->prior_cwnd)
 		return;
-	t->prr_delivered += newly_acked;
+	t->tx->prr_delivered += newly_acked;
 	if (delta < 0) {
-		u64 part = (u64)t->ssthresh * t->prr_delivered + t->prior_cwnd - 1;
+		u64 part = (u64)t->ssthresh * t->tx->prr_delivered + t->tx->prior_cwnd - 1;
 
-		sndcnt = (s32)(part / t->prior_cwnd) - (s32)t->prr_out;
+		sndcnt = (s32)(part / t->tx->prior_cwnd) - (s32)t->tx->prr_out;
 	} else {
-		sndcnt = MAX((s32)(t->prr_delivered - t->prr_out), (s32)newly_acked);
+		sndcnt = MAX((s32)(t->tx->prr_delivered - t->tx->prr_out), (s32)newly_acked);
 		if (flag & FLAG_UNA_ADVANCED && !newly_lost)
 			sndcnt++;
 		sndcnt = MIN(delta, sndcnt);
 	}
-	sndcnt = MAX(sndcnt, t->prr_out ? 0 : 1); /* the fast retransmit itself */
+	sndcnt = MAX(sndcnt, t->tx->prr_out ? 0 : 1); /* the fast retransmit itself */
 	t->cwnd = in_flight + (u32)sndcnt;
 }
 

@@ -276,7 +276,8 @@ static void forget_listener(struct tcb *t)
 	t->tx = NULL; /* it may have been a connection before */
 	t->sacks = NULL;
 	t->events = 0;
-	t->marked = t->port_told = t->addr_locked = false;
+	t->stamps = NULL;
+	t->marked = t->port_told = t->addr_locked = t->stamping = false;
 }
 
 struct tcb *tcb_child(const struct tcb *l)
@@ -292,6 +293,8 @@ struct tcb *tcb_child(const struct tcb *l)
 		*t = *l;
 	forget_listener(t);
 	tcb_start(t);
+	if (unlikely(l->stamps != NULL))
+		tcp_stamps_inherit(t, l);
 	t->passive = true;
 	tc->nr_tcbs++;
 	return t;
@@ -315,8 +318,12 @@ void tcb_renew(struct tcb *t)
 	t->events = old.events;
 	t->addr_locked = old.addr_locked;
 	t->fo = old.fo;
-	t->tx = old.tx;
 	t->sacks = old.sacks;
+	t->stamps = old.stamps;
+	if (t->stamps)
+		tcp_stamps_renew(t);
+	if (old.tx)
+		kmem_cache_free(cpu->tcp->txs, old.tx);
 	tcp_inherit(t, &old);
 	t->rcv.clamp = 0;
 	tcb_start(t);
@@ -339,6 +346,7 @@ void tcb_free(struct tcb *t)
 	tcp_ofo_purge(t, RX_OK);
 	kfree(t->fo);
 	kfree(t->sacks);
+	kfree(t->stamps);
 	if (t->tx)
 		kmem_cache_free(cpu->tcp->txs, t->tx);
 	cpu->tcp->mem_bytes -= t->sk.rmem_alloc;

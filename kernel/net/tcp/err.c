@@ -35,7 +35,7 @@ void tcp_simple_retransmit(struct tcb *t)
 		return;
 	if (t->ca_state != TCP_CA_LOSS) {
 		t->high_seq = t->snd.nxt;
-		t->prior_ssthresh = 0;
+		t->tx->prior_ssthresh = 0;
 		t->undo_on = false;
 		tcp_set_ca_state(t, TCP_CA_LOSS);
 	}

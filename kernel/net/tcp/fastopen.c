@@ -397,6 +397,8 @@ void tcp_fastopen_synack(struct tcb *t, const struct tcp_in *in)
 		t->packets_out -= tcp_cb(skb)->segs;
 		t->bytes_acked += skb->len;
 		tcp_rtx_unlink_free(t, skb);
+		if (t->stamping)
+			tcp_stamp_acked(t);
 	} else if (skb) {
 		t->fo_fail = t->syn_retries ? TFO_SYN_RETRANSMITTED : TFO_DATA_NOT_ACKED;
 		STAT(t->sk.cpu, TcpExtTCPFastOpenActiveFail);

@@ -22,7 +22,7 @@ static inline bool is_lone(const struct tcb *t, const struct sk_buff *skb)
 		return false;
 	if (t->trouble || t->fo)
 		return false;
-	if (!t->ts_ok || t->ecn_ok || t->pacing || t->fq || t->corked || t->more) /* whose algorithm is cong_control() is paced */
+	if (!t->ts_ok || t->ecn_ok || t->stamping || t->pacing || t->fq || t->corked || t->more) /* whose algorithm is cong_control() is paced */
 		return false;
 	return dst_valid(t->sk.cpu, &t->sk.dst) && seq_le(tcp_cb(skb)->end_seq, tcp_wnd_end(t)) &&
 	       tcp_now(t) - t->last_send_ns <= t->rto_us * NSEC_PER_USEC;

@@ -278,13 +278,15 @@ static __force_inline void data_was_sent(struct tcb *t, struct sk_buff *skb)
 	t->snd.lone = false;
 	t->data_segs_out += cb->segs;
 	if (tcp_in_cwnd_reduction(t))
-		t->prr_out += cb->segs;
+		t->tx->prr_out += cb->segs;
 	STAT_ADD(cpu, TcpExtTCPOrigDataSent, cb->segs);
 	if (!prior && t->ca->cwnd_event)
 		t->ca->cwnd_event(t, CA_EVENT_TX_START);
 	if (now - t->last_rcv_ns < t->ack.ato_us * NSEC_PER_USEC && t->ack.pingpong < 255)
 		t->ack.pingpong = 1; /* we answer soon after we receive: our data carries the ACKs */
 	t->last_send_ns = now;
+	if (unlikely(t->stamping))
+		tcp_stamp_sent(t, cb);
 }
 
 /* Sends skb (the head of sendq) up to `limit`. false: memory is out. */
@@ -416,9 +418,9 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 	cb->sacked |= TCPCB_RETRANS | TCPCB_EVER_RETRANS;
 	t->retrans_out += cb->segs;
 	t->snd.lone = false;
-	t->undo_retrans = MAX(t->undo_retrans, 0) + cb->segs;
+	t->tx->undo_retrans = MAX(t->tx->undo_retrans, 0) + cb->segs;
 	t->total_retrans += cb->segs;
-	t->bytes_retrans += skb->len;
+	t->tx->bytes_retrans += skb->len;
 	if (!t->retrans_stamp_ms)
 		t->retrans_stamp_ms = tcp_ts_now(t) | !tcp_ts_now(t);
 	cb->tx_ns = tcp_now(t);
@@ -426,6 +428,8 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 	list_del(&cb->ts);
 	list_add_tail(&cb->ts, &t->tsorted);
 	t->last_send_ns = cb->tx_ns;
+	if (unlikely(t->stamping))
+		tcp_stamp_sent(t, cb);
 }
 
 bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
@@ -474,7 +478,7 @@ bool tcp_send_loss_probe(struct tcb *t)
 	}
 	t->tlp_out = true;
 	t->snd.lone = false;
-	t->tlp_high_seq = t->snd.nxt;
+	t->tx->tlp_high_seq = t->snd.nxt;
 	STAT(t->sk.cpu, TcpExtTCPLossProbes);
 	return true;
 }

@@ -90,7 +90,7 @@ static inline bool is_expected(const struct tcb *t, const struct plain_hdr *h, u
 
 	return word == t->pred && be32_get(h->seq) == t->rcv.nxt.v && (s32)(be32_get(h->tsval) - t->ts_recent) >= 0 &&
 	       seq_le(seq_add(t->rcv.nxt, len), seq_add(t->rcv.wup, t->rcv.wnd)) && (word & 0xffff) << t->snd.wscale == t->snd.wnd &&
-	       !(t->ecn_ok | t->marked) && !t->sk.rmem_alloc && !watched(cpu, WATCH_ALL) && !tcp_memory_out(cpu);
+	       !(t->ecn_ok | t->marked | t->stamping) && !t->sk.rmem_alloc && !watched(cpu, WATCH_ALL) && !tcp_memory_out(cpu);
 }
 
 /* What its acknowledgment asks for: nothing, or what tcp_lone_ack() does. */

@@ -327,6 +327,11 @@ static void peer_name(const struct sock *sk, struct sockaddr_ip *a)
 	a->scope_id = 0;
 }
 
+static inline long recv_some(struct tcb *t, struct msghdr *m, size_t want, int flags)
+{
+	return unlikely(flags & MSG_PEEK) ? recv_peek(t, m, want, flags & MSG_TRUNC) : recv_take(t, m, want, flags & MSG_TRUNC);
+}
+
 static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 {
 	struct tcb *t = tcb_of(sk);
@@ -340,12 +345,15 @@ static long tcp_recvmsg(struct sock *sk, struct msghdr *m, int flags)
 	if (skb_queue_empty(&t->rcvq))
 		return recv_empty(sk);
 	peer_name(sk, m->msg_name);
-	if (unlikely(flags & MSG_PEEK))
-		return recv_peek(t, m, want, flags & MSG_TRUNC);
-	n = recv_take(t, m, want, flags & MSG_TRUNC);
-	if (unlikely(t->wants_inq && m->msg_notes))
-		*m->msg_notes = (struct msg_notes){ .has_inq = true, .inq = bytes_waiting(t) };
-	return n;
+	if (unlikely(m->msg_notes != NULL)) {
+		u64 came_ns = t->stamping ? tcp_stamp_arrival(t, want) : 0;
+
+		n = recv_some(t, m, want, flags);
+		*m->msg_notes = (struct msg_notes){ .has_inq = t->wants_inq, .inq = bytes_waiting(t), .has_stamp = came_ns != 0,
+						   .stamp_ns = came_ns };
+		return n;
+	}
+	return recv_some(t, m, want, flags);
 }
 
 static struct sk_buff *tcp_recv_skb(struct sock *sk, int *err)
@@ -615,6 +623,7 @@ const struct proto tcp_prot = {
 	.shutdown = tcp_shutdown,
 	.lingers = tcp_lingers,
 	.poll = tcp_poll,
+	.stamp = tcp_stamp_fetch,
 	.setsockopt = tcp_setsockopt,
 	.getsockopt = tcp_getsockopt,
 	.ioctl = tcp_ioctl,

@@ -80,7 +80,7 @@ void tcp_rack_dsack(struct tcb *t, struct ack_state *s)
 	}
 	t->rack.dsack_seen = false;
 	t->rack.dsack_round = t->snd.nxt;
-	t->rack.reo_wnd_mult = MIN(t->rack.reo_wnd_mult + 1, 255u);
+	t->rack.reo_wnd_mult = (u8)MIN(t->rack.reo_wnd_mult + 1u, 255u);
 	t->rack.persist = REO_PERSIST;
 }
 
@@ -133,11 +133,11 @@ bool tcp_schedule_tlp(struct tcb *t, bool rto_restarts)
 /* RFC 8985 7.4.2: did the probe repair a loss, or was there none? */
 void tcp_process_tlp_ack(struct tcb *t, struct ack_state *s, seq_t ack)
 {
-	if (seq_lt(ack, t->tlp_high_seq))
+	if (seq_lt(ack, t->tx->tlp_high_seq))
 		return;
 	if (!t->tlp_retrans || s->flag & FLAG_DSACK_TLP) {
 		t->tlp_out = false;
-	} else if (seq_gt(ack, t->tlp_high_seq)) {
+	} else if (seq_gt(ack, t->tx->tlp_high_seq)) {
 		t->tlp_out = false;
 		tcp_init_cwnd_reduction(t);
 		tcp_set_ca_state(t, TCP_CA_CWR);

@@ -18,6 +18,7 @@ static bool coalesce(struct tcb *t, struct sk_buff *a, struct sk_buff *b)
 	skb_copy_bits(b, 0, skb_put(a, b->len), b->len);
 	tcp_cb(a)->end_seq = tcp_cb(b)->end_seq;
 	tcp_cb(a)->flags |= tcp_cb(b)->flags;
+	tcp_cb(a)->tx_ns = tcp_cb(b)->tx_ns;
 	consume_skb(t->sk.cpu, b);
 	return true;
 }
@@ -307,6 +308,7 @@ static __force_inline bool rcv_in_order(struct tcb *t, struct tcp_in *in)
 	cb->seq = in->seg.seq;
 	cb->end_seq = in->seg.end;
 	cb->flags = in->seg.flags;
+	cb->tx_ns = tcp_now(t);
 	if (unlikely(seq_lt(cb->seq, t->rcv.nxt)))
 		trim_front(t, skb, (u32)seq_diff(t->rcv.nxt, cb->seq));
 	tcp_text_event(t, skb);
@@ -369,6 +371,7 @@ enum drop_reason tcp_data_rcv(struct tcb *t, struct tcp_in *in, bool *fin)
 	cb->seq = seg->seq;
 	cb->end_seq = seg->end;
 	cb->flags = seg->flags;
+	cb->tx_ns = tcp_now(t);
 	return out_of_order(t, in->skb);
 }
 

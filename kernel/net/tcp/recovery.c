@@ -149,8 +149,8 @@ static void identify_loss(struct tcb *t, struct ack_state *s)
 static void init_undo(struct tcb *t)
 {
 	t->undo_on = true;
-	t->undo_marker = t->snd.una;
-	t->undo_retrans = t->retrans_out ? (s32)t->retrans_out : -1; /* -1: nothing was retransmitted yet */
+	t->tx->undo_marker = t->snd.una;
+	t->tx->undo_retrans = t->retrans_out ? (s32)t->retrans_out : -1; /* -1: nothing was retransmitted yet */
 }
 
 /* The echoed timestamp is older than the first retransmission: the original arrived (Eifel, RFC 3522). */
@@ -161,16 +161,16 @@ static bool packet_delayed(const struct tcb *t)
 
 static bool may_undo(const struct tcb *t)
 {
-	return t->undo_on && (!t->undo_retrans || packet_delayed(t));
+	return t->undo_on && (!t->tx->undo_retrans || packet_delayed(t));
 }
 
 static void undo_reduction(struct tcb *t, bool unmark)
 {
 	if (unmark)
 		unmark_all_lost(t);
-	if (t->prior_ssthresh) {
+	if (t->tx->prior_ssthresh) {
 		t->cwnd = t->ca->undo_cwnd(t);
-		t->ssthresh = MAX(t->ssthresh, t->prior_ssthresh);
+		t->ssthresh = MAX(t->ssthresh, t->tx->prior_ssthresh);
 		t->ecn_cwr = false;
 	}
 	t->undo_on = false;
@@ -216,7 +216,7 @@ static bool try_undo_recovery(struct tcb *t)
 
 static bool try_undo_dsack(struct tcb *t)
 {
-	if (!t->undo_on || t->undo_retrans)
+	if (!t->undo_on || t->tx->undo_retrans)
 		return false;
 	STAT(t->sk.cpu, TcpExtTCPDSACKUndo);
 	undo_reduction(t, false);
@@ -261,11 +261,11 @@ void tcp_enter_recovery(struct tcb *t, bool ece)
 		STAT(t->sk.cpu, TcpExtTCPSackRecovery);
 	else
 		STAT(t->sk.cpu, TcpExtTCPRenoRecovery);
-	t->prior_ssthresh = 0;
+	t->tx->prior_ssthresh = 0;
 	init_undo(t);
 	if (!tcp_in_cwnd_reduction(t)) {
 		if (!ece)
-			t->prior_ssthresh = current_ssthresh(t);
+			t->tx->prior_ssthresh = current_ssthresh(t);
 		tcp_init_cwnd_reduction(t);
 	}
 	tcp_set_ca_state(t, TCP_CA_RECOVERY);
@@ -305,8 +305,8 @@ void tcp_enter_loss(struct tcb *t)
 	timeout_mark_lost(t);
 	if (t->ca_state <= TCP_CA_DISORDER || seq_le(t->high_seq, t->snd.una) ||
 	    (t->ca_state == TCP_CA_LOSS && !t->retransmits)) {
-		t->prior_ssthresh = current_ssthresh(t);
-		t->prior_cwnd = t->cwnd;
+		t->tx->prior_ssthresh = current_ssthresh(t);
+		t->tx->prior_cwnd = t->cwnd;
 		t->ssthresh = t->ca->ssthresh(t);
 		if (t->ca->cwnd_event)
 			t->ca->cwnd_event(t, CA_EVENT_LOSS);
@@ -360,7 +360,7 @@ static void process_loss(struct tcb *t, struct ack_state *s, u32 num_dupack)
 
 static void enter_cwr(struct tcb *t)
 {
-	t->prior_ssthresh = 0;
+	t->tx->prior_ssthresh = 0;
 	if (t->ca_state < TCP_CA_CWR) {
 		t->undo_on = false;
 		tcp_init_cwnd_reduction(t);
@@ -432,7 +432,7 @@ void tcp_recovery(struct tcb *t, struct ack_state *s, u32 num_dupack)
 	bool done = false;
 
 	if (s->flag & FLAG_ECE)
-		t->prior_ssthresh = 0;
+		t->tx->prior_ssthresh = 0;
 	if (!t->packets_out && t->sacked_out)
 		t->sacked_out = 0;
 	if (!leave_old_state(t))
@@ -465,7 +465,7 @@ static void count_retransmission(struct tcb *t, u32 segs)
 	else
 		STAT_ADD(t->sk.cpu, TcpExtTCPFastRetrans, segs);
 	if (tcp_in_cwnd_reduction(t))
-		t->prr_out += segs;
+		t->tx->prr_out += segs;
 }
 
 void tcp_xmit_lost(struct tcb *t)

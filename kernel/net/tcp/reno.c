@@ -10,7 +10,7 @@ u32 tcp_reno_ssthresh(struct tcb *t)
 
 u32 tcp_reno_undo_cwnd(struct tcb *t)
 {
-	return MAX(t->cwnd, t->prior_cwnd);
+	return MAX(t->cwnd, t->tx->prior_cwnd);
 }
 
 void tcp_reno_cong_avoid(struct tcb *t, u32 acked)

@@ -137,10 +137,10 @@ static void dsack_rcv(struct tcb *t, const struct tcp_in *in, struct ack_state *
 	t->tx->dsack_dups += segs;
 	t->rack.dsack_seen = true;
 	s->flag |= FLAG_DSACK;
-	if (t->tlp_out && seq_eq(b.end, t->tlp_high_seq))
+	if (t->tlp_out && seq_eq(b.end, t->tx->tlp_high_seq))
 		s->flag |= FLAG_DSACK_TLP;
-	if (t->undo_on && t->undo_retrans > 0 && seq_gt(b.end, t->undo_marker))
-		t->undo_retrans = MAX(t->undo_retrans - (s32)segs, 0);
+	if (t->undo_on && t->tx->undo_retrans > 0 && seq_gt(b.end, t->tx->undo_marker))
+		t->tx->undo_retrans = MAX(t->tx->undo_retrans - (s32)segs, 0);
 }
 
 void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s)

@@ -182,6 +182,8 @@ static long queue_done(struct tcb *t, long done, int flags, bool full)
 		tcp_cb(tail)->flags |= TCP_PSH;
 	if (done && tail && flags & MSG_EOR)
 		tcp_cb(tail)->eor = true;
+	if (done && unlikely(t->stamping))
+		tcp_stamp_ask(t);
 	if (done)
 		tcp_mark(t);
 	if (full)
@@ -362,7 +364,7 @@ static __noinline int queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 static inline bool goes_alone(const struct tcb *t, const struct sk_buff *skb, int flags)
 {
 	return skb_queue_empty(&t->sendq) && skb->len <= t->mss && !skb->nr_frags && t->sk.wmem_alloc < t->sk.sndbuf &&
-	       !(flags & (MSG_MORE | MSG_EOR) || t->more || t->push);
+	       !(flags & (MSG_MORE | MSG_EOR) || t->more || t->push || t->stamping);
 }
 
 /* Most often so: what queue_skb() does then. */

@@ -205,6 +205,11 @@ static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned le
 		return 0;
 	case SO_MAX_PACING_RATE:
 		return set_max_pacing_rate(t, val, len);
+	case SO_TIMESTAMP:
+	case SO_TIMESTAMPNS:
+	case SO_TIMESTAMPING:
+		memcpy(&v, val, sizeof(v)); /* socket/ saw that it is there */
+		return tcp_stamps_set(t, opt, v);
 	case SO_SNDBUF:
 		t->sndbuf_locked = true;
 		return 0;
@@ -275,7 +280,7 @@ static void info_counts(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_total_retrans = t->total_retrans;
 	i->tcpi_bytes_acked = t->bytes_acked;
 	i->tcpi_bytes_received = t->bytes_received;
-	i->tcpi_bytes_retrans = t->bytes_retrans;
+	i->tcpi_bytes_retrans = t->tx ? t->tx->bytes_retrans : 0;
 	i->tcpi_segs_out = t->segs_out;
 	i->tcpi_segs_in = t->segs_in;
 	i->tcpi_data_segs_in = t->data_segs_in;
@@ -331,6 +336,15 @@ static void info_rates(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_delivery_rate_app_limited = t->rate_app_limited;
 }
 
+/* Once each: sequence numbers but for those of SYN and FIN. */
+static u64 text_sent(const struct tcb *t)
+{
+	bool syn = seq_eq(t->snd.una, t->snd.iss) && !seq_eq(t->snd.nxt, t->snd.iss);
+	bool fin = t->fin_queued && seq_eq(t->snd.nxt, t->snd.write);
+
+	return t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) - syn - fin;
+}
+
 static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 {
 	memset(i, 0, sizeof(*i));
@@ -348,12 +362,12 @@ static void tcp_get_info(const struct tcb *t, struct tcp_info *i)
 	i->tcpi_options = (t->ts_ok ? TCPI_OPT_TIMESTAMPS : 0) | (t->sack_ok ? TCPI_OPT_SACK : 0) |
 			  (t->ws_ok ? TCPI_OPT_WSCALE : 0) | (t->ecn_ok ? TCPI_OPT_ECN : 0) |
 			  (t->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) | (t->syn_data ? TCPI_OPT_SYN_DATA : 0);
-	i->tcpi_snd_wscale = t->snd.wscale;
-	i->tcpi_rcv_wscale = t->rcv.wscale;
+	i->tcpi_snd_wscale = t->ws_ok ? t->snd.wscale : 0;
+	i->tcpi_rcv_wscale = t->ws_ok ? t->rcv.wscale : 0;
 	info_timing(t, i);
 	info_counts(t, i);
 	info_chrono(t, i);
-	i->tcpi_bytes_sent = t->bytes_acked + (u32)seq_diff(t->snd.nxt, t->snd.una) + t->bytes_retrans;
+	i->tcpi_bytes_sent = text_sent(t) + i->tcpi_bytes_retrans;
 	i->tcpi_notsent_bytes = (u32)MAX(seq_diff(t->snd.write, t->snd.nxt), 0);
 	i->tcpi_snd_mss = t->mss;
 	i->tcpi_rcv_mss = t->rcv.mss;
@@ -439,6 +453,10 @@ static int get_number_of(const struct tcb *t, int level, int opt, int *v)
 {
 	if (level == SOL_TCP)
 		return get_number(t, opt, v);
+	if (level == SOL_SOCKET && (opt == SO_TIMESTAMP || opt == SO_TIMESTAMPNS || opt == SO_TIMESTAMPING)) {
+		*v = tcp_stamps_setting(t, opt);
+		return 0;
+	}
 	if (level != SOL_IP)
 		return -ENOPROTOOPT;
 	switch (opt) {
@@ -469,6 +487,7 @@ static int get_meminfo(const struct tcb *t, void *val, unsigned *len)
 int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len)
 {
 	struct tcb *t = tcb_of(sk);
+	union tcp_cc_info cc;
 	struct tcp_info info;
 	struct linger l;
 	int v, err;
@@ -478,7 +497,7 @@ int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 		return give(val, len, &info, sizeof(info));
 	}
 	if (level == SOL_TCP && opt == TCP_CC_INFO)
-		return give(val, len, "", 0); /* no algorithm here has more to tell */
+		return give(val, len, &cc, t->tx && t->ca->get_info ? t->ca->get_info(t, &cc) : 0);
 	if (level == SOL_SOCKET && opt == SO_MEMINFO)
 		return get_meminfo(t, val, len);
 	if (level == SOL_TCP && opt == TCP_CONGESTION)

@@ -139,6 +139,20 @@ struct rate_sample {
 	s32 rtt_us;          /* of the newest; -1: none */
 	bool app_limited;    /* the application was slower than the path */
 };
+/* getsockopt(TCP_CC_INFO): Linux's structs. */
+struct tcpvegas_info {
+	u32 tcpv_enabled, tcpv_rttcnt;      /* samples in this round */
+	u32 tcpv_rtt, tcpv_minrtt;          /* us: of the path without queues, least of this round; ~0: not known */
+};
+struct tcp_bbr_info {
+	u32 bbr_bw_lo, bbr_bw_hi;           /* bytes/s, the halves of 64 bits */
+	u32 bbr_min_rtt;                    /* us; ~0: not known */
+	u32 bbr_pacing_gain, bbr_cwnd_gain; /* of 256 */
+};
+union tcp_cc_info {
+	struct tcpvegas_info vegas;         /* Westwood's too */
+	struct tcp_bbr_info bbr;
+};
 struct tcp_congestion_ops {
 	const char *name;
 	u16 priv_size;
@@ -151,6 +165,8 @@ struct tcp_congestion_ops {
 	void (*pkts_acked)(struct tcb *t, const struct ack_sample *s); /* NULL allowed */
 	/* Takes the place of cong_avoid and of proportional rate reduction: sets cwnd and pacing_rate at every ACK, and paces. NULL allowed */
 	void (*cong_control)(struct tcb *t, const struct rate_sample *rs);
+	/* getsockopt(TCP_CC_INFO): fills Linux's struct; its bytes. NULL: none. With t->tx */
+	unsigned (*get_info)(const struct tcb *t, union tcp_cc_info *info);
 	/* For `ss -i`: "bbr:(...)" and the like; what scnprintf() says. NULL allowed */
 	int (*info)(const struct tcb *t, char *buf, size_t size);
 	bool paces; /* sets tcb.pacing_rate, and wants it kept */
@@ -204,7 +220,14 @@ struct tcp_tx {
 	u32 chrono_ms;                        /* since when `chrono` */
 	u32 chrono_sum_ms[NR_TCP_CHRONOS - 1]; /* how long each was before; idleness is not counted */
 	u32 dsack_dups;
+	/* what a recovery and a probe note, which nothing in flight has none of */
+	u32 prior_cwnd, prior_ssthresh;       /* before the reduction; ssthresh 0: it is not to be undone */
+	u32 prr_delivered, prr_out;           /* RFC 6937, segments of this reduction */
+	seq_t undo_marker;                    /* undo_on: start of what this recovery retransmitted */
+	s32 undo_retrans;                     /* retransmissions not yet known to be duplicates; -1: nothing was yet */
+	seq_t tlp_high_seq;                   /* tlp_out: snd.nxt behind the probe */
 	struct tcp_mtup mtup;                 /* while mtup_on */
+	u64 bytes_retrans;
 };
 struct tcp_sacks_out {
 	struct tcp_sack_block block[TCP_MAX_SACKS]; /* the newest first */
@@ -238,7 +261,7 @@ struct tcb {
 	bool port_told : 1; /* other CPUs know that the port is taken here (port_home_add) */
 	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
-	bool addr_locked : 1; /* bind() named the address, not only the port */
+	bool stamping : 1;    /* SO_TIMESTAMPING and its like are on */
 	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 	bool rate_app_limited : 1;  /* the sample of rate_delivered was */
 	bool pacing : 1;            /* asked for by the algorithm or the application */
@@ -248,8 +271,9 @@ struct tcb {
 	bool fo_no_cookie : 1;      /* TCP_FASTOPEN_NO_COOKIE */
 	bool wants_inq : 1;         /* TCP_INQ */
 	bool mtup_on : 1;           /* segments are no longer than tx->mtup.low says */
-	bool undo_on : 1;           /* undo_marker is set */
+	bool undo_on : 1;           /* tx->undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
+	bool addr_locked : 1;       /* bind() named the address, not only the port */
 	u16 linger_s;               /* SO_LINGER, when linger_set */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
@@ -330,20 +354,16 @@ struct tcb {
 	u8 reordering;
 	u8 challenge_acks;          /* in the running second */
 	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
-	u32 cwnd, ssthresh, cwnd_cnt, prior_cwnd, prior_ssthresh;
+	u32 cwnd, ssthresh, cwnd_cnt;
 	u32 packets_out, sacked_out, lost_out, retrans_out;
 	u32 max_packets_out;
 	seq_t cwnd_usage_seq;
 	seq_t high_sack;            /* end of the highest SACKed segment */
 	seq_t high_seq;             /* snd.nxt when the recovery began */
-	seq_t undo_marker;          /* undo_on: start of what this recovery retransmitted */
-	s32 undo_retrans;           /* retransmissions not yet known to be duplicates */
-	u32 prr_delivered, prr_out;
 	u32 delivered;              /* segments, for ever */
 	u32 delivered_ce;           /* of those, with congestion experienced */
 	u32 lost;                   /* segments marked lost, for ever */
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
-	seq_t tlp_high_seq;
 	u32 total_retrans;
 
 	/* ---- RACK (RFC 8985) ---- */
@@ -351,10 +371,10 @@ struct tcb {
 		u64 xmit_ns;
 		seq_t end_seq;
 		u32 rtt_us;
-		u32 reo_wnd_mult;
+		seq_t dsack_round;
+		u8 reo_wnd_mult;
 		u8 persist;
 		bool advanced, dsack_seen;
-		seq_t dsack_round;
 	} rack;
 
 	/* ---- delivery rate, pacing (rate.c, pacing.c) ---- */
@@ -387,9 +407,20 @@ struct tcb {
 	u32 rcv_rtt_stamp_us;
 
 	/* ---- counters of tcp_info ---- */
-	u64 bytes_acked, bytes_received, bytes_retrans;
+	u64 bytes_acked, bytes_received;
 	u32 segs_in, segs_out, data_segs_in, data_segs_out;
-};
+
+	struct tcp_stamps *stamps;   /* stamp.c; NULL: never asked for */
+} __aligned_(CACHE_LINE);
+/* What a segment of either direction touches together lies together: the header prediction's word, what a segment to send is
+ * asked, and its sequence numbers; those of what comes; the window's and RACK's counts. */
+#define TCB_LINE(member) (offsetof(struct tcb, member) / CACHE_LINE)
+_Static_assert(TCB_LINE(pred) == TCB_LINE(mss) && TCB_LINE(pred) == TCB_LINE(events) && TCB_LINE(pred) == TCB_LINE(linger_s), "");
+_Static_assert(TCB_LINE(pred) == TCB_LINE(snd.una) && TCB_LINE(pred) == TCB_LINE(snd.max_wnd), "and all between");
+_Static_assert(TCB_LINE(snd.wscale) == TCB_LINE(sendq) && TCB_LINE(sendq) == TCB_LINE(rtxq.prev), "");
+_Static_assert(TCB_LINE(rcv.nxt) == TCB_LINE(rcv.clamp) && TCB_LINE(rcv.nxt) == TCB_LINE(tsorted), "");
+_Static_assert(TCB_LINE(trouble) == TCB_LINE(ack) && TCB_LINE(ack) == TCB_LINE(srtt_us) && TCB_LINE(ack) == TCB_LINE(ts_off), "");
+_Static_assert(TCB_LINE(cwnd) == TCB_LINE(packets_out) && TCB_LINE(cwnd) == TCB_LINE(lost), "");
 
 static inline struct tcb *tcb_of(struct sock *sk) { return container_of(sk, struct tcb, sk); }
 static inline void *tcp_ca_priv(const struct tcb *t) { return t->tx->ca_priv; }
@@ -482,3 +513,4 @@ void tcp_balance(struct net_cpu *cpu, u64 *terms);
 void tcp_for_each(struct net_cpu *cpu, void (*fn)(void *arg, struct tcb *t, struct tcp_request *r, struct tcp_timewait *tw),
 		  void *arg);
 _Static_assert(sizeof(struct tcb) <= 896, "with socket, file and their places in tables an idle connection costs 1 KiB");
+_Static_assert(sizeof(struct tcb) % 64 == 0, "tcb_child() copies whole lines");

@@ -35,7 +35,7 @@ struct tcp_skb_cb {
 	bool app_limited : 1;   /* sent while tcb.app_limited */
 	u16 segs;               /* on the wire */
 	u32 charged;            /* to sk.wmem_alloc or sk.rmem_alloc */
-	u64 tx_ns;              /* last (re)transmission */
+	u64 tx_ns;              /* last (re)transmission; received: arrival, while tcb.stamping */
 	struct list_head ts;    /* in tcb.tsorted */
 	union {
 		struct sk_buff *skip;  /* SACKed: a later skb before which all are SACKed, too; NULL: not known */
@@ -608,6 +608,18 @@ void tcp_err(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 inf
 /* ---- sockopt.c ---- */
 int tcp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigned len);
 int tcp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len);
+
+/* ---- stamp.c: all but the first three while t->stamps is there ---- */
+int tcp_stamps_set(struct tcb *t, int opt, int v);          /* 0, -EINVAL, -ENOMEM */
+int tcp_stamps_setting(const struct tcb *t, int opt);
+void tcp_stamps_inherit(struct tcb *t, const struct tcb *l); /* a child's; without memory it has none */
+void tcp_stamps_renew(struct tcb *t);
+void tcp_stamp_ask(struct tcb *t);                          /* a send call ends at snd.write */
+void tcp_stamp_sent(struct tcb *t, const struct tcp_skb_cb *cb); /* to IP, again too */
+void tcp_stamp_acked(struct tcb *t);                        /* up to snd.una */
+long tcp_stamp_fetch(struct sock *sk, struct msghdr *m);    /* struct proto's */
+/* When the last of the next `want` bytes came, by the wall clock; 0: nobody asks. The receive queue has some. */
+u64 tcp_stamp_arrival(const struct tcb *t, size_t want);
 
 /* ---- proto.c ---- */
 void tcp_fin_wait_2(struct tcb *t); /* entered: an orphan does not wait for ever */

@@ -108,6 +108,14 @@ static void vegas_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 		new_round(t, vegas_of(t));
 }
 
+static unsigned vegas_get_info(const struct tcb *t, union tcp_cc_info *info)
+{
+	const struct vegas *v = tcp_ca_priv(t);
+
+	info->vegas = (struct tcpvegas_info){ 1, v->samples, v->base_rtt_us, v->rtt_us };
+	return sizeof(info->vegas);
+}
+
 static int vegas_info(const struct tcb *t, char *buf, size_t size)
 {
 	const struct vegas *v = tcp_ca_priv(t);
@@ -126,5 +134,6 @@ const struct tcp_congestion_ops tcp_vegas = {
 	.cwnd_event = vegas_cwnd_event,
 	.pkts_acked = vegas_pkts_acked,
 	.wants_lone = true,
+	.get_info = vegas_get_info,
 	.info = vegas_info,
 };

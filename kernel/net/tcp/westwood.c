@@ -72,6 +72,14 @@ static void westwood_cwnd_event(struct tcb *t, enum tcp_ca_event ev)
 		new_interval(t, westwood_of(t));
 }
 
+static unsigned westwood_get_info(const struct tcb *t, union tcp_cc_info *info)
+{
+	const struct westwood *w = tcp_ca_priv(t);
+
+	info->vegas = (struct tcpvegas_info){ 1, 0, t->srtt_us >> 3, w->min_rtt_us };
+	return sizeof(info->vegas);
+}
+
 static int westwood_info(const struct tcb *t, char *buf, size_t size)
 {
 	const struct westwood *w = tcp_ca_priv(t);
@@ -89,5 +97,6 @@ const struct tcp_congestion_ops tcp_westwood = {
 	.cwnd_event = westwood_cwnd_event,
 	.pkts_acked = westwood_pkts_acked,
 	.wants_lone = true,
+	.get_info = westwood_get_info,
 	.info = westwood_info,
 };
