@@ -229,7 +229,118 @@ TEST(a_window_closed_over_data_in_flight_may_stay_so_for_ever)
 	rig_end(r);
 }
 
+TEST(what_was_sent_again_gives_no_sample_and_the_longer_timer_stays_until_one_comes)
+{
+	REQ("6298 3/karn");
+	struct rig *r = with_rtt();
+	struct tcb *t = r->t;
+	u32 srtt = t->srtt_us;
+
+	rig_write(r, 1460, 0);
+	rig_write(r, 1460, 0);
+	rig_run_ms(r, 310);
+	CHECK_EQ(rig_drain(r), 3); /* the first of them twice */
+	CHECK_EQ(t->backoff, 1);
+	rig_run_ms(r, 40);
+	inject(r, .ack = 2920); /* the second came long ago, and waited there for the first */
+	CHECK_EQ(t->srtt_us, srtt);
+	CHECK_EQ(t->backoff, 1);
+	rig_write(r, 1460, 0);
+	rig_drain(r);
+	rig_run_ms(r, 80);
+	inject(r, .ack = 4380);
+	CHECK(t->srtt_us < srtt);
+	CHECK_EQ(t->backoff, 0);
+	rig_end(r);
+
+	r = tcb_in(TCP_ESTABLISHED); /* by header prediction, too, where a loss was taken back */
+	t = r->t;
+	rig_write(r, t->mss, 0);
+	rig_write(r, t->mss, 0);
+	rig_drain(r);
+	srtt = t->srtt_us;
+	tcp_cb(tcp_rtx_head(t))->sacked = TCPCB_EVER_RETRANS;
+	rig_run_us(r, 900);
+	inject(r, .ack = 2 * t->mss);
+	CHECK_EQ(t->packets_out, 0);
+	CHECK_EQ(t->srtt_us, srtt);
+	rig_end(r);
+}
+
+/* ---- the end of patience ---- */
+
+static void dies_within(struct rig *r, u32 from_ms, u32 to_ms)
+{
+	rig_run_ms(r, from_ms);
+	CHECK(r->t->sk.state != TCP_CLOSE);
+	rig_run_ms(r, to_ms - from_ms);
+	CHECK_EQ(r->t->sk.state, TCP_CLOSE);
+	CHECK_EQ(rig_write(r, 1, 0), -ETIMEDOUT);
+	rig_end(r);
+}
+
+TEST(the_user_timeout_bounds_an_opening_and_probes_of_a_closed_window)
+{
+	REQ("5482 3.1/bound");
+	struct rig *r = tcb_in(TCP_SYN_SENT);
+
+	rig_setsockopt(r, SOL_TCP, TCP_USER_TIMEOUT, 5000);
+	dies_within(r, 5000, 20000); /* without it six SYNs, for two minutes */
+
+	r = tcb_in(TCP_ESTABLISHED);
+	rig_setsockopt(r, SOL_TCP, TCP_USER_TIMEOUT, 5000);
+	inject(r, .ack = 0, .wnd = NO_WINDOW);
+	rig_write(r, 100, 0);
+	dies_within(r, 4500, 20000);
+}
+
+TEST(a_window_closed_over_data_in_flight_is_waited_for_as_long_as_the_peer_says_anything)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	rig_write(r, 100, 0);
+	rig_drain(r);
+	inject(r, .ack = 0, .wnd = NO_WINDOW);
+	dies_within(r, 119000, 400000); /* the longest RTO is over */
+}
+
+TEST(after_r1_another_way_is_asked_for)
+{
+	REQ("9293 MUST-20/R1");
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 mtu = r->t->sk.dst.mtu;
+
+	rig_write(r, 100, 0);
+	rig_drain(r);
+	r->t->sk.dst.mtu = mtu - 1; /* a mark: a new way does not have it */
+	while (r->t->retransmits < 3)
+		rig_run_ms(r, 10);
+	CHECK_EQ(r->t->sk.dst.mtu, mtu - 1);
+	while (r->t->retransmits < 4)
+		rig_run_ms(r, 10);
+	CHECK_EQ(r->t->sk.dst.mtu, mtu);
+	rig_end(r);
+}
+
 /* ---- keepalive ---- */
+
+TEST(no_keepalive_leaves_while_text_waits_for_its_acknowledgment)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	r->sk->keepopen = true;
+	rig_setsockopt(r, SOL_SOCKET, SO_KEEPALIVE, 1);
+	rig_setsockopt(r, SOL_TCP, TCP_KEEPIDLE, 2);
+	rig_write(r, 100, 0);
+	rig_run_ms(r, 9000);
+	while (rig_take(r))
+		CHECK(r->last.len == 100);
+	CHECK_EQ(stat(r, TcpExtTCPKeepAlive), 0);
+	inject(r, .ack = 100);
+	rig_run_ms(r, 4000);
+	CHECK(stat(r, TcpExtTCPKeepAlive) >= 1);
+	rig_end(r);
+}
 
 TEST(keepalive_waits_two_hours_by_default)
 {
