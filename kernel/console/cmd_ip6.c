@@ -18,9 +18,9 @@ static void print_addr(struct console_call *c, const struct ip6_ifaddr *a)
 	static const char *const states[] = { [IP6_TENTATIVE] = " tentative", [IP6_VALID] = "", [IP6_DUPLICATE] = " dadfailed" };
 	char text[IP_NTOP_MAX];
 
-	out_printf(c->out, "    inet6 %s/%u scope %s%s%s%s%s\n      ", ip_ntop(&a->addr, text), a->plen,
+	out_printf(c->out, "    inet6 %s/%u scope %s%s%s%s%s%s\n      ", ip_ntop(&a->addr, text), a->plen,
 		   ip6_is_link_local(&a->addr) ? "link" : "global", a->flags & IP6_F_AUTO ? " dynamic" : "",
-		   states[a->state], a->preferred_ns <= c->cpu->now_ns ? " deprecated" : "",
+		   a->flags & IP6_F_OPTIMISTIC ? " optimistic tentative" : "", states[a->state], a->preferred_ns <= c->cpu->now_ns ? " deprecated" : "",
 		   a->flags & IP6_F_STABLE ? " stable-privacy" : "");
 	print_life(c, "valid_lft", a->valid_ns);
 	print_life(c, "preferred_lft", a->preferred_ns);

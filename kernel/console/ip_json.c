@@ -84,6 +84,10 @@ static void inet6(struct console_call *c, struct json *j, const struct ip6_ifadd
 	json_text(j, "scope", ip6_is_link_local(&a->addr) ? "link" : "global");
 	if (a->flags & IP6_F_AUTO)
 		json_bool(j, "dynamic", true);
+	if (a->flags & IP6_F_OPTIMISTIC) {
+		json_bool(j, "optimistic", true);
+		json_bool(j, "tentative", true);
+	}
 	if (a->state != IP6_VALID)
 		json_bool(j, a->state == IP6_TENTATIVE ? "tentative" : "dadfailed", true);
 	if (a->flags & IP6_F_STABLE)

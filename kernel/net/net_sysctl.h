@@ -62,6 +62,8 @@
 	  "a smaller hop limit is not taken from a router")                                        \
 	X(ip6_hop_limit, "net.ipv6.conf.all.hop_limit", 0, 64, 1, 255, "hops", "of what we send, unless a router said") \
 	X(ip6_dad_transmits, "net.ipv6.conf.all.dad_transmits", 0, 1, 0, 10, "probes", "before an address is used") \
+	X(ip6_optimistic_dad, "net.ipv6.conf.all.optimistic_dad", 0, 0, 0, 1, "bool", "use formed addresses meanwhile (RFC 4429)") \
+	X(ip6_use_optimistic, "net.ipv6.conf.all.use_optimistic", 0, 0, 0, 1, "bool", "as gladly as others") \
 	X(ip6_addr_gen_mode, "net.ipv6.conf.all.addr_gen_mode", 0, 2, 0, 2, "mode", \
 	  "identifiers: 0 EUI-64, 1 and 2 stable and private (RFC 7217)")                          \
 	X(ip6_flowlabels, "net.ipv6.auto_flowlabels", 0, 1, 0, 1, "bool", "RFC 6437")              \

@@ -396,6 +396,118 @@ TEST(a_redirect_is_counted_and_ignored)
 	kit_close(&k);
 }
 
+/* A router's prefix formed an address, which is probed for. */
+static const struct ip6_ifaddr *optimist(struct kit *k)
+{
+	struct ipv6_info ip;
+
+	*k = kit6_bare();
+	k->cpu->sysctl.ip6_optimistic_dad = 1;
+	REQUIRE(!ip6_dev_up(k->h->net, k->dev));
+	CHECK_EQ(ip6_addr_get(k->cpu, 0)->state, IP6_TENTATIVE); /* the link-local one: no router is known yet */
+	kit_run(k, 2500 * NSEC_PER_MSEC);
+	while (kit6_sent(k, &ip))
+		;
+	ADVERTISE(k, .lifetime = 1800, .flags = 0xc0, .valid = 86400, .preferred = 14400);
+	REQUIRE(formed(k) != NULL);
+	return formed(k);
+}
+
+TEST(an_optimistic_address_is_used_while_it_is_probed_for_and_claims_nothing)
+{
+	REQ("4429 3.2/resolve", "4429 3.2/override", "4429 3.3/delay", "4429 3.3/use");
+	struct kit k;
+	const struct ip6_ifaddr *a = optimist(&k);
+	struct ip_addr far = ip6("2001:db8:99::1"), near = ip6("2001:db8:5::78"), s;
+	struct flow fl = { .dst = near };
+	struct icmp6_ping ping = { 0 };
+	struct ipv6_info ip;
+	char text[IP_NTOP_MAX];
+	unsigned probes = 0, asked = 0, answers = 0;
+	const u8 *p;
+
+	CHECK_EQ(a->state, IP6_VALID);
+	CHECK(a->flags & IP6_F_OPTIMISTIC);
+	CHECK(ip6_local_find(k.cpu, &a->addr) != NULL);
+	s = ip6_select_src(k.cpu, k.dev, &far);
+	CHECK(ip_eq(&s, &a->addr));
+	icmp6_ping_open(k.cpu, &ping);
+	CHECK_EQ(icmp6_ping_send(k.cpu, &ping, &fl, 1, 8), 0);
+	kit_run(&k, 10 * NSEC_PER_MSEC);
+	icmp6_ping_close(&ping);
+	nd(&k, 135, "2001:db8:5::77", ip_ntop(&a->addr, text), ip_ntop(&a->addr, text), 0, 1, 255);
+	while ((p = kit6_sent(&k, &ip))) {
+		bool ours = !memcmp(p + 8, &a->addr, 16);
+
+		probes += p[0] == 135 && ip6_is_unspecified(&ip.saddr) && ours;
+		asked += p[0] == 135 && !memcmp(p + 8, &near, 16);
+		if (p[0] != 136 || !ours)
+			continue;
+		answers++;
+		CHECK_EQ(p[4] & 0x60, 0x40); /* solicited, and overrides nothing */
+	}
+	CHECK_EQ(probes, 1); /* at once */
+	CHECK_EQ(asked, 0);
+	CHECK_EQ(answers, 1);
+	kit_run(&k, 1500 * NSEC_PER_MSEC);
+	CHECK(!(formed(&k)->flags & IP6_F_OPTIMISTIC));
+	CHECK_EQ(formed(&k)->state, IP6_VALID);
+	while (kit6_sent(&k, &ip))
+		;
+	nd(&k, 135, "2001:db8:5::77", ip_ntop(&a->addr, text), ip_ntop(&a->addr, text), 0, 1, 255);
+	p = kit6_sent(&k, &ip);
+	REQUIRE(p && p[0] == 136);
+	CHECK_EQ(p[4] & 0x60, 0x60);
+	kit_close(&k);
+}
+
+TEST(an_optimistic_address_that_somebody_has_is_given_up)
+{
+	REQ("4429 3.3/conflict");
+	for (int advert = 0; advert < 2; advert++) {
+		struct kit k;
+		const struct ip6_ifaddr *a = optimist(&k);
+		struct ip_addr first = a->addr, group = ip6_solicited_node(&first);
+		char text[IP_NTOP_MAX], gtext[IP_NTOP_MAX];
+
+		if (advert)
+			nd(&k, 136, "fe80::5", "ff02::1", ip_ntop(&first, text), 0x20, 2, 255);
+		else
+			nd(&k, 135, "::", ip_ntop(&group, gtext), ip_ntop(&first, text), 0, 0, 255);
+		CHECK_EQ(stat(&k, STAT_Ip6DadConflicts), 1);
+		CHECK(!ip6_local_find(k.cpu, &first));
+		CHECK(!ip_eq(&formed(&k)->addr, &first));
+		kit_close(&k);
+	}
+}
+
+TEST(an_optimistic_address_is_the_second_choice_unless_the_operator_says_otherwise_and_no_routers)
+{
+	REQ("4429 3.3/router");
+	struct kit k;
+	const struct ip6_ifaddr *a = optimist(&k);
+	struct ip_addr certain = ip6("2001:db8:7::1"), to = a->addr, s;
+
+	k.cpu->sysctl.ip6_dad_transmits = 0;
+	REQUIRE(!ip6_addr_add(k.h->net, k.dev, &certain, 64));
+	to.b[15] ^= 1;
+	s = ip6_select_src(k.cpu, k.dev, &to);
+	CHECK(ip_eq(&s, &certain)); /* although the other shares more bits */
+	k.cpu->sysctl.ip6_use_optimistic = 1;
+	s = ip6_select_src(k.cpu, k.dev, &to);
+	CHECK(ip_eq(&s, &formed(&k)->addr));
+	kit_close(&k);
+
+	k = kit6_bare();
+	k.cpu->sysctl.ip6_optimistic_dad = k.cpu->sysctl.ip6_forwarding = 1;
+	k.cpu->sysctl.ip6_accept_ra = 2;
+	REQUIRE(!ip6_dev_up(k.h->net, k.dev));
+	kit_run(&k, 2500 * NSEC_PER_MSEC);
+	ADVERTISE(&k, .lifetime = 1800, .flags = 0xc0, .valid = 86400, .preferred = 14400);
+	CHECK_EQ(formed(&k)->state, IP6_TENTATIVE);
+	kit_close(&k);
+}
+
 /* ---- which address to send from ---- */
 TEST(the_source_address_follows_scope_and_longest_prefix)
 {

@@ -139,7 +139,7 @@ static int apply_addr_set(struct net_cpu *cpu, const struct ip6_change *c)
 {
 	struct ip6_cpu *ip6 = cpu->ip6;
 	struct ip6_ifaddr *a = ip6_find_addr(cpu, c->addr.dev, &c->addr.addr);
-	bool same_use = a && a->state == c->addr.state;
+	bool same_use = a && a->state == c->addr.state && !((a->flags ^ c->addr.flags) & IP6_F_OPTIMISTIC);
 
 	if (!a && ip6->nr_addrs >= IP6_ADDRS_MAX)
 		return -ENOSPC;
@@ -226,12 +226,18 @@ static unsigned common_bits(const struct ip_addr *a, const struct ip_addr *b, un
 	return n;
 }
 
+/* Deprecated, or, as Linux has it, optimistic. */
+static bool is_second_choice(const struct net_cpu *cpu, const struct ip6_ifaddr *a)
+{
+	return a->preferred_ns <= cpu->now_ns || (a->flags & IP6_F_OPTIMISTIC && !cpu->sysctl.ip6_use_optimistic);
+}
+
 /* Rules 1, 2, 3, 6 and 8 of RFC 6724 5; the candidates are of the outgoing device (rule 5), and rules 4 and 7 are about
  * kinds of addresses that we have none of. */
 static bool is_better(struct net_cpu *cpu, const struct ip6_ifaddr *a, const struct ip6_ifaddr *b, const struct ip_addr *dst)
 {
 	unsigned sa = scope_of(&a->addr), sb = scope_of(&b->addr), sd = scope_of(dst), label = label_of(dst);
-	bool old_a = a->preferred_ns <= cpu->now_ns, old_b = b->preferred_ns <= cpu->now_ns;
+	bool old_a = is_second_choice(cpu, a), old_b = is_second_choice(cpu, b);
 
 	if (ip_eq(&a->addr, dst) || ip_eq(&b->addr, dst))
 		return ip_eq(&a->addr, dst);

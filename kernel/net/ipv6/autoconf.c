@@ -102,6 +102,7 @@ static int address_is_good(struct autoconf *ac, struct ip6_ifaddr *a)
 	int err;
 
 	a->state = IP6_VALID;
+	a->flags &= (u8)~IP6_F_OPTIMISTIC;
 	err = ip6_addr_set(ac->cpu->net, a);
 	if (err)
 		return err;
@@ -136,11 +137,13 @@ static void dad_timer(struct timer *t, u64 now_ns)
 	address_is_good(ac, &a);
 }
 
-/* RFC 4862 5.4.2: the first that a link hears of us, and what a router's call makes many hosts do, is delayed. */
+/* RFC 4862 5.4.2: the first that a link hears of us, and what a router's call makes many hosts do, is delayed; not so what is in
+ * use already (RFC 4429 3.3). */
 static void dad_start(struct autoconf *ac, const struct ip6_ifaddr *a)
 {
 	struct ip6_link *l = &ac->links[a->dev->ifindex];
-	u64 delay = !l->probed || a->flags & IP6_F_AUTO ? autoconf_random(ac, DAD_DELAY_NS) : 0;
+	bool waits = a->state == IP6_TENTATIVE && (!l->probed || a->flags & IP6_F_AUTO);
+	u64 delay = waits ? autoconf_random(ac, DAD_DELAY_NS) : 0;
 	struct dad *d = ac->dads;
 
 	while (d->ac) /* as many as addresses: one is free */
@@ -151,6 +154,14 @@ static void dad_start(struct autoconf *ac, const struct ip6_ifaddr *a)
 	timer_arm(&ac->cpu->wheel, &d->timer, ac->cpu->now_ns + delay);
 }
 
+/* RFC 4429 3.3: no router's, and only what a router's advertisement formed: before one came nobody is there to send to. */
+static bool may_be_optimistic(const struct autoconf *ac, const struct ip6_ifaddr *a)
+{
+	const struct net_sysctls *sc = &ac->cpu->sysctl;
+
+	return sc->ip6_optimistic_dad && !sc->ip6_forwarding && a->flags & IP6_F_AUTO;
+}
+
 int autoconf_begin(struct autoconf *ac, const struct ip6_ifaddr *wanted)
 {
 	bool ask = wanted->dev->link->addr_len && ac->cpu->sysctl.ip6_dad_transmits;
@@ -159,6 +170,11 @@ int autoconf_begin(struct autoconf *ac, const struct ip6_ifaddr *wanted)
 	int err;
 
 	a.state = IP6_TENTATIVE;
+	a.flags &= (u8)~IP6_F_OPTIMISTIC;
+	if (ask && may_be_optimistic(ac, &a)) {
+		a.state = IP6_VALID;
+		a.flags |= IP6_F_OPTIMISTIC;
+	}
 	err = ip6_addr_set(ac->cpu->net, &a);
 	if (err)
 		return err;
@@ -205,6 +221,7 @@ static void rcv_conflict(struct autoconf *ac, struct net_device *dev, const stru
 		return;
 	}
 	a.state = IP6_DUPLICATE;
+	a.flags &= (u8)~IP6_F_OPTIMISTIC;
 	ip6_addr_set(ac->cpu->net, &a);
 	if (ip6_is_link_local(addr)) {
 		log_err("ipv6: %s: no link-local address is left to try; IPv6 is off there", dev->name);

@@ -10,7 +10,8 @@
 int ip6_dev_up(struct net *net, struct net_device *dev);
 
 enum ip6_addr_state { IP6_TENTATIVE, IP6_VALID, IP6_DUPLICATE };
-enum { IP6_F_AUTO = 1, IP6_F_STABLE = 2 }; /* formed from an advertised prefix; its identifier is RFC 7217's */
+/* Formed from an advertised prefix; its identifier is RFC 7217's; valid, but still probed for (RFC 4429). */
+enum { IP6_F_AUTO = 1, IP6_F_STABLE = 2, IP6_F_OPTIMISTIC = 4 };
 struct ip6_ifaddr {
 	struct ip_addr addr;
 	struct net_device *dev;

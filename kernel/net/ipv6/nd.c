@@ -50,6 +50,13 @@ void nd_send_router_solicit(struct net_cpu *cpu, struct net_device *dev)
 	icmp6_send_link(cpu, dev, skb, &from->addr, &ip6_all_routers, false);
 }
 
+static bool is_optimistic(struct net_cpu *cpu, const struct net_device *dev, const struct ip_addr *addr)
+{
+	const struct ip6_ifaddr *a = ip6_find_addr(cpu, dev, addr);
+
+	return a && a->flags & IP6_F_OPTIMISTIC;
+}
+
 static void send_advert(struct net_cpu *cpu, struct net_device *dev, const struct ip_addr *target, const struct ip_addr *dst,
 			u8 flags)
 {
@@ -57,6 +64,8 @@ static void send_advert(struct net_cpu *cpu, struct net_device *dev, const struc
 
 	if (!skb)
 		return;
+	if (is_optimistic(cpu, dev, target))
+		flags &= (u8)~ND_NA_OVERRIDE; /* RFC 4429 3.2 */
 	if (cpu->sysctl.ip6_forwarding)
 		flags |= ND_NA_ROUTER;
 	skb_trim(cpu, skb, nd_neigh_build(skb->data, target, flags, ND_OPT_TARGET_LL,
@@ -74,7 +83,9 @@ static void nd_solicit(struct net_cpu *cpu, struct neigh *n, bool unicast)
 {
 	struct ip_addr src = ip6_select_src(cpu, n->dev, &n->addr), group = ip6_solicited_node(&n->addr);
 
-	if (!ip6_is_unspecified(&src)) /* else none of ours is in use yet; the next try may find one */
+	/* Else none of ours is in use yet, or certain (RFC 4429 3.2): neighbours wait, and routers are known by their word. The next
+	 * try may find one. */
+	if (!ip6_is_unspecified(&src) && !is_optimistic(cpu, n->dev, &src))
 		nd_send_solicit(cpu, n->dev, &src, unicast ? &n->addr : &group, &n->addr, 0);
 }
 
@@ -117,7 +128,7 @@ static enum drop_reason rcv_solicit(struct net_cpu *cpu, struct sk_buff *skb)
 	a = ip6_find_addr(cpu, skb->dev, &m.target);
 	if (!a || a->state == IP6_DUPLICATE)
 		return DROP(ND_NOT_OURS);
-	if (a->state == IP6_TENTATIVE) {
+	if (a->state == IP6_TENTATIVE || (probe && a->flags & IP6_F_OPTIMISTIC)) {
 		if (probe)
 			autoconf_conflict(cpu, skb->dev, &m.target, m.nonce);
 		return probe ? RX_OK : DROP(ND_NOT_OURS);
@@ -135,7 +146,7 @@ static enum drop_reason about_ours(struct net_cpu *cpu, struct net_device *dev, 
 {
 	char text[IP_NTOP_MAX];
 
-	if (a->state == IP6_TENTATIVE)
+	if (a->state == IP6_TENTATIVE || a->flags & IP6_F_OPTIMISTIC)
 		autoconf_conflict(cpu, dev, &a->addr, 0);
 	else if (token_take(&cpu->ip6->conflict_log, cpu->now_ns, CONFLICT_LOG_NS, 1))
 		log_warn("ipv6: %s: somebody else uses our address %s too", dev->name, ip_ntop(&a->addr, text));
