@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * test_socket.c - descriptors, blocking with deadlines, poll, options and zero copy, over real transports.
  */
-#include "unit/sockkit.h"
+#include "unit/streamkit.h"
 #include "net/tcp/tcp.h"
 
 /* ---- descriptors ---- */
@@ -108,29 +108,6 @@ TEST(options_are_set_and_read_back)
 }
 
 /* ---- waiting ---- */
-struct job {
-	struct lab_host *h;
-	int fd, aux;
-	long ret;
-	u64 took_ns;
-	bool done;
-	char buf[256];
-	u64 timeout_ns;
-};
-
-#define FIBER(name)                                                                                \
-	static void name##_body(struct job *j);                                                    \
-	static void name(void *arg)                                                                \
-	{                                                                                          \
-		struct job *j = arg;                                                               \
-		u64 start = j->h->cpu->now_ns;                                                     \
-                                                                                                   \
-		name##_body(j);                                                                    \
-		j->took_ns = j->h->cpu->now_ns - start;                                            \
-		j->done = true;                                                                    \
-	}                                                                                          \
-	static void name##_body(struct job *j)
-
 FIBER(recv_fiber)
 {
 	j->ret = sys_recv(j->h->cpu, j->fd, j->buf, sizeof(j->buf), 0);
@@ -192,47 +169,6 @@ TEST(closing_a_file_wakes_who_waits_on_it)
 	CHECK(LAB_UNTIL(lab, j.done, NSEC_PER_SEC));
 	CHECK_EQ(j.ret, -EBADF);
 	lab_destroy(lab);
-}
-
-FIBER(accept_fiber)
-{
-	struct sockaddr_ip peer;
-
-	j->ret = sys_accept4(j->h->cpu, j->fd, &peer, 0);
-	if (j->ret >= 0)
-		ip_ntop(&peer.addr, j->buf);
-}
-FIBER(connect_fiber)
-{
-	struct sockaddr_ip to = at("10.0.0.2", 1000);
-
-	j->ret = sys_connect(j->h->cpu, j->fd, &to);
-}
-
-static int tcp_listener(struct lab_host *h, u16 port)
-{
-	int fd = sys_socket(h->cpu, AF_INET, SOCK_STREAM, 0);
-
-	bind_to(h, fd, port);
-	CHECK_EQ(sys_listen(h->cpu, fd, 16), 0);
-	return fd;
-}
-
-/* A connected pair of blocking sockets: a's and b's end. */
-static void tcp_pair(struct lab *lab, struct lab_host *a, struct lab_host *b, int *fda, int *fdb)
-{
-	static struct job accepting, connecting;
-
-	accepting = (struct job){ .h = b, .fd = tcp_listener(b, 1000) };
-	connecting = (struct job){ .h = a, .fd = sys_socket(a->cpu, AF_INET, SOCK_STREAM, 0) };
-	lab_spawn(b, "accept", accept_fiber, &accepting);
-	lab_spawn(a, "connect", connect_fiber, &connecting);
-	CHECK(LAB_UNTIL(lab, accepting.done && connecting.done, NSEC_PER_SEC));
-	CHECK_EQ(connecting.ret, 0);
-	CHECK(accepting.ret >= 0);
-	CHECK_STR(accepting.buf, "10.0.0.1");
-	*fda = connecting.fd;
-	*fdb = (int)accepting.ret;
 }
 
 TEST(connections_are_taken_in_one_call_and_tell_what_came_with_them)
@@ -370,54 +306,6 @@ TEST(a_blocking_write_takes_all_and_waitall_reads_all)
 	CHECK(LAB_UNTIL(lab, in.done && out.done, 60 * NSEC_PER_SEC));
 	CHECK_EQ(out.ret, BIG / 20 * 20);
 	CHECK_EQ(in.ret, BIG / 20 * 20);
-	lab_destroy(lab);
-}
-
-FIBER(peek_fiber)
-{
-	j->ret = sys_recv(j->h->cpu, j->fd, j->buf, 10, MSG_PEEK | MSG_WAITALL);
-}
-
-TEST(peek_with_waitall_waits_until_all_is_there_and_takes_nothing)
-{
-	struct lab_host *a, *b;
-	struct lab *lab = lab_pair(1, NULL, &a, &b);
-	u64 tv[2] = { 0, 50000 };
-	struct job in = { .h = b };
-	char buf[10];
-	int fd;
-
-	tcp_pair(lab, a, b, &fd, &in.fd);
-	lab_spawn(b, "peek", peek_fiber, &in);
-	lab_run(lab, 5 * NSEC_PER_MSEC);
-	CHECK_EQ(sys_send(a->cpu, fd, "01234", 5, 0), 5);
-	lab_run(lab, 100 * NSEC_PER_MSEC);
-	CHECK(!in.done);
-	CHECK_EQ(sys_send(a->cpu, fd, "56789", 5, 0), 5);
-	CHECK(LAB_UNTIL(lab, in.done, NSEC_PER_SEC));
-	CHECK_EQ(in.ret, 10);
-	CHECK(!memcmp(in.buf, "0123456789", 10));
-	CHECK_EQ(sys_recv(b->cpu, in.fd, buf, 10, MSG_DONTWAIT), 10);
-
-	CHECK_EQ(sys_send(a->cpu, fd, "abc", 3, 0), 3); /* what there is: after its time ... */
-	lab_run(lab, 5 * NSEC_PER_MSEC);
-	CHECK_EQ(sys_recv(b->cpu, in.fd, buf, 10, MSG_PEEK | MSG_WAITALL | MSG_DONTWAIT), 3);
-	CHECK_EQ(sys_setsockopt(b->cpu, in.fd, SOL_SOCKET, SO_RCVTIMEO, tv, sizeof(tv)), 0);
-	in.done = false;
-	lab_spawn(b, "peek", peek_fiber, &in);
-	CHECK(LAB_UNTIL(lab, in.done, NSEC_PER_SEC));
-	CHECK_EQ(in.ret, 3);
-	CHECK(in.took_ns >= 49 * NSEC_PER_MSEC);
-
-	tv[1] = 0; /* ... or at the end of the stream */
-	CHECK_EQ(sys_setsockopt(b->cpu, in.fd, SOL_SOCKET, SO_RCVTIMEO, tv, sizeof(tv)), 0);
-	in.done = false;
-	lab_spawn(b, "peek", peek_fiber, &in);
-	lab_run(lab, 100 * NSEC_PER_MSEC);
-	CHECK(!in.done);
-	CHECK_EQ(sys_close(a->cpu, fd), 0);
-	CHECK(LAB_UNTIL(lab, in.done, NSEC_PER_SEC));
-	CHECK_EQ(in.ret, 3);
 	lab_destroy(lab);
 }
 
@@ -602,65 +490,6 @@ TEST(a_buffer_has_room_for_a_segment_at_least_one_to_send_for_two)
 		CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, sizes[i].opt, &v, &len), 0);
 		CHECK_EQ(v, sizes[i].is);
 	}
-	lab_destroy(lab);
-}
-
-TEST(a_send_with_msg_zerocopy_is_told_once_when_its_memory_is_free)
-{
-	struct lab_host *h, *peer;
-	struct lab *lab = lab_pair(1, NULL, &h, &peer);
-	int fd = udp(h), one = 1, two = 2;
-	struct sockaddr_ip to = at("10.0.0.2", 9);
-	struct msg_notes notes = { 0 };
-	struct msghdr m = { .msg_notes = &notes };
-	u8 byte = 0;
-
-	CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1); /* not asked for: nobody is told */
-	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), -EAGAIN);
-	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_ZEROCOPY, &two, sizeof(two)), -EINVAL);
-	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), 0);
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1);
-	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), 0);
-	CHECK(notes.has_zerocopy && m.msg_flags == MSG_ERRQUEUE);
-	CHECK_EQ(notes.zerocopy_first, 0);
-	CHECK_EQ(notes.zerocopy_last, 2);
-	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), -EAGAIN);
-	CHECK_EQ(sys_sendto(h->cpu, fd, &byte, 1, MSG_ZEROCOPY, &to), 1);
-	CHECK_EQ(sys_recvmsg(h->cpu, fd, &m, MSG_ERRQUEUE), 0);
-	CHECK_EQ(notes.zerocopy_first, 3);
-	CHECK_EQ(notes.zerocopy_last, 3);
-	lab_destroy(lab);
-}
-
-TEST(the_error_queue_has_stamps_and_zerocopy_side_by_side)
-{
-	struct lab_host *a, *b;
-	struct lab *lab = lab_pair(1, NULL, &a, &b);
-	int fda, fdb, one = 1, flags = SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID;
-	struct msg_notes notes = { 0 };
-	struct msghdr m = { .msg_notes = &notes };
-	struct pollfd p;
-
-	tcp_pair(lab, a, b, &fda, &fdb);
-	CHECK_EQ(sys_setsockopt(a->cpu, fda, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), 0);
-	CHECK_EQ(sys_setsockopt(a->cpu, fda, SOL_SOCKET, SO_TIMESTAMPING, &flags, 2), -EINVAL);
-	CHECK_EQ(sys_setsockopt(a->cpu, fda, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)), 0);
-	for (int i = 0; i < 2; i++)
-		CHECK_EQ(sys_send(a->cpu, fda, "0123456789", 10, MSG_ZEROCOPY), 10);
-	lab_run(lab, 100 * NSEC_PER_MSEC);
-	for (int i = 0; i < 2; i++) {
-		CHECK_EQ(sys_recvmsg(a->cpu, fda, &m, MSG_ERRQUEUE), 0);
-		CHECK(notes.has_stamp && !notes.has_zerocopy && notes.stamp == SCM_TSTAMP_ACK);
-		CHECK_EQ(notes.stamp_key, i * 10 + 9);
-	}
-	p = (struct pollfd){ .fd = fda };
-	CHECK_EQ(sys_poll(a->cpu, &p, 1, 0), 1); /* there is more */
-	CHECK_EQ(p.revents, EPOLLERR);
-	CHECK_EQ(sys_recvmsg(a->cpu, fda, &m, MSG_ERRQUEUE), 0);
-	CHECK(notes.has_zerocopy && !notes.has_stamp && notes.zerocopy_first == 0 && notes.zerocopy_last == 1);
-	CHECK_EQ(sys_recvmsg(a->cpu, fda, &m, MSG_ERRQUEUE), -EAGAIN);
-	CHECK_EQ(sys_poll(a->cpu, &p, 1, 0), 0);
 	lab_destroy(lab);
 }
 

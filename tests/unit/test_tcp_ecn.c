@@ -50,6 +50,19 @@ TEST(an_active_open_asks_once_and_believes_ece_alone)
 	}
 }
 
+TEST(a_syn_that_is_marked_itself_asks_for_nothing)
+{
+	REQ("3168 6.1.1/ect");
+	for (u8 tos = ECT1; tos <= CE; tos++) {
+		struct rig *r = tcb_in(TCP_LISTEN);
+
+		inject(r, .flags = TCP_SYN | TCP_ECE | TCP_CWR, .no_ack = true, .tos = tos); /* RFC 3168 6.1.1 forbids it to be */
+		CHECK(rig_take(r));
+		CHECK_EQ(r->last.flags, TCP_SYN | TCP_ACK);
+		rig_end(r);
+	}
+}
+
 TEST(without_agreement_nothing_is_ecn_capable)
 {
 	REQ("3168 6.1.1/agree");

@@ -504,10 +504,14 @@ TEST(a_write_passes_the_limit_of_the_send_buffer_by_one_skb_at_most)
 	rig_end(r);
 }
 
-TEST(port_unreachable_ends_an_attempt_to_connect)
+TEST(port_unreachable_ends_an_attempt_to_connect_when_it_quotes_its_syn)
 {
+	REQ("5927 4.1");
 	struct rig *r = tcb_in(TCP_SYN_SENT);
 
+	rig_icmp(r, 3, 3, 0, 0);
+	rig_icmp(r, 3, 3, 0, 70000);
+	CHECK_EQ(r->t->sk.state, TCP_SYN_SENT);
 	rig_icmp(r, 3, 3, 0, -1);
 	CHECK_EQ(r->t->sk.state, TCP_CLOSE);
 	CHECK_EQ(rig_read(r, 1), -ECONNREFUSED);

@@ -585,6 +585,7 @@ TEST(source_quench_and_parameter_problem_change_nothing)
 		rig_icmp(r, 12, 0, 0, states[i] == TCP_SYN_SENT ? -1 : 0);
 		CHECK_EQ(r->t->sk.state, states[i]);
 		CHECK_EQ(r->t->sk.err, 0);
+		CHECK_EQ(r->t->sk.err_soft, 0); /* nor what a time out would be blamed on */
 		CHECK_EQ(r->t->cwnd, cwnd);
 		expect_nothing(r);
 		rig_end(r);
