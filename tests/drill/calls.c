@@ -276,7 +276,7 @@ static ssize_t shim_recvmsg(void *u, int fd, struct msghdr *m, int flags)
 			  stack_recvmsg(fd_of(fd), (const struct stack_iov *)m->msg_iov, (unsigned)m->msg_iovlen, flags, &notes));
 	size_t room = m->msg_controllen;
 
-	m->msg_flags = notes.flags & (MSG_ERRQUEUE | MSG_TRUNC);
+	m->msg_flags = r < 0 ? flags & MSG_ERRQUEUE : notes.flags & (MSG_ERRQUEUE | MSG_TRUNC);
 	m->msg_controllen = 0;
 	if (r >= 0)
 		put_notes(m, room, &notes, is_v6(fd));
