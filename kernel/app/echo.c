@@ -259,7 +259,7 @@ static int udp_start(struct net_cpu *cpu, const struct app_service *s, void (*fn
 	return -ENOMEM;
 }
 
-/* app.work: one datagram after the other, as a program has it that computes its answers. */
+/* app.work: one datagram after the other, as a program has it that computes its answers, and waits for room to send them. */
 static void costly_udp_fiber(void *arg)
 {
 	struct udp_service s = *(struct udp_service *)arg;
@@ -268,11 +268,17 @@ static void costly_udp_fiber(void *arg)
 
 	kfree(arg);
 	while ((skb = sys_recv_skb(s.cpu, s.fd, 0, &err)) || err != -EBADF) {
-		if (!s.cpu->app || !skb)
+		if (!skb)
 			continue;
+		if (!s.cpu->app) {
+			sys_skb_free(s.cpu, skb);
+			break;
+		}
 		app_work(s.cpu->app->work);
-		send_back(&s, &skb, 1);
-		s.cpu->app->datagrams++;
+		if (sys_send_skb(s.cpu, s.fd, skb, 0))
+			sys_skb_free(s.cpu, skb);
+		if (s.cpu->app)
+			s.cpu->app->datagrams++;
 		sys_yield(s.cpu); /* others have a turn, however many datagrams wait */
 	}
 }
