@@ -34,7 +34,7 @@ APP    := app echo archive site site_default mime sha1 websocket access_log \
 APP    += live live_sample live_numbers live_json live_page
 CONSOLE := cmd_conntrack cmd_ip cmd_ip6 cmd_nft cmd_ping cmd_ss cmd_stat cmd_balance cmd_sys cmd_tc console line serial table
 CONSOLE += cmd_route complete ip_json json
-CONSOLE += cmd_ethtool
+CONSOLE += cmd_ethtool cmd_sysfs
 CONSOLE += cmd_tcpdump cmd_trace frame_text resolve cmd_profile cmd_dig cmd_wget cmd_traceroute cmd_machine
 LIB     += sha256
 STACK   += wire/dns
@@ -69,7 +69,7 @@ UNIT   += filter trace dns live stage
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMMON  := -std=gnu11 -g -Ikernel -fno-strict-aliasing -fno-common -MMD -MP $(WARN)
 # What each packet passes is compiled for fewer instructions, the rest for less text; what waits for an operator, for the least.
-COLD    := console/% app/live% drivers/pci/% core/panic core/cmdline report $(addprefix net/,core/filter% core/ethtool sched/options sched/config \
+COLD    := console/% app/live% drivers/pci/% core/panic core/cmdline report $(addprefix net/,core/filter% core/ethtool core/netdev sched/options sched/config \
            netfilter/nft_parse netfilter/nft_print netfilter/nft_rule netfilter/nft_words netfilter/nft_names ipv4/dhcp ipv4/net_config ipv6/config)
 OPTIMIZE = $(if $(filter $(COLD),$*),-Os,$(if $(filter net/% app/http% drivers/%,$*),-O3,-O2))
 KCFLAGS  = $(COMMON) $(OPTIMIZE) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \

@@ -110,7 +110,7 @@ static void take_qdiscs(struct round *r)
 	for (unsigned i = 0; i < net->nr_devs; i++) {
 		struct net_device *dev = net->devs[i];
 
-		for (unsigned q = 0; dev && dev->flags & IFF_UP && q < dev->real_num_tx_queues; q++) {
+		for (unsigned q = 0; dev && dev->flags & IFF_UP && q < dev->nr_channels; q++) {
 			struct qdisc *root = dev->txq[q].qdisc;
 
 			if (dev->txq[q].cpu != r->cpu->id)

@@ -22,7 +22,7 @@ static void print_queues(struct console_call *c)
 	for (i = 0; i < net->nr_devs; i++) {
 		const struct net_device *dev = net->devs[i];
 
-		for (q = 0; dev && dev->flags & IFF_UP && q < dev->real_num_tx_queues; q++) {
+		for (q = 0; dev && dev->flags & IFF_UP && q < dev->nr_txq; q++) {
 			const struct netdev_queue *txq = &dev->txq[q];
 
 			out_printf(c->out, "out     %s queue %u: queued %u + refused %llu, given to the driver %llu\n", dev->name, q,

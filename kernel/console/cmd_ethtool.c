@@ -110,7 +110,7 @@ static void print_channels(struct console_call *c, const struct net_device *dev)
 	out_printf(c->out, "Channel parameters for %s:\nPre-set maximums:\n", dev->name);
 	out_printf(c->out, form, dev->nr_txq);
 	out_printf(c->out, "Current hardware settings:\n");
-	out_printf(c->out, form, dev->real_num_tx_queues);
+	out_printf(c->out, form, dev->nr_channels);
 }
 
 /* The key is not told: who knows it can choose flows that all are one CPU's. */
@@ -122,11 +122,11 @@ static void print_rss(struct console_call *c, const struct net_device *dev)
 		out_printf(c->out, "Cannot get RX ring count: Operation not supported\n");
 		return;
 	}
-	out_printf(c->out, "RX flow hash indirection table for %s with %u RX ring(s):\n", dev->name, dev->nr_rxq);
+	out_printf(c->out, "RX flow hash indirection table for %s with %u RX ring(s):\n", dev->name, dev->nr_channels);
 	for (unsigned i = 0; i < STEER_SLOTS; i++) {
 		if (i % 8 == 0)
 			out_printf(c->out, "%5u: ", i);
-		out_printf(c->out, " %5u%s", s->cpu[i] % dev->nr_rxq, i % 8 == 7 ? "\n" : "");
+		out_printf(c->out, " %5u%s", s->cpu[i] % dev->nr_channels, i % 8 == 7 ? "\n" : "");
 	}
 	out_printf(c->out, "RSS hash key:\nOperation not supported\nRSS hash function:\n    toeplitz: on\n    xor: off\n    crc32: off\n");
 }
@@ -182,7 +182,7 @@ static void carry_out(struct console_call *c, void *arg)
 	bh_enable(c->cpu);
 }
 
-/* ethtool -C|-G|-K DEV NAME VALUE... */
+/* ethtool -C|-G|-K|-L DEV NAME VALUE... */
 static int change(struct console_call *c, struct net_device *dev)
 {
 	struct job job = { .dev = dev };
@@ -225,7 +225,8 @@ static const struct {
 	{ "-S", print_stats, NULL }, { "-k", print_features, NULL },  { "-c", print_coalesce, NULL },
 	{ "-g", print_rings, NULL }, { "-l", print_channels, NULL },
 	{ "-x", print_rss, NULL },   { "-C", NULL, change },
-	{ "-G", NULL, change },      { "-K", NULL, change },          { "--reset", NULL, reset },
+	{ "-G", NULL, change },      { "-K", NULL, change },          { "-L", NULL, change },
+	{ "--reset", NULL, reset },
 };
 
 static struct net_device *find_dev(struct console_call *c, const char *name)

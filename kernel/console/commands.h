@@ -14,8 +14,10 @@
 	X(balance, "balance", false, "[--json]", "frames in = delivered + queued + dropped, per stage")    \
 	X(ip, "ip", false, "[-4|-6|-s] [--json] addr|link|route|neigh|maddr [show [dev DEV]] | addr|route|maddr add|del ... | route replace|get ... | link set DEV txqueuelen|mtu N", \
 	  "addresses, links, routes, neighbours")                                                  \
-	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|-x|--reset] DEV | -C|-G|-K DEV NAME VALUE...",          \
+	X(ethtool, "ethtool", false, "[-i|-S|-c|-g|-k|-l|-x|--reset] DEV | -C|-G|-K|-L DEV NAME VALUE...",       \
 	  "a device: statistics, moderation, rings, offloads, channels")                             \
+	X(cat, "cat", false, "/sys/class/net/DEV/queues/tx-N/xps_cpus | .../rx-N/rps_cpus", "which CPUs a device's queue has") \
+	X(echo, "echo", false, "MASK > /sys/class/net/DEV/queues/tx-N/xps_cpus", "give a tx queue to CPUs")  \
 	X(tc, "tc", false, "[-s] [-d] [--json] qdisc [show|add|replace|change|del|help] [dev DEV] ...", "queueing disciplines") \
 	X(conntrack, "conntrack", false, "-L [--json] | -C | -S | -F", "tracked connections: list, count, statistics, forget") \
 	X(nft, "nft", false, "[-a] list ruleset | add|insert|delete|flush ...", "packet filter rules")   \

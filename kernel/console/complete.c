@@ -4,6 +4,7 @@
  */
 #include "console/complete.h"
 #include "console/console.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 #include "net/core/dev.h"
 #include "net/core/qdisc.h"
@@ -28,7 +29,9 @@ static const struct {
 	{ "ip route del", "default via dev metric" },
 	{ "ip neigh", "show dev" },
 	{ "ip maddr", "show add del dev" },
-	{ "ethtool", "@device -i -S -c -g -k -l -x -C -G -K --reset" },
+	{ "ethtool", "@device -i -S -c -g -k -l -x -C -G -K -L --reset" },
+	{ "cat", "@queue" },
+	{ "echo", "@queue" },
 	{ "tc", "qdisc -s -d" },
 	{ "tc qdisc", "show add replace change del help dev --json" },
 	{ "tc qdisc show", "dev --json" },
@@ -53,7 +56,7 @@ static const struct {
 };
 
 /* The i-th name of a kind that the machine knows; NULL past the last. */
-static const char *command_name(const struct net *net, unsigned i)
+static const char *command_name(const struct net *net, unsigned i, char *buf)
 {
 	const struct console_cmd *cmd = console_cmds;
 
@@ -62,12 +65,12 @@ static const char *command_name(const struct net *net, unsigned i)
 	return cmd->name;
 }
 
-static const char *device_name(const struct net *net, unsigned i)
+static const char *device_name(const struct net *net, unsigned i, char *buf)
 {
 	return net && i < net->nr_devs && net->devs[i] ? net->devs[i]->name : NULL;
 }
 
-static const char *tunable_name(const struct net *net, unsigned i)
+static const char *tunable_name(const struct net *net, unsigned i, char *buf)
 {
 	const struct net_sysctl_row *r;
 
@@ -77,7 +80,7 @@ static const char *tunable_name(const struct net *net, unsigned i)
 	return NULL;
 }
 
-static const char *qdisc_name(const struct net *net, unsigned i)
+static const char *qdisc_name(const struct net *net, unsigned i, char *buf)
 {
 	unsigned k = 0;
 
@@ -86,22 +89,41 @@ static const char *qdisc_name(const struct net *net, unsigned i)
 	return qdisc_table[k] ? qdisc_table[k]->id : NULL;
 }
 
-static const char *event_name(const struct net *net, unsigned i)
+static const char *event_name(const struct net *net, unsigned i, char *buf)
 {
 	return i < NR_TRACE_EVENTS ? trace_event_name(i) : NULL;
 }
 
-static const char *fault_name(const struct net *net, unsigned i)
+static const char *fault_name(const struct net *net, unsigned i, char *buf)
 {
 	return platform_crash_kind(i);
 }
 
+/* The files of console/cmd_sysfs.c. */
+static const char *queue_name(const struct net *net, unsigned i, char *buf)
+{
+	for (unsigned k = 0; net && k < net->nr_devs; k++) {
+		const struct net_device *dev = net->devs[k];
+
+		if (!dev)
+			continue;
+		if (i < 2 * dev->nr_channels) {
+			snprintf(buf, CONSOLE_WORD_MAX, "/sys/class/net/%s/queues/%s-%u/%s_cpus", dev->name, i % 2 ? "rx" : "tx", i / 2,
+				 i % 2 ? "rps" : "xps");
+			return buf;
+		}
+		i -= 2 * dev->nr_channels;
+	}
+	return NULL;
+}
+
 static const struct {
 	const char *kind;
-	const char *(*name)(const struct net *net, unsigned i);
+	const char *(*name)(const struct net *net, unsigned i, char *buf); /* it may be in buf */
 } kinds[] = {
 	{ "@command", command_name }, { "@device", device_name }, { "@tunable", tunable_name },
 	{ "@qdisc", qdisc_name },     { "@event", event_name },   { "@fault", fault_name },
+	{ "@queue", queue_name },
 };
 
 /* The line's whole words before `end`, options left out, with one blank between; *after_dev: the last one asks for a device. */
@@ -145,15 +167,17 @@ static const char *words_after(const char *key)
 	return best;
 }
 
-/* The names of a kind: the i-th, or NULL with *i less as many as there are. */
-static const char *nth_name(const struct net *net, const char *kind, unsigned *i)
+/* The names of the kind in buf: the i-th, perhaps in buf itself, or NULL with *i less as many as there are. */
+static const char *nth_name(const struct net *net, unsigned *i, char *buf)
 {
 	const char *name;
+	unsigned k = 0;
 
-	for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++)
-		for (unsigned m = 0; !strcmp(kinds[k].kind, kind) && (name = kinds[k].name(net, m)); m++)
-			if (!(*i)--)
-				return name;
+	while (k < ARRAY_SIZE(kinds) && strcmp(kinds[k].kind, buf))
+		k++;
+	for (unsigned m = 0; k < ARRAY_SIZE(kinds) && (name = kinds[k].name(net, m, buf)); m++)
+		if (!(*i)--)
+			return name;
 	return NULL;
 }
 
@@ -169,9 +193,11 @@ static const char *nth(const struct net *net, const char *words, unsigned i, cha
 		memcpy(buf, words, n);
 		buf[n] = '\0';
 		words += n + (words[n] == ' ');
-		if (*buf != '@' && !i--)
-			return buf;
-		if (*buf == '@' && (name = nth_name(net, buf, &i)))
+		if (*buf == '@')
+			name = nth_name(net, &i, buf);
+		else
+			name = i-- ? NULL : buf;
+		if (name)
 			return name;
 	}
 	return NULL;
@@ -183,5 +209,5 @@ const char *console_candidate(const struct net *net, const char *line, unsigned 
 	bool after_dev;
 
 	beginning(line, word, key, &after_dev);
-	return after_dev ? device_name(net, i) : nth(net, words_after(key), i, buf);
+	return after_dev ? device_name(net, i, buf) : nth(net, words_after(key), i, buf);
 }

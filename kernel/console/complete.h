@@ -5,7 +5,7 @@
 
 #include "net/net.h"
 
-#define CONSOLE_WORD_MAX 32
+#define CONSOLE_WORD_MAX 64
 
 /* The i-th word that may stand where the line's last word (perhaps empty) begins at `word`, those included that do not begin
  * as it does; NULL past the last. It may be in `buf`. net NULL: no devices are known. */

@@ -373,6 +373,9 @@ OUTPUT = {
     "ethtool -g eth0": [r"^Ring parameters for eth0:\nPre-set maximums:\nRX:\t\t\d+\nRX Mini:\tn/a\nRX Jumbo:\tn/a\nTX:\t\t\d+\n"
                         r"Current hardware settings:\nRX:\t\t\d+\n"],
     "ethtool -l eth0": [r"^Channel parameters for eth0:\nPre-set maximums:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t1\n"],
+    "cat /sys/class/net/eth0/queues/tx-0/xps_cpus /sys/class/net/eth0/queues/rx-0/rps_cpus": [r"(?m)^1\n0$"],
+    "echo 2 > /sys/class/net/eth0/queues/tx-0/xps_cpus": [r"^echo: '2' is no mask of CPUs: allowed is hexadecimal, 0 to 1$"],
+    "ethtool -L eth0 combined 2": [r"^ethtool: combined 2: eth0 has 1 pair of queues, and cannot use another number$"],
     "ethtool -x eth0": [r"^Cannot get RX ring count: Operation not supported\n$"],
     "sysctl -a": [r"(?m)^net.ipv4.tcp_sack = 1\b", r"(?m)^http.head_timeout_ms = \d+"],
     "slab": [r"^memory: \d+ KiB in all, \d+ KiB free; taken \d+ times by kmalloc or as pages", r"^cpu0: skbs \d+ of \d+ free \(\d+ refused\), buffers \d+ of \d+ free"],

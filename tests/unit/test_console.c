@@ -263,6 +263,14 @@ static const struct {
 	{ "ip -6 route get", NULL },
 	{ "ip link set lo colour 3", "'colour'" },
 	{ "ethtool -Z lo", "'-Z'" },
+	{ "cat", NULL },
+	{ "cat /proc/version", "'/proc/version'" },
+	{ "cat /sys/class/net/lo/queues/tx-/xps_cpus", "'/sys/class/net/lo/queues/tx-/xps_cpus'" },
+	{ "cat /sys/class/net/lo/queues/tx-0/rps_cpus", "'/sys/class/net/lo/queues/tx-0/rps_cpus'" },
+	{ "cat /sys/class/net/a-name-too-long-for-any/queues/tx-0/xps_cpus", "'/sys/class/net/a-name" },
+	{ "echo 1", "'1'" },
+	{ "echo 1 >> /sys/class/net/lo/queues/tx-0/xps_cpus", "'1'" },
+	{ "echo 1 > /etc/passwd", "'/etc/passwd'" },
 	{ "tc class", "'class'" },
 	{ "tc qdisc show eth0", "'eth0'" },
 	{ "conntrack -X", "'-X'" },
@@ -333,6 +341,46 @@ static const char *says(struct kit *k, const char *text, struct screen *s)
 	str_copy(line, text, sizeof(line));
 	console_run(&c, line);
 	return s->text;
+}
+
+/* A line and what it answers; lo has a queue for each CPU, and here there is one. */
+TEST(the_files_of_queues_are_read_and_written_as_in_sys)
+{
+	static const char *const lines[][2] = {
+		{ "cat /sys/class/net/lo/queues/tx-0/xps_cpus", "1\n" },
+		{ "cat /sys/class/net/lo/queues/tx-0/xps_cpus /sys/class/net/lo/queues/rx-0/rps_cpus", "1\n0\n" },
+		{ "cat /sys/class/net/lo/queues/tx-1/xps_cpus", "cat: /sys/class/net/lo/queues/tx-1/xps_cpus: lo uses 1 pair of queues, counted from 0\n" },
+		{ "cat /sys/class/net/eth9/queues/tx-0/xps_cpus", "cat: /sys/class/net/eth9/queues/tx-0/xps_cpus: no such device; `ip link` lists them\n" },
+		{ "echo 1 > /sys/class/net/lo/queues/tx-0/xps_cpus", "" },
+		{ "echo 0 > /sys/class/net/lo/queues/tx-0/xps_cpus", "echo: '0': lo uses one pair of queues: each CPU sends through it, allowed is 1\n" },
+		{ "echo 2 > /sys/class/net/lo/queues/tx-0/xps_cpus", "echo: '2' is no mask of CPUs: allowed is hexadecimal, 0 to 1\n" },
+		{ "echo g > /sys/class/net/lo/queues/tx-0/xps_cpus", "echo: 'g' is no mask of CPUs: allowed is hexadecimal, 0 to 1\n" },
+		{ "echo 100000001 > /sys/class/net/lo/queues/tx-0/xps_cpus", "echo: '100000001' is no mask of CPUs: allowed is hexadecimal, 0 to 1\n" },
+		{ "echo \"\" > /sys/class/net/lo/queues/tx-0/xps_cpus", "echo: '' is no mask of CPUs: allowed is hexadecimal, 0 to 1\n" },
+		{ "echo 1 > /sys/class/net/lo/queues/rx-0/rps_cpus",
+		  "echo: /sys/class/net/lo/queues/rx-0/rps_cpus: a flow never moves: steer=rss, rps or off of the kernel command line decides\n" },
+	};
+	struct kit k = kit_open(LAB_ETHER);
+	struct screen s;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lines); i++)
+		CHECK_STR(says(&k, lines[i][0], &s), lines[i][1]);
+	lab_destroy(k.lab);
+}
+
+TEST(tab_knows_the_files_of_queues)
+{
+	struct kit k = kit_open(LAB_ETHER);
+	struct line_editor l;
+	struct screen s;
+
+	screen_init(&s);
+	line_init(&l, &s.out, "> ");
+	l.net = k.h->net;
+	line_begin(&l);
+	type(&l, "echo 1 > /sys/class/net/lo/queues/t\t\r");
+	CHECK(strstr(l.buf, "echo 1 > /sys/class/net/lo/queues/tx-0/xps_cpus") == l.buf);
+	lab_destroy(k.lab);
 }
 
 /* A line of `ip` and what it answers, "" for nothing; then what `shows` prints holds `text`, or does not for a leading '!'. */

@@ -221,6 +221,21 @@ TEST(both_kinds_of_device_at_once_are_named_in_bus_order)
 
 /* ---- what `ethtool` changes ---- */
 
+TEST(a_card_with_one_queue_refuses_two_and_says_so)
+{
+	struct fake_e1000 *d = device();
+	struct rig *r = rig_create(0);
+	struct ethtool_change c;
+
+	ethtool_begin(r->dev, &c);
+	CHECK_EQ(ethtool_set(r->dev, &c, 'L', "combined", "2"), 0);
+	CHECK(ethtool_commit(r->cpu, r->dev, &c) < 0);
+	CHECK_STR(c.why, "combined 2: eth0 has 1 pair of queues, and cannot use another number");
+	CHECK_EQ(set(r, 'L', "combined", "1"), 0);
+	expect_working(r, d);
+	finish(r, d);
+}
+
 TEST(rings_are_made_anew_in_each_size_with_frames_in_them)
 {
 	static const char *const sizes[] = { "128", "1024", "256" };

@@ -333,6 +333,32 @@ TEST(a_lie_in_either_of_two_queues_resets_both)
 	}
 }
 
+/* The card is told by its table alone, while frames are under way: nothing is reset, nothing lost. */
+TEST(one_queue_or_two_are_used_as_asked_for)
+{
+	struct fake_e1000 *d = device();
+	const struct steer *s;
+	struct rig *r;
+
+	rig_cpus = 2;
+	r = rig_create(0);
+	rig_cpus = 1;
+	s = r->net->steer;
+	for (unsigned n = 1; n <= 2; n++) {
+		CHECK_EQ(set(r, 'L', "combined", n == 1 ? "1" : "2"), 0);
+		CHECK_EQ(r->dev->nr_channels, n);
+		CHECK_EQ(r->dev->xps[1], n - 1);
+		for (unsigned i = 0; i < STEER_SLOTS; i++)
+			CHECK_EQ(reg(d, E1000_RETA + i / 4 * 4) >> 8 * (i % 4) & 0xff, s->cpu[i] % n ? E1000_RETA_QUEUE1 : 0u);
+		expect_working(r, d);
+		r->dev->ops->reset(r->dev);
+		rig_run(r, NSEC_PER_MSEC);
+		CHECK_EQ(reg(d, E1000_RETA) >> 8 & 0xff, n == 1 ? 0u : E1000_RETA_QUEUE1); /* a reset forgets, the driver does not */
+	}
+	CHECK(set(r, 'L', "combined", "3") < 0);
+	finish(r, d);
+}
+
 TEST(rings_are_made_anew_in_each_size)
 {
 	static const char *const sizes[] = { "128", "1024", "256" };

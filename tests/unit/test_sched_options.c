@@ -269,7 +269,7 @@ TEST(queues_of_other_cpus_change_when_they_read_their_inbox)
 	struct qdisc_error e;
 
 	dev_close(dev);
-	dev->nr_txq = 2;
+	dev->nr_txq = dev->nr_channels = 2;
 	dev->txq[1] = (struct netdev_queue){ .dev = dev, .index = 1, .cpu = 1 };
 	list_init(&dev->txq[1].dirty_link);
 	REQUIRE(!dev_open(dev));

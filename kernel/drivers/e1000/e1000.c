@@ -344,6 +344,17 @@ static int e1000_set_rings(struct net_device *dev, struct dev_rings rings)
 	return e->dead ? -EIO : 0;
 }
 
+/* Frames are hashed to fewer queues or more, and sent through as many; what a queue holds that goes out of use it still gives. */
+static int e1000_set_channels(struct net_device *dev, unsigned n)
+{
+	struct e1000 *e = dev->priv;
+
+	dev_set_channels(dev, n);
+	if (e->running)
+		e1000_write_table(e);
+	return e->dead ? -EIO : 0;
+}
+
 /* ---- probe ---- */
 
 static bool is_filled(const struct e1000_queue *q, u32 i)
@@ -393,6 +404,7 @@ static const struct net_device_ops e1000_ops = {
 	.tx_frames = e1000_tx_frames,
 	.retune = e1000_retune,
 	.set_rings = e1000_set_rings,
+	.set_channels = e1000_set_channels,
 	.reset = e1000_reset,
 };
 

@@ -120,19 +120,27 @@ int e1000_hw_reset(struct e1000 *e)
 
 static u32 word_of(const u8 *b) { return b[0] | (u32)b[1] << 8 | (u32)b[2] << 16 | (u32)b[3] << 24; }
 
-static void init_rss(struct e1000 *e)
+/* 82574 7.1.2.8: it may change while frames come; which is the first to go by it is not said. */
+void e1000_write_table(struct e1000 *e)
 {
 	const struct steer *s = e->dev.net->steer;
-	u8 key[STEER_KEY_BYTES], table[E1000_RETA_ENTRIES];
+	u8 table[E1000_RETA_ENTRIES];
 	unsigned i;
 
-	steer_key(s, key);
 	for (i = 0; i < STEER_SLOTS; i++)
-		table[i] = s->cpu[i] % E1000_QUEUES ? E1000_RETA_QUEUE1 : 0;
-	for (i = 0; i < STEER_KEY_BYTES; i += 4)
-		e1000_write(e, E1000_RSSRK + i, word_of(key + i));
+		table[i] = s->cpu[i] % e->dev.nr_channels ? E1000_RETA_QUEUE1 : 0;
 	for (i = 0; i < E1000_RETA_ENTRIES; i += 4)
 		e1000_write(e, E1000_RETA + i, word_of(table + i));
+}
+
+static void init_rss(struct e1000 *e)
+{
+	u8 key[STEER_KEY_BYTES];
+
+	steer_key(e->dev.net->steer, key);
+	for (unsigned i = 0; i < STEER_KEY_BYTES; i += 4)
+		e1000_write(e, E1000_RSSRK + i, word_of(key + i));
+	e1000_write_table(e);
 	e1000_write(e, E1000_MRQC, E1000_MRQC_RSS | E1000_MRQC_TCP_IPV4 | E1000_MRQC_IPV4 | E1000_MRQC_TCP_IPV6 | E1000_MRQC_IPV6);
 }
 

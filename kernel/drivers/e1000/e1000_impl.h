@@ -146,6 +146,8 @@ int e1000_hw_reset(struct e1000 *e);
 void e1000_read_mac(struct e1000 *e);
 /* An 82574L's causes to their vectors, its hash key and table. The device was reset. */
 void e1000_init_82574(struct e1000 *e);
+/* Which queue the hash of a frame chooses, of dev.nr_channels. */
+void e1000_write_table(struct e1000 *e);
 /* Connects the handlers. 0 or -errno. */
 int e1000_request_irqs(struct e1000 *e);
 

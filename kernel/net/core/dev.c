@@ -220,7 +220,7 @@ static bool is_direct(const struct net_cpu *cpu, const struct netdev_queue *txq)
 	const struct net_device *dev = txq->dev;
 
 	return dev->ops->xmit_frame && dev->flags & IFF_UP && dev->carrier && dev->features & NETIF_F_HW_CSUM &&
-	       txq->index == cpu->id && txq->cpu == cpu->id && txq->index < dev->real_num_tx_queues && !txq->stopped &&
+	       txq->index == cpu->id && txq->cpu == cpu->id && dev->xps[cpu->id] == cpu->id && !txq->stopped &&
 	       txq->qdisc->may_bypass && !txq->qdisc->qlen;
 }
 
@@ -248,7 +248,7 @@ struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *de
 {
 	struct netdev_queue *txq = &dev->txq[cpu->id];
 
-	if (cpu->id >= dev->real_num_tx_queues || txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
+	if (dev->xps[cpu->id] != cpu->id || txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
 		return NULL;
 	mark_dirty(cpu, txq, true);
 	return txq;
@@ -393,10 +393,19 @@ static __noinline void xmit_watched(struct net_cpu *cpu, struct netdev_queue *tx
 		queue_xmit(cpu, txq, skb, true);
 }
 
+static inline void xmit_on(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb);
+
+/* Through the queue that the sender's CPU has, if it is still in use. */
 static void owner_xmit(struct net_cpu *cpu, struct inbox_msg *msg)
 {
+	struct sk_buff *skb = steer_skb(msg);
+	struct net_device *dev = skb->dev;
+
 	FLOW(cpu, OutMovedIn);
-	dev_queue_xmit(cpu, steer_skb(msg));
+	if (skb->queue_mapping < dev->real_num_tx_queues)
+		xmit_on(cpu, &dev->txq[skb->queue_mapping], skb);
+	else
+		dev_queue_xmit(cpu, skb);
 }
 
 /* Counts are this CPU's: what somebody here still refers to, or answers for, is lent. What lo gets does not come back soon,
@@ -422,7 +431,7 @@ static struct sk_buff *skb_for_elsewhere(struct net_cpu *cpu, struct sk_buff *sk
 }
 
 /* Another CPU owns the queue: one hop through its inbox. */
-static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struct sk_buff *skb)
+static __noinline void xmit_elsewhere(struct net_cpu *cpu, const struct netdev_queue *txq, struct sk_buff *skb)
 {
 	struct inbox_msg *msg;
 
@@ -431,31 +440,36 @@ static __noinline void xmit_elsewhere(struct net_cpu *cpu, unsigned owner, struc
 		return;
 	msg = (struct inbox_msg *)skb->cb;
 	msg->fn = owner_xmit;
-	if (inbox_put(cpu, cpu->net->cpus[owner], msg))
+	skb->queue_mapping = txq->index;
+	if (inbox_put(cpu, cpu->net->cpus[txq->cpu], msg))
 		FLOW(cpu, OutMovedOut);
 	else
 		out_drop(cpu, skb, DROP(CPU_BACKLOG));
 }
 
-void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
+static inline void xmit_on(struct net_cpu *cpu, struct netdev_queue *txq, struct sk_buff *skb)
 {
 	struct net_device *dev = skb->dev;
-	unsigned nr = dev->real_num_tx_queues;
-	unsigned index = cpu->id < nr ? cpu->id : cpu->id % nr; /* XPS: a CPU has its queue */
-	struct netdev_queue *txq = &dev->txq[index];
 	u32 lacks = features_needed(skb) & ~dev->features;
 
 	keep_pointer(txq);
 	if (unlikely(!(dev->flags & IFF_UP) || !dev->carrier))
 		out_drop(cpu, skb, DROP(DEV_READY));
 	else if (unlikely(txq->cpu != cpu->id))
-		xmit_elsewhere(cpu, txq->cpu, skb);
+		xmit_elsewhere(cpu, txq, skb);
 	else if (unlikely(watched(cpu, WATCH_ALL)))
 		xmit_watched(cpu, txq, skb);
 	else if (unlikely(lacks))
 		xmit_slow(cpu, txq, skb, lacks);
 	else
 		queue_xmit(cpu, txq, skb, false);
+}
+
+void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb)
+{
+	struct net_device *dev = skb->dev;
+
+	xmit_on(cpu, &dev->txq[dev->xps[cpu->id]], skb); /* XPS: a CPU has its queue */
 }
 
 void dev_flush(struct net_cpu *cpu)

@@ -33,7 +33,7 @@ struct dev_ring {
 	u32 waiting; /* done by the device, and not taken back yet; they begin at `at` */
 };
 
-#define FRAME_HEADROOM 16 /* what a driver may put in front of a frame */
+#define FRAME_HEADROOM 20 /* what a driver may put in front of a frame */
 
 /* Interrupt moderation in ethtool's words: microseconds and frames. rx_usecs 0: an interrupt at once. With adaptive_rx the
  * driver chooses rx_usecs and rx_frames itself (core/dim.h). Completions are polled for: tx_usecs after a doorbell at the
@@ -67,6 +67,9 @@ struct net_device_ops {
 	void (*retune)(struct net_device *dev); /* dev->coalesce or dev->features were written: registers follow */
 	/* Rings of other sizes, powers of two within dev's limits: made anew under load; dev->rings tells when it is done. 0 or -errno. */
 	int (*set_rings)(struct net_device *dev, struct dev_rings rings);
+	/* So many pairs of queues in use, 1 to nr_txq: calls dev_set_channels() once the device serves them, and before it ceases to.
+	 * 0 or -errno, and all is as it was. NULL: as many as there are. */
+	int (*set_channels)(struct net_device *dev, unsigned n);
 	void (*reset)(struct net_device *dev); /* the device from the beginning, as after a lie */
 };
 
@@ -150,7 +153,11 @@ struct net_device {
 	void *priv;                /* the driver's */
 	const char *driver, *bus;  /* "virtio-net", "00:03.0" */
 	unsigned nr_txq, nr_rxq;
-	unsigned real_num_tx_queues; /* in use: all, or the first alone when its discipline is for the whole device */
+	unsigned nr_channels;        /* of nr_txq, pairs of queues in use: `ethtool -L` */
+	bool one_queue;              /* the root discipline is for the whole device: the first queue sends all */
+	unsigned real_num_tx_queues; /* that send: nr_channels, or 1 */
+	u8 xps[MAX_CPUS];            /* XPS: the tx queue of each CPU, one that sends, */
+	u8 xps_wanted[MAX_CPUS];     /* and the one that was asked for, which comes back when it sends again */
 	struct netdev_queue txq[MAX_TXQ];
 	struct dev_stats rx[MAX_TXQ];
 	/* ---- what `ethtool` tells and sets (core/ethtool.h) ---- */
@@ -169,6 +176,15 @@ int dev_open(struct net_device *dev);  /* sets IFF_UP, attaches the default qdis
 void dev_close(struct net_device *dev);
 void unregister_netdev(struct net_device *dev); /* closes it first */
 struct net_device *dev_by_name(struct net *net, const char *name);
+/* So many pairs of queues are in use from now on; each CPU sends through one of them. Base or softirq, as the next three. */
+void dev_set_channels(struct net_device *dev, unsigned n);
+/* The discipline is for the whole device, or is not. */
+void dev_set_one_queue(struct net_device *dev, bool one);
+/* XPS: the CPUs of `cpus` send through queue txq, below nr_channels, and no other does: who loses it gets the queue of its number,
+ * or the next. 0, or -EINVAL: there is no other. */
+int dev_set_xps(struct net_device *dev, unsigned txq, u32 cpus);
+/* The CPUs that were given the queue. */
+u32 dev_xps(const struct net_device *dev, unsigned txq);
 void netif_carrier_on(struct net_device *dev);
 void netif_carrier_off(struct net_device *dev);
 

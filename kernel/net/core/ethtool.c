@@ -38,11 +38,13 @@ static const struct setting settings[] = {
 	{ "adaptive-rx", 'C', SWITCH, AT(coalesce.adaptive_rx), 0, 0 },
 	{ "rx", 'G', NUMBER, AT(rings.rx), 0, UINT32_MAX },
 	{ "tx", 'G', NUMBER, AT(rings.tx), 0, UINT32_MAX },
+	{ "combined", 'L', NUMBER, AT(channels), 1, MAX_TXQ },
 	{ "rx", 'K', FEATURE, NETIF_F_RXCSUM, 0, 0 },
 	{ "tx", 'K', FEATURE, NETIF_F_HW_CSUM, 0, 0 },
 	{ "sg", 'K', FEATURE, NETIF_F_SG, 0, 0 },
 	{ "tso", 'K', FEATURE, NETIF_F_TSO | NETIF_F_TSO6 | NETIF_F_TSO_ECN, 0, 0 },
 	{ "gro", 'K', FEATURE, NETIF_F_GRO, 0, 0 },
+	{ "rxhash", 'K', FEATURE, NETIF_F_RXHASH, 0, 0 },
 };
 
 static void say(struct ethtool_change *c, const char *fmt, ...) __printf_(2, 3);
@@ -57,7 +59,8 @@ static void say(struct ethtool_change *c, const char *fmt, ...)
 
 void ethtool_begin(const struct net_device *dev, struct ethtool_change *c)
 {
-	*c = (struct ethtool_change){ .coalesce = dev->coalesce, .rings = dev->rings, .wanted_features = dev->wanted_features };
+	*c = (struct ethtool_change){ .coalesce = dev->coalesce, .rings = dev->rings, .channels = dev->nr_channels,
+				      .wanted_features = dev->wanted_features };
 }
 
 u32 ethtool_features(const struct net_device *dev, u32 wanted)
@@ -159,6 +162,28 @@ static int check_rings(const struct net_device *dev, struct ethtool_change *c)
 	return check_ring(dev, c, "rx", c->rings.rx, dev->rings_max.rx) ?: check_ring(dev, c, "tx", c->rings.tx, dev->rings_max.tx);
 }
 
+static int check_channels(const struct net_device *dev, struct ethtool_change *c)
+{
+	if (dev->nr_txq == 1 || !dev->ops->set_channels) {
+		say(c, "combined %u: %s has %u pair%s of queues, and cannot use another number", c->channels, dev->name, dev->nr_txq,
+		    dev->nr_txq > 1 ? "s" : "");
+		return -EOPNOTSUPP;
+	}
+	if (c->channels <= dev->nr_txq)
+		return 0;
+	say(c, "combined %u: %s allows 1 to %u", c->channels, dev->name, dev->nr_txq);
+	return -EINVAL;
+}
+
+static int set_channels(struct net_device *dev, struct ethtool_change *c)
+{
+	int err = dev->ops->set_channels(dev, c->channels);
+
+	if (err)
+		say(c, "combined %u: %s refuses: %s", c->channels, dev->name, errno_text(err));
+	return err;
+}
+
 int ethtool_commit(struct net_cpu *cpu, struct net_device *dev, struct ethtool_change *c)
 {
 	bool retimed = memcmp(&c->coalesce, &dev->coalesce, sizeof(c->coalesce));
@@ -167,6 +192,8 @@ int ethtool_commit(struct net_cpu *cpu, struct net_device *dev, struct ethtool_c
 
 	if (!err && resized)
 		err = check_rings(dev, c);
+	if (!err && c->channels != dev->nr_channels)
+		err = check_channels(dev, c);
 	if (err)
 		return err;
 	bh_disable(cpu);
@@ -178,9 +205,11 @@ int ethtool_commit(struct net_cpu *cpu, struct net_device *dev, struct ethtool_c
 		dev->ops->retune(dev);
 	if (resized)
 		err = dev->ops->set_rings(dev, c->rings);
-	bh_enable(cpu);
 	if (err)
 		say(c, "rings of %u and %u: %s", c->rings.rx, c->rings.tx, errno_text(err));
+	else if (c->channels != dev->nr_channels)
+		err = set_channels(dev, c);
+	bh_enable(cpu);
 	return err;
 }
 
@@ -211,8 +240,8 @@ static int apply(struct net *net, char *spec, struct ethtool_change *c)
 		dev = dev_by_name(net, spec);
 	}
 	group = next_word(&at);
-	if (!dev || !group || !strchr("CGK", group[0]) || group[0] == 0 || group[1]) {
-		say(c, "%s; it is DEV:C|G|K,NAME=VALUE...", dev ? "neither C nor G nor K" : "there is no such device");
+	if (!dev || !group || !strchr("CGKL", group[0]) || group[0] == 0 || group[1]) {
+		say(c, "%s; it is DEV:C|G|K|L,NAME=VALUE...", dev ? "none of C, G, K and L" : "there is no such device");
 		return -EINVAL;
 	}
 	ethtool_begin(dev, c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * netdev.c - devices come, are opened, closed and go; their names, queues and disciplines, and whether there is a link.
+ * netdev.c - devices come, are opened, closed and go; their names, queues and disciplines, which CPU sends through which queue
+ * (XPS: FEATURES TX13), and whether there is a link.
  *
  * The way of frames is dev.c's. Base, with softirq held off.
  */
@@ -41,7 +42,6 @@ int register_netdev(struct net *net, struct net_device *dev)
 		net->nr_devs = i + 1;
 	dev->ifindex = i + 1;
 	dev->net = net;
-	dev->real_num_tx_queues = dev->nr_txq;
 	dev->wanted_features = dev->features;
 	if (!dev->tx_queue_len)
 		dev->tx_queue_len = 1000;
@@ -51,6 +51,9 @@ int register_netdev(struct net *net, struct net_device *dev)
 		*txq = (struct netdev_queue){ .dev = dev, .index = (u16)q, .cpu = (u16)(q % net->nr_cpus) };
 		list_init(&txq->dirty_link);
 	}
+	for (unsigned cpu = 0; cpu < net->nr_cpus; cpu++)
+		dev->xps_wanted[cpu] = (u8)(cpu % dev->nr_txq);
+	dev_set_channels(dev, dev->nr_txq);
 	return 0;
 }
 
@@ -67,6 +70,60 @@ struct net_device *dev_by_name(struct net *net, const char *name)
 			return net->devs[i];
 	return NULL;
 }
+
+/* ---- which queue does a CPU send through? Other CPUs read the map as they send: each entry is good by itself ---- */
+
+static void map_queues(struct net_device *dev)
+{
+	unsigned nr = dev->one_queue ? 1 : dev->nr_channels;
+
+	WRITE_ONCE(dev->real_num_tx_queues, nr);
+	for (unsigned cpu = 0; cpu < dev->net->nr_cpus; cpu++)
+		WRITE_ONCE(dev->xps[cpu], dev->xps_wanted[cpu] < nr ? dev->xps_wanted[cpu] : (u8)(cpu % nr));
+	dev_stop_direct(dev);
+}
+
+void dev_set_channels(struct net_device *dev, unsigned n)
+{
+	dev->nr_channels = n;
+	map_queues(dev);
+}
+
+void dev_set_one_queue(struct net_device *dev, bool one)
+{
+	dev->one_queue = one;
+	map_queues(dev);
+}
+
+int dev_set_xps(struct net_device *dev, unsigned txq, u32 cpus)
+{
+	unsigned nr = dev->nr_channels;
+
+	if (nr == 1)
+		return ~cpus & ((1u << dev->net->nr_cpus) - 1) ? -EINVAL : 0;
+	for (unsigned cpu = 0; cpu < dev->net->nr_cpus; cpu++) {
+		if (cpus >> cpu & 1)
+			dev->xps_wanted[cpu] = (u8)txq;
+		else if (dev->xps_wanted[cpu] == txq)
+			dev->xps_wanted[cpu] = (u8)(cpu % nr != txq ? cpu % nr : (txq + 1) % nr);
+	}
+	map_queues(dev);
+	return 0;
+}
+
+u32 dev_xps(const struct net_device *dev, unsigned txq)
+{
+	u32 cpus = 0;
+
+	for (unsigned cpu = 0; cpu < dev->net->nr_cpus; cpu++) {
+		unsigned wanted = dev->xps_wanted[cpu];
+
+		cpus |= (u32)((wanted < dev->nr_channels ? wanted : cpu % dev->nr_channels) == txq) << cpu;
+	}
+	return cpus;
+}
+
+/* ---- disciplines ---- */
 
 static void drop_qdiscs(struct net_device *dev)
 {
@@ -85,7 +142,7 @@ static int make_qdiscs(struct net_device *dev)
 	struct qdisc_error e;
 	int err;
 
-	dev->real_num_tx_queues = dev->nr_txq;
+	dev_set_one_queue(dev, false);
 	for (unsigned q = 0; q < dev->nr_txq; q++) {
 		struct netdev_queue *txq = &dev->txq[q];
 

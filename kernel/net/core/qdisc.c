@@ -287,7 +287,7 @@ int qdisc_replace(struct net_cpu *cpu, struct net_device *dev, const struct qdis
 		return -ENETDOWN;
 	}
 	if (rq->parent)
-		nr = dev->real_num_tx_queues;
+		nr = dev->one_queue ? 1 : dev->nr_txq;
 	for (n = 0; n < nr && (q[n] = make_for(&dev->txq[n], rq, e, &err)); n++)
 		;
 	if (n < nr) {
@@ -295,8 +295,9 @@ int qdisc_replace(struct net_cpu *cpu, struct net_device *dev, const struct qdis
 			qdisc_destroy(cpu, q[n]);
 		return err;
 	}
-	WRITE_ONCE(dev->real_num_tx_queues, nr);
 	dev_stop_direct(dev);
+	if (!rq->parent)
+		dev_set_one_queue(dev, ops && ops->whole_device);
 	for (n = 0; n < nr; n++)
 		if (!attach(cpu, q[n])) {
 			qdisc_refuse(e, "%s: CPU %u is too busy; try again", dev->name, dev->txq[n].cpu);
