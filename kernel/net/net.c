@@ -35,9 +35,9 @@
 /* ---------------------------------------------------------------- tables */
 
 const struct packet_type net_packet_types[] = {
-	{ ETH_P_IP, ip_rcv, ip_rcv_frame, ip_shed_frame },
-	{ ETH_P_IPV6, ip6_rcv, ip6_rcv_frame, ip6_shed_frame },
-	{ ETH_P_ARP, arp_rcv, NULL, NULL },
+	{ ETH_P_IP, ip_rcv, ip_rcv_frame, ip_shed_frame, ip_rcv_bare },
+	{ ETH_P_IPV6, ip6_rcv, ip6_rcv_frame, ip6_shed_frame, ip6_rcv_bare },
+	{ ETH_P_ARP, arp_rcv, NULL, NULL, NULL },
 };
 const unsigned net_nr_packet_types = ARRAY_SIZE(net_packet_types);
 

@@ -19,6 +19,7 @@
 #include "net/core/drop.h"
 #include "net/core/stats.h"
 
+struct ip_addr;
 struct net;
 struct net_cpu;
 struct net_device;
@@ -72,6 +73,7 @@ struct net_cpu {
 	u64 shed_tick_ns;         /* ... which was then, ... */
 	u64 shed_until_ns;        /* ... and whose share of time for polls ends then */
 	u8 gro_held;              /* flows with segments held until the end of the poll (core/gro.c) */
+	bool acks_expected;       /* several segments left at once: bare ACKs are worth a look (netif_rcv_bare); until one was none */
 	u64 napi_pending;         /* a bit per scheduled NAPI; also set from hard IRQ */
 	struct napi_struct *napi[MAX_NAPI];
 	u64 busy_until_ns;        /* devices are polled instead of waited for (core/napi.c); 0: not */
@@ -249,6 +251,8 @@ struct packet_type {
 	/* Under overload: the reason why the frame, of one buffer, dies at once, counted as far as it would have come; RX_OK: it goes its
 	 * usual way. Types and rows as for rcv_frame(). */
 	enum drop_reason (*shed_frame)(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len);
+	/* A frame of BARE_FRAME or BARE_FRAME6 bytes that has no skb (netif_rcv_bare()), of whatever type: likewise. */
+	bool (*rcv_bare)(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched);
 };
 extern const struct packet_type net_packet_types[];
 extern const unsigned net_nr_packet_types;
@@ -265,6 +269,10 @@ struct inet_protocol {
 	/* Under overload: why the packet, of len bytes behind its IP header at p, dies before it is an skb, counted; RX_OK: it does not.
 	 * NULL: never. */
 	enum drop_reason (*shed)(struct net_cpu *cpu, bool v4, const u8 *p, u32 len);
+	/* Before there is an skb, of TCP alone: a checked header as for rcv_plain(), or the addresses of one of IPv6, with a segment of 32
+	 * bytes. true: it took all that they tell; false: nothing. */
+	bool (*rcv_bare)(struct net_cpu *cpu, const void *ip, bool vouched);
+	bool (*rcv_bare6)(struct net_cpu *cpu, const struct ip_addr *src, const struct ip_addr *dst, const void *tcp, bool vouched);
 	/* An ICMP error about a packet of ours: skb->data is at the quoted transport header (at least 8 bytes are there),
 	 * skb->ip holds the quoted addresses (src is ours). type and code are ICMPv4's; info is the next-hop MTU for 3/4. */
 	void (*err)(struct net_cpu *cpu, struct sk_buff *skb, u8 type, u8 code, u32 info);

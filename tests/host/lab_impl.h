@@ -33,6 +33,7 @@ struct lab_dev {
 	unsigned ring;
 	bool stalled;
 	unsigned bare_frames;   /* that came without an skb */
+	unsigned bare_acks;     /* and those that went in without one */
 	FILE *pcap;
 	struct lab_dev *peer, *next;
 	/* the wire away from here */

@@ -231,6 +231,15 @@ static bool offer_buffer(struct net_cpu *cpu, struct lab_dev *d, const struct la
 	return false;
 }
 
+/* The same before there is an skb. */
+static bool offer_bare(struct net_cpu *cpu, struct lab_dev *d, const struct lab_frame *f)
+{
+	if (!may_be_bare(cpu, f->len) || gro_wants(cpu, &d->dev, f->len) || !netif_rcv_bare(cpu, &d->dev, 0, f->data, f->len, false))
+		return false;
+	d->bare_acks++;
+	return true;
+}
+
 static int labdev_poll(struct napi_struct *napi, int budget)
 {
 	struct lab_dev *d = container_of(napi, struct lab_dev, napi);
@@ -244,7 +253,7 @@ static int labdev_poll(struct napi_struct *napi, int budget)
 		struct sk_buff *skb;
 
 		work++;
-		if (offer_buffer(cpu, d, f)) {
+		if (offer_bare(cpu, d, f) || offer_buffer(cpu, d, f)) {
 			free(f);
 			continue;
 		}
@@ -351,6 +360,11 @@ unsigned lab_sent(struct net_device *dev, void *frame, unsigned size)
 	memcpy(frame, f->data, MIN(len, size));
 	free(f);
 	return len;
+}
+
+unsigned lab_bare_acks(struct net_device *dev)
+{
+	return lab_dev_of(dev)->bare_acks;
 }
 
 unsigned lab_bare_frames(struct net_device *dev)

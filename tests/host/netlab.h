@@ -103,6 +103,8 @@ unsigned lab_sent(struct net_device *dev, void *frame, unsigned size);
 unsigned lab_sent_count(struct net_device *dev);
 /* How many frames the stack gave the device without an skb, which it does where NETIF_F_HW_CSUM is claimed. */
 unsigned lab_bare_frames(struct net_device *dev);
+/* How many the stack took from an Ethernet one without an skb. */
+unsigned lab_bare_acks(struct net_device *dev);
 /* Stops (and restarts) the taking of frames by the device, as a full ring of a slow NIC does. */
 void lab_dev_stall(struct net_device *dev, bool stalled);
 

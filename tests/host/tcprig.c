@@ -128,7 +128,7 @@ static void put_ip(struct rig *r, u8 *p, unsigned len, u8 proto)
 }
 
 /* Hands the device an IPv4 packet, or what it is over IPv6. */
-static void give(struct rig *r, const u8 *f, unsigned len)
+static void hand_over(struct rig *r, const u8 *f, unsigned len)
 {
 	static u8 six[70000];
 
@@ -158,6 +158,12 @@ static void change_ip(u8 *p, const struct rig_seg *s)
 }
 
 void rig_inject(struct rig *r, const struct rig_seg *s)
+{
+	rig_give(r, s);
+	rig_run_us(r, 10);
+}
+
+void rig_give(struct rig *r, const struct rig_seg *s)
 {
 	static u8 f[70000];
 	u8 *p = f + 20 + s->ip_opts_len, *o = p + 20;
@@ -190,8 +196,7 @@ void rig_inject(struct rig *r, const struct rig_seg *s)
 	memcpy(p + 16, &c, 2);
 	if (s->bad_csum)
 		p[17] ^= 1;
-	give(r, f, (unsigned)(p - f) + hlen + s->len);
-	rig_run_us(r, 10);
+	hand_over(r, f, (unsigned)(p - f) + hlen + s->len);
 }
 
 void rig_icmp(struct rig *r, u8 type, u8 code, u16 info, s64 seq)
@@ -216,7 +221,7 @@ void rig_icmp(struct rig *r, u8 type, u8 code, u16 info, s64 seq)
 	c = csum_fold(csum_partial(f + 20, 36, 0));
 	memcpy(f + 22, &c, 2);
 	put_ip(r, f, 56, 1);
-	give(r, f, 56);
+	hand_over(r, f, 56);
 	rig_run_us(r, 10);
 }
 

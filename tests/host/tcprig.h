@@ -73,6 +73,9 @@ static inline struct rig *tcb_in(u8 state) { return rig_state(rig_new(), state);
 void rig_end(struct rig *r);
 
 void rig_inject(struct rig *r, const struct rig_seg *s);
+/* The same, taken in with what is injected next: in one poll. */
+void rig_give(struct rig *r, const struct rig_seg *s);
+#define give(r, ...) rig_give(r, &(struct rig_seg){ __VA_ARGS__ })
 #define inject(r, ...) rig_inject(r, &(struct rig_seg){ __VA_ARGS__ })
 /* Takes the next segment that was sent and compares flags, seq, ack (when it has ACK) and length. */
 bool rig_expect(struct rig *r, const struct rig_seg *s, const char *file, int line);

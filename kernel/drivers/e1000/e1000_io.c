@@ -200,6 +200,20 @@ static __cold bool refuse(struct e1000_queue *q, struct skb_buf *b, unsigned len
 	return true;
 }
 
+static inline void take_in(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
+{
+	u8 *frame = skb_buf_room(b) + E1000_RX_OFF;
+
+	if (gro_wants(q->cpu, q->dev, len)) {
+		if (!gro_receive(q->cpu, q->dev, q->index, frame, len, summed))
+			receive_unmerged(q, b, len, summed);
+	} else if (may_be_bare(q->cpu, len) && netif_rcv_bare(q->cpu, q->dev, q->index, frame, len, summed)) {
+		skb_buf_put(q->cpu, b);
+	} else {
+		receive(q, b, len, summed);
+	}
+}
+
 static inline int receive_batch(struct e1000_queue *q, int budget, const bool ext)
 {
 	const u64 end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
@@ -232,10 +246,7 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 			continue;
 		if (summed)
 			q->dev->rx[q->index].csum_good++;
-		if (!gro_wants(q->cpu, q->dev, len))
-			receive(q, b, len, summed);
-		else if (!gro_receive(q->cpu, q->dev, q->index, skb_buf_room(b) + E1000_RX_OFF, len, summed))
-			receive_unmerged(q, b, len, summed);
+		take_in(q, b, len, summed);
 	}
 	rx->clean = (u16)at;
 	return (int)(most - left);

@@ -146,6 +146,21 @@ void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb)
 		receive(cpu, skb);
 }
 
+bool netif_rcv_bare(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, const u8 *frame, unsigned len, bool vouched)
+{
+	struct dev_stats *rx = &dev->rx[rxq];
+
+	if (unlikely(!dev->rx_direct || !dev->rcv_bare || watched(cpu, WATCH_ALL)) || !dev->rcv_bare(cpu, dev, frame, vouched)) {
+		cpu->acks_expected = false;
+		return false;
+	}
+	rx->packets++;
+	rx->bytes += len;
+	cpu->dev->rx_frames++;
+	cpu->dev->rx_done++;
+	return true;
+}
+
 void netif_rx_merged(struct net_cpu *cpu, const struct sk_buff *skb, unsigned frames, unsigned hdr_len)
 {
 	struct dev_stats *rx = &skb->dev->rx[skb->queue_mapping];

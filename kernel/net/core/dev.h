@@ -34,6 +34,7 @@ struct dev_ring {
 };
 
 #define FRAME_HEADROOM 20 /* what a driver may put in front of a frame */
+enum { BARE_FRAME = 66, BARE_FRAME6 = 86 }; /* bytes of a bare ACK's frame: Ethernet, IPv4 or IPv6, TCP with its timestamp */
 
 /* Interrupt moderation in ethtool's words: microseconds and frames. rx_usecs 0: an interrupt at once. With adaptive_rx the
  * driver chooses rx_usecs and rx_frames itself (core/dim.h). Completions are polled for: tx_usecs after a doorbell at the
@@ -145,6 +146,7 @@ struct net_device {
 	bool carrier;
 	bool rx_direct;            /* up, and what comes in is this CPU's: no other owns a flow */
 	enum drop_reason (*rcv_frame)(struct net_cpu *cpu, struct sk_buff *skb); /* then, for Ethernet: see struct packet_type */
+	bool (*rcv_bare)(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched); /* then, NULL for other links: likewise */
 	u32 speed_mbit;
 	u32 tx_queue_len;
 	const struct net_device_ops *ops;
@@ -222,6 +224,14 @@ void net_rx_action(struct net_cpu *cpu);
 /* ---- in ---- */
 /* A frame from a device: skb->data at the link header, dev and queue_mapping set. Takes the skb on every path. */
 void netif_receive_skb(struct net_cpu *cpu, struct sk_buff *skb);
+/* A frame as long as a bare ACK, before there is an skb: is it one, and can all that it tells be told by its headers as they lie at
+ * `frame`? `vouched`: the device checked its TCP checksum. true: it is received, counted and done, and the buffer is the caller's to free;
+ * false: nothing has happened. Where gro_wants() does not: nothing is held that it could overtake. */
+bool netif_rcv_bare(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, const u8 *frame, unsigned len, bool vouched);
+static inline bool may_be_bare(const struct net_cpu *cpu, unsigned len)
+{
+	return unlikely(cpu->acks_expected) && (len == BARE_FRAME || len == BARE_FRAME6);
+}
 /* The link header, then whose type it is: the verdict on a frame that is this CPU's. */
 enum drop_reason dev_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb);
 /* The frames that were appended to skb, of whose headers hdr_len bytes each were not kept, are counted as the others are. */

@@ -169,6 +169,7 @@ int dev_open(struct net_device *dev)
 	dev->flags |= IFF_UP;
 	dev->rx_direct = !dev->net->steer->on;
 	dev->rcv_frame = dev->link == &eth_link_ops ? net_packet_types[0].rcv_frame : dev_rcv_frame;
+	dev->rcv_bare = dev->link == &eth_link_ops ? net_packet_types[0].rcv_bare : NULL;
 	return 0;
 }
 

@@ -500,6 +500,25 @@ enum drop_reason ip_shed_frame(struct net_cpu *cpu, const struct net_device *dev
 	}
 	return reason;
 }
+
+/* What rcv_frame() checks and counts, of a frame that TCP takes as it lies or not at all. */
+bool ip_rcv_bare(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)frame;
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)(eh + 1);
+
+	if (unlikely(eh->type.raw != BE16_C(ETH_P_IP).raw))
+		return net_packet_types[1].rcv_bare(cpu, dev, frame, vouched);
+	if (unlikely(h->proto != IPPROTO_TCP || h->tot_len.raw != BE16_C(BARE_FRAME - ETH_HLEN).raw || !eth_is_plain(eh, dev) ||
+		     !is_plain(h) || !pair_is_known(cpu, dev, h) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN])) ||
+	    !net_inet_protocols[IPPROTO_TCP]->rcv_bare(cpu, h, vouched))
+		return false;
+	STAT(cpu, IpInReceives);
+	STAT_ADD(cpu, IpExtInOctets, BARE_FRAME - ETH_HLEN);
+	count_ecn(cpu, h->tos);
+	STAT(cpu, IpInDelivers);
+	return true;
+}
 _Static_assert(STAT_IpExtInECT0Pkts == STAT_IpExtInECT1Pkts + 1 &&
 		       STAT_IpExtInCEPkts == STAT_IpExtInECT1Pkts + 2,
 	       "ECN counters stand in the order of the codepoints");

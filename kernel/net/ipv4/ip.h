@@ -37,8 +37,9 @@ be32 ip_dev_addr(struct net_cpu *cpu, struct net_device *dev, unsigned *prefix_l
 
 /* ---- data path ---- */
 enum drop_reason ip_rcv(struct net_cpu *cpu, struct sk_buff *skb); /* ETH_P_IP */
-enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb); /* see struct packet_type, both */
+enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb); /* see struct packet_type, all three */
 enum drop_reason ip_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len);
+bool ip_rcv_bare(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched);
 /* Of a protocol's rcv_plain(), for what is not as plain as that: its header into skb->ip, and to rcv(). */
 enum drop_reason ip_rcv_decoded(struct net_cpu *cpu, struct sk_buff *skb);
 /* Sends skb->data (transport header first) to fl: header, hooks, fragments when larger than the MTU

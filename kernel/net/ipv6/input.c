@@ -286,7 +286,7 @@ static enum drop_reason local_in(struct net_cpu *cpu, struct sk_buff *skb, enum 
 }
 
 /* ---- whose is it? ---- */
-static u64 where(const struct net_cpu *cpu, const struct net_device *dev)
+static inline u64 where(const struct net_cpu *cpu, const struct net_device *dev)
 {
 	return cpu->dst_gen | (u64)dev->ifindex << 32;
 }
@@ -300,8 +300,8 @@ static struct ip6_pair *pair_slot(struct net_cpu *cpu, const u8 *saddr)
 }
 _Static_assert(IP6_PAIRS == 64, "the shift above");
 
-/* Copies the header's addresses into skb->ip, as far as they are the pair's: one word at a time, each in a register once. */
-static inline bool pair_is(const struct ip6_pair *p, struct sk_buff *skb, const struct ipv6_hdr *h)
+/* Copies the header's addresses to src and dst, as far as they are the pair's: one word at a time, each in a register once. */
+static inline bool pair_is(const struct ip6_pair *p, const struct ipv6_hdr *h, struct ip_addr *src, struct ip_addr *dst)
 {
 	u64 word;
 
@@ -309,7 +309,7 @@ static inline bool pair_is(const struct ip6_pair *p, struct sk_buff *skb, const 
 		memcpy(&word, (const u8 *)h + offsetof(struct ipv6_hdr, saddr) + 8 * i, 8);
 		if (unlikely(p->addrs[i] != word))
 			return false;
-		(i < 2 ? &skb->ip.src : &skb->ip.dst)->q[i & 1] = word;
+		(i < 2 ? src : dst)->q[i & 1] = word;
 	}
 	return true;
 }
@@ -462,11 +462,12 @@ static inline bool is_plain(const struct ipv6_hdr *h)
 }
 
 /* Of a packet for this host by its link address. */
-static inline bool pair_is_known(struct net_cpu *cpu, struct sk_buff *skb, const struct ipv6_hdr *h)
+static inline bool pair_is_known(struct net_cpu *cpu, const struct net_device *dev, const struct ipv6_hdr *h, struct ip_addr *src,
+				 struct ip_addr *dst)
 {
 	const struct ip6_pair *p = pair_slot(cpu, h->saddr);
 
-	return p->where == where(cpu, skb->dev) && pair_is(p, skb, h);
+	return p->where == where(cpu, dev) && pair_is(p, h, src, dst);
 }
 
 static inline u8 traffic_class(const struct ipv6_hdr *h) { return (u8)(be32_get(h->ver_tc_flow) >> 20); }
@@ -505,7 +506,7 @@ enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb)
 	STAT(cpu, Ip6InReceives);
 	STAT_ADD(cpu, Ip6InOctets, len);
 	if (unlikely(len - skb->data_len < IPV6_HLEN || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL)) ||
-		     !is_plain(h) || skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb, h)))
+		     !is_plain(h) || skb->pkt_type != PACKET_HOST || !pair_is_known(cpu, skb->dev, h, &skb->ip.src, &skb->ip.dst)))
 		return rcv_slow(cpu, skb);
 	total = be16_get(h->payload_len) + (u32)IPV6_HLEN;
 	if (unlikely(total != len)) { /* padded by the link; anything else is odd */
@@ -525,7 +526,7 @@ enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 
 	if (unlikely(skb_headlen(skb) < ETH_HLEN + IPV6_HLEN || eh->type.raw != BE16_C(ETH_P_IPV6).raw || !eth_is_plain(eh, skb->dev) || !is_plain(h) ||
 		     (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN] | watched(cpu, TRACE_ALL)) ||
-		     be16_get(h->payload_len) + (u32)IPV6_HLEN != len || !pair_is_known(cpu, skb, h)))
+		     be16_get(h->payload_len) + (u32)IPV6_HLEN != len || !pair_is_known(cpu, skb->dev, h, &skb->ip.src, &skb->ip.dst)))
 		return dev_rcv_frame(cpu, skb);
 	STAT(cpu, Ip6InReceives);
 	STAT_ADD(cpu, Ip6InOctets, len);
@@ -558,6 +559,25 @@ enum drop_reason ip6_shed_frame(struct net_cpu *cpu, const struct net_device *de
 		STAT(cpu, Ip6InDelivers);
 	}
 	return reason;
+}
+
+/* What that checks and counts, of a frame that TCP takes as it lies or not at all. */
+bool ip6_rcv_bare(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched)
+{
+	const struct eth_hdr *eh = (const struct eth_hdr *)frame;
+	const struct ipv6_hdr *h = (const struct ipv6_hdr *)(eh + 1);
+	struct ip_addr src, dst;
+
+	if (unlikely(eh->type.raw != BE16_C(ETH_P_IPV6).raw || h->nexthdr != IPPROTO_TCP ||
+		     h->payload_len.raw != BE16_C(BARE_FRAME6 - ETH_HLEN - IPV6_HLEN).raw || !eth_is_plain(eh, dev) || !is_plain(h) ||
+		     (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]) || !pair_is_known(cpu, dev, h, &src, &dst)) ||
+	    !net_inet_protocols[IPPROTO_TCP]->rcv_bare6(cpu, &src, &dst, h + 1, vouched))
+		return false;
+	STAT(cpu, Ip6InReceives);
+	STAT_ADD(cpu, Ip6InOctets, BARE_FRAME6 - ETH_HLEN);
+	count_ecn(cpu, traffic_class(h));
+	STAT(cpu, Ip6InDelivers);
+	return true;
 }
 _Static_assert(offsetof(struct ipv6_hdr, daddr) == offsetof(struct ipv6_hdr, saddr) + 16, "pair_is() reads on");
 _Static_assert(STAT_Ip6InECT0Pkts == STAT_Ip6InECT1Pkts + 1 && STAT_Ip6InCEPkts == STAT_Ip6InECT1Pkts + 2,

@@ -51,8 +51,9 @@ void ip6_configure(struct net *net, const char *cmdline);
 
 /* ---- data path ---- */
 enum drop_reason ip6_rcv(struct net_cpu *cpu, struct sk_buff *skb); /* ETH_P_IPV6 */
-enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb); /* see struct packet_type, both */
+enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb); /* see struct packet_type, all three */
 enum drop_reason ip6_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len);
+bool ip6_rcv_bare(struct net_cpu *cpu, struct net_device *dev, const u8 *frame, bool vouched);
 /* Writes and counts the header of a packet without a sock, in front of its len bytes at `at`. Returns the pseudo header's sum. */
 u32 ip6_put_flow_header(struct net_cpu *cpu, const struct flow *fl, const struct dst *dst, u8 *at, u32 len);
 /* The first word of a connected sock's headers, host order, while net.ipv6.flowlabels is on and its traffic class 0. */

@@ -2,7 +2,8 @@
  * ack.c - the acknowledgment in a segment: is it acceptable, what does it free, what does it tell (RFC 9293 3.10.7.4 fifth).
  *
  * Order: acceptability (RFC 5961 5.2), window, SACK blocks, retransmit queue and round-trip samples, loss recovery where
- * anything is doubtful, congestion window, timers. The header-prediction path enters here too, with FLAG_FAST.
+ * anything is doubtful, congestion window, timers. The header-prediction path enters here too, with FLAG_FAST. As long as ACKs
+ * are plain each moves snd.una only, and the rest is done once for all that a poll brings (tcp_settle).
  */
 #include "net/tcp/receive.h"
 
@@ -111,6 +112,16 @@ static void clean_rtx_queue(struct tcb *t, struct ack_state *s)
 
 /* ---- the peer's window ---- */
 
+void tcp_take_window(struct tcb *t, u32 wnd)
+{
+	t->snd.wnd = wnd;
+	if (wnd > t->snd.max_wnd) {
+		t->snd.max_wnd = wnd;
+		tcp_sync_mss(t);
+	}
+	tcp_pred_update(t);
+}
+
 /* RFC 9293 3.10.7.4: only from a segment newer than the one that told it last. Of equals (same SEQ, same ACK, as reordered
  * window updates are) the larger window counts, or none at all: otherwise the order of arrival would decide. */
 static bool window_update(struct tcb *t, const struct tcp_seg *seg)
@@ -123,12 +134,7 @@ static bool window_update(struct tcb *t, const struct tcp_seg *seg)
 	t->snd.wl1 = seg->seq;
 	if (wnd == t->snd.wnd)
 		return false;
-	t->snd.wnd = wnd;
-	if (wnd > t->snd.max_wnd) {
-		t->snd.max_wnd = wnd;
-		tcp_sync_mss(t);
-	}
-	tcp_pred_update(t);
+	tcp_take_window(t, wnd);
 	return true;
 }
 
@@ -187,7 +193,7 @@ static bool is_dubious(const struct tcb *t, u32 flag)
 static void tell_cong(struct tcb *t, const struct ack_state *s)
 {
 	if (t->ca->pkts_acked && s->acked)
-		t->ca->pkts_acked(t, &(struct ack_sample){ s->acked, s->ca_rtt_us, s->prior_in_flight });
+		t->ca->pkts_acked(t, &(struct ack_sample){ 1, s->acked, s->ca_rtt_us, s->prior_in_flight });
 }
 
 /* Losses, window and timers, after the queue was cleaned. */
@@ -220,7 +226,7 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 /* ---- as almost all come: in order, no option but the timestamp, nothing lost and nothing suspected ---- */
 
 struct plain_ack {
-	u32 segs;
+	u32 acks, segs;
 	seq_t end;               /* of the last skb */
 	u64 first_tx_ns, tx_ns;  /* when the first and the last left */
 	u32 sample_first_us, sample_us, sample_delivered; /* the last one's note for rate.c; sample_us 0: it had none */
@@ -290,7 +296,7 @@ static inline void plain_times(struct tcb *t, const struct plain_ack *a)
 		tcp_rtt_sample(t, (s64)((now - a->first_tx_ns) / NSEC_PER_USEC));
 	t->backoff = 0;
 	if (t->ca->pkts_acked)
-		t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = a->segs, .rtt_us = rtt_us,
+		t->ca->pkts_acked(t, &(struct ack_sample){ .acks = a->acks, .pkts_acked = a->segs, .rtt_us = rtt_us,
 							   .in_flight = t->packets_out + a->segs });
 }
 
@@ -308,49 +314,65 @@ static __noinline void plain_rate(struct tcb *t, const struct plain_ack *a)
 		t->ca->cong_control(t, &rs);
 }
 
-static __noinline void plain_ack(struct tcb *t, const struct tcp_seg *seg)
+/* Of the `acks` that came: what the queue loses, and what that tells. */
+static inline void plain_freed(struct tcb *t, struct plain_ack *a)
 {
-	struct plain_ack a;
-
-	t->snd.wl1 = seg->seq;
-	t->retransmits = t->probes = 0;
-	update_una(t, seg->ack);
-	t->last_ack_rcv_ms = cpu_ms(t->sk.cpu);
-	a.segs = 0;
-	a.retransmitted = false;
-	plain_clean(t, &a);
-	if (likely(a.segs)) {
-		t->packets_out -= a.segs;
-		t->delivered += a.segs;
-		STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a.segs);
-		if (likely(!a.retransmitted))
-			plain_times(t, &a);
-		if (likely(!t->packets_out)) {
-			tcp_rtx_clear(t);
-			if (likely(!tcp_send_head(t)))
-				tcp_chrono(t, CHRONO_IDLE);
-		} else if (!tcp_schedule_tlp(t, true)) {
-			tcp_rearm_rto(t);
-		}
-		if (a.sample_us)
-			plain_rate(t, &a);
-		else
-			t->delivered_us = cpu_us(t->sk.cpu);
-		if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
-			t->ca->cong_avoid(t, a.segs);
-		t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
-		tcp_new_space(t);
+	t->packets_out -= a->segs;
+	t->delivered += a->segs;
+	STAT_ADD(t->sk.cpu, TcpExtTCPDelivered, a->segs);
+	if (likely(!a->retransmitted))
+		plain_times(t, a);
+	if (likely(!t->packets_out)) {
+		tcp_rtx_clear(t);
+		if (likely(!tcp_send_head(t)))
+			tcp_chrono(t, CHRONO_IDLE);
+	} else if (!tcp_schedule_tlp(t, true)) {
+		tcp_rearm_rto(t);
 	}
+	if (a->sample_us)
+		plain_rate(t, a);
+	else
+		t->delivered_us = cpu_us(t->sk.cpu);
+	if (tcp_is_cwnd_limited(t) && likely(t->ca->cong_avoid != NULL))
+		t->ca->cong_avoid(t, a->segs);
+	t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
+	tcp_new_space(t);
+}
+
+void tcp_settle_noted(struct tcb *t)
+{
+	struct plain_ack a = { .acks = t->noted };
+
+	t->noted = 0;
+	plain_clean(t, &a);
+	if (likely(a.segs))
+		plain_freed(t, &a);
 	if (unlikely(tcp_send_head(t) != NULL)) {
 		check_persist(t);
 		t->more = false; /* MSG_MORE holds back until something happens: this did */
-		tcp_mark(t);
 	}
+}
+
+/* As almost all are in a bulk transfer: una moves, so that the next ACK is held against it, and the rest is the flush's to do, once
+ * for all that a poll brings. RFC 5681 lets cwnd grow by what is acknowledged, in however many ACKs; samples of time are all taken
+ * at the same moment; and nothing could be sent before the flush. Where all is acknowledged and nothing waits, no more will
+ * come: then at once. */
+void tcp_plain_ack(struct tcb *t, seq_t seq, seq_t ack)
+{
+	t->snd.wl1 = seq;
+	t->retransmits = t->probes = 0;
+	update_una(t, ack);
+	t->last_ack_rcv_ms = cpu_ms(t->sk.cpu);
+	t->noted += t->noted < 255;
+	if (tcp_send_head(t) || !seq_eq(ack, t->snd.nxt))
+		tcp_mark(t);
+	else if (!t->marked)
+		tcp_settle_noted(t);
 }
 
 void tcp_tell_lone(struct tcb *t, u32 rtt_us)
 {
-	t->ca->pkts_acked(t, &(struct ack_sample){ .pkts_acked = 1, .rtt_us = rtt_us, .in_flight = 1 });
+	t->ca->pkts_acked(t, &(struct ack_sample){ .acks = 1, .pkts_acked = 1, .rtt_us = rtt_us, .in_flight = 1 });
 }
 
 static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in, u32 flag)
@@ -358,6 +380,7 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 	struct tcp_seg *seg = &in->seg;
 	struct ack_state s;
 
+	tcp_settle(t);
 	if (unlikely(seq_lt(seg->ack, t->snd.una)))
 		return old_ack(t, in);
 	if (unlikely(seq_gt(seg->ack, t->snd.nxt))) {
@@ -416,6 +439,6 @@ enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag)
 	t->snd.lone = false;
 	if (unlikely(!(flag & FLAG_FAST) || !tcp_is_untroubled(t) || !seq_gt(in->seg.ack, t->snd.una)))
 		return doubtful_ack(t, in, flag);
-	plain_ack(t, &in->seg);
+	tcp_plain_ack(t, in->seg.seq, in->seg.ack);
 	return RX_OK;
 }

@@ -14,9 +14,9 @@ static void add_send_queues(const struct tcb *t, u64 *terms)
 	terms[FLOW_TcpGiven] += t->bytes_acked + (u32)seq_diff(t->snd.write, t->snd.una);
 	skb_queue_walk(&t->rtxq, skb) {
 		const struct tcp_skb_cb *cb = tcp_cb(skb);
-		seq_t from = seq_lt(cb->seq, t->snd.una) ? t->snd.una : cb->seq; /* acknowledged in part */
+		seq_t from = seq_lt(cb->seq, t->snd.una) ? t->snd.una : cb->seq; /* acknowledged in part, or to be freed (tcp_settle) */
 
-		terms[FLOW_TcpUnacked] += (u32)seq_diff(cb->end_seq, from);
+		terms[FLOW_TcpUnacked] += seq_gt(cb->end_seq, from) ? (u32)seq_diff(cb->end_seq, from) : 0;
 	}
 	skb_queue_walk(&t->sendq, skb)
 		terms[FLOW_TcpUnsent] += (u32)seq_diff(tcp_cb(skb)->end_seq, tcp_cb(skb)->seq);

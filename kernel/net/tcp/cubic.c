@@ -177,7 +177,7 @@ static void cubic_pkts_acked(struct tcb *t, const struct ack_sample *s)
 	rtt = (u32)MAX(s->rtt_us, 1);
 	if (!c->delay_min_us || rtt < c->delay_min_us)
 		c->delay_min_us = rtt;
-	tcp_hystart_sample(t, &c->hy, rtt);
+	tcp_hystart_sample(t, &c->hy, rtt, s->acks);
 }
 
 const struct tcp_congestion_ops tcp_cubic = {

@@ -76,6 +76,7 @@ static void tcb_err(struct tcb *t, seq_t seq, u8 type, u8 code, u32 info)
 {
 	bool opening = t->sk.state == TCP_SYN_SENT;
 
+	tcp_settle(t);
 	if (!opening && (seq_lt(seq, t->snd.una) || seq_ge(seq, t->snd.nxt)))
 		return; /* RFC 5927 4.1: quotes nothing in flight */
 	if (opening && !seq_eq(seq, t->snd.iss))

@@ -51,15 +51,14 @@ static void judge(struct hystart *h)
 	}
 }
 
-void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us)
+void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us, u32 acks)
 {
 	if (t->ssthresh < TCP_INFINITE_SSTHRESH)
 		return;
 	if (seq_gt(t->snd.una, h->round_end))
 		new_round(t, h);
 	h->rtt_us = MIN(h->rtt_us, rtt_us);
-	if (h->samples < MIN_SAMPLES)
-		h->samples++;
+	h->samples = (u8)MIN(h->samples + acks, (u32)MIN_SAMPLES);
 	if (h->samples == MIN_SAMPLES)
 		judge(h);
 }

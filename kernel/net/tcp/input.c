@@ -20,13 +20,13 @@ void tcp_challenge_ack(struct tcb *t)
 
 	if (t->challenge_s != s) {
 		t->challenge_s = s;
-		t->challenge_acks = 0;
+		t->rcv.challenge_acks = 0;
 	}
-	if (t->challenge_acks >= MIN(cpu->sysctl.tcp_challenge_ack_limit, 255)) {
+	if (t->rcv.challenge_acks >= MIN(cpu->sysctl.tcp_challenge_ack_limit, 255)) {
 		STAT(cpu, TcpExtTCPACKSkippedChallenge);
 		return;
 	}
-	t->challenge_acks++;
+	t->rcv.challenge_acks++;
 	STAT(cpu, TcpExtTCPChallengeACK);
 	tcp_ack_now(t);
 }
@@ -111,22 +111,12 @@ static bool fast_timestamp(struct tcb *t, struct tcp_in *in)
 	return true;
 }
 
-static __noinline void take_window(struct tcb *t, u32 wnd)
-{
-	t->snd.wnd = wnd;
-	if (wnd > t->snd.max_wnd) {
-		t->snd.max_wnd = wnd;
-		tcp_sync_mss(t);
-	}
-	tcp_pred_update(t);
-}
-
 static enum drop_reason rcv_predicted(struct tcb *t, struct tcp_in *in)
 {
 	u32 wnd = in->seg.wnd << t->snd.wscale;
 
 	if (unlikely(wnd != t->snd.wnd))
-		take_window(t, wnd);
+		tcp_take_window(t, wnd);
 	if (!in->seg.len) {
 		STAT(t->sk.cpu, TcpExtTCPHPAcks);
 		return tcp_ack_rcv(t, in, FLAG_FAST);
@@ -696,5 +686,6 @@ const struct inet_protocol tcp_protocol = {
 	.rcv = tcp_rcv,
 	.rcv_plain = tcp_rcv_plain, .rcv_plain6 = tcp_rcv_plain6,
 	.shed = tcp_shed,
+	.rcv_bare = tcp_rcv_bare, .rcv_bare6 = tcp_rcv_bare6,
 	.err = tcp_err,
 };

@@ -372,19 +372,21 @@ void tcp_flush(struct net_cpu *cpu)
 	tc->dirty = NULL;
 	tc->dirty_tail = &tc->dirty;
 	for (; t; t = next) {
-		u32 events = t->events;
 		struct sk_buff *skb;
+		u32 events;
 
 		if (unlikely(cpu->behind != NULL) && is_behind(cpu)) {
 			hold(tc, t, tail);
 			return;
 		}
 		next = t->dirty_next;
-		t->marked = false;
 		if (unlikely(t->dead)) {
 			tcb_free(t);
 			continue;
 		}
+		tcp_settle(t);
+		t->marked = false;
+		events = t->events;
 		if (events) {
 			t->events = 0;
 			sock_event(&t->sk, events);

@@ -275,6 +275,8 @@ static __force_inline void data_was_sent(struct tcb *t, struct sk_buff *skb)
 	tcp_rate_sent(t, cb);
 	t->snd.nxt = cb->end_seq;
 	t->packets_out += cb->segs;
+	if (t->packets_out > 2)
+		cpu->acks_expected = true;
 	t->snd.lone = false;
 	t->data_segs_out += cb->segs;
 	if (tcp_in_cwnd_reduction(t))

@@ -207,8 +207,10 @@ static void skb_is_full(struct tcb *t, u32 *unpushed)
 		tcp_cb(tail)->flags |= TCP_PSH;
 		*unpushed = 0;
 	}
-	if (tail == tcp_send_head(t) && t->sk.state != TCP_SYN_SENT && !t->mtup_on) /* an MTU probe wants much behind it */
+	if (tail == tcp_send_head(t) && t->sk.state != TCP_SYN_SENT && !t->mtup_on) { /* an MTU probe wants much behind it */
+		tcp_settle(t);
 		tcp_output(t);
+	}
 }
 
 static __noinline long queue_long(struct tcb *t, const struct msghdr *m, int flags)

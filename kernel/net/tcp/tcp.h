@@ -120,7 +120,8 @@ enum tcp_ca_event { CA_EVENT_TX_START, CA_EVENT_CWND_RESTART, CA_EVENT_COMPLETE_
 #define TCP_CA_PRIV 80 /* bytes of private state in each TCB */
 
 struct tcb;
-struct ack_sample { /* what one ACK told about time */
+struct ack_sample { /* what one ACK, or all of one poll, told about time */
+	u32 acks;   /* at least 1: each of them would be a sample of its own, none of less than rtt_us */
 	u32 pkts_acked;
 	s64 rtt_us; /* -1: none */
 	u32 in_flight;
@@ -307,6 +308,7 @@ struct tcb {
 		u32 clamp;          /* most we ever announce */
 		u16 mss;            /* estimate of what the peer sends */
 		u8 wscale;
+		u8 challenge_acks;  /* in the running second */
 	} rcv;
 	u32 ofo_segs;
 	struct sk_buff_head rcvq;   /* in order, for the application */
@@ -352,7 +354,7 @@ struct tcb {
 	/* ---- congestion and loss, in segments ---- */
 	u8 chrono;                  /* enum tcp_chrono: what the sender waits for now */
 	u8 reordering;
-	u8 challenge_acks;          /* in the running second */
+	u8 noted;                   /* ACKs that moved snd.una while rtxq still has what they free (tcp_settle); stops at 255 */
 	u8 defer_accept;            /* TCP_DEFER_ACCEPT of a listener, in retransmissions of the SYN-ACK; 0: off */
 	u32 cwnd, ssthresh, cwnd_cnt;
 	u32 packets_out, sacked_out, lost_out, retrans_out;

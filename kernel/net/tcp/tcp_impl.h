@@ -145,6 +145,8 @@ void tcp_flow(const struct tcb *t, struct flow *fl);
 /* ---- predict.c, input.c ---- */
 enum drop_reason tcp_rcv_plain(struct net_cpu *cpu, struct sk_buff *skb); /* see struct inet_protocol */
 enum drop_reason tcp_rcv_plain6(struct net_cpu *cpu, struct sk_buff *skb);
+bool tcp_rcv_bare(struct net_cpu *cpu, const void *ip, bool vouched);
+bool tcp_rcv_bare6(struct net_cpu *cpu, const struct ip_addr *src, const struct ip_addr *dst, const void *tcp, bool vouched);
 enum drop_reason tcp_rcv_tcb(struct tcb *t, struct tcp_in *in);
 void tcp_established(struct tcb *t); /* entered: buffers, congestion control, keepalive */
 void tcp_ready(struct tcb *t);       /* its part that only needs to know the peer */
@@ -441,6 +443,17 @@ static inline bool tcp_is_untroubled(const struct tcb *t)
 void tcp_tell_lone(struct tcb *t, u32 rtt_us); /* the algorithm, of a round of one segment */
 /* Check 5 of RFC 9293 3.10.7.4. RX_OK: go on to the text. */
 enum drop_reason tcp_ack_rcv(struct tcb *t, struct tcp_in *in, u32 flag);
+void tcp_take_window(struct tcb *t, u32 wnd); /* another one than before, in bytes */
+/* The same of one that is acceptable and news, without SACK or ECE, while tcp_is_untroubled(). */
+void tcp_plain_ack(struct tcb *t, seq_t seq, seq_t ack);
+/* What the ACKs noted since the last flush free and tell. Before anything looks at rtxq or packets_out: the flush, a timer, an ACK that
+ * is not plain, an ICMP error. */
+void tcp_settle_noted(struct tcb *t);
+static inline void tcp_settle(struct tcb *t)
+{
+	if (unlikely(t->noted))
+		tcp_settle_noted(t);
+}
 
 void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s);
 void tcp_sacks_note(struct tcb *t, seq_t start, seq_t end); /* receiver: a block came out of order */
@@ -513,7 +526,7 @@ struct hystart {
 	u8 samples, css_rounds;
 };
 void tcp_hystart_init(struct tcb *t, struct hystart *h);
-void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us);
+void tcp_hystart_sample(struct tcb *t, struct hystart *h, u32 rtt_us, u32 acks); /* as many samples, the least of them */
 /* Slow start with it; what of `acked` is left for congestion avoidance. */
 u32 tcp_hystart_grow(struct tcb *t, struct hystart *h, u32 acked);
 

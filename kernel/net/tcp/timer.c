@@ -404,6 +404,7 @@ void tcp_timer_fire(struct timer *timer, u64 now_ns)
 	u64 next = TIME_NEVER;
 	int i;
 
+	tcp_settle(t);
 	for (i = 0; i < NR_TCP_TIMERS; i++) {
 		if (!t->deadline[i] || ns_of(t->deadline[i], now_ns) > now_ns)
 			continue;

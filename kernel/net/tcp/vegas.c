@@ -51,7 +51,7 @@ static void vegas_pkts_acked(struct tcb *t, const struct ack_sample *s)
 		return;
 	v->base_rtt_us = MIN(v->base_rtt_us, rtt_us);
 	v->rtt_us = MIN(v->rtt_us, rtt_us);
-	v->samples++;
+	v->samples += s->acks;
 }
 
 static void land(struct tcb *t, u32 target)
