@@ -146,12 +146,11 @@ static __cold void lose(struct e1000_queue *q, struct skb_buf *b, enum drop_reas
 	skb_buf_drop(q->cpu, b, reason);
 }
 
-/* What the device wrote behind the address is read at once. Its layout is that of the kind of descriptor. */
+/* What the device wrote behind the address is read at once: a half has the length, the other status and errors. Their places are
+ * those of the kind of descriptor. */
 static inline u16 rx_len(u64 word, bool ext) { return (u16)(ext ? word >> 32 : word); }
-static inline u64 rx_bits(bool ext, u8 status, u8 errors)
-{
-	return ext ? status | (u64)errors << 24 : (u64)status << 32 | (u64)errors << 40;
-}
+static inline u32 rx_status(u64 word, bool ext) { return (u32)(ext ? word : word >> 32); }
+static inline u32 rx_bits(bool ext, u8 status, u8 errors) { return status | (u32)errors << (ext ? 24 : 8); }
 
 static inline void receive(struct e1000_queue *q, struct skb_buf *b, unsigned len, bool summed)
 {
@@ -216,8 +215,8 @@ static inline void take_in(struct e1000_queue *q, struct skb_buf *b, unsigned le
 
 static inline int receive_batch(struct e1000_queue *q, int budget, const bool ext)
 {
-	const u64 end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
-	const u64 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE | E1000_RXE_IPE);
+	const u32 done = rx_bits(ext, E1000_RXD_DD, 0), end = rx_bits(ext, E1000_RXD_EOP, 0), bad = rx_bits(ext, 0, E1000_RXE_FRAME);
+	const u32 sum = rx_bits(ext, E1000_RXD_TCPCS, 0), no_sum = rx_bits(ext, E1000_RXD_IXSM, E1000_RXE_TCPE | E1000_RXE_IPE);
 	struct e1000_rx_ring *rx = &q->rx;
 	unsigned at = rx->clean, most = MIN((unsigned)budget, (unsigned)rx_posted(rx)), left;
 
@@ -225,15 +224,15 @@ static inline int receive_batch(struct e1000_queue *q, int budget, const bool ex
 		u64 word = rx->desc[at].word;
 		struct skb_buf *b = rx->bufs[at];
 		unsigned len = rx_len(word, ext);
-		bool summed = (word & (sum | no_sum)) == sum;
+		u32 status = rx_status(word, ext);
+		bool summed = (status & (sum | no_sum)) == sum;
 
-		if (!(word & rx_bits(ext, E1000_RXD_DD, 0)))
-			break;
 		rmb();
-		if (unlikely((word & (end | bad)) != end || len - ETH_HEADER_BYTES > E1000_RX_LEN - ETH_HEADER_BYTES || rx->skip)) {
+		if (unlikely((status & (done | end | bad)) != (done | end) || len - ETH_HEADER_BYTES > E1000_RX_LEN - ETH_HEADER_BYTES ||
+			     rx->skip)) {
 			bool further = rx->skip; /* a piece of a frame that was counted */
 
-			if (!refuse(q, b, len, word & end))
+			if (!(status & done) || !refuse(q, b, len, status & end))
 				break;
 			if (further && ((rx->use - at - 1) & rx->mask) >= left)
 				left++; /* it takes no turn from a frame: who stops before the ring's end has a full budget */

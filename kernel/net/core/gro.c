@@ -371,6 +371,7 @@ static void flush_flow(struct gro_flow *f)
 		netif_rx_merged(cpu, skb, f->segs - 1, f->hdr_len);
 	}
 	*f = cpu->gro->flows[--cpu->gro_held];
+	cpu->gro->flows[cpu->gro_held].plain = NOT_PLAIN; /* as gro_receive() has it of the first where none is held */
 	netif_receive_skb(cpu, skb);
 }
 
@@ -569,8 +570,8 @@ static __noinline bool receive6(struct net_cpu *cpu, struct net_device *dev, uns
 }
 _Static_assert(PLAIN6_HLEN - PLAIN_HLEN == IPV6_HLEN - IPV4_HLEN, "from there on both are alike");
 
-/* The usual frame of an upload passes here and in merge_summed(), which call nothing: registers of others need not be kept. */
-bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
+/* gro_receive() where more than one flow is held, or one that is not as most are. */
+static __noinline bool receive_any(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
 {
 	struct gro_flow *f = cpu->gro->flows, *end = f + cpu->gro_held;
 
@@ -587,6 +588,17 @@ bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *
 		return vouched ? merge_vouched(f, p) : merge_summed(f, p);
 	}
 	return receive_slow(cpu, dev, rxq, p, len, vouched);
+}
+
+/* The usual frame of an upload, of the only flow, passes here and in merge_summed(), which call nothing: registers of others need
+ * not be kept. */
+bool gro_receive(struct net_cpu *cpu, struct net_device *dev, unsigned rxq, u8 *p, unsigned len, bool vouched)
+{
+	struct gro_flow *f = cpu->gro->flows;
+
+	if (unlikely(f->plain != PLAIN_VECTORS || f->skb->dev != dev || !same_plain_vectors(f->skb->data, p) || !fully_next(f, p, len)))
+		return receive_any(cpu, dev, rxq, p, len, vouched);
+	return vouched ? merge_vouched(f, p) : merge_summed(f, p);
 }
 
 int gro_cpu_init(struct net_cpu *cpu)
