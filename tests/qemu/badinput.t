@@ -201,7 +201,7 @@ for nic in NICS:
         check("panic" not in console.lower(), console[-2000:])
 
 BAD_VALUES = ["loglevel=loud", "net.ipv4.tcp_fin_timeout=99999999", "net.ipv4.tcp_sack=maybe", "panic=perhaps",
-              "net.ipv4.no_such_thing=1"]
+              "net.ipv4.no_such_thing=1", "app.work=lots", "app.echo=2"]
 
 
 @case("unusable values of the command line: each is named on the console, and the guest serves")
