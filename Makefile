@@ -64,7 +64,7 @@ HOSTDRV := $(DRIVERS:%=kernel/drivers/%) tests/host/fake_machine tests/host/fake
 SIM    := lossy congestion
 UNIT   += tcp_cong frames
 HOSTLIB += tests/host/flows tests/host/plot
-UNIT   += filter trace dns live stage
+UNIT   += filter trace dns live stage virtio_mq
 
 # ---------------------------------------------------------------- how it is compiled
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla

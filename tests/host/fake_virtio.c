@@ -18,6 +18,12 @@
 #define NOTIFY_MULT     4
 #define WINDOW_BYTES    0x4000
 
+/* 5.1.6: the header in front of each frame, both ways. */
+static u32 header_bytes(const struct fake_virtio *d)
+{
+	return d->driver_features & VIRTIO_NET_F_HASH_REPORT ? sizeof(struct virtio_net_hdr_hash) : sizeof(struct virtio_net_hdr);
+}
+
 static void fire(struct fake_virtio *d, u16 vector, u8 isr_bit)
 {
 	if (d->nr_vectors && vector != VIRTIO_MSI_NO_VECTOR) {
@@ -136,31 +142,32 @@ static void check_not_in_use(struct fake_virtio *d)
 
 bool fake_virtio_receive(struct fake_virtio *d, const struct virtio_net_hdr *h, const void *frame, u32 len)
 {
-	struct fake_vq *q = &d->vq[0];
-	struct virtio_net_hdr hdr = *h;
+	unsigned qi = d->rx_queue;
+	struct fake_vq *q = &d->vq[qi];
+	struct virtio_net_hdr_hash hdr = { .h = *h, .hash_value = d->hash_value, .hash_report = d->hash_report };
 	const u8 *p = frame;
-	u32 total = len + sizeof(hdr), buf_len, n, room;
+	u32 total = len + header_bytes(d), buf_len, n, room;
 	u16 nr = 0, id;
 
 	check_not_in_use(d);
-	if (!fake_virtio_offered(d, 0))
+	if (!fake_virtio_offered(d, qi))
 		return false;
 	buf_len = desc_of(q)[avail_of(q)->ring[q->last_avail & (q->size - 1)]].len;
-	hdr.num_buffers = (u16)DIV_ROUND_UP(total, buf_len);
-	if (hdr.num_buffers > fake_virtio_offered(d, 0))
+	hdr.h.num_buffers = (u16)DIV_ROUND_UP(total, buf_len);
+	if (hdr.h.num_buffers > fake_virtio_offered(d, qi))
 		return false;
-	CHECK(hdr.num_buffers == 1 || d->driver_features & VIRTIO_NET_F_MRG_RXBUF);
-	for (; nr < hdr.num_buffers; nr++) {
+	CHECK(hdr.h.num_buffers == 1 || d->driver_features & VIRTIO_NET_F_MRG_RXBUF);
+	for (; nr < hdr.h.num_buffers; nr++) {
 		u8 *out;
 
-		id = fake_virtio_take(d, 0);
+		id = fake_virtio_take(d, qi);
 		CHECK_EQ(desc_of(q)[id].flags, VRING_DESC_F_WRITE);
-		out = fake_virtio_buffer(d, 0, id);
+		out = fake_virtio_buffer(d, qi, id);
 		room = desc_of(q)[id].len;
 		n = 0;
 		if (!nr) {
-			memcpy(out, &hdr, sizeof(hdr));
-			n = sizeof(hdr);
+			n = header_bytes(d);
+			memcpy(out, &hdr, n);
 		}
 		room = MIN(room - n, len);
 		memcpy(out + n, p, room);
@@ -173,7 +180,7 @@ bool fake_virtio_receive(struct fake_virtio *d, const struct virtio_net_hdr *h, 
 	q->used_idx += nr;
 	used_of(q)->idx = q->used_idx;
 	want_notify(d, q);
-	signal(d, 0);
+	signal(d, qi);
 	return true;
 }
 
@@ -192,9 +199,9 @@ static void read_chain(struct fake_virtio *d, const struct vring_desc *table, u1
 		CHECK(!(e->flags & VRING_DESC_F_WRITE));
 		CHECK(e->len > 0);
 		if (d->sent_descs == 1) {
-			REQUIRE(e->len >= sizeof(d->sent_hdr));
+			skip = header_bytes(d);
+			REQUIRE(e->len >= skip);
 			memcpy(&d->sent_hdr, p, sizeof(d->sent_hdr));
-			skip = sizeof(d->sent_hdr);
 		}
 		REQUIRE(at + e->len - skip <= sizeof(d->sent));
 		memcpy(d->sent + at, p + skip, e->len - skip);
@@ -206,14 +213,14 @@ static void read_chain(struct fake_virtio *d, const struct vring_desc *table, u1
 	d->sent_len = at;
 }
 
-unsigned fake_virtio_send(struct fake_virtio *d)
+static unsigned send_queue(struct fake_virtio *d, unsigned qi)
 {
-	struct fake_vq *q = &d->vq[1];
+	struct fake_vq *q = &d->vq[qi];
 	unsigned n = 0;
 
 	check_not_in_use(d);
-	while (fake_virtio_offered(d, 1)) {
-		u16 id = fake_virtio_take(d, 1);
+	while (fake_virtio_offered(d, qi)) {
+		u16 id = fake_virtio_take(d, qi);
 		struct vring_desc *e = &desc_of(q)[id];
 
 		d->sent_indirect = e->flags & VRING_DESC_F_INDIRECT;
@@ -225,33 +232,47 @@ unsigned fake_virtio_send(struct fake_virtio *d)
 			read_chain(d, desc_of(q), id, q->size);
 		}
 		d->nr_sent++;
+		d->sent_by[qi]++;
 		n++;
-		fake_virtio_push(d, 1, id, 0);
+		fake_virtio_push(d, qi, id, 0);
 	}
 	want_notify(d, q);
 	if (n)
-		signal(d, 1);
+		signal(d, qi);
 	return n;
+}
+
+unsigned fake_virtio_send(struct fake_virtio *d)
+{
+	return send_queue(d, 1) + (d->vq[3].enabled ? send_queue(d, 3) : 0);
 }
 
 /* ---- the control queue, 5.1.6.5 ---- */
 
-#define CTRL (FAKE_VIRTIO_QUEUES - 1)
+/* 5.1.2: behind the pairs; one, when the driver is not to know of more. */
+static unsigned ctrl_of(const struct fake_virtio *d)
+{
+	return d->driver_features & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS) ? FAKE_VIRTIO_QUEUES - 1 : 2;
+}
 
 void fake_virtio_answer(struct fake_virtio *d, u8 ack)
 {
-	while (fake_virtio_offered(d, CTRL)) {
-		u16 id = fake_virtio_take(d, CTRL);
-		struct vring_desc *e = &desc_of(&d->vq[CTRL])[id];
+	unsigned ctrl = ctrl_of(d);
+
+	while (fake_virtio_offered(d, ctrl)) {
+		u16 id = fake_virtio_take(d, ctrl);
+		struct vring_desc *e = &desc_of(&d->vq[ctrl])[id];
 
 		CHECK(e->flags & VRING_DESC_F_NEXT && e->len >= 2);
-		memcpy(d->command, (void *)(uintptr_t)e->addr, 2);
-		e = &desc_of(&d->vq[CTRL])[e->next];
+		d->command_len = e->len;
+		REQUIRE(e->len <= sizeof(d->command));
+		memcpy(&d->command, (void *)(uintptr_t)e->addr, e->len);
+		e = &desc_of(&d->vq[ctrl])[e->next];
 		CHECK_EQ(e->flags, VRING_DESC_F_WRITE);
 		*(u8 *)(uintptr_t)e->addr = ack;
-		fake_virtio_push(d, CTRL, id, 1);
+		fake_virtio_push(d, ctrl, id, 1);
 	}
-	want_notify(d, &d->vq[CTRL]);
+	want_notify(d, &d->vq[ctrl]);
 }
 
 static void commanded(struct fake_virtio *d)
@@ -266,17 +287,17 @@ static void commanded(struct fake_virtio *d)
 		fake_virtio_answer(d, 0x5a);
 		break;
 	case CTRL_MUTE: /* used, without a word */
-		fake_virtio_push(d, CTRL, fake_virtio_take(d, CTRL), 0);
+		fake_virtio_push(d, ctrl_of(d), fake_virtio_take(d, ctrl_of(d)), 0);
 		break;
 	case CTRL_LONG:
-		fake_virtio_push(d, CTRL, fake_virtio_take(d, CTRL), 1000);
+		fake_virtio_push(d, ctrl_of(d), fake_virtio_take(d, ctrl_of(d)), 1000);
 		break;
 	case CTRL_BAD_ID:
-		fake_virtio_take(d, CTRL);
-		fake_virtio_push(d, CTRL, 0x4711, 1);
+		fake_virtio_take(d, ctrl_of(d));
+		fake_virtio_push(d, ctrl_of(d), 0x4711, 1);
 		break;
 	case CTRL_JUMPS:
-		fake_virtio_jump(d, CTRL, 1000);
+		fake_virtio_jump(d, ctrl_of(d), 1000);
 		break;
 	case CTRL_SILENT:
 		break;
@@ -287,7 +308,7 @@ static void commanded(struct fake_virtio *d)
 
 static unsigned nr_queues(const struct fake_virtio *d)
 {
-	return d->pairs > 1 ? FAKE_VIRTIO_QUEUES : 2;
+	return d->pairs > 1 ? FAKE_VIRTIO_QUEUES : d->rss.key_bytes ? 3 : 2;
 }
 
 static u64 common_read(struct fake_virtio *d, u64 off)
@@ -440,12 +461,12 @@ static void window_write(void *ctx, u64 off, unsigned bytes, u64 v)
 	CHECK_EQ((off - NOTIFY_OFF) / NOTIFY_MULT, v);
 	REQUIRE(v < nr_queues(d));
 	d->vq[v].notifies++;
-	if (v == CTRL)
+	if (v == ctrl_of(d))
 		commanded(d);
+	else if (v % 2 && !d->deaf && !d->lazy_tx)
+		send_queue(d, (unsigned)v);
 	if (v == 0 && d->on_refill)
 		d->on_refill(d);
-	if (v == 1 && !d->deaf && !d->lazy_tx)
-		fake_virtio_send(d);
 }
 
 /* ---- the same device behind the registers of 4.2.2 ---- */

@@ -32,6 +32,9 @@ struct fake_virtio {
 	u8 mac[6];
 	u16 link_status, mtu, pairs; /* pairs: 0 or 1, no control queue; 2 */
 	struct virtio_net_rss_limits rss;
+	u32 hash_value; /* what it says with each frame, where reports were asked for */
+	u16 hash_report;
+	unsigned rx_queue; /* 0, or 2: where frames come in */
 	/* ---- misbehaviour ---- */
 	bool refuse_features; /* FEATURES_OK does not stay */
 	bool refuse_vectors;  /* vector registers read back NO_VECTOR */
@@ -54,12 +57,14 @@ struct fake_virtio {
 	u16 config_vector, queue_sel;
 	struct fake_vq vq[FAKE_VIRTIO_QUEUES]; /* 0 receive, 1 transmit; with two pairs 2 and 3 too, and 4 for control */
 	unsigned nr_commands;
-	u8 command[2]; /* class and command of the last one */
+	struct virtio_net_ctrl command; /* the last one, as much of it as there was, */
+	unsigned command_len;
 	unsigned resets;
 	/* ---- frames the driver sent ---- */
 	unsigned nr_sent, sent_descs; /* descriptors of the last chain */
 	bool sent_indirect;
 	struct virtio_net_hdr sent_hdr;
+	unsigned sent_by[FAKE_VIRTIO_QUEUES]; /* frames of each queue */
 	u32 sent_len;
 	u8 sent[FAKE_VIRTIO_MAX_FRAME];
 };

@@ -6,7 +6,8 @@
 
 `net` is "user" (QEMU's own network, ports forwarded to g.http_port and g.echo_port), "tap" (an existing tap device; the
 guest is GUEST_IP and the host may be anybody on that link), the path of a socket of tools/wire, or QEMU's words for datagrams
-(dgram,...). `queues` above 1: so many pairs, with RSS, on a tap that was made for it (virtio-net only).
+(dgram,...). `queues` above 1: so many pairs, with RSS, on a tap that was made for it (virtio-net only); `hashes`: the card
+reports the hash of each frame (likewise).
 """
 import http.client
 import json
@@ -35,7 +36,7 @@ def exit_codes():
 
 class Guest:
     def __init__(self, boot="pvh", nic="virtio-net", cpus=CPUS, mem=None, net="tap", tap="tap0", cmdline="",
-                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=None, machine=None):
+                 site=None, gdb=False, options=(), qemu=(), elf=None, queues=None, machine=None, hashes=False):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
         self.serial = os.path.join(self.dir, "serial")
         self.qmp_path = os.path.join(self.dir, "qmp")
@@ -55,8 +56,9 @@ class Guest:
         else:
             cmdline = "ip=%s/%d,%s %s" % (GUEST_IP, PREFIX, HOST_IP, cmdline)
             options += ["--netdev", self.netdev(net, tap) + (",queues=%d" % queues if queues > 1 else "")]
-            if queues > 1:
-                options += ["--nic-opts", "mq=on,rss=on,vectors=%d" % (2 * queues + 2)]
+            nic_opts = ["mq=on,rss=on,vectors=%d" % (2 * queues + 2)] * (queues > 1) + ["hash=on"] * hashes
+            if nic_opts:
+                options += ["--nic-opts", ",".join(nic_opts)]
         words["CMDLINE"] = cmdline.strip()
         self.command = [os.path.join(ROOT, "tools/run"), *options,
                         *("%s=%s" % (k, v) for k, v in words.items() if v), "--", *qemu]
@@ -186,12 +188,12 @@ class Typed(Guest):
         return self
 
     def type(self, line):
-        """What the console prints after the line, up to its next prompt, behind which a line of the log may stand."""
+        """What the console prints after the line, up to its next prompt, behind which a line of the log or a word of QEMU's may stand."""
         before = len(self.console())
         self.proc.stdin.write(line.encode() + b"\r")
         self.proc.stdin.flush()
         end = time.monotonic() + 60
-        while not re.search(r"\n.*# ($|\[ *\d+\.\d+\])", self.console()[before:].replace("\r", "")):
+        while not re.search(r"\n.*# ($|\[ *\d+\.\d+\]|qemu-system)", self.console()[before:].replace("\r", "")):
             if time.monotonic() > end:
                 raise AssertionError("no prompt after %r: %r" % (line, self.console()[before:]))
             time.sleep(0.02)

@@ -2,27 +2,30 @@
 # SPDX-License-Identifier: MIT
 """Flows spread over the CPUs, and stay where they are: with RSS in the NIC, with RPS in software, with neither. Load without
 errors, bytes that arrive whole, UDP, an upload; then each CPU had its part, no connection is away from its owner, with RSS no
-frame made a hop, and the frames of all CPUs together balance exactly. The long form: 1, 2 and 4 CPUs, each way, every NIC, and
-queues that are fewer than CPUs."""
+frame made a hop, and the frames of all CPUs together balance exactly. Where there are several queues their number and the CPUs of
+each change while bytes flow (ethtool -L, xps_cpus). The long form: 1, 2 and 4 CPUs, each way, every NIC, a virtio-net that reports
+hashes and one that does not, and queues that are fewer than CPUs."""
 import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import Typed
 from net import make_tap, need_private_network, remove_tap
 from qemu import MIB, Site, curl, echo_stream, noise, pick, sha
-from tap import case, check, check_eq, note, run
+from tap import case, check, check_eq, check_in, note, run
 
 SECONDS = pick(2, 10)
 SIZE = pick(2, 16) * MIB
+HASHES = "virtio-net with hash reports"
 # (NIC, CPUs, steer=, pairs of queues); an e1000e has its two by itself
-SHORT = [("virtio-net", 2, "rss", 2), ("virtio-net", 4, "rss", 2), ("virtio-net", 2, "off", 1), ("e1000", 4, "rps", 1), ("e1000e", 2, "rss", 2)]
-LONG = [("virtio-net", cpus, "rss", cpus) for cpus in (2, 4)] + [(nic, 4, "rss", 2) for nic in ("virtio-net", "e1000e")] + [
-    ("e1000e", 2, "rss", 2)] + [
-    (nic, cpus, steer, 1) for nic in ("virtio-net", "e1000", "e1000e") for cpus in (1, 2, 4) for steer in ("rps", "off")]
+SHORT = [(HASHES, 2, "rss", 2), ("virtio-net", 4, "rss", 2), ("virtio-net", 2, "off", 1), ("e1000", 4, "rps", 1), ("e1000e", 2, "rss", 2)]
+LONG = [(nic, cpus, "rss", cpus) for nic in ("virtio-net", HASHES) for cpus in (2, 4)] + [
+    (nic, 4, "rss", 2) for nic in ("virtio-net", "e1000e")] + [("e1000e", 2, "rss", 2)] + [
+    (nic, cpus, steer, 1) for nic in ("virtio-net", HASHES, "e1000", "e1000e") for cpus in (1, 2, 4) for steer in ("rps", "off")]
 
 
 def load(g):
@@ -108,16 +111,104 @@ def indirection(g, steer, queues):
     check("\n    toeplitz: on\n" in said, said)
 
 
+def hashing(g, nic, cpus, steer):
+    """Reports are asked for where several CPUs own flows, and none was found wrong."""
+    shown = g.get("/debug/ethtool?-k+eth0")[2].decode()
+    check_in("receive-hashing: " + ("on" if nic == HASHES and cpus > 1 and steer != "off" else "off"), shown)
+    lies = re.findall(r"rx_queue_\d+_lies: (\d+)", g.get("/debug/ethtool?-S+eth0")[2].decode())
+    check_eq(set(lies), {"0"}, "lies")
+
+
+class Transfers(threading.Thread):
+    """Downloads and echoes one after the other, until they are enough."""
+
+    def __init__(self, g):
+        super().__init__(daemon=True)
+        self.g, self.done, self.failed, self.enough = g, 0, None, False
+
+    def run(self):
+        try:
+            while not self.enough:
+                transfers(self.g)
+                self.done += 1
+        except BaseException as e:
+            self.failed = e
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def another(self):
+        """Until one has begun and ended from now on."""
+        until = self.done + 2
+        while self.done < until and self.is_alive():
+            self.join(0.05)
+
+    def __exit__(self, *_):
+        self.enough = True
+        self.join()
+        if self.failed:
+            raise self.failed
+
+
+def sent(g):
+    said = g.get("/debug/ethtool?-S+eth0")[2].decode()
+    return [int(n) for n in re.findall(r"tx_queue_\d+_packets: (\d+)", said)]
+
+
+def grown(g, during):
+    before = sent(g)
+    during.another()
+    return [b - a for a, b in zip(before, sent(g))]
+
+
+def queue_file(g, queue, mask=None):
+    path = "/sys/class/net/eth0/queues/tx-%d/xps_cpus" % queue
+    if mask is None:
+        return int(g.get("/debug/cat?" + path)[2], 16)
+    said = g.type("echo %x > %s" % (mask, path))
+    check("echo: " not in said, said)
+
+
+def changed(g, cpus, queues):
+    """Fewer queues and more, and other CPUs' queues, while bytes flow."""
+    g.type("")  # wakes the console
+    own = [sum(1 << cpu for cpu in range(cpus) if cpu % queues == q) for q in range(queues)]
+    check_eq([queue_file(g, q) for q in range(queues)], own, "xps_cpus")
+    check_in("'1ff' is no mask of CPUs: allowed is hexadecimal, 0 to %x" % ((1 << cpus) - 1),
+             g.type("echo 1ff > /sys/class/net/eth0/queues/tx-0/xps_cpus"))
+    with Transfers(g) as during:
+        for n in (1, queues, 1, queues):
+            said = g.type("ethtool -L eth0 combined %d" % n)
+            check("ethtool: " not in said, said)
+            check_in("Current hardware settings:\nRX:\t\tn/a\nTX:\t\tn/a\nOther:\t\tn/a\nCombined:\t%d\n" % n, g.get("/debug/ethtool?-l+eth0")[2].decode())
+            if n == 1:
+                during.another()  # what was under way has left
+                check_eq(grown(g, during)[1:], [0] * (queues - 1), "frames of queues that are not in use")
+        check(all(grown(g, during)), "queues in use that send nothing")
+        queue_file(g, 1, (1 << cpus) - 1)
+        check_eq([queue_file(g, q) for q in range(queues)], [0, (1 << cpus) - 1] + [0] * (queues - 2), "xps_cpus")
+        during.another()
+        part = grown(g, during)
+        check(part[1] and not any(part[:1] + part[2:]), "all CPUs have queue 1: %r" % part)
+        for q in range(queues):
+            queue_file(g, q, own[q])
+        check_eq([queue_file(g, q) for q in range(queues)], own, "xps_cpus")
+    check_in("combined %d: eth0 allows 1 to %d" % (queues + 1, queues), g.type("ethtool -L eth0 combined %d" % (queues + 1)))
+    note("%d transfers meanwhile" % during.done)
+    check_eq(sum(per_cpu(g.metrics(), "softnet_strays")), 0, "connections away from their owner")
+
+
 need_private_network()
 blob = noise(SIZE)
 site = Site({"blob": blob, "index.html": b"hello\n"})
 for nic, cpus, steer, queues in pick(SHORT, LONG):
     @case("%s, %d CPUs, steer=%s, %d queue%s" % (nic, cpus, steer, queues, "s" * (queues > 1)))
     def _(nic=nic, cpus=cpus, steer=steer, queues=queues):
-        pairs = queues if nic == "virtio-net" else 1
+        pairs = queues if nic.startswith("virtio-net") else 1
         make_tap(multi_queue=pairs > 1)
         try:
-            with Guest(nic=nic, cpus=cpus, queues=pairs, cmdline="steer=" + steer, site=site.name,
+            with Typed(nic=nic.split()[0], cpus=cpus, queues=pairs, hashes=nic == HASHES, cmdline="steer=" + steer, site=site.name,
                        mem=SIZE // MIB + 128) as g:
                 load(g)
                 transfers(g)
@@ -125,6 +216,9 @@ for nic, cpus, steer, queues in pick(SHORT, LONG):
                 refused(g)
                 spread(g, cpus, steer, queues)
                 indirection(g, steer, queues)
+                hashing(g, nic, cpus, steer)
+                if queues > 1:
+                    changed(g, cpus, queues)
                 balance(g)
         finally:
             remove_tap()

@@ -134,6 +134,7 @@ enum { VIRTIO_PCI_CAP_COMMON_CFG = 1, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_PCI_CAP_
 #define VIRTIO_NET_F_STATUS     (1ull << 16)
 #define VIRTIO_NET_F_CTRL_VQ    (1ull << 17)
 #define VIRTIO_NET_F_MQ         (1ull << 22)
+#define VIRTIO_NET_F_HASH_REPORT (1ull << 57)
 #define VIRTIO_NET_F_RSS        (1ull << 60)
 
 /* 5.1.4: device configuration, by offset */
@@ -156,6 +157,14 @@ struct virtio_net_hdr {
 	u16 num_buffers;
 } __packed;
 _Static_assert(sizeof(struct virtio_net_hdr) == 12, "virtio 1.2, 5.1.6");
+/* The same with VIRTIO_NET_F_HASH_REPORT, in both directions. */
+struct virtio_net_hdr_hash {
+	struct virtio_net_hdr h;
+	u32 hash_value;
+	u16 hash_report; /* enum virtio_net_report */
+	u16 padding;
+} __packed;
+_Static_assert(sizeof(struct virtio_net_hdr_hash) == 20, "virtio 1.2, 5.1.6");
 #define VIRTIO_NET_HDR_F_NEEDS_CSUM 1
 #define VIRTIO_NET_HDR_F_DATA_VALID 2
 #define VIRTIO_NET_HDR_GSO_NONE     0
@@ -174,11 +183,16 @@ enum { /* 5.1.6.4.3.1 */
 	VIRTIO_NET_HASH_IPV4 = 1 << 0, VIRTIO_NET_HASH_TCPV4 = 1 << 1, VIRTIO_NET_HASH_UDPV4 = 1 << 2,
 	VIRTIO_NET_HASH_IPV6 = 1 << 3, VIRTIO_NET_HASH_TCPV6 = 1 << 4, VIRTIO_NET_HASH_UDPV6 = 1 << 5,
 };
+enum virtio_net_report { /* 5.1.6.4.4: bit i of the hash types is report i + 1 */
+	VIRTIO_NET_REPORT_NONE, VIRTIO_NET_REPORT_IPV4, VIRTIO_NET_REPORT_TCPV4, VIRTIO_NET_REPORT_UDPV4,
+	VIRTIO_NET_REPORT_IPV6, VIRTIO_NET_REPORT_TCPV6, VIRTIO_NET_REPORT_UDPV6,
+};
 
 /* 5.1.6.5: the control queue: a command, its data, and a byte that the device writes */
 #define VIRTIO_NET_CTRL_MQ              4
 #define VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET 0 /* 5.1.6.5.5: u16 pairs */
 #define VIRTIO_NET_CTRL_MQ_RSS_CONFIG   1 /* 5.1.6.5.7 */
+#define VIRTIO_NET_CTRL_MQ_HASH_CONFIG  2 /* 5.1.6.5.6 */
 #define VIRTIO_NET_OK                   0
 #define VIRTIO_NET_RSS_SLOTS 128
 #define VIRTIO_NET_RSS_KEY   40
@@ -191,11 +205,18 @@ struct virtio_net_rss_config { /* with a table and a key of these lengths */
 	u8 key_bytes;
 	u8 key[VIRTIO_NET_RSS_KEY];
 } __packed;
+struct virtio_net_hash_config { /* with a key of this length */
+	u32 hash_types;
+	u16 reserved[4];
+	u8 key_bytes;
+	u8 key[VIRTIO_NET_RSS_KEY];
+} __packed;
 struct virtio_net_ctrl {
 	u8 class, command;
 	union {
 		u16 pairs;
 		struct virtio_net_rss_config rss;
+		struct virtio_net_hash_config hash;
 	} __packed;
 } __packed;
 _Static_assert(sizeof(struct virtio_net_ctrl) == 2 + 8 + 256 + 3 + 40, "virtio 1.2, 5.1.6.5.7.1");

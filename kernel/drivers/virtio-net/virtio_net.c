@@ -18,14 +18,14 @@
 #define GUEST_GSO (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6 | VIRTIO_NET_F_GUEST_ECN)
 
 /* Device-side LRO gives frames of 64 KiB: they must fit the buffers of one skb. */
-_Static_assert(MAX_SKB_FRAGS *VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr), "5.1.6.3.1");
+_Static_assert(MAX_SKB_FRAGS *VIRTNET_RX_LEN >= 65550 + sizeof(struct virtio_net_hdr_hash), "5.1.6.3.1");
 
 static const u64 wanted_features =
 	VIRTIO_F_VERSION_1 | VIRTIO_F_RING_EVENT_IDX | VIRTIO_F_RING_INDIRECT_DESC |
 	VIRTIO_NET_F_CSUM | VIRTIO_NET_F_GUEST_CSUM | VIRTIO_NET_F_MTU | VIRTIO_NET_F_MAC |
 	GUEST_GSO | VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6 | VIRTIO_NET_F_HOST_ECN |
 	VIRTIO_NET_F_MRG_RXBUF | VIRTIO_NET_F_STATUS | VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ |
-	VIRTIO_NET_F_RSS;
+	VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT;
 
 static void update_carrier(struct virtnet *vn)
 {
@@ -87,7 +87,7 @@ static int enable_queues(struct virtnet *vn)
 
 	for (unsigned i = 0; i < vn->nr_pairs && !err; i++)
 		err = enable_pair(&vn->pairs[i]);
-	if (err || vn->nr_pairs == 1)
+	if (err || !(vn->features & VIRTIO_NET_F_CTRL_VQ))
 		return err;
 	virtqueue_reset(&vn->ctrl, vn->features & VIRTIO_F_RING_EVENT_IDX);
 	return vn->vdev->ops->queue_enable(vn->vdev, &vn->ctrl);
@@ -176,6 +176,7 @@ static void virtnet_stop(struct net_device *dev)
 	struct virtnet *vn = dev->priv;
 
 	vn->open = false;
+	timer_cancel(&vn->pairs[0].cpu->wheel, &vn->settle);
 	quiesce(vn);
 	netif_carrier_off(dev);
 }
@@ -310,25 +311,29 @@ static u32 virtnet_tx_frames(const struct net_device *dev, unsigned q)
 	return n;
 }
 
-static const struct net_device_ops virtnet_ops = {
-	.open = virtnet_open,
-	.stop = virtnet_stop,
-	.start_xmit = virtnet_xmit,
-	.xmit_frame = virtnet_xmit_frame,
-	.flush = virtnet_flush,
-	.watchdog = virtnet_watchdog,
-	.ring = virtnet_ring,
-	.tx_frames = virtnet_tx_frames,
-	.retune = virtnet_retune,
-	.set_rings = virtnet_set_rings,
-	.reset = virtnet_reset,
-};
+#define OPS(xmit, frame)                        \
+	{                                       \
+		.open = virtnet_open,           \
+		.stop = virtnet_stop,           \
+		.start_xmit = xmit,             \
+		.xmit_frame = frame,            \
+		.flush = virtnet_flush,         \
+		.watchdog = virtnet_watchdog,   \
+		.ring = virtnet_ring,           \
+		.tx_frames = virtnet_tx_frames, \
+		.retune = virtnet_retune,       \
+		.set_rings = virtnet_set_rings, \
+		.set_channels = virtnet_set_channels, \
+		.reset = virtnet_reset,         \
+	}
+static const struct net_device_ops virtnet_ops = OPS(virtnet_xmit, virtnet_xmit_frame);
+static const struct net_device_ops virtnet_hash_ops = OPS(virtnet_hash_xmit, virtnet_hash_xmit_frame);
 
 /* An MTU that we can not live up to is not accepted (5.1.4.1): the feature is left out. */
 static void read_mtu(struct virtnet *vn)
 {
 	u32 most =
-		VIRTNET_RX_LEN - sizeof(struct virtio_net_hdr) - ETH_HEADER_BYTES - VLAN_TAG_BYTES;
+		VIRTNET_RX_LEN - sizeof(struct virtio_net_hdr_hash) - ETH_HEADER_BYTES - VLAN_TAG_BYTES;
 	u16 mtu = 0;
 
 	if (vn->features & VIRTIO_NET_F_MRG_RXBUF)
@@ -369,6 +374,8 @@ static u32 stack_features(u64 f)
 		features |= NETIF_F_RXCSUM;
 	if (f & GUEST_GSO)
 		features |= NETIF_F_LRO;
+	if (f & VIRTIO_NET_F_HASH_REPORT)
+		features |= NETIF_F_RXHASH;
 	if (!(f & VIRTIO_NET_F_CSUM))
 		return features;
 	features |= NETIF_F_HW_CSUM;
@@ -387,7 +394,7 @@ static u64 choose_features(u64 offered)
 	    !(f & (VIRTIO_NET_F_GUEST_TSO4 | VIRTIO_NET_F_GUEST_TSO6)))
 		f &= ~GUEST_GSO;
 	if (!(f & VIRTIO_NET_F_CTRL_VQ))
-		f &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS);
+		f &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT);
 	if (!(f & VIRTIO_NET_F_CSUM))
 		f &= ~(VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6);
 	if (!(f & (VIRTIO_NET_F_HOST_TSO4 | VIRTIO_NET_F_HOST_TSO6)))
@@ -434,7 +441,7 @@ static void fill_netdev(struct virtnet *vn)
 	dev->features = dev->hw_features = stack_features(vn->features);
 	dev->flags = IFF_BROADCAST | IFF_MULTICAST;
 	dev->tx_queue_len = 1000;
-	dev->ops = &virtnet_ops;
+	dev->ops = vn->features & VIRTIO_NET_F_HASH_REPORT ? &virtnet_hash_ops : &virtnet_ops;
 	dev->link = &eth_link_ops;
 	dev->priv = vn;
 	dev->driver = "virtio-net";
@@ -463,6 +470,7 @@ static int create_pair(struct virtnet *vn, u16 index)
 	p->down = p->left = true;
 	p->mergeable = vn->features & VIRTIO_NET_F_MRG_RXBUF;
 	p->partial_csum = vn->features & VIRTIO_NET_F_GUEST_CSUM;
+	p->hashed = vn->features & VIRTIO_NET_F_HASH_REPORT;
 	timer_init(&p->timer, virtnet_timer);
 	if (virtqueue_create(&p->rx, vn->vdev, 2 * index, rx, false) < 0 ||
 	    virtqueue_create(&p->tx, vn->vdev, 2 * index + 1, tx, indirect) < 0)
@@ -483,10 +491,11 @@ static void destroy_further(struct virtnet *vn)
 	virtqueue_destroy(&vn->ctrl);
 }
 
-/* The other pairs and, behind all that the device has, the control queue (5.1.2). */
+/* The other pairs and, behind all that the device has, the control queue (5.1.2); a device that is to know of one pair alone has one. */
 static int create_further(struct virtnet *vn)
 {
-	u16 ctrl = (u16)(2 * vn->max_pairs), size;
+	bool several = vn->features & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS);
+	u16 ctrl = several ? (u16)(2 * vn->max_pairs) : 2, size;
 	int err = 0;
 
 	for (u16 i = 1; i < vn->nr_pairs && !err; i++)
@@ -502,12 +511,12 @@ static int create_queues(struct virtnet *vn)
 {
 	int err = create_pair(vn, 0), further;
 
-	if (err || vn->nr_pairs == 1)
+	if (err || !(vn->features & VIRTIO_NET_F_CTRL_VQ))
 		return err;
 	further = create_further(vn);
 	if (further < 0) {
-		log_warn("virtio-net %s: %u pairs of queues are said to be there, and are not (%s): one is used", vn->vdev->bus,
-			 vn->max_pairs, errno_name(further));
+		log_warn("virtio-net %s: %u pairs of queues and one for commands are said to be there, and are not (%s): one is used",
+			 vn->vdev->bus, vn->max_pairs, errno_name(further));
 		destroy_further(vn);
 		virtnet_one_pair(vn);
 	}
@@ -562,9 +571,10 @@ static void announce(const struct virtnet *vn)
 	log_info("%s: virtio-net at %s, %s, features %llx, rings %u/%u", vn->dev.name, vn->vdev->bus,
 		 vn->vdev->vectors ? "MSI-X" : vn->vdev->ops->line, (unsigned long long)vn->features, vn->pairs[0].rx.size,
 		 vn->pairs[0].tx.size);
-	if (vn->nr_pairs > 1)
-		log_info("%s: %u pairs of queues%s", vn->dev.name, vn->nr_pairs,
-			 vn->features & VIRTIO_NET_F_RSS ? ", RSS" : "");
+	if (vn->features & VIRTIO_NET_F_CTRL_VQ)
+		log_info("%s: %u pair%s of queues%s%s", vn->dev.name, vn->nr_pairs, vn->nr_pairs > 1 ? "s" : "",
+			 vn->features & VIRTIO_NET_F_RSS ? ", RSS" : "",
+			 vn->features & VIRTIO_NET_F_HASH_REPORT ? ", hash report" : "");
 }
 
 int virtnet_attach(struct net *net, struct virtio_device *vdev)
@@ -575,6 +585,7 @@ int virtnet_attach(struct net *net, struct virtio_device *vdev)
 	if (!vn)
 		return -ENOMEM;
 	vn->vdev = vdev;
+	timer_init(&vn->settle, virtnet_settle);
 	err = identify(vn, net);
 	if (!err)
 		err = create_queues(vn);

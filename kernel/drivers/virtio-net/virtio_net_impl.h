@@ -25,9 +25,10 @@
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
 #define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
+#define VIRTNET_SETTLE_NS  (1 * NSEC_PER_MSEC)          /* between two looks at queues that go out of use */
 /* Offset in a receive buffer's room: the IP header comes to a multiple of 4, and MAX_SKB_FRAGS buffers hold 64 KiB, so
  * that a merged frame's linear part and frags can all become frags of another skb. */
-#define VIRTNET_RX_OFF     50
+#define VIRTNET_RX_OFF     50 /* with both headers */
 #define VIRTNET_RX_LEN     (SKB_BUF_ROOM - VIRTNET_RX_OFF)
 
 struct virtnet;
@@ -37,18 +38,21 @@ struct virtnet_pair {
 	struct net_cpu *cpu; /* owner */
 	struct net_device *dev;
 	u16 index;           /* of the pair; its queues are 2 * index and 2 * index + 1 */
-	bool mergeable;
+	bool mergeable, hashed; /* VIRTIO_NET_F_MRG_RXBUF, _HASH_REPORT */
 	bool partial_csum;   /* VIRTIO_NET_F_GUEST_CSUM: a frame may come with its sum left to us */
 	bool down;           /* the device is not to be touched: closed, or waiting for its reset */
 	bool attention;      /* of the first: see virtnet_attend(); set in hard IRQ too */
 	bool left;           /* down, and everything was taken back */
 	bool calling;        /* `call` is on its way to the first pair's CPU, which clears it */
 	bool ordered;        /* `order` is on its way from there, and cleared when it is carried out */
-	struct inbox_msg call, order;
+	bool asked;          /* `question` is on its way from there, likewise */
+	u32 asked_round, spent_round; /* see virtnet_settle() */
+	struct inbox_msg call, order, question;
 	u16 seen_used;       /* tx.last_used when it last moved, */
 	u64 seen_ns;         /* and the time of that */
 	u16 rx_seen;         /* rx.last_used when the timer saw frames that nobody polls for */
 	bool rx_late;
+	u16 rx_looked, rx_rung; /* with RSS, rx.last_used at the timer's last look, and when it rang all doorbells last */
 	bool moderated;      /* frames may wait for the timer: rx-usecs or adaptive-rx is set */
 	bool held;           /* they may now: the timer polls */
 	struct dim dim;
@@ -67,10 +71,15 @@ struct virtnet {
 	bool renew;      /* a reset was asked for, */
 	struct dev_rings want; /* and rings of these sizes */
 	u64 retry_ns;    /* no reset before */
-	unsigned nr_pairs, max_pairs; /* in use; that the device has */
-	struct virtqueue ctrl;        /* where nr_pairs > 1 */
+	unsigned nr_pairs, max_pairs; /* with rings; that the device has */
+	unsigned wanted, told; /* of nr_pairs: that shall be in use, what the device was told. dev.nr_channels is what the stack uses */
+	u32 round;       /* how often fewer were wanted */
+	struct timer settle; /* armed while told is above nr_channels */
+	u16 reports, whole; /* what hash reports there can be, a bit each; those of addresses and ports */
+	struct virtqueue ctrl;        /* with VIRTIO_NET_F_CTRL_VQ */
 	struct virtio_net_ctrl command;
 	u8 ack;
+	bool deaf;       /* a command was not answered: its answer would be taken for the next one's */
 	struct virtnet_pair pairs[]; /* one per CPU at most; the first is the device's own: its CPU tends it */
 };
 
@@ -80,6 +89,9 @@ bool virtnet_rx_irq(void *arg);
 bool virtnet_tx_irq(void *arg);
 void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
 void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
+/* The same with the longer header. */
+void virtnet_hash_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb);
+void virtnet_hash_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum);
 void virtnet_flush(struct net_device *dev, unsigned txq);
 void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns);
 void virtnet_timer(struct timer *t, u64 now_ns);
@@ -106,8 +118,12 @@ static inline bool virtnet_is_ordered(const struct virtnet_pair *p) { return __a
 void virtnet_choose_pairs(struct virtnet *vn, const struct net *net);
 /* Whatever the device has: one pair, and no control queue. */
 void virtnet_one_pair(struct virtnet *vn);
-/* Tells the device of nr_pairs and of RSS; the device is ready. Where it refuses, one pair is used. */
+/* Tells the device how many pairs are wanted, and how to hash; the device is ready. Where it refuses, one pair is used. */
 void virtnet_mq_start(struct virtnet *vn);
+/* ops->set_channels() */
+int virtnet_set_channels(struct net_device *dev, unsigned n);
+/* Of vn->settle: tells the device of fewer pairs as soon as those that go have nothing left to send. */
+void virtnet_settle(struct timer *t, u64 now_ns);
 /* Runs virtnet_leave() for each pair on its CPU; true: all have left already, else attention is called when they have. */
 bool virtnet_leave_all(struct virtnet *vn);
 /* Runs virtnet_enter() likewise. */

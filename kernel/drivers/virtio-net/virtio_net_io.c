@@ -181,7 +181,7 @@ static __noinline bool take_header(struct virtnet_pair *p, struct sk_buff *skb, 
 }
 
 /* Most often a sender on the host has left the checksum to us, and nothing else is said. */
-static inline bool take_offload(struct virtnet_pair *p, struct sk_buff *skb, const u8 *hdr, u16 said)
+static inline bool take_offload(struct virtnet_pair *p, struct sk_buff *skb, const u8 *hdr, u16 said, u32 bytes)
 {
 	u32 csum = READ_ONCE(*(const u32 *)(hdr + offsetof(struct virtio_net_hdr, csum_start)));
 	u32 start = csum & 0xffff, offset = csum >> 16;
@@ -191,9 +191,24 @@ static inline bool take_offload(struct virtnet_pair *p, struct sk_buff *skb, con
 		     start + offset + sizeof(u16) > skb_headlen(skb)))
 		return take_header(p, skb, hdr);
 	skb->ip_summed = CHECKSUM_PARTIAL;
-	skb->csum_start = (u16)(VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr) + start); /* headroom: as build_skb() was told */
+	skb->csum_start = (u16)(VIRTNET_RX_OFF + bytes + start); /* headroom: as build_skb() was told */
 	skb->csum_offset = (u16)offset;
 	p->dev->rx[p->index].csum_good++;
+	return true;
+}
+
+/* 5.1.6.4.4: a report that was not asked for makes no sense. A hash of addresses and ports is the flow's (core/steer.h). */
+static bool take_hash(struct virtnet_pair *p, struct sk_buff *skb, const struct virtio_net_hdr_hash *h)
+{
+	u16 report;
+	u32 value;
+
+	memcpy(&report, &h->hash_report, sizeof(report));
+	memcpy(&value, &h->hash_value, sizeof(value));
+	if (unlikely(report >= 16 || !(p->vn->reports >> report & 1)))
+		return false;
+	if (p->vn->whole >> report & 1 && p->dev->features & NETIF_F_RXHASH)
+		skb->hash = value;
 	return true;
 }
 
@@ -282,15 +297,13 @@ static bool try_gro(struct virtnet_pair *p, u8 *frame, unsigned len, u16 said, u
 }
 
 /* Under overload: true: it is gone. */
-static __noinline bool dies_early(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+static __noinline bool dies_early(struct virtnet_pair *p, struct skb_buf *b, u32 len, u32 hdr)
 {
-	const u8 *frame = skb_buf_room(b) + VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr);
-
-	return sheds(p->cpu, p->dev, p->index, b, frame, len - (u32)sizeof(struct virtio_net_hdr));
+	return sheds(p->cpu, p->dev, p->index, b, skb_buf_room(b) + VIRTNET_RX_OFF + hdr, len - hdr);
 }
 
-/* One frame, whose first buffer is b. */
-static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
+/* One frame, whose first buffer is b; `hdr` bytes of it are the device's header. */
+static __force_inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len, u32 hdr)
 {
 	u8 *at = skb_buf_room(b) + VIRTNET_RX_OFF;
 	const u16 *merged = (const u16 *)(at + offsetof(struct virtio_net_hdr, num_buffers));
@@ -298,17 +311,16 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 	u16 said = READ_ONCE(*(const u16 *)at); /* flags and gso_type: mostly nothing */
 	struct sk_buff *skb;
 
-	if (unlikely(len < sizeof(struct virtio_net_hdr) + ETH_HEADER_BYTES)) {
+	if (unlikely(len < hdr + ETH_HEADER_BYTES)) {
 		p->dev->rx[p->index].errors++;
 		lose(p, b, DROP(DEV_HDR));
 		return;
 	}
-	if (unlikely(p->cpu->shedding) && nr_buffers == 1 && dies_early(p, b, len))
+	if (unlikely(p->cpu->shedding) && nr_buffers == 1 && dies_early(p, b, len, hdr))
 		return;
-	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, at + sizeof(struct virtio_net_hdr), len - sizeof(struct virtio_net_hdr), said, nr_buffers))
+	if (gro_wants(p->cpu, p->dev, len) && try_gro(p, at + hdr, len - hdr, said, nr_buffers))
 		return;
-	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + sizeof(struct virtio_net_hdr),
-			len - sizeof(struct virtio_net_hdr));
+	skb = build_skb(p->cpu, b, VIRTNET_RX_OFF + hdr, len - hdr);
 	if (unlikely(!skb))
 		lose(p, b, DROP(NOMEM));
 	if (unlikely(nr_buffers != 1))
@@ -317,13 +329,14 @@ static inline void receive(struct virtnet_pair *p, struct skb_buf *b, u32 len)
 		return;
 	skb->dev = p->dev;
 	skb->queue_mapping = p->index;
-	if (said && unlikely(!take_offload(p, skb, at, said)))
+	if ((said && unlikely(!take_offload(p, skb, at, said, hdr))) ||
+	    (hdr > sizeof(struct virtio_net_hdr) && unlikely(!take_hash(p, skb, (void *)at))))
 		refuse(p, skb, true);
 	else
 		netif_receive_skb(p->cpu, skb);
 }
 
-static int receive_batch(struct virtnet_pair *p, int budget)
+static __force_inline int receive_batch(struct virtnet_pair *p, int budget, u32 hdr)
 {
 	int work = 0;
 
@@ -333,10 +346,15 @@ static int receive_batch(struct virtnet_pair *p, int budget)
 
 		if (!b)
 			break;
-		receive(p, b, len);
+		receive(p, b, len, hdr);
 		work++;
 	}
 	return work;
+}
+
+static __noinline int receive_hashed(struct virtnet_pair *p, int budget)
+{
+	return receive_batch(p, budget, sizeof(struct virtio_net_hdr_hash));
 }
 
 /* ---- transmit ---- */
@@ -371,9 +389,9 @@ static __noinline void stop_queue(struct virtnet_pair *p)
 }
 
 /* 5.1.6.2: csum_start counts from the frame's first byte, which stands behind the header. */
-static inline void fill_header(struct virtio_net_hdr *h, const struct sk_buff *skb)
+static inline void fill_header(struct virtio_net_hdr *h, u32 len, const struct sk_buff *skb)
 {
-	u16 frame = (u16)((u8 *)(h + 1) - skb->head);
+	u16 frame = (u16)((u8 *)h + len - skb->head);
 
 	*h = (struct virtio_net_hdr){0};
 	if (skb->ip_summed != CHECKSUM_PARTIAL)
@@ -408,17 +426,19 @@ static __cold void refuse_xmit(struct virtnet_pair *p, struct sk_buff *skb)
 	kfree_skb_reason(p->cpu, skb, p->down ? DROP(FULL_RING) : DROP(DEV_TX_FAIL));
 }
 
-void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
+/* Of a hash the device is told nothing. */
+static __force_inline void xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb, u32 hdr)
 {
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
 
 	keep_pointer(p);
-	if (unlikely(p->down || skb_headroom(skb) < sizeof(struct virtio_net_hdr))) {
+	if (unlikely(p->down || skb_headroom(skb) < hdr)) {
 		refuse_xmit(p, skb);
 		return;
 	}
-	fill_header((struct virtio_net_hdr *)skb_push(skb, sizeof(struct virtio_net_hdr)), skb);
+	fill_header((struct virtio_net_hdr *)skb_push(skb, hdr), hdr, skb);
+	memset(skb->data + sizeof(struct virtio_net_hdr), 0, hdr - sizeof(struct virtio_net_hdr));
 	if (skb->nr_frags)
 		add_frags(p, skb);
 	else
@@ -427,13 +447,14 @@ void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		stop_queue(p);
 }
 
-void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+static __force_inline void xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum,
+					      u32 hdr)
 {
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
-	struct virtio_net_hdr *h = (struct virtio_net_hdr *)data - 1;
+	struct virtio_net_hdr *h = (struct virtio_net_hdr *)(data - hdr);
 
-	_Static_assert(sizeof(*h) <= FRAME_HEADROOM, "it goes in front of the frame");
+	_Static_assert(sizeof(struct virtio_net_hdr_hash) <= FRAME_HEADROOM, "it goes in front of the frame");
 	keep_pointer(p);
 	if (unlikely(p->down)) {
 		dev->txq[txq].stats.dropped++;
@@ -442,9 +463,30 @@ void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *bu
 	}
 	*h = (struct virtio_net_hdr){ .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .csum_start = (u16)csum,
 				      .csum_offset = (u16)(csum >> 16) };
-	virtqueue_add_out(&p->tx, buf->dma + (u64)((u8 *)h - (u8 *)buf), len + (u32)sizeof(*h), dev_frame_token(buf));
+	memset(h + 1, 0, hdr - sizeof(*h));
+	virtqueue_add_out(&p->tx, buf->dma + (u64)((u8 *)h - (u8 *)buf), len + hdr, dev_frame_token(buf));
 	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
 		stop_queue(p);
+}
+
+void virtnet_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
+{
+	xmit(dev, txq, skb, sizeof(struct virtio_net_hdr));
+}
+
+void virtnet_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	xmit_frame(dev, txq, buf, data, len, csum, sizeof(struct virtio_net_hdr));
+}
+
+void virtnet_hash_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
+{
+	xmit(dev, txq, skb, sizeof(struct virtio_net_hdr_hash));
+}
+
+void virtnet_hash_xmit_frame(struct net_device *dev, unsigned txq, struct skb_buf *buf, u8 *data, u32 len, u32 csum)
+{
+	xmit_frame(dev, txq, buf, data, len, csum, sizeof(struct virtio_net_hdr_hash));
 }
 
 void virtnet_flush(struct net_device *dev, unsigned txq)
@@ -500,6 +542,28 @@ static bool check_rx(struct virtnet_pair *p)
 	return false;
 }
 
+/* An emulator that spreads frames itself (RSS) takes one from a queue of its host's, finds the ring full that it belongs to, and
+ * waits for the doorbell of the ring that the host's queue has: which never comes while all is sent through another (XPS). So, when
+ * frames have ceased to come, all are rung. */
+static void ring_all(struct virtnet *vn)
+{
+	for (unsigned i = 0; i < vn->told; i++)
+		vn->vdev->ops->notify(&vn->pairs[i].rx);
+}
+
+/* Returns whether to look again. */
+static bool check_spread(struct virtnet_pair *p)
+{
+	bool moved = p->rx_looked != p->rx.last_used;
+
+	p->rx_looked = p->rx.last_used;
+	if (!moved && p->rx_rung != p->rx.last_used) {
+		p->rx_rung = p->rx.last_used;
+		ring_all(p->vn);
+	}
+	return moved;
+}
+
 void virtnet_timer(struct timer *t, u64 now_ns)
 {
 	struct virtnet_pair *p = container_of(t, struct virtnet_pair, timer);
@@ -517,6 +581,8 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 	check_tx(p, now_ns);
 	again = check_rx(p);
 	refill_and_kick(p);
+	if (p->vn->features & VIRTIO_NET_F_RSS && !p->down)
+		again |= check_spread(p);
 	if ((p->tx.in_flight || again) && !p->down)
 		arm_timer(p, p->seen_ns == now_ns ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
 }
@@ -603,7 +669,7 @@ int virtnet_poll(struct napi_struct *napi, int budget)
 		reap(p);
 		if (qdisc_is_behind(&p->dev->txq[p->index]) && !p->down)
 			return leave_frames(p);
-		work = receive_batch(p, budget);
+		work = unlikely(p->hashed) ? receive_hashed(p, budget) : receive_batch(p, budget, sizeof(struct virtio_net_hdr));
 		if (unlikely(p->rx.lie))
 			halt(p);
 		else

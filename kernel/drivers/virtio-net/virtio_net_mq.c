@@ -4,14 +4,16 @@
  * The first pair's CPU tends the device; the others' are asked by message to leave their rings before a reset, and to enter
  * them after it. With RSS the device hashes as the stack does (core/steer.h), so a frame comes to its flow's owner at once;
  * without it each back end has a rule of its own (a tap follows the flow's last transmission), and software puts right what
- * comes to another CPU. The hash report is not asked for: it would cost eight bytes a frame and tells nothing new.
- * The control queue has no interrupt: a command is waited for, at boot and after a reset only.
+ * comes to another CPU. The hash report, where several CPUs own flows, spares software the hash (core/steer.h says when it is
+ * believed); on one CPU it would cost eight bytes a frame for nothing.
+ * The control queue has no interrupt: a command is waited for, at boot, after a reset, and when `ethtool -L` asks for it.
  */
 #include "drivers/virtio-net/virtio_net_impl.h"
 
 #include "arch/x86_64/io.h"
 #include "arch/x86_64/paging.h"
 #include "lib/errno.h"
+#include "net/core/qdisc.h"
 #include "net/core/steer.h"
 #include "platform.h"
 
@@ -19,28 +21,53 @@
 #define TELL_NS      (1 * NSEC_PER_MSEC) /* a full inbox is tried again */
 #define HASH_NEEDED  (VIRTIO_NET_HASH_IPV4 | VIRTIO_NET_HASH_TCPV4)
 #define HASH_WANTED  (HASH_NEEDED | VIRTIO_NET_HASH_UDPV4 | VIRTIO_NET_HASH_IPV6 | VIRTIO_NET_HASH_TCPV6 | VIRTIO_NET_HASH_UDPV6)
-#define MQ_FEATURES  (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS)
+#define REPORTS(types) ((u16)((types) << 1)) /* enum virtio_net_report by bits */
+#define WHOLE        (VIRTIO_NET_HASH_TCPV4 | VIRTIO_NET_HASH_UDPV4 | VIRTIO_NET_HASH_TCPV6 | VIRTIO_NET_HASH_UDPV6)
 
 _Static_assert(STEER_SLOTS == VIRTIO_NET_RSS_SLOTS && STEER_KEY_BYTES == VIRTIO_NET_RSS_KEY, "the device takes what the stack has");
 
 /* ---- how many ---- */
 
-static bool device_hashes(struct virtnet *vn, struct virtio_net_rss_limits *l)
+/* Which of the hash types wanted the device has; 0: not those that are needed, or no room for the key. */
+static u32 device_hashes(struct virtnet *vn, u16 *slots)
 {
-	vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_RSS, l, sizeof(*l));
-	return l->key_bytes >= STEER_KEY_BYTES && l->table_entries >= STEER_SLOTS && (l->hash_types & HASH_NEEDED) == HASH_NEEDED;
+	struct virtio_net_rss_limits l;
+
+	vn->vdev->ops->config_read(vn->vdev, VIRTIO_NET_CFG_RSS, &l, sizeof(l));
+	*slots = l.table_entries;
+	return l.key_bytes >= STEER_KEY_BYTES && (l.hash_types & HASH_NEEDED) == HASH_NEEDED ? l.hash_types & HASH_WANTED : 0;
+}
+
+/* RSS with several pairs, the report where several CPUs own flows. What is not used is not asked for. */
+static void choose_hashing(struct virtnet *vn, const struct net *net)
+{
+	u16 slots;
+	u32 types = device_hashes(vn, &slots);
+
+	if (vn->nr_pairs == 1)
+		vn->features &= ~(VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS);
+	if (!types || slots < STEER_SLOTS)
+		vn->features &= ~VIRTIO_NET_F_RSS;
+	if (!types || net->steer->nr_owners == 1)
+		vn->features &= ~VIRTIO_NET_F_HASH_REPORT;
+	if (!(vn->features & (VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT)))
+		vn->features &= ~VIRTIO_NET_F_CTRL_VQ;
+	if (!(vn->features & VIRTIO_NET_F_HASH_REPORT))
+		return;
+	vn->reports = REPORTS(types) | 1u << VIRTIO_NET_REPORT_NONE;
+	vn->whole = REPORTS(types & WHOLE);
 }
 
 void virtnet_one_pair(struct virtnet *vn)
 {
-	vn->nr_pairs = 1;
-	vn->features &= ~MQ_FEATURES;
+	vn->nr_pairs = vn->wanted = 1;
+	vn->pairs[0].hashed = false;
+	vn->features &= ~(VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ | VIRTIO_NET_F_RSS | VIRTIO_NET_F_HASH_REPORT);
 }
 
 void virtnet_choose_pairs(struct virtnet *vn, const struct net *net)
 {
 	unsigned vectors = vn->vdev->ops->nr_vectors(vn->vdev);
-	struct virtio_net_rss_limits limits;
 	u16 offered = 1;
 
 	if ((vn->features & (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ)) == (VIRTIO_NET_F_CTRL_VQ | VIRTIO_NET_F_MQ))
@@ -50,13 +77,11 @@ void virtnet_choose_pairs(struct virtnet *vn, const struct net *net)
 	vn->max_pairs = offered;
 	vn->nr_pairs = MIN((unsigned)offered, net->nr_cpus);
 	vn->nr_pairs = MIN(vn->nr_pairs, vectors ? (vectors - 1) / 2 : 1);
-	if (net->steer->mode != STEER_RSS)
+	if (net->steer->mode != STEER_RSS || !vn->nr_pairs)
 		vn->nr_pairs = 1;
-	if (vn->nr_pairs <= 1) {
-		virtnet_one_pair(vn);
-	} else if (vn->features & VIRTIO_NET_F_RSS && !device_hashes(vn, &limits)) {
-		vn->features &= ~VIRTIO_NET_F_RSS;
-	}
+	vn->wanted = vn->nr_pairs;
+	vn->told = 1;
+	choose_hashing(vn, net);
 }
 
 /* ---- the control queue ---- */
@@ -66,65 +91,168 @@ static int command(struct virtnet *vn, u8 cmd, u32 data_len)
 {
 	u64 until = clock_ns() + COMMAND_NS;
 
+	if (vn->deaf)
+		return -EIO;
 	vn->command.class = VIRTIO_NET_CTRL_MQ;
 	vn->command.command = cmd;
 	vn->ack = (u8)~VIRTIO_NET_OK;
 	virtqueue_add_command(&vn->ctrl, virt_to_phys(&vn->command), 2 + data_len, virt_to_phys(&vn->ack), sizeof(vn->ack), vn);
 	virtqueue_kick(&vn->ctrl, true);
 	while (!virtqueue_get(&vn->ctrl).token) {
-		if (vn->ctrl.lie) {
+		if (vn->ctrl.lie)
 			vn->dev.rx[0].lies++;
+		if (vn->ctrl.lie || clock_ns() > until) {
+			vn->deaf = true;
 			return -EIO;
 		}
-		if (clock_ns() > until)
-			return -EIO;
 		cpu_relax();
 	}
 	return READ_ONCE(vn->ack) == VIRTIO_NET_OK ? 0 : -EINVAL;
 }
 
-static int configure_rss(struct virtnet *vn)
+static int configure_rss(struct virtnet *vn, unsigned pairs)
 {
 	const struct steer *s = vn->dev.net->steer;
 	struct virtio_net_rss_config *c = &vn->command.rss;
-	struct virtio_net_rss_limits limits;
+	u16 slots;
 
-	device_hashes(vn, &limits);
 	*c = (struct virtio_net_rss_config){
-		.hash_types = limits.hash_types & HASH_WANTED,
+		.hash_types = device_hashes(vn, &slots),
 		.table_mask = STEER_SLOTS - 1,
-		.max_tx_vq = (u16)vn->nr_pairs,
+		.max_tx_vq = (u16)pairs,
 		.key_bytes = STEER_KEY_BYTES,
 	};
 	for (unsigned i = 0; i < STEER_SLOTS; i++)
-		c->table[i] = (u16)(s->cpu[i] % vn->nr_pairs);
+		c->table[i] = (u16)(s->cpu[i] % pairs);
 	steer_key(s, c->key);
 	return command(vn, VIRTIO_NET_CTRL_MQ_RSS_CONFIG, sizeof(*c));
 }
 
-void virtnet_mq_start(struct virtnet *vn)
+static int set_pairs(struct virtnet *vn, unsigned pairs)
 {
-	int err;
-
-	if (vn->nr_pairs == 1)
-		return;
-	err = vn->features & VIRTIO_NET_F_RSS ? configure_rss(vn) : -EINVAL;
-	if (err == -EINVAL) { /* not after silence: the device may yet read that command, and its answer would be taken for this one's */
-		vn->command.pairs = (u16)vn->nr_pairs;
-		err = command(vn, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(vn->command.pairs));
-	}
-	if (!err)
-		return;
-	log_warn("%s: the device does not use %u pairs of queues (%s): one is used", vn->dev.name, vn->nr_pairs, errno_name(err));
-	WRITE_ONCE(vn->dev.real_num_tx_queues, 1);
+	vn->command.pairs = (u16)pairs;
+	return command(vn, VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET, sizeof(vn->command.pairs));
 }
 
-/* ---- from CPU to CPU ---- */
+/* The report without RSS. */
+static int configure_hash(struct virtnet *vn)
+{
+	u16 slots;
+
+	vn->command.hash = (struct virtio_net_hash_config){ .hash_types = device_hashes(vn, &slots), .key_bytes = STEER_KEY_BYTES };
+	steer_key(vn->dev.net->steer, vn->command.hash.key);
+	return command(vn, VIRTIO_NET_CTRL_MQ_HASH_CONFIG, sizeof(vn->command.hash));
+}
+
+/* So many pairs, hashed so: 0, or -errno, and the device uses as many as before. A device may end RSS and reports when it is told
+ * of pairs alone, so that comes first. A card whose reports are not to be had is one without. */
+static int tell(struct virtnet *vn, unsigned pairs)
+{
+	bool rss = vn->features & VIRTIO_NET_F_RSS;
+	int err = rss ? configure_rss(vn, pairs) : 0;
+	u32 *may = &vn->dev.hw_features, *does = &vn->dev.features;
+
+	if ((!rss || err == -EINVAL) && vn->features & VIRTIO_NET_F_MQ) {
+		rss = false;
+		err = set_pairs(vn, pairs);
+	}
+	if (!err)
+		vn->told = pairs;
+	if (vn->features & VIRTIO_NET_F_HASH_REPORT && (err || (!rss && configure_hash(vn)))) {
+		log_warn("%s: the device does not report hashes", vn->dev.name);
+		*may &= ~(u32)NETIF_F_RXHASH;
+		*does &= ~(u32)NETIF_F_RXHASH;
+	}
+	return err;
+}
+
+void virtnet_mq_start(struct virtnet *vn)
+{
+	unsigned pairs = vn->settle.armed ? vn->told : vn->wanted; /* those that go may have something to send yet */
+	int err;
+
+	vn->deaf = false;
+	vn->told = 1;
+	err = vn->features & VIRTIO_NET_F_CTRL_VQ ? tell(vn, pairs) : 0;
+	if (err)
+		log_warn("%s: the device does not use %u pairs of queues (%s): one is used", vn->dev.name, pairs, errno_name(err));
+	dev_set_channels(&vn->dev, err ? 1 : vn->wanted);
+}
+
+/* ---- more of them, or fewer: `ethtool -L` ---- */
+
+/* More: the device first. Fewer: the stack first, then, when nothing is left in the queues that go, the device: what it had been given
+ * it has sent by then, and what it received is taken in as ever. A device in reset is told when it is ready. */
+int virtnet_set_channels(struct net_device *dev, unsigned n)
+{
+	struct virtnet *vn = dev->priv;
+	bool ready = vn->open && !vn->dead && !vn->quieting && !vn->pairs[0].down;
+	int err = n > vn->told && ready ? tell(vn, n) : 0;
+
+	if (err)
+		return err;
+	vn->wanted = n;
+	if (n <= vn->told)
+		dev_set_channels(dev, n);
+	if (n < vn->told) {
+		vn->round++;
+		timer_arm(&vn->pairs[0].cpu->wheel, &vn->settle, vn->pairs[0].cpu->now_ns + VIRTNET_SETTLE_NS);
+	}
+	return 0;
+}
 
 static inline void flag_set(bool *flag, bool v)
 {
 	__atomic_store_n(flag, v, __ATOMIC_RELEASE);
 }
+
+/* On the pair's CPU, which knows by now that it sends through another queue. */
+static void spent_rcv(struct net_cpu *cpu, struct inbox_msg *msg)
+{
+	struct virtnet_pair *p = container_of(msg, struct virtnet_pair, question);
+
+	if (!p->tx.in_flight && !p->dev->txq[p->index].qdisc->qlen)
+		__atomic_store_n(&p->spent_round, p->asked_round, __ATOMIC_RELEASE);
+	flag_set(&p->asked, false);
+}
+
+/* Has the pair nothing left to send? What was asked before the stack knew does not count. */
+static bool is_spent(struct virtnet *vn, struct virtnet_pair *p)
+{
+	if (__atomic_load_n(&p->spent_round, __ATOMIC_ACQUIRE) == vn->round)
+		return true;
+	if (__atomic_load_n(&p->asked, __ATOMIC_ACQUIRE))
+		return false;
+	p->question.fn = spent_rcv;
+	p->asked_round = vn->round;
+	flag_set(&p->asked, true);
+	if (!inbox_post(vn->pairs[0].cpu, p->cpu, &p->question))
+		flag_set(&p->asked, false);
+	return false;
+}
+
+void virtnet_settle(struct timer *t, u64 now_ns)
+{
+	struct virtnet *vn = container_of(t, struct virtnet, settle);
+	unsigned n = vn->wanted;
+	bool all = true;
+
+	if (!vn->open || vn->dead || n >= vn->told)
+		return;
+	for (unsigned i = n; i < vn->told; i++)
+		all &= is_spent(vn, &vn->pairs[i]);
+	if (!all || vn->quieting || vn->pairs[0].down) {
+		timer_arm(&vn->pairs[0].cpu->wheel, t, now_ns + VIRTNET_SETTLE_NS);
+		return;
+	}
+	if (!tell(vn, n))
+		return;
+	log_warn("%s: the device does not go back to %u pairs of queues: %u stay in use", vn->dev.name, n, vn->told);
+	vn->wanted = vn->told;
+	dev_set_channels(&vn->dev, vn->told);
+}
+
+/* ---- from CPU to CPU ---- */
 
 static void is_called(struct net_cpu *cpu, struct inbox_msg *msg)
 {

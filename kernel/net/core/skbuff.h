@@ -87,7 +87,7 @@ struct sk_buff {
 	u16 queue_mapping;   /* rx or tx queue */
 	u8 cloned;           /* the linear bytes may be shared: do not write below network_header of others */
 	u8 cpu;              /* whose pool the metadata is of */
-	u32 hash;            /* flow hash, 0: not computed */
+	u32 hash;            /* in: of addresses and ports, by the device (core/steer.h); 0: it said none */
 	u32 mark;
 	u32 truesize;        /* bytes of memory it holds, for socket accounting */
 	u64 tstamp_ns;       /* in: arrival. out: earliest departure (0: now) */

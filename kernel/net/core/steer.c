@@ -18,6 +18,7 @@
 #define DHCP_CLIENT 68 /* RFC 2131 4.1: the client is CPU 0's */
 #define IPV6_HLEN   40
 #define IPV6_HOPS   8  /* extension headers looked behind */
+#define HASH_TRIAL  64 /* frames of a queue, of which one's hash is not believed */
 
 const char *steer_mode_name(enum steer_mode m)
 {
@@ -245,13 +246,71 @@ static __noinline unsigned steer_other(const struct net_cpu *cpu, const struct s
 	return steer_owner(cpu->net, &e.src, &e.dst, be16_get(e.p.src), be16_get(e.p.dst));
 }
 
-unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
+static __force_inline unsigned steer_hashed(const struct net_cpu *cpu, const struct sk_buff *skb)
 {
 	unsigned owner;
 
+	return likely(steer_plain(cpu, skb, &owner)) ? owner : steer_other(cpu, skb);
+}
+
+/* ---- the hash that a NIC reports with a frame ---- */
+
+/* Which is CPU 0's whatever its hash. */
+static bool is_for_dhcp(const struct sk_buff *skb)
+{
+	const struct ipv4_hdr *h = (const struct ipv4_hdr *)skb->data;
+	unsigned at;
+	be16 dport;
+
+	if (skb->protocol != ETH_P_IP || skb_headlen(skb) < sizeof(*h) || h->proto != IPPROTO_UDP)
+		return false;
+	at = (h->ver_ihl & 15u) * 4 + offsetof(struct ports, dst);
+	if (at + sizeof(dport) > skb_headlen(skb))
+		return true; /* of no use in any case */
+	memcpy(&dport, skb->data + at, sizeof(dport));
+	return be16_get(dport) == DHCP_CLIENT;
+}
+
+/* A NIC that hashes otherwise than the stack would send connections to CPUs that do not know them: it is not asked again. */
+static __cold void distrust(struct net_device *dev, unsigned queue)
+{
+	__atomic_fetch_and(&dev->hw_features, ~(u32)NETIF_F_RXHASH, __ATOMIC_RELAXED);
+	__atomic_fetch_and(&dev->features, ~(u32)NETIF_F_RXHASH, __ATOMIC_RELAXED);
+	dev->rx[queue].lies++;
+	log_warn("%s: a hash of the device is wrong: software hashes", dev->name);
+}
+
+/* TCP behind a header without more: a NIC cannot see there what software does not. */
+static bool is_beyond_doubt(const struct sk_buff *skb)
+{
+	const u8 *h = skb->data;
+
+	if (skb->protocol == ETH_P_IPV6)
+		return skb_headlen(skb) >= IPV6_HLEN + sizeof(struct ports) && h[6] == IPPROTO_TCP;
+	return skb_headlen(skb) >= sizeof(struct ipv4_hdr) + sizeof(struct ports) && h[0] == 0x45 && h[9] == IPPROTO_TCP;
+}
+
+/* It stands for addresses and ports. One in HASH_TRIAL is computed again. */
+static unsigned steer_reported(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
+	const struct steer *s = cpu->net->steer;
+	unsigned owner = s->cpu[skb->hash % STEER_SLOTS], own;
+
+	if (unlikely(is_for_dhcp(skb)))
+		return 0;
+	if (likely(skb->dev->rx[skb->queue_mapping].packets % HASH_TRIAL) || !is_beyond_doubt(skb))
+		return owner;
+	own = steer_hashed(cpu, skb);
+	if (unlikely(own != owner && skb->dev->features & NETIF_F_RXHASH))
+		distrust(skb->dev, skb->queue_mapping);
+	return own;
+}
+
+unsigned steer_frame(const struct net_cpu *cpu, const struct sk_buff *skb)
+{
 	if (unlikely(skb->pkt_type != PACKET_HOST))
 		return 0;
-	return likely(steer_plain(cpu, skb, &owner)) ? owner : steer_other(cpu, skb);
+	return skb->hash ? steer_reported(cpu, skb) : steer_hashed(cpu, skb);
 }
 
 /* ---- the way there ---- */

@@ -5,7 +5,9 @@
  * 16-bit words of addresses and ports alone. The NIC computes it bit by bit, software by two table look-ups. IPv4-mapped
  * addresses hash as the four bytes do: the family does not matter. A fragment has no ports, and goes by its addresses; the
  * datagram made of it moves on to the owner of the whole (steer_move). To software an echo has its id for a port, and an ICMP
- * error goes by what it quotes. What is the host's as a whole (ARP, broadcasts and multicasts, DHCP) is CPU 0's. The table is made at boot and never changes: a flow never moves.
+ * error goes by what it quotes. What is the host's as a whole (ARP, broadcasts and multicasts, DHCP) is CPU 0's. The table is made at
+ * boot and never changes: a flow never moves. A NIC that reports its hash of addresses and ports (skb->hash) spares software the
+ * same one; it is tried again and again, and one that is wrong ends the belief.
  */
 #pragma once
 
