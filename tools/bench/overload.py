@@ -36,10 +36,12 @@ class Udp:
 
     @staticmethod
     def offer(guest, rate, seconds):
-        """Answers that the guest has sent: what this machine loses of them is not the guest's doing. And what was offered, per second."""
+        """Answers per second, all of them, and what was offered per second. Those that the guest has sent: what this machine loses of
+        them is not the guest's doing."""
         before = guest.metrics()["UdpOutDatagrams"]
         r = run("overload", guest.ip, 7, int(rate), seconds, limit=seconds + 30)
-        return guest.metrics()["UdpOutDatagrams"] - before, r["offered"]
+        n = guest.metrics()["UdpOutDatagrams"] - before
+        return n / seconds, n, r["offered"]
 
 
 class Http:
@@ -47,17 +49,17 @@ class Http:
 
     @staticmethod
     def offer(guest, rate, seconds):
-        """Those that came while clients came: none was given up before."""
+        """Answers per second while clients came, those to the last of them too, and what was offered."""
         r = run("crowd", guest.ip, 80, "/debug/spin?turns=%d" % HTTP_WORK, int(rate), seconds, PATIENCE, limit=seconds + 60)
         time.sleep(2)  # what is left of those who gave up
-        return r["goodput"] * seconds, r["came"] / seconds
+        return r["goodput"], r["answered"], r["came"] / seconds
 
 
 def capacity(kind, guest, seconds):
     """Answers per second, where more questions bring no more of them."""
     rate, best = kind.first_rate, 0
     while rate <= kind.most_rate:
-        got = kind.offer(guest, rate, seconds)[0] / seconds
+        got = kind.offer(guest, rate, seconds)[0]
         if got < 0.7 * rate and got < 1.1 * best:
             break
         best, rate = max(best, got), 2 * rate
@@ -78,10 +80,10 @@ def sweep(kind, guest, path, limit, seconds, rounds, profiled):
     for _ in range(rounds):
         for k in kind.times:
             before, ran = insns.Counts(path), processor_s(guest)
-            n, offered = kind.offer(guest, k * limit, seconds)
+            good, n, offered = kind.offer(guest, k * limit, seconds)
             after, n = insns.Counts(path), max(1, n)
             profiled(k, after, before, n)
-            runs[k].append((offered, n / seconds, after.since(before)["insns"] / n, n / max(0.01, processor_s(guest) - ran)))
+            runs[k].append((offered, good, after.since(before)["insns"] / n, n / max(0.01, processor_s(guest) - ran)))
     return {k: tuple(statistics.median(x[i] for x in v) for i in range(4)) for k, v in runs.items()}
 
 
