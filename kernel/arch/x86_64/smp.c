@@ -16,7 +16,7 @@
 #include "platform.h"
 
 #define BASE_STACK     (16 * 1024) /* bytes: the per-CPU loop, as boot/start.S gives the first CPU */
-#define START_WAIT_US  100000
+#define START_WAIT_US  10000000    /* as long as Linux waits: a hypervisor with much else to do lets a new CPU wait, too */
 #define INIT_WAIT_US   10          /* the SDM's 10 ms was for CPUs of 1996 */
 #define SIPI_WAIT_US   200
 
