@@ -70,8 +70,9 @@ UNIT   += filter trace dns live stage virtio_mq
 WARN    := -Wall -Wextra -Werror -Wno-unused-parameter -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMMON  := -std=gnu11 -g -Ikernel -fno-strict-aliasing -fno-common -MMD -MP $(WARN)
 # What each packet passes is compiled for fewer instructions, the rest for less text; what waits for an operator, for the least.
-COLD    := console/% app/live% drivers/pci/% core/panic core/cmdline report $(addprefix net/,core/filter% core/ethtool core/netdev sched/options sched/config \
-           netfilter/nft_parse netfilter/nft_print netfilter/nft_rule netfilter/nft_words netfilter/nft_names ipv4/dhcp ipv4/net_config ipv6/config)
+COLD    := console/% app/live% app/archive app/http_metrics app/http_pcap drivers/pci/% core/panic core/cmdline report $(addprefix net/,core/filter% core/ethtool core/netdev sched/options sched/config \
+           netfilter/nft_parse netfilter/nft_print netfilter/nft_rule netfilter/nft_words netfilter/nft_names netfilter/nft_reject \
+           ipv4/dhcp ipv4/igmp ipv4/linklocal ipv4/net_config ipv6/autoconf ipv6/config ipv6/mld ipv6/prefix wire/dhcp wire/dns wire/igmp wire/mld)
 OPTIMIZE = $(if $(filter $(COLD),$*),-Os,$(if $(filter net/% app/http% drivers/%,$*),-O3,-O2))
 KCFLAGS  = $(COMMON) $(OPTIMIZE) -ffreestanding -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie \
            -fno-omit-frame-pointer -fno-asynchronous-unwind-tables -fno-unwind-tables \
