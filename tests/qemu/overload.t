@@ -68,7 +68,7 @@ for nic in NICS:
             died = m['drops_total{reason="SOCKET_RCVBUFF"}']
             note("%d taken, %d dropped, %d of them before they were skbs" % (m["UdpInDatagrams"], died, m['softnet_shed_total{cpu="0"}']))
             check_eq(died, m["UdpRcvbufErrors"])
-            check(died > 5 * m["UdpInDatagrams"] and m['softnet_shed_total{cpu="0"}'] > died / 2, m)
+            check(m['softnet_shed_total{cpu="0"}'] > died / 2, m)
             until("memory is back", lambda: alive(g) <= skbs)
             idle = m['softnet_shed_ticks_total{cpu="0"}']
             time.sleep(0.2)
