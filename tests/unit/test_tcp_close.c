@@ -176,6 +176,19 @@ TEST(closing_with_unread_data_resets)
 	rig_end(r);
 }
 
+TEST(closing_with_unread_data_and_a_hole_behind_it_gives_back_just_the_memory_that_was_taken)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .ack = 0, .len = 100);
+	inject(r, .seq = 200, .ack = 0, .len = 100);
+	CHECK(r->cpu->tcp->mem_bytes > 0);
+	app_close(r);
+	CHECK_EQ(r->cpu->tcp->mem_bytes, 0); /* else nobody here may send any more */
+	CHECK_EQ(r->cpu->tcp->nr_tcbs, 1);   /* the listener */
+	rig_end(r);
+}
+
 TEST(data_that_comes_after_close_resets)
 {
 	REQ("9293 SHLD-3", "9293 MAY-1");

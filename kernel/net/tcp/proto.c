@@ -513,6 +513,7 @@ static void tcp_close(struct sock *sk)
 	sk->socket = NULL;
 	sk->shutdown = 3;
 	if (unread) {
+		tcp_ofo_purge(t, RX_OK); /* it is in rmem_alloc, too */
 		t->sk.cpu->tcp->mem_bytes -= sk->rmem_alloc;
 		sk->rmem_alloc = 0;
 		skb_queue_purge(sk->cpu, &t->rcvq, RX_OK);
