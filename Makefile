@@ -56,7 +56,7 @@ UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sc
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
 UNIT   += tcp_stamp tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
 UNIT   += igmp linklocal offload gro_oracle shed
-UNIT   += tcp_acks
+UNIT   += tcp_acks tcp_repair
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).

@@ -129,6 +129,34 @@ TEST(a_timeout_with_a_probe_out_tells_nothing_of_it)
 	rig_end(r);
 }
 
+/* What goes again may be the probe's text: its ACK tells nothing of the longer segment. */
+TEST(a_retransmission_while_a_probe_is_out_voids_it)
+{
+	REQ("4821 7.6.3");
+	struct rig *r = probing(2);
+	u32 mss;
+	s64 at;
+
+	rig_write(r, 1000, 0);
+	rig_drain(r);
+	inject(r, .ack = 1000);
+	mss = r->t->mss;
+	r->t->nodelay = true; /* all of it leaves, and its last segment is the tail's probe */
+	rig_write(r, 9000, 0);
+	CHECK_EQ(longest(r, &at), MIDDLE);
+	for (int i = 0; i < 1000 && !stat(r, TcpExtTCPLossProbes); i++)
+		rig_run_ms(r, 1);
+	CHECK_EQ(stat(r, TcpExtTCPLossProbes), 1);
+	CHECK_EQ(stat(r, TcpExtTCPTimeouts), 0);
+	CHECK_EQ(r->t->tx->mtup.size, 0);
+	rig_drain(r);
+	inject(r, .ack = 10000);
+	rig_write(r, 100, 0);
+	CHECK_EQ(stat(r, TcpExtTCPMTUPSuccess) + stat(r, TcpExtTCPMTUPFail), 0);
+	CHECK_EQ(r->t->mss, mss);
+	rig_end(r);
+}
+
 TEST(no_probe_leaves_without_enough_behind_it_or_in_doubt)
 {
 	REQ("4821 7.5/data", "4821 7.5/doubt");

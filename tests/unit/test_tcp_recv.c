@@ -52,6 +52,94 @@ TEST(every_second_full_segment_is_acknowledged)
 	rig_end(r);
 }
 
+TEST(an_ack_that_waited_in_vain_waits_twice_as_long_the_next_time)
+{
+	REQ("9293 MUST-40");
+	struct rig *r = interactive();
+
+	r->t->srtt_us = 150000 << 3; /* no more than that */
+	r->t->rto_us = 300000;
+	inject(r, .len = 100);
+	rig_run_ms(r, 42);
+	expect(r, .ack = 100);
+	CHECK_EQ(r->t->ack.ato_us, 80000);
+	r->t->last_rcv_ns = r->cpu->now_ns - 100 * NSEC_PER_MSEC; /* longer than that: no other estimate */
+	inject(r, .seq = 100, .len = 100);
+	rig_run_ms(r, 78);
+	expect_nothing(r);
+	rig_run_ms(r, 4);
+	expect(r, .ack = 200);
+	CHECK_EQ(r->t->ack.ato_us, 160000);
+	r->t->last_rcv_ns = r->cpu->now_ns - 200 * NSEC_PER_MSEC;
+	inject(r, .seq = 200, .len = 100);
+	rig_run_ms(r, 148);
+	expect_nothing(r);
+	rig_run_ms(r, 4);
+	expect(r, .ack = 300); /* a round trip was the bound */
+	CHECK_EQ(r->t->ack.ato_us, 300000); /* and the timeout is the estimate's */
+	rig_end(r);
+}
+
+TEST(a_conversation_whose_answer_does_not_come_is_none)
+{
+	struct rig *r = interactive();
+
+	r->t->ack.pingpong = 1;
+	r->t->ack.ato_us = 100000;
+	r->t->rto_us = 300000;
+	r->t->last_rcv_ns = r->cpu->now_ns - 150 * NSEC_PER_MSEC;
+	inject(r, .len = 100);
+	rig_run_ms(r, 98);
+	expect_nothing(r);
+	rig_run_ms(r, 4);
+	expect(r, .ack = 100);
+	CHECK_EQ(r->t->ack.pingpong, 0);
+	CHECK_EQ(r->t->ack.ato_us, TCP_ATO_MIN_US);
+	rig_end(r);
+}
+
+/* How many segments in a row are acknowledged at once. */
+static unsigned acked_at_once(struct rig *r, s64 seq)
+{
+	unsigned n = 0;
+
+	for (; n < 40; n++, seq += 100) {
+		inject(r, .seq = seq, .len = 100);
+		if (!rig_drain(r))
+			break;
+		rig_read(r, 100);
+	}
+	return n;
+}
+
+TEST(after_a_duplicate_or_a_pause_sixteen_acks_leave_at_once)
+{
+	struct rig *r = interactive();
+
+	inject(r, .len = 100);
+	rig_run_ms(r, 50);
+	rig_drain(r);
+	rig_read(r, 100);
+	r->t->ack.pingpong = 1;
+	inject(r, .len = 100); /* once more: our ACK was lost, and its sender may be in slow start */
+	expect(r, .ack = 100);
+	CHECK_EQ(acked_at_once(r, 100), TCP_QUICKACKS - 1);
+	rig_end(r);
+
+	r = interactive();
+	rig_run_ms(r, r->t->rto_us / 1000 + 50); /* it begins anew */
+	CHECK_EQ(acked_at_once(r, 0), TCP_QUICKACKS);
+	rig_end(r);
+
+	r = interactive();
+	r->t->rcv.mss = 40000; /* two at least, however small the window */
+	rig_run_ms(r, r->t->rto_us / 1000 + 50);
+	inject(r, .len = 100);
+	CHECK_EQ(rig_drain(r), 1);
+	CHECK_EQ(r->t->ack.quick, 1);
+	rig_end(r);
+}
+
 TEST(an_answer_carries_the_ack)
 {
 	struct rig *r = interactive();

@@ -111,6 +111,7 @@
 	X(TcpExtTCPDSACKOfoSent, segments, "D-SACKs sent for out-of-order data")                   \
 	X(TcpExtTCPDSACKRecv, segments, "D-SACKs received")                                        \
 	X(TcpExtTCPDSACKOfoRecv, segments, "D-SACKs received for out-of-order data")               \
+	X(TcpExtTCPDSACKIgnoredDubious, segments, "D-SACKs of more than was ever sent again, or than the window")\
 	X(TcpExtTCPAbortOnData, connections, "data came after close, or closed without lingering") \
 	X(TcpExtTCPAbortOnClose, connections, "closed with data unread")                           \
 	X(TcpExtTCPAbortOnMemory, connections, "aborted for memory")                               \

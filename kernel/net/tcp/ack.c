@@ -173,8 +173,8 @@ static enum drop_reason old_ack(struct tcb *t, struct tcp_in *in)
 	}
 	if (in->opt.nr_sacks) {
 		struct ack_state s = { .prior_una = t->snd.una, .prior_packets = t->packets_out, .rtt_us = -1, .ca_rtt_us = -1,
-				       .prior_delivered = t->delivered, .prior_lost = t->lost_out, .prior_fack = tcp_fack(t),
-				       .prior_lost_ever = t->lost, .prior_in_flight = tcp_in_flight(t) };
+				       .prior_delivered = t->delivered, .prior_fack = tcp_fack(t),
+				       .prior_lost = t->lost, .prior_in_flight = tcp_in_flight(t) };
 
 		tcp_sack_rcv(t, in, &s);
 		if (s.flag & FLAG_CA_ALERT)
@@ -217,7 +217,7 @@ static void react(struct tcb *t, struct ack_state *s, u32 num_dupack)
 		tcp_rearm_rto(t);
 	s->rs.rtt_us = (s32)s->ca_rtt_us;
 	s->rs.prior_in_flight = s->prior_in_flight;
-	tcp_rate_gen(t, &s->rs, t->delivered - s->prior_delivered, t->lost - s->prior_lost_ever);
+	tcp_rate_gen(t, &s->rs, t->delivered - s->prior_delivered, t->lost - s->prior_lost);
 	tcp_cong_control(t, s);
 	if (loss_before && t->ca_state == TCP_CA_OPEN)
 		t->frto_new = false;
@@ -388,9 +388,9 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 		return DROP(TCP_ACK_UNSENT_DATA);
 	}
 	s = (struct ack_state){ .flag = flag | (seg->len ? FLAG_DATA : 0), .prior_una = t->snd.una,
-				.prior_packets = t->packets_out, .prior_delivered = t->delivered, .prior_lost = t->lost_out,
+				.prior_packets = t->packets_out, .prior_delivered = t->delivered,
 				.prior_in_flight = tcp_in_flight(t), .prior_fack = tcp_fack(t), .rtt_us = -1, .ca_rtt_us = -1,
-				.prior_lost_ever = t->lost };
+				.prior_lost = t->lost };
 	if (!(flag & FLAG_FAST)) {
 		if (!seg->len)
 			STAT(t->sk.cpu, TcpExtTCPPureAcks);

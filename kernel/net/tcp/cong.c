@@ -151,9 +151,7 @@ void tcp_cong_control(struct tcb *t, struct ack_state *s)
 		return;
 	}
 	if (tcp_in_cwnd_reduction(t)) {
-		u32 lost = t->lost_out > s->prior_lost ? t->lost_out - s->prior_lost : 0;
-
-		tcp_cwnd_reduction(t, delivered, lost, s->flag);
+		tcp_cwnd_reduction(t, delivered, t->lost - s->prior_lost, s->flag);
 		return;
 	}
 	if (t->reordering <= t->sk.cpu->sysctl.tcp_reordering)

@@ -440,7 +440,7 @@ bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
 	u32 mss = current_mss(t), most = MIN(segs, tso_segs(t, mss)) * mss, window;
 
 	if (unlikely(t->mtup_on))
-		tcp_mtu_probe_void(t); /* its ACK would not tell what arrived */
+		tcp_mtu_probe_void(t); /* its ACK would not tell what arrived (RFC 4821 7.6.3) */
 	if (seq_lt(cb->seq, t->snd.una))
 		tcp_trim_head(t, skb, (u32)seq_diff(t->snd.una, cb->seq), mss);
 	window = (u32)MAX(seq_diff(tcp_wnd_end(t), cb->seq), 0);

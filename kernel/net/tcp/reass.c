@@ -257,11 +257,17 @@ void tcp_grow_window(struct tcb *t, const struct sk_buff *skb)
 	}
 }
 
-void tcp_enter_quickack(struct tcb *t, u8 max)
+/* So many ACKs at once, as make a window's worth of the sender's slow start, two at least. */
+static void more_quickacks(struct tcb *t, u8 max)
 {
 	u32 n = t->rcv.wnd / (2u * MAX(t->rcv.mss, (u16)1));
 
 	t->ack.quick = (u8)MAX((u32)t->ack.quick, MIN(MAX(n, 2u), (u32)max));
+}
+
+void tcp_enter_quickack(struct tcb *t, u8 max)
+{
+	more_quickacks(t, max);
 	t->ack.pingpong = 0;
 	t->ack.ato_us = TCP_ATO_MIN_US;
 }
@@ -273,7 +279,7 @@ static void adapt_ato(struct tcb *t, u64 gap_us)
 	if (gap_us < ato)
 		t->ack.ato_us = MIN(ato / 2 + (u32)gap_us, t->rto_us);
 	else if (gap_us > t->rto_us)
-		t->ack.quick = (u8)MAX((u32)t->ack.quick, MIN(t->rcv.wnd / (2u * t->rcv.mss), TCP_QUICKACKS));
+		more_quickacks(t, TCP_QUICKACKS);
 }
 
 void tcp_text_after_pause(struct tcb *t)

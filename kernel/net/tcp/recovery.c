@@ -194,7 +194,16 @@ static void try_to_open(struct tcb *t)
 		tcp_try_keep_open(t);
 }
 
-/* The recovery's end. true: stay until something above high_seq is acknowledged (NewReno's false fast retransmits). */
+/* Without SACK, until something above high_seq is acknowledged: its duplicates may be our own retransmissions' (RFC 6582 4.1). */
+static bool holds_old_state(struct tcb *t)
+{
+	if (t->sack_ok || !seq_eq(t->snd.una, t->high_seq))
+		return false;
+	retrans_stamp_cleanup(t);
+	return true;
+}
+
+/* The recovery's end. true: not yet. */
 static bool try_undo_recovery(struct tcb *t)
 {
 	if (may_undo(t)) {
@@ -206,10 +215,8 @@ static bool try_undo_recovery(struct tcb *t)
 	} else if (t->rack.persist) {
 		t->rack.persist--;
 	}
-	if (seq_eq(t->snd.una, t->high_seq) && !t->sack_ok) {
-		retrans_stamp_cleanup(t);
+	if (holds_old_state(t))
 		return true;
-	}
 	tcp_set_ca_state(t, TCP_CA_OPEN);
 	return false;
 }
@@ -232,7 +239,7 @@ static bool try_undo_loss(struct tcb *t, bool frto)
 	if (frto)
 		STAT(t->sk.cpu, TcpExtTCPSpuriousRTOs);
 	t->retransmits = 0;
-	if (frto || t->sack_ok)
+	if (!holds_old_state(t) && (frto || t->sack_ok))
 		tcp_set_ca_state(t, TCP_CA_OPEN);
 	return true;
 }

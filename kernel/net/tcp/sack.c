@@ -104,9 +104,10 @@ static void apply_block(struct tcb *t, struct tcp_sack_block b, struct ack_state
 	}
 }
 
+/* One that begins where the cumulative ACK ends, or before it, contradicts that. */
 static bool block_valid(const struct tcb *t, struct tcp_sack_block b)
 {
-	return seq_lt(b.start, b.end) && seq_le(b.end, t->snd.nxt) && seq_ge(b.start, t->snd.una);
+	return seq_lt(b.start, b.end) && seq_le(b.end, t->snd.nxt) && seq_gt(b.start, t->snd.una);
 }
 
 /* RFC 2883: the first block is below the ACK, or inside the second. */
@@ -116,7 +117,7 @@ static bool is_dsack(const struct tcp_in *in)
 
 	if (!seq_lt(b[0].start, b[0].end))
 		return false;
-	if (seq_lt(b[0].start, in->seg.ack))
+	if (seq_le(b[0].end, in->seg.ack))
 		return true;
 	return in->opt.nr_sacks > 1 && seq_ge(b[0].start, b[1].start) && seq_le(b[0].end, b[1].end);
 }
@@ -126,19 +127,23 @@ static void dsack_rcv(struct tcb *t, const struct tcp_in *in, struct ack_state *
 	struct tcp_sack_block b = in->opt.sacks[0];
 	u32 segs = MAX(DIV_ROUND_UP((u32)seq_diff(b.end, b.start), MAX(t->mss, (u16)1)), 1u);
 
-	if (unlikely(!t->tx) || seq_gt(b.end, t->snd.nxt) || /* of what was never sent */
-	    seq_lt(b.start, seq_add(s->prior_una, -(t->snd.max_wnd + 65536u)))) {
+	if (unlikely(!t->tx) || seq_gt(b.end, t->snd.nxt)) { /* of what was never sent */
 		STAT(t->sk.cpu, TcpExtTCPSACKDiscard);
 		return;
 	}
 	STAT(t->sk.cpu, TcpExtTCPDSACKRecv);
 	if (!seq_lt(b.start, in->seg.ack))
 		STAT(t->sk.cpu, TcpExtTCPDSACKOfoRecv);
+	if ((u32)seq_diff(b.end, b.start) > t->snd.max_wnd || t->tx->dsack_dups + segs > t->total_retrans) {
+		STAT(t->sk.cpu, TcpExtTCPDSACKIgnoredDubious); /* the network's duplicates, or a lie: nothing that we sent needlessly */
+		return;
+	}
 	t->tx->dsack_dups += segs;
-	t->rack.dsack_seen = true;
 	s->flag |= FLAG_DSACK;
-	if (t->tlp_out && seq_eq(b.end, t->tx->tlp_high_seq))
-		s->flag |= FLAG_DSACK_TLP;
+	if (t->tlp_out && segs == 1 && seq_eq(b.end, t->tx->tlp_high_seq))
+		s->flag |= FLAG_DSACK_TLP; /* a timer's, which says nothing of reordering */
+	else if (t->reord_seen)
+		t->rack.dsack_seen = true;
 	if (t->undo_on && t->tx->undo_retrans > 0 && seq_gt(b.end, t->tx->undo_marker))
 		t->tx->undo_retrans = MAX(t->tx->undo_retrans - (s32)segs, 0);
 }
@@ -153,9 +158,9 @@ void tcp_sack_rcv(struct tcb *t, struct tcp_in *in, struct ack_state *s)
 	for (i = 0; i < in->opt.nr_sacks; i++) {
 		struct tcp_sack_block b = in->opt.sacks[i];
 
-		if (seq_le(b.end, in->seg.ack) && seq_lt(b.start, b.end))
+		if (seq_le(b.end, t->snd.una) && seq_lt(b.start, b.end))
 			continue; /* acknowledged since, or the D-SACK */
-		if (seq_lt(b.start, in->seg.ack) || !block_valid(t, b)) { /* across the ACK: one of the two is not true */
+		if (!block_valid(t, b)) {
 			STAT(t->sk.cpu, TcpExtTCPSACKDiscard);
 			continue;
 		}

@@ -424,8 +424,8 @@ enum { /* what one ACK did */
 struct ack_state {
 	u32 flag;
 	seq_t prior_una;
-	u32 prior_packets, prior_delivered, prior_lost, prior_in_flight;
-	u32 prior_lost_ever;        /* tcb.lost */
+	u32 prior_packets, prior_delivered, prior_in_flight;
+	u32 prior_lost;             /* tcb.lost */
 	u32 acked;                  /* segments, cumulatively */
 	seq_t reord;                /* lowest sequence number sacked or acked late, when `reord_set` */
 	bool reord_set;

@@ -182,8 +182,6 @@ static void tcp_rto_timer(struct tcb *t)
 	if (!t->packets_out || window_closed_over_flight(t) || too_many_retransmissions(t))
 		return;
 	STAT(t->sk.cpu, TcpExtTCPTimeouts);
-	if (unlikely(t->mtup_on))
-		tcp_mtu_probe_void(t); /* RFC 4821 7.6.3: all may be lost, not the probe alone */
 	tcp_enter_loss(t);
 	t->retransmits += t->retransmits < 255;
 	if (!tcp_retransmit(t, tcp_rtx_head(t), 1)) { /* memory was out: this was no loss of the network's */
@@ -200,8 +198,7 @@ static void tcp_tlp_timer(struct tcb *t)
 {
 	if (!t->packets_out)
 		return;
-	if (!t->tlp_out)
-		tcp_send_loss_probe(t);
+	tcp_send_loss_probe(t); /* the only one: tcp_schedule_tlp() */
 	tcp_rearm_rto(t);
 }
 
@@ -212,10 +209,11 @@ static void tcp_reo_timer(struct tcb *t)
 
 	tcp_rack_mark_lost(t);
 	if (tcp_in_flight(t) != in_flight) {
-		if (t->ca_state != TCP_CA_RECOVERY)
+		if (t->ca_state != TCP_CA_RECOVERY) {
 			tcp_enter_recovery(t, false);
-		if (t->ca_state == TCP_CA_RECOVERY)
-			tcp_cwnd_reduction(t, 1, in_flight - tcp_in_flight(t), 0);
+			if (t->ca_state == TCP_CA_RECOVERY && !t->ca->cong_control)
+				tcp_cwnd_reduction(t, 1, in_flight - tcp_in_flight(t), 0); /* for the fast retransmit */
+		}
 		tcp_mark(t);
 	}
 	if (!tcp_timer_armed(t, TCPT_REO))
