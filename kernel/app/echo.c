@@ -250,7 +250,7 @@ static int udp_start(struct net_cpu *cpu, const struct app_service *s, void (*fn
 		return fd < 0 ? fd : -ENOMEM;
 	}
 	if (completions)
-		sys_setsockopt(cpu, fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+		sys_setsockopt(cpu, fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
 	*u = (struct udp_service){ .cpu = cpu, .fd = fd, .aio = completions ? ask_for_datagrams(cpu, fd) : 0 };
 	if (u->aio >= 0 && fiber_spawn(cpu->fibers, s->name, fn, u))
 		return 0;

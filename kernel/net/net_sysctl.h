@@ -23,6 +23,8 @@
 	X(somaxconn, "net.core.somaxconn", 0, 4096, 1, 65535, "connections", "of an accept queue") \
 	X(rmem_default, "net.core.rmem_default", 0, 212992, 2304, 16777216, "bytes", "socket receive buffer") \
 	X(wmem_default, "net.core.wmem_default", 0, 212992, 4608, 16777216, "bytes", "socket send buffer") \
+	X(rmem_max, "net.core.rmem_max", 0, 212992, 2304, 16777216, "bytes", "that SO_RCVBUF may ask for") \
+	X(wmem_max, "net.core.wmem_max", 0, 212992, 4608, 16777216, "bytes", "that SO_SNDBUF may ask for") \
 	X(file_max, "fs.file-max", 0, 65536, 16, 131072, "files", "open on one CPU")                \
 	/* neighbours */                                                                           \
 	X(neigh_base_reachable, "net.ipv4.neigh.default.base_reachable_time_ms", 0, 30000, 100, 3600000, "ms", \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_sched_sockets.c - sockets above a discipline that is slow or full: TCP takes its drops as congestion, memory of senders
- * comes back when the frames leave, however long they waited.
+ * comes back when the frames leave, however long they waited, and SO_PRIORITY says who leaves first.
  */
 #include "unit/schedkit.h"
 #include "lib/printf.h"
@@ -182,4 +182,91 @@ TEST(a_crowd_that_closes_at_once_waits_for_the_device_and_loses_no_fin)
 	CHECK_EQ(lab_stat(c.b, STAT_TcpCurrEstab), CROWD); /* in CLOSE_WAIT, which counts: nobody took them */
 	CHECK(!c.a->cpu->behind && !txq->qdisc->qlen);
 	lab_destroy(lab);
+}
+
+/* ---- SO_PRIORITY ---- */
+
+struct order {
+	struct lab_host *a, *b;
+	int fd[4];
+	bool ready;
+	char seen[16]; /* the text of frames, in the order in which they left */
+	unsigned n;
+};
+
+static bool note_text(void *arg, const u8 *frame, unsigned len)
+{
+	struct order *o = arg;
+
+	if (frame[len - 1] >= 'a' && frame[len - 1] <= 'z' && o->n + 1 < sizeof(o->seen))
+		o->seen[o->n++] = (char)frame[len - 1];
+	return false;
+}
+
+static int set(struct order *o, int fd, int level, int opt, int v)
+{
+	return sys_setsockopt(o->a->cpu, fd, level, opt, &v, sizeof(v));
+}
+
+/* Four connections, or four sockets that sent a datagram. */
+static void order_opens(struct order *o, int type)
+{
+	struct sockaddr_ip any = address("0.0.0.0"), to = address("10.0.0.2");
+	int listener = sys_socket(o->b->cpu, AF_INET, type, 0);
+
+	REQUIRE(!sys_bind(o->b->cpu, listener, &any));
+	if (type == SOCK_STREAM)
+		REQUIRE(!sys_listen(o->b->cpu, listener, 4));
+	for (unsigned i = 0; i < 4; i++) {
+		o->fd[i] = sys_socket(o->a->cpu, AF_INET, type, 0);
+		REQUIRE(!sys_connect(o->a->cpu, o->fd[i], &to));
+		REQUIRE(sys_write(o->a->cpu, o->fd[i], "-", 1) == 1);
+	}
+	o->ready = true;
+}
+static void order_streams(void *arg) { order_opens(arg, SOCK_STREAM); }
+static void order_datagrams(void *arg) { order_opens(arg, SOCK_DGRAM); }
+
+TEST(a_socket_says_who_leaves_first_and_its_last_word_counts)
+{
+	static const char *const kinds[][2] = { { "pfifo_fast", "" }, { "prio", "" } };
+
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(kinds); i++) {
+		struct order o = { 0 };
+		struct lab *lab = lab_pair(i, NULL, &o.a, &o.b);
+		struct net_device *dev = o.a->net->devs[1];
+		unsigned len = sizeof(int);
+		int v;
+
+		use(o.a, kinds[i / 2][0], kinds[i / 2][1]);
+		lab_link(dev)->filter = note_text;
+		lab_link(dev)->filter_arg = &o;
+		lab_spawn(o.a, "opens", i % 2 ? order_streams : order_datagrams, &o);
+		CHECK(LAB_UNTIL(lab, o.ready, NSEC_PER_SEC));
+		lab_run(lab, 500 * NSEC_PER_MSEC);
+		CHECK_EQ(set(&o, o.fd[0], SOL_SOCKET, SO_PRIORITY, 2), 0);  /* bulk */
+		CHECK_EQ(set(&o, o.fd[2], SOL_SOCKET, SO_PRIORITY, 6), 0);  /* interactive */
+		CHECK_EQ(set(&o, o.fd[3], SOL_SOCKET, SO_PRIORITY, 2), 0);
+		CHECK_EQ(set(&o, o.fd[3], SOL_IP, IP_TOS, 0x10), 0);        /* interactive after all */
+		CHECK_EQ(set(&o, o.fd[1], SOL_IP, IP_TOS, 0x10), 0);
+		CHECK_EQ(set(&o, o.fd[1], SOL_SOCKET, SO_PRIORITY, 0), 0);  /* and the other way round */
+		CHECK_EQ(set(&o, o.fd[1], SOL_SOCKET, SO_PRIORITY, 16), -EINVAL);
+		CHECK_EQ(set(&o, o.fd[1], SOL_SOCKET, SO_PRIORITY, -1), -EINVAL);
+		CHECK_EQ(sys_getsockopt(o.a->cpu, o.fd[1], SOL_SOCKET, SO_PRIORITY, &v, &len), 0);
+		CHECK_EQ(v, 0);
+		CHECK_EQ(sys_getsockopt(o.a->cpu, o.fd[3], SOL_SOCKET, SO_PRIORITY, &v, &len), 0);
+		CHECK_EQ(v, 6);
+		lab_dev_stall(dev, true);
+		netif_stop_queue(&dev->txq[0]);
+		for (unsigned k = 0; k < 4; k++) {
+			char c = (char)('a' + k);
+
+			CHECK_EQ(sys_write(o.a->cpu, o.fd[k], &c, 1), 1);
+		}
+		lab_run(lab, NSEC_PER_MSEC);
+		lab_dev_stall(dev, false);
+		lab_run(lab, 10 * NSEC_PER_MSEC);
+		CHECK_STR(o.seen, "cdba");
+		lab_destroy(lab);
+	}
 }

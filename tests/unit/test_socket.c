@@ -480,8 +480,9 @@ TEST(a_buffer_has_room_for_a_segment_at_least_one_to_send_for_two)
 	struct lab *lab = lab_pair(1, NULL, &h, &peer);
 	static const struct {
 		int opt, set, is;
-	} sizes[] = { { SO_RCVBUF, 0, 2304 }, { SO_RCVBUF, 2000, 4000 }, { SO_RCVBUF, -1, 2304 },
-		      { SO_SNDBUF, 1000, 4608 }, { SO_SNDBUF, 3000, 6000 } };
+	} sizes[] = { { SO_RCVBUF, 0, 2304 }, { SO_RCVBUF, 2000, 4000 }, { SO_SNDBUF, 1000, 4608 }, { SO_SNDBUF, 3000, 6000 },
+		      { SO_RCVBUF, 212992, 425984 }, { SO_RCVBUF, 212993, 425984 }, { SO_RCVBUF, -1, 425984 },
+		      { SO_SNDBUF, 1 << 30, 425984 } };
 	int fd = udp(h), v;
 	unsigned len = sizeof(v);
 
@@ -490,6 +491,42 @@ TEST(a_buffer_has_room_for_a_segment_at_least_one_to_send_for_two)
 		CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, sizes[i].opt, &v, &len), 0);
 		CHECK_EQ(v, sizes[i].is);
 	}
+	lab_destroy(lab);
+}
+
+TEST(what_a_buffer_may_be_is_the_operators_to_say)
+{
+	struct lab_host *h, *peer;
+	struct lab *lab = lab_pair(1, NULL, &h, &peer);
+	int fd, ask = 1 << 20, v;
+	unsigned len = sizeof(v);
+
+	h->cpu->sysctl.rmem_default = 10000;
+	h->cpu->sysctl.wmem_default = 20000;
+	h->cpu->sysctl.rmem_max = 50000;
+	h->cpu->sysctl.wmem_max = 2 << 20;
+	fd = udp(h);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVBUF, &v, &len), 0);
+	CHECK_EQ(v, 10000);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	CHECK_EQ(v, 20000);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVBUF, &ask, sizeof(ask)), 0);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVBUF, &v, &len), 0);
+	CHECK_EQ(v, 100000);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUF, &ask, sizeof(ask)), 0);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	CHECK_EQ(v, 2 << 20);
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVBUFFORCE, &ask, sizeof(ask)), 0); /* all here are privileged */
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_RCVBUF, &v, &len), 0);
+	CHECK_EQ(v, 2 << 20);
+	ask = 4 << 20;
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUFFORCE, &ask, sizeof(ask)), 0);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	CHECK_EQ(v, 8 << 20);
+	ask = -1;
+	CHECK_EQ(sys_setsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUFFORCE, &ask, sizeof(ask)), 0);
+	CHECK_EQ(sys_getsockopt(h->cpu, fd, SOL_SOCKET, SO_SNDBUF, &v, &len), 0);
+	CHECK_EQ(v, 4608);
 	lab_destroy(lab);
 }
 

@@ -123,6 +123,8 @@ TEST(a_child_has_the_options_of_its_listener)
 	set(r->listener, SOL_TCP, TCP_USER_TIMEOUT, 777);
 	set(r->listener, SOL_TCP, TCP_NOTSENT_LOWAT, 5000);
 	set(r->listener, SOL_IP, IP_TTL, 77);
+	set(r->listener, SOL_SOCKET, SO_RCVLOWAT, 99);
+	r->listener->priority = 5;
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .ack = 0);
@@ -131,6 +133,33 @@ TEST(a_child_has_the_options_of_its_listener)
 	CHECK_EQ(get(r->sk, SOL_TCP, TCP_USER_TIMEOUT), 777);
 	CHECK_EQ(get(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT), 5000);
 	CHECK_EQ(get(r->sk, SOL_IP, IP_TTL), 77);
+	CHECK_EQ(get(r->sk, SOL_SOCKET, SO_RCVLOWAT), 99);
+	CHECK_EQ(r->sk->priority, 5);
+	rig_end(r);
+}
+
+/* As Linux: nobody waits for what cannot come. */
+TEST(below_the_low_water_mark_a_full_buffer_or_short_memory_is_enough_to_read)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	u32 wnd;
+
+	CHECK_EQ(set(r->sk, SOL_SOCKET, SO_RCVLOWAT, 1000), 0);
+	inject(r, .len = 999);
+	CHECK(!(tcp_prot.poll(r->sk) & EPOLLIN));
+	r->cpu->tcp->pressure = true;
+	CHECK(tcp_prot.poll(r->sk) & EPOLLIN);
+	r->cpu->tcp->pressure = false;
+	wnd = r->t->rcv.wnd;
+	r->t->rcv.wnd = (u32)seq_diff(r->t->rcv.nxt, r->t->rcv.wup) + r->t->rcv.mss + 1; /* there is room for more than a segment */
+	CHECK(!(tcp_prot.poll(r->sk) & EPOLLIN));
+	r->t->rcv.wnd--;
+	CHECK(tcp_prot.poll(r->sk) & EPOLLIN);
+	r->t->rcv.wnd = wnd;
+	inject(r, .seq = 999, .len = 1);
+	CHECK(tcp_prot.poll(r->sk) & EPOLLIN);
+	rig_read(r, 1000);
+	CHECK(!(tcp_prot.poll(r->sk) & EPOLLIN));
 	rig_end(r);
 }
 

@@ -127,6 +127,7 @@ static struct sk_buff *gso_one(struct net_cpu *cpu, const struct gso *g, unsigne
 	seg->queue_mapping = skb->queue_mapping;
 	seg->hash = skb->hash;
 	seg->mark = skb->mark;
+	seg->priority = skb->priority;
 	seg->tstamp_ns = skb->tstamp_ns;
 	seg->ip_summed = CHECKSUM_PARTIAL;
 	seg->mac_header = SKB_HEADROOM;

@@ -356,6 +356,7 @@ static inline void skb_reset(struct sk_buff *skb, struct skb_buf *b, unsigned of
 	skb->gso_size = skb->gso_segs = 0;
 	skb->queue_mapping = 0;
 	skb->cloned = 0;
+	skb->priority = 0;
 	skb->hash = skb->mark = 0;
 	skb->truesize = SKB_TRUESIZE;
 	skb->tstamp_ns = 0;

@@ -86,10 +86,11 @@ struct sk_buff {
 	u16 csum_start, csum_offset; /* csum_start: from head */
 	u16 queue_mapping;   /* rx or tx queue */
 	u8 cloned;           /* the linear bytes may be shared: do not write below network_header of others */
-	u8 cpu;              /* whose pool the metadata is of */
+	u8 priority;         /* out: 1 and what SO_PRIORITY said; 0: by the octet of the header (sched/classify.c) */
 	u32 hash;            /* in: of addresses and ports, by the device (core/steer.h); 0: it said none */
 	u32 mark;
 	u32 truesize;        /* bytes of memory it holds, for socket accounting */
+	u8 cpu;              /* whose pool the metadata is of */
 	u64 tstamp_ns;       /* in: arrival. out: earliest departure (0: now) */
 	void *nfct;          /* conntrack entry */
 

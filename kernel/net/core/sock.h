@@ -124,8 +124,10 @@ struct sock {
 	bool reuseaddr, reuseport, broadcast, keepopen, bound_by_user;
 	bool v6only;           /* AF_INET6: no v4-mapped addresses */
 	u8 tos, ttl;           /* ttl 0: sysctl */
-	bool zerocopy;         /* SO_ZEROCOPY */
-	u16 notes;             /* SOCK_NOTE_*: what MSG_ERRQUEUE has to tell, and EPOLLERR that there is something */
+	bool zerocopy : 1;     /* SO_ZEROCOPY */
+	bool lowat : 1;        /* SO_RCVLOWAT asks for more than a byte */
+	u8 notes;              /* SOCK_NOTE_*: what MSG_ERRQUEUE has to tell, and EPOLLERR that there is something */
+	u8 priority;           /* SO_PRIORITY and 1; 0: by tos */
 	int err;               /* sk_err: taken by the next call, positive errno */
 	int err_soft;
 	u32 rcvbuf, sndbuf;    /* bytes of truesize */
@@ -172,6 +174,14 @@ static inline bool sock_group_takes(u32 *hash, u32 nr)
 	*hash = *hash * 1664525 + 1013904223;
 	return (u64)*hash * nr >> 32 == nr - 1;
 }
+/* Linux's priority for an octet, by its four TOS bits (RFC 1349: delay 8, throughput 4, reliability 2, cost 1): 0 best effort, 2 bulk,
+ * 4 interactive bulk, 6 interactive. */
+static inline u8 sock_tos_priority(u8 tos)
+{
+	static const u8 priority[16] = { 0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
+
+	return priority[tos >> 1 & 15];
+}
 /* Common fields of a new sock. */
 void sock_init(struct sock *sk, struct net_cpu *cpu, const struct proto *prot, u16 family);
 /* Takes and clears the pending error: 0 or -errno. */
@@ -188,7 +198,7 @@ enum { SOL_IP = 0, SOL_SOCKET = 1, SOL_TCP = 6, SOL_UDP = 17, SOL_IPV6 = 41 };
 enum {
 	SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE,
 	SO_OOBINLINE, SO_NO_CHECK, SO_PRIORITY, SO_LINGER, SO_BSDCOMPAT, SO_REUSEPORT, SO_RCVLOWAT = 18, SO_SNDLOWAT,
-	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_TIMESTAMPNS = 35, SO_MARK = 36, SO_TIMESTAMPING = 37, SO_PROTOCOL = 38, SO_DOMAIN = 39,
+	SO_RCVTIMEO, SO_SNDTIMEO, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 35, SO_MARK = 36, SO_TIMESTAMPING = 37, SO_PROTOCOL = 38, SO_DOMAIN = 39,
 	SO_BUSY_POLL = 46, SO_MAX_PACING_RATE = 47, SO_ZEROCOPY = 60,
 };
 enum { /* of SO_TIMESTAMPING */

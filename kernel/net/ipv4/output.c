@@ -180,6 +180,8 @@ void ip_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 {
 	struct ip_out o = ip_out_of(sk->cpu, ip_v4(&sk->saddr), ip_v4(&sk->daddr), sk->protocol, sk->tos, sk->ttl, true);
 
+	if (unlikely(sk->priority))
+		skb->priority = sk->priority;
 	if (likely(df && !sk->dst.no_df))
 		send_with_id(sk->cpu, skb, o.saddr, o.daddr, o.what, &sk->dst, 0);
 	else
@@ -218,6 +220,7 @@ static void finish_fragment(const struct fragmenter *f, struct sk_buff *to, unsi
 	skb_reset_network_header(to);
 	to->protocol = ETH_P_IP;
 	to->mark = f->skb->mark;
+	to->priority = f->skb->priority;
 	to->tstamp_ns = f->skb->tstamp_ns;
 	to->ip = f->skb->ip;
 }

@@ -126,6 +126,7 @@ static inline void udp_push_header(struct sock *sk, struct sk_buff *skb, u16 dpo
 	skb->csum_offset = offsetof(struct udp_hdr, check);
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->mark = sk->mark;
+	skb->priority = sk->priority;
 	skb->sk = sk;
 	skb->destructor = udp_wfree;
 	sk->wmem_alloc += skb->truesize;

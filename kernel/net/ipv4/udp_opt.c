@@ -130,6 +130,7 @@ static int set_number(struct udp_sock *u, int opt, int v)
 		if (v < 0 || v > 255)
 			return -EINVAL;
 		u->sk.tos = (u8)v;
+		u->sk.priority = 0; /* the last word counts */
 		return 0;
 	case IP_TTL:
 		if (v < -1 || v > 255 || !v)

@@ -351,6 +351,7 @@ void udp_answer_by_skb(struct sock *sk, struct sk_buff *skb, u8 *ip, unsigned ip
 	skb->csum_offset = offsetof(struct udp_hdr, check);
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->mark = sk->mark;
+	skb->priority = sk->priority;
 	skb->sk = sk;
 	skb->destructor = udp_wfree;
 	skb->tstamp_ns = 0;

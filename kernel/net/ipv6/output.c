@@ -157,6 +157,8 @@ void ip6_xmit_sock(struct sock *sk, struct sk_buff *skb, bool df)
 {
 	struct ip6_out o = out_of_sock(sk);
 
+	if (unlikely(sk->priority))
+		skb->priority = sk->priority;
 	o.df = df;
 	send(sk->cpu, skb, &o, &sk->dst);
 }
@@ -263,6 +265,7 @@ static bool send_fragment(const struct fragmenter *f, unsigned off, unsigned len
 	to->network_header = (u16)((u8 *)ip - to->head);
 	to->protocol = ETH_P_IPV6;
 	to->mark = f->skb->mark;
+	to->priority = f->skb->priority;
 	to->tstamp_ns = f->skb->tstamp_ns;
 	to->ip = f->skb->ip;
 	STAT(f->cpu, Ip6FragCreates);

@@ -29,6 +29,7 @@ static void lo_xmit(struct net_device *dev, unsigned txq, struct sk_buff *skb)
 		skb->destructor(skb);
 	skb->destructor = NULL;
 	skb->sk = NULL;
+	skb->priority = 0;
 	skb->tstamp_ns = 0;
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 	netif_rx(dev->net->cpus[dev->txq[txq].cpu], skb);

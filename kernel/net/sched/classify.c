@@ -4,6 +4,7 @@
  * The frames are our own or passed the checks of the way in; lengths are checked all the same, because a frame from a raw
  * socket or a bridge may hold anything.
  */
+#include "net/core/sock.h"
 #include "net/sched/sched_impl.h"
 #include "net/wire/ether.h"
 #include "net/wire/ipv4.h"
@@ -29,12 +30,9 @@ u8 sched_tos(const struct sk_buff *skb)
 	return 0;
 }
 
-/* By the four TOS bits of the octet (RFC 1349): delay 8, throughput 4, reliability 2, cost 1. */
 u8 sched_priority(const struct sk_buff *skb)
 {
-	static const u8 priority[16] = { 0, 0, 0, 0, 2, 2, 2, 2, 6, 6, 6, 6, 4, 4, 4, 4 };
-
-	return priority[sched_tos(skb) >> 1 & 15];
+	return unlikely(skb->priority) ? skb->priority - 1 : sock_tos_priority(sched_tos(skb));
 }
 
 static bool has_ports(u8 proto) { return proto == 6 || proto == 17 || proto == 33 || proto == 132; }

@@ -63,7 +63,7 @@ const char *sched_percent_text(u64 part, char buf[SCHED_TEXT]);
 
 /* The type of service octet; of what is not IP, a normal packet's. */
 u8 sched_tos(const struct sk_buff *skb);
-/* A number from 0..15 of Linux's priority for the octet: 0 best effort, 2 bulk, 4 interactive bulk, 6 interactive. */
+/* Linux's priority, 0..15: what SO_PRIORITY said, else as the octet has it. */
 u8 sched_priority(const struct sk_buff *skb);
 /* Keyed hash of the flow a frame is of: addresses, protocol, ports where there are. Never 0. */
 u32 sched_flow_hash(const struct net_cpu *cpu, const struct sk_buff *skb);

@@ -8,7 +8,7 @@
 #include "lib/string.h"
 
 #define SOCKBUF_MIN 2304u /* of receiving; a sender has room for two segments at least: as Linux */
-#define SOCKBUF_MAX (16u << 20)
+#define SOCKBUF_MAX (16 << 20) /* of those that no tunable bounds */
 
 struct timeval64 {
 	s64 tv_sec, tv_usec;
@@ -64,9 +64,11 @@ static int set_device(struct sock *sk, const void *val, unsigned len)
 	return 0;
 }
 
-static u32 sockbuf_size(int v, u32 min)
+/* As Linux: what is asked for is bounded by net.core's tunable, where a negative number is a large one, or with ...FORCE is not; twice
+ * that is granted, for metadata. */
+static u32 sockbuf_size(int v, s64 max, u32 min)
 {
-	return CLAMP((u32)MAX(v, 0), min / 2, SOCKBUF_MAX / 2) * 2;
+	return MAX(MIN((u32)v, (u32)max) * 2, min);
 }
 
 /* The options whose value is a flag or a number kept in struct sock. -ENOPROTOOPT: not one of them. */
@@ -88,6 +90,11 @@ static int set_number(struct sock *sk, int opt, int v)
 	case SO_MARK:
 		sk->mark = (u32)v;
 		return 0;
+	case SO_PRIORITY:
+		if (v < 0 || v > 15)
+			return -EINVAL;
+		sk->priority = (u8)(v + 1);
+		return 0;
 	case SO_BUSY_POLL:
 		if (v < 0)
 			return -EINVAL;
@@ -99,10 +106,16 @@ static int set_number(struct sock *sk, int opt, int v)
 		sk->zerocopy = v;
 		return 0;
 	case SO_SNDBUF:
-		sk->sndbuf = sockbuf_size(v, 2 * SOCKBUF_MIN);
+		sk->sndbuf = sockbuf_size(v, sk->cpu->sysctl.wmem_max, 2 * SOCKBUF_MIN);
+		return 0;
+	case SO_SNDBUFFORCE:
+		sk->sndbuf = sockbuf_size(MAX(v, 0), SOCKBUF_MAX, 2 * SOCKBUF_MIN);
 		return 0;
 	case SO_RCVBUF:
-		sk->rcvbuf = sockbuf_size(v, SOCKBUF_MIN);
+		sk->rcvbuf = sockbuf_size(v, sk->cpu->sysctl.rmem_max, SOCKBUF_MIN);
+		return 0;
+	case SO_RCVBUFFORCE:
+		sk->rcvbuf = sockbuf_size(MAX(v, 0), SOCKBUF_MAX, SOCKBUF_MIN);
 		return 0;
 	}
 	return -ENOPROTOOPT;
@@ -198,6 +211,9 @@ static int get_number(struct sock *sk, int opt, int *v)
 		return 0;
 	case SO_MARK:
 		*v = (int)sk->mark;
+		return 0;
+	case SO_PRIORITY:
+		*v = sk->priority ? sk->priority - 1 : sock_tos_priority(sk->tos);
 		return 0;
 	case SO_BUSY_POLL:
 		*v = (int)sk->socket->busy_poll_us;

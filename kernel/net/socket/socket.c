@@ -153,10 +153,23 @@ static bool is_over(const struct sock *sk)
 	return sk->err || sk->shutdown & 1 || sk->state == TCP_CLOSE;
 }
 
-/* MSG_PEEK with MSG_WAITALL: from the first byte each time, until as much is there as was asked for, or no more can come. */
-static long peek_all(struct socket *s, struct msghdr *m, int flags, long n)
+/* As many bytes end a read that may wait: all of them, SO_RCVLOWAT, or the first. */
+static size_t read_target(struct socket *s, const struct msghdr *m, int flags)
 {
-	size_t want = iov_total(m->msg_iov, m->msg_iovlen);
+	size_t total = iov_total(m->msg_iov, m->msg_iovlen);
+	unsigned len = sizeof(int);
+	int lowat = 1;
+
+	if (s->sk->type != SOCK_STREAM)
+		return 1;
+	if (s->sk->lowat)
+		s->sk->prot->getsockopt(s->sk, SOL_SOCKET, SO_RCVLOWAT, &lowat, &len);
+	return flags & MSG_WAITALL ? total : MIN((size_t)lowat, total);
+}
+
+/* MSG_PEEK of more than a byte: from the first byte each time, until as much is there as was asked for, or no more can come. */
+static long peek_all(struct socket *s, struct msghdr *m, int flags, long n, size_t want)
+{
 	u64 deadline = 0;
 
 	while (n == -EAGAIN || (n > 0 && (size_t)n < want && !is_over(s->sk))) {
@@ -171,13 +184,12 @@ static long peek_all(struct socket *s, struct msghdr *m, int flags, long n)
 
 static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flags, long n)
 {
-	bool all = (flags & MSG_WAITALL) && s->sk->type == SOCK_STREAM;
-	size_t want = all ? iov_total(m->msg_iov, m->msg_iovlen) : 1;
+	size_t want = read_target(s, m, flags);
 	u64 deadline = 0;
 	long done = 0;
 
-	if (all && flags & MSG_PEEK)
-		return peek_all(s, m, flags, n);
+	if (want > 1 && flags & MSG_PEEK)
+		return peek_all(s, m, flags, n, want);
 	for (;;) {
 		struct msg_rest rest;
 
@@ -203,7 +215,7 @@ static inline long socket_recvmsg(struct socket *s, struct msghdr *m, int flags)
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return socket_errqueue(s, m);
 	n = s->sk->prot->recvmsg(s->sk, m, flags);
-	if (likely(n != -EAGAIN && !(n > 0 && (flags & MSG_WAITALL))))
+	if (likely(n != -EAGAIN && !(n > 0 && (flags & MSG_WAITALL || s->sk->lowat))))
 		return n;
 	return recvmsg_slow(s, m, flags, n);
 }

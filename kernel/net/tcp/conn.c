@@ -195,6 +195,9 @@ static void tcp_inherit(struct tcb *t, const struct tcb *l)
 	t->sk.bound_dev = l->sk.bound_dev;
 	t->sk.reuseaddr = l->sk.reuseaddr;
 	t->sk.zerocopy = l->sk.zerocopy;
+	t->sk.priority = l->sk.priority;
+	t->sk.lowat = l->sk.lowat;
+	t->rcvlowat = l->rcvlowat;
 	t->nodelay = l->nodelay;
 	t->corked = l->corked;
 	t->may_fragment = l->may_fragment;

@@ -540,12 +540,19 @@ static void tcp_close(struct sock *sk)
 
 /* ---- looking ---- */
 
+/* SO_RCVLOWAT is there, or as much as will come while nobody reads. */
+static bool has_lowat(const struct tcb *t)
+{
+	return (u32)seq_diff(t->rcv.nxt, t->rcv.copied) >= t->rcvlowat || t->sk.cpu->tcp->pressure ||
+	       tcp_receive_window(t) <= t->rcv.mss;
+}
+
 static u32 poll_connected(struct tcb *t)
 {
 	struct sock *sk = &t->sk;
 	u32 mask = 0;
 
-	if (!skb_queue_empty(&t->rcvq))
+	if (!skb_queue_empty(&t->rcvq) && (!sk->lowat || has_lowat(t)))
 		mask |= EPOLLIN;
 	if (sk->shutdown & 2 || tcp_may_write(t))
 		mask |= EPOLLOUT;
@@ -579,7 +586,7 @@ static u32 tcp_poll(struct sock *sk)
 {
 	struct tcb *t = tcb_of(sk);
 
-	if (unlikely(sk->state != TCP_ESTABLISHED || sk->wmem_alloc || sk->err | sk->notes | sk->shutdown || t->urg_valid))
+	if (unlikely(sk->state != TCP_ESTABLISHED || sk->wmem_alloc || sk->err | sk->notes | sk->shutdown | sk->lowat || t->urg_valid))
 		return poll_any(sk);
 	return skb_queue_empty(&t->rcvq) ? EPOLLOUT : EPOLLOUT | EPOLLIN;
 }

@@ -181,6 +181,23 @@ static u64 max_pacing_rate(const struct tcb *t)
 	return t->max_pacing_rate ?: ~0ull;
 }
 
+/* As Linux: no more than the buffer can hold, which grows for it unless it was set. */
+static int set_rcvlowat(struct tcb *t, int v)
+{
+	u32 cap = t->rcvbuf_locked ? t->sk.rcvbuf / 2 : (u32)t->sk.cpu->sysctl.tcp_rmem_max / 2;
+
+	t->rcvlowat = MIN((u32)v, cap); /* a negative one is a large one */
+	t->sk.lowat = t->rcvlowat > 1;
+	if (!t->rcvbuf_locked && 2 * t->rcvlowat > t->sk.rcvbuf) {
+		t->sk.rcvbuf = 2 * t->rcvlowat;
+		t->rcv.clamp = tcp_win_from_space(t->sk.rcvbuf);
+		t->snd.window = 0;
+	}
+	if (!skb_queue_empty(&t->rcvq))
+		tcp_event(t, EPOLLIN); /* perhaps enough now */
+	return 0;
+}
+
 static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned len)
 {
 	struct linger l;
@@ -210,10 +227,15 @@ static int set_socket_level(struct tcb *t, int opt, const void *val, unsigned le
 	case SO_TIMESTAMPING:
 		memcpy(&v, val, sizeof(v)); /* socket/ saw that it is there */
 		return tcp_stamps_set(t, opt, v);
+	case SO_RCVLOWAT:
+		memcpy(&v, val, sizeof(v));
+		return set_rcvlowat(t, v);
 	case SO_SNDBUF:
+	case SO_SNDBUFFORCE:
 		t->sndbuf_locked = true;
 		return 0;
 	case SO_RCVBUF:
+	case SO_RCVBUFFORCE:
 		t->rcvbuf_locked = true;
 		t->snd.window = 0;
 		return 0;
@@ -226,6 +248,7 @@ static int set_ip_level(struct tcb *t, int opt, int v)
 	switch (opt) {
 	case IP_TOS:
 		t->sk.tos = (u8)(v & ~3); /* the ECN bits are TCP's */
+		t->sk.priority = 0; /* the last word counts */
 		return 0;
 	case IP_TTL:
 		if (v != -1 && (v < 1 || v > 255))
@@ -455,6 +478,10 @@ static int get_number_of(const struct tcb *t, int level, int opt, int *v)
 		return get_number(t, opt, v);
 	if (level == SOL_SOCKET && (opt == SO_TIMESTAMP || opt == SO_TIMESTAMPNS || opt == SO_TIMESTAMPING)) {
 		*v = tcp_stamps_setting(t, opt);
+		return 0;
+	}
+	if (level == SOL_SOCKET && opt == SO_RCVLOWAT) {
+		*v = t->sk.lowat ? (int)t->rcvlowat : 1;
 		return 0;
 	}
 	if (level != SOL_IP)

@@ -99,7 +99,7 @@ void tcp_stamps_renew(struct tcb *t)
 
 	s->nr_asked = s->nr_told = 0;
 	s->flags &= ~(u32)SOF_TIMESTAMPING_OPT_ID; /* its bytes are gone */
-	t->sk.notes &= (u16)~SOCK_NOTE_STAMP;
+	t->sk.notes &= (u8)~SOCK_NOTE_STAMP;
 	stamping_update(t);
 }
 
@@ -164,7 +164,7 @@ long tcp_stamp_fetch(struct sock *sk, struct msghdr *m)
 
 	s->told_at = (s->told_at + 1) % STAMPS_MAX;
 	if (!--s->nr_told)
-		sk->notes &= (u16)~SOCK_NOTE_STAMP;
+		sk->notes &= (u8)~SOCK_NOTE_STAMP;
 	if (m->msg_notes)
 		*m->msg_notes = (struct msg_notes){ .has_stamp = true, .stamp = st.what, .stamp_key = st.key, .stamp_ns = st.ns };
 	m->msg_flags = MSG_ERRQUEUE | (s->flags & SOF_TIMESTAMPING_OPT_TSONLY ? 0 : MSG_TRUNC);

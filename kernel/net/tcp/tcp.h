@@ -413,6 +413,7 @@ struct tcb {
 	u32 segs_in, segs_out, data_segs_in, data_segs_out;
 
 	struct tcp_stamps *stamps;   /* stamp.c; NULL: never asked for */
+	u32 rcvlowat;                /* SO_RCVLOWAT, when sk.lowat */
 } __aligned_(CACHE_LINE);
 /* What a segment of either direction touches together lies together: the header prediction's word, what a segment to send is
  * asked, and its sequence numbers; those of what comes; the window's and RACK's counts. */
