@@ -404,6 +404,24 @@ TEST(a_probe_never_comes_after_the_timeout_and_one_at_a_time)
 	rig_end(r);
 }
 
+TEST(a_probe_is_the_end_of_what_is_in_flight_where_sack_blocks_left_less_room_for_text_since)
+{
+	REQ("8985 7.3/one");
+
+	for (u32 n = 1; n <= 2; n++) {
+		struct rig *r = in_flight(n, true, "reno");
+
+		inject(r, .seq = 100, .ack = 0, .len = 10); /* a hole: our segments tell of it from now on */
+		rig_drain(r);
+		CHECK(wait_sent(r, 400));
+		CHECK_EQ(stat(r, TcpExtTCPLossProbes), 1);
+		expect(r, .seq = n * 1460 - 12, .ack = 0, .len = 12);
+		CHECK_EQ(r->t->packets_out, n + 1);
+		CHECK(tcp_rtx_head(r->t)->len >= 1448); /* none is empty */
+		rig_end(r);
+	}
+}
+
 TEST(no_probe_while_something_is_sacked_or_in_recovery)
 {
 	REQ("8985 7.2/when");

@@ -472,7 +472,8 @@ bool tcp_send_loss_probe(struct tcb *t)
 		skb = tcp_rtx_tail(t);
 		if (!skb)
 			return false;
-		if (skb->len > mss && !tcp_split(t, skb, (tcp_cb(skb)->segs - 1u) * mss, mss))
+		/* Its segments may be of another MSS, without SACK blocks: fewer than it takes now. */
+		if (skb->len > mss && !tcp_split(t, skb, (skb->len - 1) / mss * mss, mss))
 			return false;
 		if (!tcp_retransmit(t, tcp_rtx_tail(t), 1))
 			return false;
