@@ -246,6 +246,22 @@ static u32 fill_window(struct rig *r)
 	return seq;
 }
 
+TEST(what_two_neighbours_in_the_queue_out_of_order_hold_together_is_not_queued_again)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+
+	inject(r, .seq = 100, .ack = 0, .len = 8);
+	inject(r, .seq = 108, .ack = 0, .len = 40);
+	inject(r, .seq = 104, .ack = 0, .len = 20); /* the end of one, the begin of the other */
+	CHECK_EQ(r->t->ofo_segs, 2);
+	CHECK_EQ(drops(r, TCP_OFOMERGE), 1);
+	CHECK_EQ(seq_diff(r->t->sacks->dsack.start, r->t->rcv.nxt), 104);
+	CHECK_EQ(seq_diff(r->t->sacks->dsack.end, r->t->rcv.nxt), 124);
+	inject(r, .ack = 0, .len = 100);
+	CHECK_EQ(rig_read(r, 200), 148);
+	rig_end(r);
+}
+
 TEST(what_the_window_promised_is_taken_and_the_window_closes)
 {
 	REQ("7323 2.4/honour", "9293 MAY-8");

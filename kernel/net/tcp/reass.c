@@ -179,6 +179,15 @@ static void ofo_trim_followers(struct tcb *t, struct sk_buff *skb)
 	}
 }
 
+/* The end of an skb in the tree, and of the next one where no gap is between the two. */
+static seq_t held_until(const struct sk_buff *skb)
+{
+	struct rb_node *n = rb_next(&tcp_cb(skb)->rb);
+	seq_t end = tcp_cb(skb)->end_seq;
+
+	return n && seq_eq(tcp_cb(rb_to_skb(n))->seq, end) ? tcp_cb(rb_to_skb(n))->end_seq : end;
+}
+
 static enum drop_reason ofo_insert(struct tcb *t, struct sk_buff *skb)
 {
 	struct tcp_skb_cb *cb = tcp_cb(skb);
@@ -190,7 +199,7 @@ static enum drop_reason ofo_insert(struct tcb *t, struct sk_buff *skb)
 	if (before && seq_gt(tcp_cb(before)->end_seq, cb->seq)) {
 		struct tcp_skb_cb *b = tcp_cb(before);
 
-		if (seq_ge(b->end_seq, cb->end_seq)) {
+		if (seq_ge(held_until(before), cb->end_seq)) { /* else something of it stays, whatever follows */
 			tcp_dsack_set(t, cb->seq, cb->end_seq);
 			if (t->sack_ok) /* RFC 2883 4.2: the block that holds it is told next */
 				tcp_sacks_note(t, start, end);
