@@ -294,6 +294,23 @@ TEST(a_client_asks_for_a_cookie_keeps_it_and_sends_data_with_it)
 	rig_end(r);
 }
 
+TEST(a_client_that_met_a_syn_with_a_closed_window_and_closed_itself_gives_up_in_the_end)
+{
+	struct rig *r = fast_client();
+
+	CHECK_EQ(fast_send(r, 2000), 1024 - TCP_OPTS_MAX);
+	inject(r, .flags = TCP_SYN, .wnd = 1); /* both open at once; the one number that fits is our SYN's */
+	CHECK_EQ(r->sk->state, TCP_SYN_RECEIVED);
+	tcp_prot.close(r->sk);
+	r->sk = NULL;
+	for (unsigned i = 0; i < 1000 && r->cpu->tcp->nr_tcbs; i++) {
+		rig_run_ms(r, 1000);
+		rig_drain(r);
+	}
+	CHECK_EQ(r->cpu->tcp->nr_tcbs, 0);
+	rig_end(r);
+}
+
 TEST(data_that_the_syn_ack_does_not_acknowledge_goes_again_at_once)
 {
 	REQ("7413 4.2.1/again");

@@ -445,7 +445,7 @@ bool tcp_retransmit(struct tcb *t, struct sk_buff *skb, u32 segs)
 		tcp_trim_head(t, skb, (u32)seq_diff(t->snd.una, cb->seq), mss);
 	window = (u32)MAX(seq_diff(tcp_wnd_end(t), cb->seq), 0);
 	if (!window) {
-		if (!seq_eq(cb->seq, t->snd.una))
+		if (skb != tcp_rtx_head(t)) /* una may be that of our SYN, before it */
 			return false; /* beyond a window that shrank: wait (RFC 9293 3.8.6) */
 		window = mss;
 	}
