@@ -56,7 +56,7 @@ UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sc
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
 UNIT   += tcp_stamp tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
 UNIT   += igmp linklocal offload gro_oracle shed
-UNIT   += tcp_acks tcp_repair
+UNIT   += tcp_acks tcp_repair udp_lone
 HOSTLIB := tests/host/platform tests/host/harness tests/host/netlab tests/host/labdev tests/host/family tests/host/tcprig
 HOSTBOOT := $(DOORS) efi/elf_image
 # Drivers on the host: fake devices behind the drivers' own io.h (tests/host/machine stands before kernel/).
@@ -184,7 +184,7 @@ plots: $(SIM:%=$B/sim/%) $B/barewire.elf $B/overload $B/insncount.so
 	$(Q)B=$(abspath $B) tools/bench/bench --only overload --rounds 1 --seconds 1 --plots $B/plots/data
 	$(Q)tools/plots/plots $B/plots/data $B/plots $(PLOT)
 # The same tests of TCP, and the two stacks, over IPv6.
-OVER6    := $(filter $B/unit/tcp_%,$(UNIT:%=$B/unit/%)) $B/sim/lossy
+OVER6    := $(filter $B/unit/tcp_% $B/unit/udp_lone,$(UNIT:%=$B/unit/%)) $B/sim/lossy
 .PHONY: over6 test-over6
 over6: $(OVER6)
 	$(Q)B=$B KEEP_AS=over6 LAB_FAMILY=6 tests/lib/prove $^

@@ -5,15 +5,12 @@
 #include "host/harness.h"
 #include "host/netlab.h"
 #include "lib/string.h"
-#include "net/core/ethtool.h"
 #include "net/core/frames.h"
-#include "net/core/netfilter.h"
-#include "net/core/qdisc.h"
-#include "net/core/tap.h"
 #include "net/net.h"
 #include "net/socket/socket.h"
 #include "net/tcp/tcp.h"
 #include "net/wire/checksum.h"
+#include "unit/obstacles.h"
 
 #define PORT 7
 #define SIZE 64
@@ -227,60 +224,6 @@ TEST(who_looks_on_sees_each_of_them_as_an_skb)
 
 /* ---- what stands in the way ---- */
 
-static unsigned seen; /* by a hook or a tap */
-
-static enum drop_reason passes(struct net_cpu *cpu, struct sk_buff *skb, enum nf_hook hook, struct net_device *in,
-			       struct net_device *out, void *priv)
-{
-	seen++;
-	return RX_OK;
-}
-
-static void watches(struct tap *t, struct net_cpu *cpu, const struct sk_buff *skb, enum tap_dir dir)
-{
-	seen += dir == TAP_OUT;
-}
-
-static struct tap tap = { .fn = watches };
-
-static void sums(struct talk *k, const char *value)
-{
-	struct ethtool_change c;
-
-	ethtool_begin(k->dev, &c);
-	CHECK_EQ(ethtool_set(k->dev, &c, 'K', "tx", value) ?: ethtool_commit(k->server->cpu, k->dev, &c), 0);
-}
-
-static void root(struct talk *k, const char *id, const char *options)
-{
-	struct qdisc_error e;
-
-	CHECK_EQ(qdisc_replace(k->server->cpu, k->dev, &(struct qdisc_request){ .id = id, .options = options }, &e), 0);
-}
-
-static void hook_local_out(struct talk *k) { CHECK_EQ(nf_register_hook(k->server->cpu, NF_LOCAL_OUT, passes, NULL, 0), 0); }
-static void unhook_local_out(struct talk *k) { nf_unregister_hook(k->server->cpu, NF_LOCAL_OUT, passes, NULL); }
-static void hook_post_routing(struct talk *k) { CHECK_EQ(nf_register_hook(k->server->cpu, NF_POST_ROUTING, passes, NULL, 0), 0); }
-static void unhook_post_routing(struct talk *k) { nf_unregister_hook(k->server->cpu, NF_POST_ROUTING, passes, NULL); }
-static void tap_on(struct talk *k) { tap_add(k->server->cpu, &tap); }
-static void tap_off(struct talk *k) { tap_remove(k->server->cpu, &tap); }
-static void sums_off(struct talk *k) { sums(k, "off"); }
-static void sums_on(struct talk *k) { sums(k, "on"); }
-static void shaped(struct talk *k) { root(k, "tbf", "rate 100mbit burst 10k latency 50ms"); }
-static void unshaped(struct talk *k) { root(k, "pfifo_fast", ""); }
-
-static const struct {
-	const char *what;
-	void (*put)(struct talk *k), (*take)(struct talk *k);
-	bool sees;
-} obstacles[] = {
-	{ "a hook at LOCAL_OUT", hook_local_out, unhook_local_out, true },
-	{ "a hook at POST_ROUTING", hook_post_routing, unhook_post_routing, true },
-	{ "a tap", tap_on, tap_off, true },
-	{ "sums that are off", sums_off, sums_on, false },
-	{ "a shaper", shaped, unshaped, false },
-};
-
 TEST(nothing_goes_past_what_stands_in_the_way_and_all_does_when_it_is_gone)
 {
 	struct talk k;
@@ -289,14 +232,10 @@ TEST(nothing_goes_past_what_stands_in_the_way_and_all_does_when_it_is_gone)
 	more(&k, 4);
 	for (unsigned i = 0; i < ARRAY_SIZE(obstacles); i++) {
 		seen = 0;
-		bh_disable(k.server->cpu);
-		obstacles[i].put(&k);
-		bh_enable(k.server->cpu);
+		obstacle(k.dev, obstacles[i].put);
 		if (!CHECK_EQ(more(&k, 10), 0) || !CHECK(!obstacles[i].sees || seen >= 10))
 			test_note("%s", obstacles[i].what);
-		bh_disable(k.server->cpu);
-		obstacles[i].take(&k);
-		bh_enable(k.server->cpu);
+		obstacle(k.dev, obstacles[i].take);
 		more(&k, 1);
 		CHECK(more(&k, 4) >= 4);
 	}
@@ -312,16 +251,11 @@ TEST(an_answer_that_meets_a_full_ring_waits_for_room)
 	begin(&k);
 	more(&k, 4);
 	had = k.answers;
-	bh_disable(k.server->cpu);
-	lab_dev_stall(k.dev, true);
-	netif_stop_queue(&k.dev->txq[0]);
-	bh_enable(k.server->cpu);
+	ring_is_full(k.dev, true);
 	CHECK(LAB_UNTIL(k.lab, k.dev->txq[0].qdisc->qlen, NSEC_PER_SEC));
 	CHECK(k.answers <= had + 1); /* one may have been on the wire */
 	had = k.answers;
-	bh_disable(k.server->cpu);
-	lab_dev_stall(k.dev, false);
-	bh_enable(k.server->cpu);
+	ring_is_full(k.dev, false);
 	CHECK(LAB_UNTIL(k.lab, k.answers > had, NSEC_PER_SEC));
 	CHECK(more(&k, 4) >= 4);
 	end(&k);
@@ -384,14 +318,10 @@ TEST(a_syn_is_answered_without_an_skb_and_with_one_while_somebody_looks)
 	lab_run(k.lab, NSEC_PER_MSEC);
 	CHECK_EQ(connects(&k), 1);
 	seen = 0;
-	bh_disable(k.server->cpu);
-	tap_add(k.server->cpu, &tap);
-	bh_enable(k.server->cpu);
+	obstacle(k.dev, tap_on);
 	CHECK_EQ(connects(&k), 0);
 	CHECK(seen >= 1);
-	bh_disable(k.server->cpu);
-	tap_remove(k.server->cpu, &tap);
-	bh_enable(k.server->cpu);
+	obstacle(k.dev, tap_off);
 	end(&k);
 }
 
