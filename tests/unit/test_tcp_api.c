@@ -273,11 +273,13 @@ TEST(a_disconnect_ends_listening_and_attempts_to_connect_and_keeps_what_was_boun
 	expect(r, .flags = TCP_SYN | TCP_ACK);
 
 	sk = tcp_prot.create(r->cpu, lab_family());
+	CHECK_EQ(set(sk, SOL_SOCKET, SO_RCVLOWAT, 99), 0);
 	CHECK_EQ(tcp_prot.connect(sk, &r->peer), -EINPROGRESS);
 	rig_run_us(r, 10);
 	rig_drain(r);
 	CHECK_EQ(tcp_prot.disconnect(sk), 0);
 	CHECK_EQ(sk->state, TCP_CLOSE);
+	CHECK_EQ(get(sk, SOL_SOCKET, SO_RCVLOWAT), 99); /* and what was set */
 	CHECK_EQ(tcp_prot.disconnect(sk), 0); /* again: nothing to give up */
 	rig_run_ms(r, 300);
 	expect_nothing(r);

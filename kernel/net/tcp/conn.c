@@ -183,20 +183,9 @@ int tcp_route(struct tcb *t)
 
 /* ---- the life of a TCB ---- */
 
-/* What a new connection has of the former one's settings. */
+/* What a new connection has of the former one's settings, beside those of its sock, which stays. */
 static void tcp_inherit(struct tcb *t, const struct tcb *l)
 {
-	t->sk.rcvbuf = l->sk.rcvbuf;
-	t->sk.sndbuf = l->sk.sndbuf;
-	t->sk.keepopen = l->sk.keepopen;
-	t->sk.tos = l->sk.tos;
-	t->sk.ttl = l->sk.ttl;
-	t->sk.mark = l->sk.mark;
-	t->sk.bound_dev = l->sk.bound_dev;
-	t->sk.reuseaddr = l->sk.reuseaddr;
-	t->sk.zerocopy = l->sk.zerocopy;
-	t->sk.priority = l->sk.priority;
-	t->sk.lowat = l->sk.lowat;
 	t->rcvlowat = l->rcvlowat;
 	t->nodelay = l->nodelay;
 	t->corked = l->corked;
