@@ -201,6 +201,33 @@ TEST(duplicates_of_more_than_was_sent_again_or_than_a_window_are_not_believed)
 	rig_end(r);
 }
 
+/* They come behind the ACK that ended the recovery: of the duplicate, after the original. */
+TEST(the_d_sack_of_a_needless_recovery_undoes_it_after_its_end_with_data_in_flight_or_without)
+{
+	REQ("2883 5");
+
+	for (int more = 0; more < 2; more++) {
+		struct rig *r = in_flight(10, true);
+
+		inject(r, .ack = 0, .sacks = { BLOCK(2, 8) }, .nr_sacks = 1);
+		CHECK_EQ(rig_drain(r), 2); /* 0 and 1, which are only late */
+		inject(r, .ack = SEG(10));
+		CHECK_EQ(r->t->ca_state, TCP_CA_OPEN);
+		CHECK(r->t->cwnd <= 6);
+		if (more)
+			rig_write(r, SEG(3), 0);
+		rig_drain(r);
+		inject(r, .ack = SEG(10), .sacks = { BLOCK(0, 1) }, .nr_sacks = 1);
+		CHECK(r->t->cwnd <= 6); /* the other one may have been needed */
+		inject(r, .ack = SEG(10), .sacks = { BLOCK(1, 2) }, .nr_sacks = 1);
+		CHECK_EQ(stat(r, TcpExtTCPDSACKUndo), 1);
+		CHECK(r->t->cwnd >= 10);
+		CHECK_EQ(r->t->ca_state, TCP_CA_OPEN);
+		rig_drain(r);
+		rig_end(r);
+	}
+}
+
 /* ---- F-RTO ---- */
 
 TEST(after_the_duplicate_that_proved_the_loss_no_original_makes_the_timeout_spurious)

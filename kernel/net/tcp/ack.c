@@ -419,6 +419,8 @@ static __noinline enum drop_reason doubtful_ack(struct tcb *t, struct tcp_in *in
 			t->sk.af->confirm(t->sk.cpu, &t->sk.dst);
 			tcp_new_space(t);
 		}
+	} else if (s.flag & FLAG_DSACK) {
+		tcp_recovery(t, &s, 0); /* all that was sent again was in vain? */
 	}
 	check_persist(t);
 	if (!t->packets_out && !tcp_send_head(t))

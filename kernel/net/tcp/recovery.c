@@ -392,8 +392,7 @@ static bool leave_old_state(struct tcb *t)
 			t->sacked_out = 0;
 		if (try_undo_recovery(t))
 			return false;
-		tcp_end_cwnd_reduction(t);
-		t->undo_on = false;
+		tcp_end_cwnd_reduction(t); /* which the last D-SACK may still undo */
 	}
 	return true;
 }
