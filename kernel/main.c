@@ -110,7 +110,10 @@ _Noreturn void cpu_main(struct cpu *c)
 		c->turns++;
 		now = clock_ns();
 		cpu_idle_ends(c, now);
-		next = fibers_first(c, now) || app_turn(c->net) ? now : net_poll(c->net, now);
+		if (!fiber_any_ready(&c->fibers) && net_is_idle(c->net, now))
+			next = timer_wheel_next(&c->net->wheel);
+		else
+			next = fibers_first(c, now) || app_turn(c->net) ? now : net_poll(c->net, now);
 		if (!fiber_any_ready(&c->fibers)) {
 			if (unlikely(c->net->busy_until_ns))
 				busy_poll_turn(c->net, clock_ns());

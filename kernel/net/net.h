@@ -204,6 +204,12 @@ static inline bool softirq_pending(const struct net_cpu *cpu)
 	return READ_ONCE(cpu->pending) != 0;
 }
 
+/* Would net_poll() find nothing at all? Then it need not be called: timer_wheel_next() is when. Base context only. */
+static inline bool net_is_idle(const struct net_cpu *cpu, u64 now_ns)
+{
+	return !softirq_pending(cpu) && timer_wheel_next(&cpu->wheel) > now_ns && !cpu->away && !cpu->app_ticks;
+}
+
 /* Does a fiber wait for the CPU? */
 static inline bool app_waits(const struct net_cpu *cpu)
 {

@@ -87,7 +87,7 @@ TEST(a_frame_needs_no_skb)
 		CHECK_EQ(r->dev->txq[0].stats.packets, 3);
 		CHECK_EQ(r->dev->txq[0].stats.bytes, 300 + 500 + 400);
 		CHECK_EQ(r->dev->txq[0].qdisc->bypassed, 3);
-		rig_run(r, 2 * NSEC_PER_MSEC);
+		rig_run(r, 10 * NSEC_PER_MSEC);
 		CHECK_EQ(r->dev->txq[0].stats.completed, 3);
 		end(r, d);
 	}

@@ -447,7 +447,7 @@ static void fill_netdev(struct virtnet *vn)
 	dev->driver = "virtio-net";
 	dev->bus = vn->vdev->bus;
 	dev->nr_txq = dev->nr_rxq = vn->nr_pairs;
-	dev->coalesce = (struct dev_coalesce){ .tx_usecs = VIRTNET_REAP_NS / NSEC_PER_USEC, .tx_frames = VIRTNET_REAP_AT };
+	dev->coalesce = (struct dev_coalesce){ .tx_usecs = VIRTNET_TX_NS / NSEC_PER_USEC, .tx_frames = VIRTNET_REAP_AT };
 	dev->rx_frames_max = vn->features & VIRTIO_F_RING_EVENT_IDX ? vn->pairs[0].rx.size / 2 : 0;
 	dev->rings = vn->want = (struct dev_rings){ vn->pairs[0].rx.size, vn->pairs[0].tx.size };
 	dev->rings_min = VIRTNET_MIN_RING;

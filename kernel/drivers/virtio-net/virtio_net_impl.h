@@ -21,8 +21,9 @@
 #define VIRTNET_REAP_AT    32  /* frames in the tx ring from which a flush looks for completions: tx-frames, until set */
 #define VIRTNET_MIN_SEGMENT 8  /* bytes: no TCP makes segments of less, even with an MSS of 48 and 40 bytes of options */
 #define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that, and does not go on before */
-#define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* no completion waits longer than that: tx-usecs, until set */
+#define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* while many wait: tx-frames or more are under way, buffers are short */
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
+#define VIRTNET_TX_NS      (5 * NSEC_PER_MSEC)          /* tx-usecs, until set: polls find what is done, and a timer costs an exit */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
 #define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
 #define VIRTNET_SETTLE_NS  (1 * NSEC_PER_MSEC)          /* between two looks at queues that go out of use */

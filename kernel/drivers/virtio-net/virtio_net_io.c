@@ -3,7 +3,7 @@
  *
  * Receive: buffers of the CPU's pool, one descriptor each; a frame larger than one (mergeable buffers) becomes an skb with
  * frags. Transmit: the device's header is pushed into the headroom, so that one descriptor covers it and the linear part.
- * Completions cost no interrupt: poll, flush and a timer of a millisecond reap them; only a stopped queue asks for one.
+ * Completions cost no interrupt: poll, flush and a timer reap them; only a stopped queue asks for one.
  * The same timer finds notifications that got lost, in either direction.
  * A device that says what cannot be true is not believed: the queue halts and poll resets it. A header that makes no sense
  * costs only its frame, since on a switch of guests it may be another guest's word.
@@ -501,9 +501,12 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 		p->seen_ns = p->cpu->now_ns;
 	}
 	dev->txq[txq].stats.kicks += virtqueue_kick(&p->tx, false);
-	arm_timer(p, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
-	if (p->tx.in_flight >= dev->coalesce.tx_frames)
+	if (unlikely(p->tx.in_flight >= dev->coalesce.tx_frames)) {
 		reap(p);
+		if (p->tx.in_flight >= dev->coalesce.tx_frames) /* somebody may wait for them */
+			arm_timer(p, VIRTNET_REAP_NS);
+	}
+	arm_timer(p, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
 }
 
 /* ---- what keeps a ring moving ---- */
@@ -584,7 +587,7 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 	if (p->vn->features & VIRTIO_NET_F_RSS && !p->down)
 		again |= check_spread(p);
 	if ((p->tx.in_flight || again) && !p->down)
-		arm_timer(p, p->seen_ns == now_ns ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
+		arm_timer(p, p->tx.in_flight >= p->dev->coalesce.tx_frames ? VIRTNET_REAP_NS : VIRTNET_IDLE_NS);
 }
 
 void virtnet_watchdog(struct net_device *dev, unsigned txq, u64 now_ns)
