@@ -23,3 +23,13 @@ static inline const u8 *input_bytes(struct input *in, size_t n, size_t *got)
 	in->p += *got;
 	return p;
 }
+/* Inputs that are lists of steps, of targets that know states: a head, and records of one size, past whose end come zeros, too. */
+#define FUZZ_HEAD   4
+#define FUZZ_RECORD 14
+static inline struct input input_record(struct input *in)
+{
+	size_t n;
+	const u8 *p = input_bytes(in, FUZZ_RECORD, &n);
+
+	return (struct input){ p, p + n };
+}
