@@ -311,6 +311,23 @@ TEST(a_client_that_met_a_syn_with_a_closed_window_and_closed_itself_gives_up_in_
 	rig_end(r);
 }
 
+TEST(data_of_a_syn_that_met_the_peers_syn_and_is_acknowledged_in_part_goes_again)
+{
+	struct rig *r = fast_client();
+
+	CHECK_EQ(fast_send(r, 2000), 1024 - TCP_OPTS_MAX);
+	CHECK_EQ(rig_drain(r), 1);
+	inject(r, .flags = TCP_SYN);
+	inject(r, .ack = 2);
+	CHECK_EQ(r->sk->state, TCP_ESTABLISHED);
+	CHECK_EQ(r->t->packets_out, 1);
+	CHECK(tcp_timer_armed(r->t, TCPT_RTO) || tcp_timer_armed(r->t, TCPT_TLP));
+	rig_drain(r);
+	rig_run_ms(r, 5000);
+	CHECK(rig_drain(r) > 0);
+	rig_end(r);
+}
+
 TEST(data_that_the_syn_ack_does_not_acknowledge_goes_again_at_once)
 {
 	REQ("7413 4.2.1/again");

@@ -275,10 +275,12 @@ static enum drop_reason check_ack(struct tcb *t, struct tcp_in *in)
 		t->snd.wl1 = seg->seq;
 		t->snd.wnd = seg->wnd << t->snd.wscale;
 		t->snd.una = seq_add(t->snd.iss, 1);
-		if (tcp_is_fastopen_child(t))
+		if (tcp_is_fastopen_child(t)) {
 			tcp_fastopen_confirmed(t);
-		else
+		} else {
 			tcp_established(t);
+			tcp_rearm_rto(t); /* the SYN may have taken data along */
+		}
 	}
 	r = tcp_ack_rcv(t, in, 0);
 	return r ?: ack_of_our_fin(t);
