@@ -490,6 +490,10 @@ void world_open(struct world *w, u8 how)
 	for (int i = 0; i < FDS; i++)
 		w->fds[i] = -1;
 	w->fds[0] = sys_socket(w->host->cpu, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (how & 32) /* fast open of every listener, and without a cookie */
+		CHECK_EQ(net_sysctl_set(w->host->net, "net.ipv4.tcp_fastopen", how & 64 ? "1543" : "1031"), 0);
+	if (how & 128) /* for the children, too */
+		CHECK_EQ(sys_setsockopt(w->host->cpu, w->fds[0], SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int)), 0);
 	CHECK_EQ(sys_bind(w->host->cpu, w->fds[0], &any), 0);
 	CHECK_EQ(sys_listen(w->host->cpu, w->fds[0], 4), 0);
 	if (w->ether)
