@@ -185,7 +185,10 @@ def changed(g, cpus, queues):
             if n == 1:
                 during.another()  # what was under way has left
                 check_eq(grown(g, during)[1:], [0] * (queues - 1), "frames of queues that are not in use")
-        check(all(grown(g, during)), "queues in use that send nothing")
+        part, more = grown(g, during), 50
+        while more and not all(part):  # whose a connection is, its ports say: each CPU gets one sooner or later
+            part, more = [a + b for a, b in zip(part, grown(g, during))], more - 1
+        check(all(part), "queues in use that send nothing: %r" % part)
         queue_file(g, 1, (1 << cpus) - 1)
         check_eq([queue_file(g, q) for q in range(queues)], [0, (1 << cpus) - 1] + [0] * (queues - 2), "xps_cpus")
         during.another()
