@@ -28,6 +28,24 @@ static inline bool give(struct fake_e1000 *d, u32 len)
 	return fake_e1000_receive(d, frame, len, 0, E1000_RXD_IXSM, 0);
 }
 
+/* A frame that comes after poll's last look, just before the device may interrupt again. */
+static inline void one_more(struct fake_e1000 *d)
+{
+	d->before_unmask = NULL;
+	CHECK(give(d, 60));
+}
+
+static inline void expect_none_forgotten(struct rig *r, struct fake_e1000 *d)
+{
+	for (unsigned i = 0; i < 100; i++) {
+		d->before_unmask = one_more;
+		CHECK(give(d, 60));
+		rig_run(r, 0);
+		CHECK(!d->before_unmask);
+		CHECK_EQ(r->nr_in, 2 * (i + 1));
+	}
+}
+
 static inline void expect_working(struct rig *r, struct fake_e1000 *d)
 {
 	static const u32 sizes[] = { 14, 60, 64, 590, 1514 };

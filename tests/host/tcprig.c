@@ -443,3 +443,26 @@ out:
 	CHECK_EQ(lab_sent_count(r->dev), 0);
 	return r;
 }
+
+struct rig *rig_in_flight(u32 n, bool sack, const char *ca)
+{
+	struct rig *r = rig_new();
+
+	r->no_ts = true;
+	r->no_sack = !sack;
+	rig_state(r, TCP_ESTABLISHED);
+	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_TCP, TCP_CONGESTION, ca, (unsigned)strlen(ca)), 0);
+	r->t->sk.sndbuf = 1 << 20;
+	r->t->sndbuf_locked = true;
+	r->t->cwnd = n;
+	r->t->srtt_us = 100000 << 3;
+	r->t->min_rtt_us = 100000;
+	r->t->mdev_us = r->t->rttvar_us = r->t->mdev_max_us = 200000;
+	tcp_rto_update(r->t);
+	inject(r, .ack = 0, .wnd = 65535);
+	rig_write(r, n * 1460, 0);
+	CHECK_EQ(rig_drain(r), n);
+	rig_run_ms(r, 100);
+	rig_drain(r);
+	return r;
+}

@@ -91,6 +91,23 @@ void rig_run_us(struct rig *r, u64 us);
 static inline void rig_run_ms(struct rig *r, u64 ms) { rig_run_us(r, ms * 1000); }
 /* Writes n bytes that follow from their sequence numbers; what sendmsg() said. */
 long rig_write(struct rig *r, u32 n, int flags);
+
+/* An option that is a number; <0: refused. */
+static inline int rig_get(struct sock *sk, int level, int opt)
+{
+	unsigned len = sizeof(int);
+	int v = -1, err = tcp_prot.getsockopt(sk, level, opt, &v, &len);
+
+	return err ? err : v;
+}
+
+static inline int rig_set(struct sock *sk, int level, int opt, int v)
+{
+	return tcp_prot.setsockopt(sk, level, opt, &v, sizeof(v));
+}
+
+/* n segments of 1460 that left 100 ms ago, which is the round trip; without timestamps, `ca` in charge. */
+struct rig *rig_in_flight(u32 n, bool sack, const char *ca);
 /* Reads and checks up to n bytes; what recvmsg() said. */
 long rig_read(struct rig *r, u32 n);
 /* An ICMP error of type and code about our segment with relative sequence number seq. */

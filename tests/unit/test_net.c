@@ -103,6 +103,18 @@ TEST(an_idle_cpu_says_that_nothing_is_to_be_done)
 	timer_init(&t, NULL);
 	timer_arm(&cpu->wheel, &t, 2 * NSEC_PER_SEC);
 	CHECK(net_poll(cpu, NSEC_PER_SEC) <= 2 * NSEC_PER_SEC + TIMER_GRANULE_NS);
+	CHECK(net_is_idle(cpu, NSEC_PER_SEC));
+	CHECK(!net_is_idle(cpu, 2 * NSEC_PER_SEC + TIMER_GRANULE_NS)); /* the timer is due */
+	raise_softirq(cpu, SOFTIRQ_NET_TX);
+	CHECK(!net_is_idle(cpu, NSEC_PER_SEC));
+	net_poll(cpu, NSEC_PER_SEC);
+	cpu->away = 1; /* an skb waits here to go home */
+	CHECK(!net_is_idle(cpu, NSEC_PER_SEC));
+	cpu->away = 0;
+	cpu->app_ticks = 1; /* the application's turn, which a poll ends */
+	CHECK(!net_is_idle(cpu, NSEC_PER_SEC));
+	net_poll(cpu, NSEC_PER_SEC);
+	CHECK(net_is_idle(cpu, NSEC_PER_SEC));
 	timer_cancel(&cpu->wheel, &t);
 	net_destroy(net);
 }

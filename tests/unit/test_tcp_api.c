@@ -6,19 +6,6 @@
 
 #include "host/tcprig.h"
 
-static int get(struct sock *sk, int level, int opt)
-{
-	unsigned len = sizeof(int);
-	int v = -1, err = tcp_prot.getsockopt(sk, level, opt, &v, &len);
-
-	return err ? err : v;
-}
-
-static int set(struct sock *sk, int level, int opt, int v)
-{
-	return tcp_prot.setsockopt(sk, level, opt, &v, sizeof(v));
-}
-
 static struct tcp_info info_of(struct rig *r)
 {
 	struct tcp_info i;
@@ -46,9 +33,9 @@ TEST(an_unknown_option_of_any_level_is_an_error)
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
-		CHECK_EQ(set(r->sk, levels[i], 9999, 1), -ENOPROTOOPT);
-		CHECK_EQ(get(r->sk, levels[i], 9999), -ENOPROTOOPT);
-		CHECK_EQ(set(r->sk, levels[i], -1, 1), -ENOPROTOOPT);
+		CHECK_EQ(rig_set(r->sk, levels[i], 9999, 1), -ENOPROTOOPT);
+		CHECK_EQ(rig_get(r->sk, levels[i], 9999), -ENOPROTOOPT);
+		CHECK_EQ(rig_set(r->sk, levels[i], -1, 1), -ENOPROTOOPT);
 	}
 	rig_end(r);
 }
@@ -67,7 +54,7 @@ TEST(values_that_an_option_cannot_have_are_refused)
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
-		if (!CHECK_EQ(set(r->sk, bad[i].level, bad[i].opt, bad[i].v), -EINVAL))
+		if (!CHECK_EQ(rig_set(r->sk, bad[i].level, bad[i].opt, bad[i].v), -EINVAL))
 			test_note("option %d of level %d, value %d", bad[i].opt, bad[i].level, bad[i].v);
 	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_TCP, TCP_NODELAY, &r, 3), -EINVAL);
 	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_SOCKET, SO_LINGER, &r, 4), -EINVAL);
@@ -89,8 +76,8 @@ TEST(what_is_set_is_read_back)
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
-		CHECK_EQ(set(r->sk, good[i].level, good[i].opt, good[i].v), 0);
-		if (!CHECK_EQ(get(r->sk, good[i].level, good[i].opt), good[i].v))
+		CHECK_EQ(rig_set(r->sk, good[i].level, good[i].opt, good[i].v), 0);
+		if (!CHECK_EQ(rig_get(r->sk, good[i].level, good[i].opt), good[i].v))
 			test_note("option %d of level %d", good[i].opt, good[i].level);
 	}
 	rig_end(r);
@@ -105,8 +92,8 @@ TEST(ttl_and_tos_go_to_ip_and_can_be_changed_while_connected)
 	expect(r, .len = 10);
 	CHECK_EQ(r->last_frame[1], 0);
 	CHECK_EQ(r->last_frame[8], 64);
-	CHECK_EQ(set(r->sk, SOL_IP, IP_TTL, 9), 0);
-	CHECK_EQ(set(r->sk, SOL_IP, IP_TOS, 0xb8), 0);
+	CHECK_EQ(rig_set(r->sk, SOL_IP, IP_TTL, 9), 0);
+	CHECK_EQ(rig_set(r->sk, SOL_IP, IP_TOS, 0xb8), 0);
 	inject(r, .ack = 10);
 	rig_write(r, 10, 0);
 	expect(r, .seq = 10, .len = 10);
@@ -119,21 +106,21 @@ TEST(a_child_has_the_options_of_its_listener)
 {
 	struct rig *r = tcb_in(TCP_LISTEN);
 
-	set(r->listener, SOL_TCP, TCP_NODELAY, 1);
-	set(r->listener, SOL_TCP, TCP_USER_TIMEOUT, 777);
-	set(r->listener, SOL_TCP, TCP_NOTSENT_LOWAT, 5000);
-	set(r->listener, SOL_IP, IP_TTL, 77);
-	set(r->listener, SOL_SOCKET, SO_RCVLOWAT, 99);
+	rig_set(r->listener, SOL_TCP, TCP_NODELAY, 1);
+	rig_set(r->listener, SOL_TCP, TCP_USER_TIMEOUT, 777);
+	rig_set(r->listener, SOL_TCP, TCP_NOTSENT_LOWAT, 5000);
+	rig_set(r->listener, SOL_IP, IP_TTL, 77);
+	rig_set(r->listener, SOL_SOCKET, SO_RCVLOWAT, 99);
 	r->listener->priority = 5;
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .ack = 0);
 	accept_one(r);
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_NODELAY), 1);
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_USER_TIMEOUT), 777);
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT), 5000);
-	CHECK_EQ(get(r->sk, SOL_IP, IP_TTL), 77);
-	CHECK_EQ(get(r->sk, SOL_SOCKET, SO_RCVLOWAT), 99);
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_NODELAY), 1);
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_USER_TIMEOUT), 777);
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT), 5000);
+	CHECK_EQ(rig_get(r->sk, SOL_IP, IP_TTL), 77);
+	CHECK_EQ(rig_get(r->sk, SOL_SOCKET, SO_RCVLOWAT), 99);
 	CHECK_EQ(r->sk->priority, 5);
 	rig_end(r);
 }
@@ -144,7 +131,7 @@ TEST(below_the_low_water_mark_a_full_buffer_or_short_memory_is_enough_to_read)
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 	u32 wnd;
 
-	CHECK_EQ(set(r->sk, SOL_SOCKET, SO_RCVLOWAT, 1000), 0);
+	CHECK_EQ(rig_set(r->sk, SOL_SOCKET, SO_RCVLOWAT, 1000), 0);
 	inject(r, .len = 999);
 	CHECK(!(tcp_prot.poll(r->sk) & EPOLLIN));
 	r->cpu->tcp->pressure = true;
@@ -226,7 +213,7 @@ TEST(a_disconnect_resets_and_the_socket_connects_again)
 
 		inject(r, .seq = states[i] == TCP_CLOSE_WAIT, .ack = 0, .len = states[i] == TCP_CLOSE_WAIT ? 0 : 20);
 		rig_drain(r);
-		set(r->sk, SOL_TCP, TCP_KEEPIDLE, 33);
+		rig_set(r->sk, SOL_TCP, TCP_KEEPIDLE, 33);
 		CHECK_EQ(tcp_prot.disconnect(r->sk), 0);
 		rig_run_us(r, 10);
 		CHECK(rig_take(r));
@@ -235,7 +222,7 @@ TEST(a_disconnect_resets_and_the_socket_connects_again)
 		CHECK_EQ(r->sk->state, TCP_CLOSE);
 		CHECK_EQ(r->sk->sport, 0);
 		CHECK_EQ(r->sk->rmem_alloc, 0);
-		CHECK_EQ(get(r->sk, SOL_TCP, TCP_KEEPIDLE), 33);
+		CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_KEEPIDLE), 33);
 		CHECK_EQ(tcp_prot.connect(r->sk, &r->peer), -EINPROGRESS);
 		rig_run_us(r, 10);
 		r->active = true;
@@ -273,13 +260,13 @@ TEST(a_disconnect_ends_listening_and_attempts_to_connect_and_keeps_what_was_boun
 	expect(r, .flags = TCP_SYN | TCP_ACK);
 
 	sk = tcp_prot.create(r->cpu, lab_family());
-	CHECK_EQ(set(sk, SOL_SOCKET, SO_RCVLOWAT, 99), 0);
+	CHECK_EQ(rig_set(sk, SOL_SOCKET, SO_RCVLOWAT, 99), 0);
 	CHECK_EQ(tcp_prot.connect(sk, &r->peer), -EINPROGRESS);
 	rig_run_us(r, 10);
 	rig_drain(r);
 	CHECK_EQ(tcp_prot.disconnect(sk), 0);
 	CHECK_EQ(sk->state, TCP_CLOSE);
-	CHECK_EQ(get(sk, SOL_SOCKET, SO_RCVLOWAT), 99); /* and what was set */
+	CHECK_EQ(rig_get(sk, SOL_SOCKET, SO_RCVLOWAT), 99); /* and what was set */
 	CHECK_EQ(tcp_prot.disconnect(sk), 0); /* again: nothing to give up */
 	rig_run_ms(r, 300);
 	expect_nothing(r);
@@ -333,7 +320,7 @@ static struct rig *deferring(int seconds)
 {
 	struct rig *r = tcb_in(TCP_LISTEN);
 
-	CHECK_EQ(set(r->listener, SOL_TCP, TCP_DEFER_ACCEPT, seconds), 0);
+	CHECK_EQ(rig_set(r->listener, SOL_TCP, TCP_DEFER_ACCEPT, seconds), 0);
 	inject(r, .flags = TCP_SYN);
 	expect(r, .flags = TCP_SYN | TCP_ACK);
 	inject(r, .ack = 0);
@@ -361,7 +348,7 @@ TEST(a_deferral_ends_with_a_last_syn_ack_whose_ack_is_accepted)
 {
 	struct rig *r = deferring(3); /* two retransmissions' time */
 
-	CHECK_EQ(get(r->listener, SOL_TCP, TCP_DEFER_ACCEPT), 3);
+	CHECK_EQ(rig_get(r->listener, SOL_TCP, TCP_DEFER_ACCEPT), 3);
 	rig_run_ms(r, 3100);
 	expect(r, .flags = TCP_SYN | TCP_ACK);
 	inject(r, .ack = 0);
@@ -408,7 +395,7 @@ TEST(a_negative_linger2_keeps_no_orphan_in_fin_wait_2)
 {
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_LINGER2, -1), 0);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_LINGER2, -1), 0);
 	tcp_prot.close(r->sk);
 	r->sk = NULL;
 	rig_run_us(r, 10);
@@ -618,9 +605,9 @@ TEST(with_tcp_inq_a_read_tells_how_much_more_waits_and_the_end_counts_as_one)
 	struct iovec v = { buf, sizeof(buf) };
 	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_notes = &notes };
 
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_INQ, 2), -EINVAL);
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_INQ, 1), 0);
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_INQ), 1);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_INQ, 2), -EINVAL);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_INQ, 1), 0);
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_INQ), 1);
 	inject(r, .len = 1400);
 	inject(r, .seq = 1400, .len = 600);
 	CHECK_EQ(tcp_prot.recvmsg(r->sk, &m, 0), 1000);
@@ -636,7 +623,7 @@ TEST(a_writer_behind_a_limit_of_unsent_bytes_is_told_when_half_of_them_left)
 {
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 
-	set(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT, 4000);
+	rig_set(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT, 4000);
 	r->t->cwnd = 4;
 	CHECK(rig_write(r, 20000, 0) < 20000);
 	rig_drain(r);

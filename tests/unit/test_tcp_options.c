@@ -4,19 +4,6 @@
  */
 #include "host/tcprig.h"
 
-static int get(struct sock *sk, int level, int opt)
-{
-	unsigned len = sizeof(int);
-	int v = -1, err = tcp_prot.getsockopt(sk, level, opt, &v, &len);
-
-	return err ? err : v;
-}
-
-static int set(struct sock *sk, int level, int opt, int v)
-{
-	return tcp_prot.setsockopt(sk, level, opt, &v, sizeof(v));
-}
-
 static void app_close(struct rig *r)
 {
 	bh_disable(r->cpu);
@@ -43,13 +30,13 @@ TEST(a_window_clamp_is_lifted_before_a_connection_only_and_has_a_least_value)
 	struct rig *r = tcb_in(TCP_ESTABLISHED);
 	struct sock *sk = tcp_prot.create(r->cpu, lab_family());
 
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_WINDOW_CLAMP, 0), -EINVAL);
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_WINDOW_CLAMP, 1), 0);
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_WINDOW_CLAMP), 1152);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_WINDOW_CLAMP, 0), -EINVAL);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_WINDOW_CLAMP, 1), 0);
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_WINDOW_CLAMP), 1152);
 	CHECK_EQ(r->t->rcv.ssthresh, 1152);
-	CHECK_EQ(set(sk, SOL_TCP, TCP_WINDOW_CLAMP, 5000), 0);
-	CHECK_EQ(set(sk, SOL_TCP, TCP_WINDOW_CLAMP, 0), 0);
-	CHECK_EQ(get(sk, SOL_TCP, TCP_WINDOW_CLAMP), 0);
+	CHECK_EQ(rig_set(sk, SOL_TCP, TCP_WINDOW_CLAMP, 5000), 0);
+	CHECK_EQ(rig_set(sk, SOL_TCP, TCP_WINDOW_CLAMP, 0), 0);
+	CHECK_EQ(rig_get(sk, SOL_TCP, TCP_WINDOW_CLAMP), 0);
 	tcp_prot.close(sk);
 	rig_end(r);
 }
@@ -60,11 +47,11 @@ TEST(quick_acks_are_switched_on_with_what_is_due_and_off_again)
 
 	r->t->ack.quick = 0;
 	r->t->ack.ato_us = 40000;
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_QUICKACK, 0), 0);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_QUICKACK, 0), 0);
 	inject(r, .len = 100);
 	expect_nothing(r);
-	CHECK_EQ(set(r->sk, SOL_TCP, TCP_QUICKACK, 1), 0); /* what waited goes now */
-	CHECK_EQ(get(r->sk, SOL_TCP, TCP_QUICKACK), 1);
+	CHECK_EQ(rig_set(r->sk, SOL_TCP, TCP_QUICKACK, 1), 0); /* what waited goes now */
+	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_QUICKACK), 1);
 	rig_run_us(r, 100);
 	expect(r, .ack = 100);
 	rig_end(r);

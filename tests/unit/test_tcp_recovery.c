@@ -4,29 +4,6 @@
  */
 #include "host/tcprig.h"
 
-/* n segments of 1460 in flight, a round trip of 100 ms known, `ca` in charge. */
-static struct rig *in_flight(u32 n, bool sack, const char *ca)
-{
-	struct rig *r = rig_new();
-
-	r->no_ts = true;
-	r->no_sack = !sack;
-	rig_state(r, TCP_ESTABLISHED);
-	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_TCP, TCP_CONGESTION, ca, (unsigned)strlen(ca)), 0);
-	r->t->sk.sndbuf = 1 << 20;
-	r->t->sndbuf_locked = true;
-	r->t->cwnd = n;
-	r->t->srtt_us = 100000 << 3;
-	r->t->min_rtt_us = 100000;
-	r->t->mdev_us = r->t->rttvar_us = r->t->mdev_max_us = 200000;
-	tcp_rto_update(r->t);
-	inject(r, .ack = 0, .wnd = 65535);
-	rig_write(r, n * 1460, 0);
-	CHECK_EQ(rig_drain(r), n);
-	rig_run_ms(r, 100);
-	rig_drain(r);
-	return r;
-}
 #define SEG(n) ((s64)(n) * 1460)
 #define SACKED(from, to) .sacks = { { seq_of((u32)SEG(from)), seq_of((u32)SEG(to)) } }, .nr_sacks = 1
 
@@ -48,7 +25,7 @@ static bool wait_sent(struct rig *r, u32 ms)
 TEST(newreno_recovers_up_to_what_was_out_and_once)
 {
 	REQ("6582 3.2/2", "6582 3.2/again", "6582 3.2/3/full", "5681 3.2/third");
-	struct rig *r = in_flight(10, false, "reno");
+	struct rig *r = rig_in_flight(10, false, "reno");
 
 	for (int i = 0; i < 3; i++)
 		inject(r, .ack = 0);
@@ -79,7 +56,7 @@ TEST(after_a_timeout_duplicates_below_what_was_out_start_no_recovery)
 	REQ("6582 3.2/4", "6675 5.1/rto", "5681 3.1/rto-again");
 
 	for (int sack = 0; sack < 2; sack++) {
-		struct rig *r = in_flight(10, sack, "reno");
+		struct rig *r = rig_in_flight(10, sack, "reno");
 		u32 ssthresh;
 
 		CHECK(wait_sent(r, 3000));
@@ -117,7 +94,7 @@ TEST(ssthresh_begins_high_and_the_handshake_leaves_the_window)
 TEST(slow_start_counts_bytes_and_not_acks)
 {
 	REQ("3465 2.2", "5681 3.1/slow");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	r->t->cwnd_limited = true;
 	for (int i = 1; i <= 20; i++) /* 20 ACKs of half a segment each */
@@ -129,7 +106,7 @@ TEST(slow_start_counts_bytes_and_not_acks)
 TEST(congestion_avoidance_grows_by_a_segment_a_round_trip)
 {
 	REQ("5681 3.1/avoid", "9293 MUST-19");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 	u32 acked = 0;
 
 	r->t->ssthresh = 5;
@@ -150,7 +127,7 @@ TEST(congestion_avoidance_grows_by_a_segment_a_round_trip)
 TEST(after_idleness_the_window_begins_again)
 {
 	REQ("5681 4.1");
-	struct rig *r = in_flight(40, true, "reno");
+	struct rig *r = rig_in_flight(40, true, "reno");
 
 	inject(r, .ack = SEG(40));
 	r->t->cwnd = 40;
@@ -163,7 +140,7 @@ TEST(after_idleness_the_window_begins_again)
 TEST(with_sack_a_duplicate_that_tells_nothing_sends_nothing)
 {
 	REQ("5681 3.2/nosack", "6675 5/limited");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	rig_write(r, SEG(5), 0);
 	expect_nothing(r);
@@ -181,7 +158,7 @@ TEST(with_sack_a_duplicate_that_tells_nothing_sends_nothing)
 TEST(the_pipe_counts_what_is_in_flight)
 {
 	REQ("6675 4/pipe", "6675 3/scoreboard");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	CHECK_EQ(tcp_in_flight(r->t), 10);
 	inject(r, .ack = 0, SACKED(4, 8)); /* 0 to 3 are lost, one of them is sent again */
@@ -195,7 +172,7 @@ TEST(the_pipe_counts_what_is_in_flight)
 TEST(in_recovery_losses_leave_before_new_data_and_never_beyond_the_window)
 {
 	REQ("6675 4/nextseg1", "6675 4/nextseg2", "6675 5/send", "8985 9.3", "6937 3/proportional", "6937 3/bound");
-	struct rig *r = in_flight(20, true, "reno");
+	struct rig *r = rig_in_flight(20, true, "reno");
 	u32 sent = 0, sacked = 3;
 	s64 highest = -1;
 
@@ -227,7 +204,7 @@ TEST(in_recovery_losses_leave_before_new_data_and_never_beyond_the_window)
 TEST(a_dsack_is_no_block_of_the_scoreboard)
 {
 	REQ("2883 5");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	inject(r, .ack = SEG(3));
 	rig_drain(r);
@@ -246,7 +223,7 @@ TEST(a_dsack_is_no_block_of_the_scoreboard)
 TEST(rack_and_probes_need_sack)
 {
 	REQ("8985 4/sack");
-	struct rig *r = in_flight(10, false, "reno");
+	struct rig *r = rig_in_flight(10, false, "reno");
 
 	inject(r, .ack = 0);
 	rig_run_ms(r, 190); /* two round trips and more, before the timeout */
@@ -259,7 +236,7 @@ TEST(rack_and_probes_need_sack)
 TEST(each_transmission_has_its_time)
 {
 	REQ("8985 4/time");
-	struct rig *r = in_flight(3, true, "reno");
+	struct rig *r = rig_in_flight(3, true, "reno");
 	struct tcp_skb_cb *head = tcp_cb(tcp_rtx_head(r->t));
 	u64 first = head->tx_ns;
 
@@ -275,7 +252,7 @@ TEST(each_transmission_has_its_time)
 TEST(the_least_round_trip_is_forgotten_after_five_minutes)
 {
 	REQ("8985 6.2/1");
-	struct rig *r = in_flight(1, true, "reno");
+	struct rig *r = rig_in_flight(1, true, "reno");
 
 	CHECK_EQ(r->t->min_rtt_us, 100000);
 	tcp_min_rtt_update(r->t, 50000);
@@ -291,7 +268,7 @@ TEST(the_least_round_trip_is_forgotten_after_five_minutes)
 TEST(a_retransmission_answered_too_soon_tells_rack_nothing)
 {
 	REQ("8985 6.2/2");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 	u64 before;
 
 	inject(r, .ack = 0, SACKED(3, 7));
@@ -306,7 +283,7 @@ TEST(a_retransmission_answered_too_soon_tells_rack_nothing)
 TEST(what_arrives_late_and_was_never_sent_again_is_reordering)
 {
 	REQ("8985 6.2/3", "8985 6.2/4/zero");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	CHECK(tcp_rack_reo_wnd(r->t) == 25000); /* a quarter of the least round trip, until there is evidence of loss ... */
 	inject(r, .ack = 0, SACKED(1, 3));
@@ -342,7 +319,7 @@ TEST(a_dsack_is_about_what_was_sent_and_no_connection_dies_of_one_that_cannot_be
 TEST(the_tolerance_widens_with_dsacks_up_to_a_bound_and_narrows_again)
 {
 	REQ("8985 6.2/4/dsack", "8985 6.2/4/bound");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 	struct ack_state s = { 0 };
 
 	r->t->reord_seen = 1;
@@ -368,7 +345,7 @@ TEST(the_tolerance_widens_with_dsacks_up_to_a_bound_and_narrows_again)
 TEST(a_timeout_marks_what_is_overdue_and_nothing_younger)
 {
 	REQ("8985 6.3");
-	struct rig *r = in_flight(5, true, "reno");
+	struct rig *r = rig_in_flight(5, true, "reno");
 
 	r->cpu->sysctl.tcp_early_retrans = 0;
 	r->t->cwnd = 10;
@@ -389,7 +366,7 @@ TEST(a_timeout_marks_what_is_overdue_and_nothing_younger)
 TEST(a_probe_never_comes_after_the_timeout_and_one_at_a_time)
 {
 	REQ("8985 7.2/cap", "8985 7.3/one", "8985 7.3/rto");
-	struct rig *r = in_flight(3, true, "reno");
+	struct rig *r = rig_in_flight(3, true, "reno");
 
 	CHECK(tcp_timer_armed(r->t, TCPT_TLP));
 	CHECK(tcp_timer_at_ns(r->t, TCPT_TLP) <= tcp_rto_at(r->t) + NSEC_PER_MSEC);
@@ -409,7 +386,7 @@ TEST(a_probe_is_the_end_of_what_is_in_flight_where_sack_blocks_left_less_room_fo
 	REQ("8985 7.3/one");
 
 	for (u32 n = 1; n <= 2; n++) {
-		struct rig *r = in_flight(n, true, "reno");
+		struct rig *r = rig_in_flight(n, true, "reno");
 
 		inject(r, .seq = 100, .ack = 0, .len = 10); /* a hole: our segments tell of it from now on */
 		rig_drain(r);
@@ -425,13 +402,13 @@ TEST(a_probe_is_the_end_of_what_is_in_flight_where_sack_blocks_left_less_room_fo
 TEST(no_probe_while_something_is_sacked_or_in_recovery)
 {
 	REQ("8985 7.2/when");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	inject(r, .ack = 0, SACKED(9, 10));
 	CHECK(!tcp_timer_armed(r->t, TCPT_TLP));
 	CHECK(!tcp_schedule_tlp(r->t, true));
 	rig_end(r);
-	r = in_flight(10, true, "reno");
+	r = rig_in_flight(10, true, "reno");
 	inject(r, .ack = 0, SACKED(5, 10));
 	CHECK_EQ(r->t->ca_state, TCP_CA_RECOVERY);
 	CHECK(!tcp_schedule_tlp(r->t, true));
@@ -444,7 +421,7 @@ TEST(a_probe_that_repaired_a_loss_reduces_once_and_a_needless_one_does_not)
 	REQ("8985 7.4.2", "8985 7.4.2/none");
 
 	for (int needless = 0; needless < 2; needless++) {
-		struct rig *r = in_flight(3, true, "reno");
+		struct rig *r = rig_in_flight(3, true, "reno");
 
 		r->t->cwnd = 10;
 		CHECK(wait_sent(r, 300));
@@ -469,7 +446,7 @@ TEST(a_probe_that_repaired_a_loss_reduces_once_and_a_needless_one_does_not)
 TEST(a_duplicate_after_the_new_data_means_that_the_loss_was_real)
 {
 	REQ("5682 2.1/3a", "5682 2.1/2b");
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	r->cpu->sysctl.tcp_early_retrans = 0;
 	rig_write(r, SEG(10), 0);
@@ -513,7 +490,7 @@ static u32 cubic_rounds(struct rig *r, u32 rounds, u32 *most_percent)
 /* A CUBIC that loses at each of the windows, one after the other. */
 static struct rig *cubic_lost_at(u32 first, u32 second)
 {
-	struct rig *r = in_flight(10, true, "cubic");
+	struct rig *r = rig_in_flight(10, true, "cubic");
 
 	r->t->cwnd = first;
 	r->t->cwnd = r->t->ssthresh = r->t->ca->ssthresh(r->t);
@@ -585,7 +562,7 @@ TEST(a_loss_below_the_last_one_aims_lower)
 TEST(idle_time_and_time_before_a_timeout_do_not_count_for_cubic)
 {
 	REQ("9438 4.2/idle", "9438 4.8");
-	struct rig *r = in_flight(10, true, "cubic");
+	struct rig *r = rig_in_flight(10, true, "cubic");
 	struct tcb *t = r->t;
 	u32 before, growth;
 
@@ -615,7 +592,7 @@ TEST(idle_time_and_time_before_a_timeout_do_not_count_for_cubic)
 TEST(a_needless_reduction_is_taken_back)
 {
 	REQ("9438 4.9", "5682 3");
-	struct rig *r = in_flight(10, true, "cubic");
+	struct rig *r = rig_in_flight(10, true, "cubic");
 
 	inject(r, .ack = 0, SACKED(1, 4));
 	expect(r, .seq = 0, .len = 1460);
@@ -630,7 +607,7 @@ TEST(a_needless_reduction_is_taken_back)
 TEST(slow_start_ends_when_the_round_trip_grows)
 {
 	REQ("9438 4.10");
-	struct rig *r = in_flight(10, true, "cubic");
+	struct rig *r = rig_in_flight(10, true, "cubic");
 	u32 acked = 0;
 
 	for (int round = 0; round < 10; round++) {
@@ -653,7 +630,7 @@ TEST(slow_start_ends_when_the_round_trip_grows)
 /* Such a GSO skb's segments are not all as long as their mean. */
 TEST(a_sack_from_the_second_segment_of_an_uneven_skb_leaves_the_first_to_be_sent_again)
 {
-	struct rig *r = in_flight(10, true, "reno");
+	struct rig *r = rig_in_flight(10, true, "reno");
 	struct sk_buff *skb;
 
 	inject(r, .ack = SEG(10));

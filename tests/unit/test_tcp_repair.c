@@ -7,30 +7,6 @@
 #define SEG(n) ((s64)(n) * 1460)
 #define BLOCK(from, to) { seq_of((u32)SEG(from)), seq_of((u32)SEG(to)) }
 
-/* n segments of 1460 in flight for 100 ms, which is the round trip; Reno in charge. */
-static struct rig *in_flight(u32 n, bool sack)
-{
-	struct rig *r = rig_new();
-
-	r->no_ts = true;
-	r->no_sack = !sack;
-	rig_state(r, TCP_ESTABLISHED);
-	CHECK_EQ(tcp_prot.setsockopt(r->sk, SOL_TCP, TCP_CONGESTION, "reno", 4), 0);
-	r->t->sk.sndbuf = 1 << 20;
-	r->t->sndbuf_locked = true;
-	r->t->cwnd = n;
-	r->t->srtt_us = 100000 << 3;
-	r->t->min_rtt_us = 100000;
-	r->t->mdev_us = r->t->rttvar_us = r->t->mdev_max_us = 200000;
-	tcp_rto_update(r->t);
-	inject(r, .ack = 0, .wnd = 65535);
-	rig_write(r, n * 1460, 0);
-	CHECK_EQ(rig_drain(r), n);
-	rig_run_ms(r, 101);
-	rig_drain(r);
-	return r;
-}
-
 static s64 seg_of_last(const struct rig *r)
 {
 	return (s32)(r->last.seq.v - r->iss - 1) / 1460;
@@ -54,7 +30,7 @@ TEST(the_segment_more_of_slow_start_is_for_acks_without_new_losses_a_lost_retran
 	REQ("6937 3/bound");
 
 	for (int lost = 0; lost < 2; lost++) {
-		struct rig *r = in_flight(20, true);
+		struct rig *r = rig_in_flight(20, true, "reno");
 
 		inject(r, .ack = 0, .sacks = { BLOCK(17, 20) }, .nr_sacks = 1); /* 0 to 16 are lost: the pipe is empty */
 		CHECK_EQ(rig_drain(r), 3);
@@ -74,7 +50,7 @@ TEST(the_segment_more_of_slow_start_is_for_acks_without_new_losses_a_lost_retran
 TEST(a_loss_that_the_reordering_timer_finds_in_a_recovery_delivers_nothing)
 {
 	REQ("6937 3/bound");
-	struct rig *r = in_flight(10, true);
+	struct rig *r = rig_in_flight(10, true, "reno");
 	u32 delivered;
 
 	r->t->reord_seen = 1; /* a tolerance of 25 ms */
@@ -103,7 +79,7 @@ TEST(a_loss_that_the_reordering_timer_finds_in_a_recovery_delivers_nothing)
 TEST(while_a_probe_is_out_new_data_brings_no_second_one)
 {
 	REQ("8985 7.3/one");
-	struct rig *r = in_flight(3, true);
+	struct rig *r = rig_in_flight(3, true, "reno");
 
 	for (int i = 0; i < 400 && !stat(r, TcpExtTCPLossProbes); i++)
 		rig_run_ms(r, 1);
@@ -123,7 +99,7 @@ TEST(while_a_probe_is_out_new_data_brings_no_second_one)
 TEST(the_loss_that_a_probe_repaired_halves_the_window_at_once_and_the_connection_goes_on)
 {
 	REQ("8985 7.4.2");
-	struct rig *r = in_flight(3, true);
+	struct rig *r = rig_in_flight(3, true, "reno");
 
 	r->t->cwnd = 10;
 	for (int i = 0; i < 400 && !stat(r, TcpExtTCPLossProbes); i++)
@@ -142,7 +118,7 @@ TEST(the_loss_that_a_probe_repaired_halves_the_window_at_once_and_the_connection
 TEST(a_probes_duplicate_says_nothing_of_reordering)
 {
 	REQ("8985 7.4.2/none");
-	struct rig *r = in_flight(3, true);
+	struct rig *r = rig_in_flight(3, true, "reno");
 
 	r->t->reord_seen = 1;
 	r->t->rack.dsack_round = r->t->snd.una;
@@ -161,7 +137,7 @@ TEST(a_probes_duplicate_says_nothing_of_reordering)
 TEST(a_block_across_the_cumulative_ack_or_at_it_tells_nothing)
 {
 	REQ("2883 5");
-	struct rig *r = in_flight(10, true);
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	inject(r, .ack = SEG(3), .sacks = { BLOCK(2, 5) }, .nr_sacks = 1);
 	inject(r, .ack = SEG(3), .sacks = { BLOCK(3, 5) }, .nr_sacks = 1);
@@ -181,7 +157,7 @@ TEST(a_block_across_the_cumulative_ack_or_at_it_tells_nothing)
 TEST(duplicates_of_more_than_was_sent_again_or_than_a_window_are_not_believed)
 {
 	REQ("2883 5");
-	struct rig *r = in_flight(10, true);
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	r->t->reord_seen = 1;
 	inject(r, .ack = SEG(5), .sacks = { BLOCK(1, 2) }, .nr_sacks = 1); /* nothing was: the network doubled it */
@@ -207,7 +183,7 @@ TEST(the_d_sack_of_a_needless_recovery_undoes_it_after_its_end_with_data_in_flig
 	REQ("2883 5");
 
 	for (int more = 0; more < 2; more++) {
-		struct rig *r = in_flight(10, true);
+		struct rig *r = rig_in_flight(10, true, "reno");
 
 		inject(r, .ack = 0, .sacks = { BLOCK(2, 8) }, .nr_sacks = 1);
 		CHECK_EQ(rig_drain(r), 2); /* 0 and 1, which are only late */
@@ -233,7 +209,7 @@ TEST(the_d_sack_of_a_needless_recovery_undoes_it_after_its_end_with_data_in_flig
 TEST(after_the_duplicate_that_proved_the_loss_no_original_makes_the_timeout_spurious)
 {
 	REQ("5682 2.1/3a");
-	struct rig *r = in_flight(10, true);
+	struct rig *r = rig_in_flight(10, true, "reno");
 
 	rig_write(r, SEG(10), 0);
 	time_out(r);
@@ -256,7 +232,7 @@ TEST(after_the_duplicate_that_proved_the_loss_no_original_makes_the_timeout_spur
 TEST(without_sack_a_spurious_timeout_ends_when_something_above_it_is_acknowledged)
 {
 	REQ("5682 2.1/3b", "6582 3.2/4");
-	struct rig *r = in_flight(10, false);
+	struct rig *r = rig_in_flight(10, false, "reno");
 
 	rig_write(r, SEG(10), 0);
 	time_out(r);
@@ -283,7 +259,7 @@ TEST(newreno_stays_in_its_recovery_until_something_above_it_is_acknowledged)
 	REQ("6582 3.2/again");
 
 	for (int sack = 0; sack < 2; sack++) {
-		struct rig *r = in_flight(10, sack);
+		struct rig *r = rig_in_flight(10, sack, "reno");
 
 		for (u32 i = 1; i <= 3; i++)
 			inject(r, .ack = 0, .sacks = { BLOCK(1, 1 + i) }, .nr_sacks = (unsigned)sack);
@@ -312,7 +288,7 @@ TEST(newreno_stays_in_its_recovery_until_something_above_it_is_acknowledged)
 TEST(a_retransmission_without_memory_comes_later_and_backs_off_nothing)
 {
 	REQ("6298 5.4");
-	struct rig *r = in_flight(10, true);
+	struct rig *r = rig_in_flight(10, true, "reno");
 	struct sk_buff_head hoard;
 	struct sk_buff *skb;
 

@@ -158,7 +158,7 @@ static struct sock *tcp_accept(struct sock *sk, int *err)
 	if (sk->state != TCP_LISTEN)
 		return NULL;
 	t = accept_take(tcb_of(sk)->listener);
-	tcb_of(sk)->listener->accepted++;
+	tcb_of(sk)->listener->accepted += t != NULL;
 	*err = t ? 0 : -EAGAIN;
 	return t ? &t->sk : NULL;
 }
