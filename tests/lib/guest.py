@@ -25,6 +25,7 @@ from net import BUILD, CPUS, GUEST_IP, HOST_IP, PREFIX, QUEUES, ROOT, STEER, die
 READY = "barewire ready.*\n"  # the whole line: the console is slower than its reader
 BOOT_LIMIT = 120  # seconds: a busy machine without KVM, with firmware in front
 EXIT_CODES_H = os.path.join(ROOT, "kernel/core/exit_codes.h")
+LOGGED = re.compile(r"\[ *\d+\.\d{6}\] ")  # how a line of the log begins
 
 
 def exit_codes():
@@ -198,6 +199,12 @@ class Typed(Guest):
                 raise AssertionError("no prompt after %r: %r" % (line, self.console()[before:]))
             time.sleep(0.02)
         return self.console()[before:]
+
+    def says(self, line):
+        """What the command prints on the console: without the line itself, the prompt, and what the log wrote there meanwhile."""
+        rows = self.type(line).replace("\r", "").split("\n")[1:]
+        prompt = next(i for i in reversed(range(len(rows))) if "# " in rows[i] and not LOGGED.match(rows[i]))
+        return "".join(r + "\n" for r in rows[:prompt] if not LOGGED.match(r))
 
 
 _given_ports = set()

@@ -105,12 +105,6 @@ def serve_page():
     threading.Thread(target=serve, daemon=True).start()
 
 
-def typed(line):
-    """What the command prints on the serial line, without the line itself and the prompt."""
-    rows = g.type(line).replace("\r", "").split("\n")
-    return "\n".join(r for r in rows[1:-1] if not re.match(r"\[ *\d+\.\d{6}\] ", r)) + "\n"  # the log writes there too
-
-
 need_private_network()
 make_tap()
 sysctl("net.ipv6.conf.tap0.disable_ipv6", 0)
@@ -156,7 +150,7 @@ def _():
 def _():
     def done(words, says=""):
         theirs = subprocess.run(words.replace("{d}", "tap0").replace("{a}", "fd99::2"), shell=True, capture_output=True, text=True)
-        ours = typed(words.replace("{d}", "eth0").replace("{a}", "fd99::3")).strip()
+        ours = g.says(words.replace("{d}", "eth0").replace("{a}", "fd99::3")).strip()
         check_eq(bool(ours), theirs.returncode != 0, "%s: ours %r, theirs %r" % (words, ours, theirs.stderr))
         if says:
             check_in(says, theirs.stderr)
@@ -168,15 +162,15 @@ def _():
                         ("route del fd88::5", ""), ("route del fd88:2::/64", "No such"), ("addr add fd99::1/129 dev {d}", ""),
                         ("route add fd88::/200 dev {d}", ""), ("route del fd88:1::/64 dev {d}", ""), ("route del fd88::/64", "")):
         done("ip -6 " + words, says)
-        check_eq(rows(typed("ip -6 route"), "eth0"), rows(linux("ip -6 route"), "tap0"), words)
-    while "tentative" in typed("ip -6 addr"):
+        check_eq(rows(g.says("ip -6 route"), "eth0"), rows(linux("ip -6 route"), "tap0"), words)
+    while "tentative" in g.says("ip -6 addr"):
         time.sleep(0.1)
-    check_in("fd99::9 dev eth0 src fd99::3 mtu 1500", typed("ip -6 route get fd99::9"))
+    check_in("fd99::9 dev eth0 src fd99::3 mtu 1500", g.says("ip -6 route get fd99::9"))
     done("ip -6 addr del {a}/64 dev {d}")
     done("ip -6 addr del {a}/64 dev {d}")  # refused by both
     for mtu in ("1400", "many", "1500"):
         done("ip link set dev {d} mtu " + mtu)
-        check_in("mtu 1%s00 " % ("5" if mtu == "1500" else "4"), typed("ip link show dev eth0"))
+        check_in("mtu 1%s00 " % ("5" if mtu == "1500" else "4"), g.says("ip link show dev eth0"))
 
 
 @case("ss prints the rows of iproute2's: the connection from its other end, listeners of both families")
@@ -243,11 +237,11 @@ def _():
             note("this Linux has no " + words.split()[0])
             continue
         compared.append(words.split()[0])
-        check_eq(typed(change.format(d="eth0")).strip(), "", change)
+        check_eq(g.says(change.format(d="eth0")).strip(), "", change)
         same("tc qdisc show dev {d}", key="tc " + words.split()[0])
         same("tc -s qdisc show dev {d}", key="tc -s " + words.split()[0], numbers=True)
         same("tc -d qdisc show dev {d}", key="tc " + words.split()[0])
-        for end, d in ((linux, "tap0"), (typed, "eth0")):
+        for end, d in ((linux, "tap0"), (g.says, "eth0")):
             end("tc qdisc del dev %s root" % d)
     check(compared, "no discipline to compare")
     note("compared: " + ", ".join(sorted(set(compared))))
@@ -300,10 +294,10 @@ def _():
     who = lambda text, peer: [re.sub(r"\bT/T/T/(\d+\.)?\d+", "T/T/T/T", line).rstrip() for line in blank(text.replace(peer, "PEER")).strip().split("\n")]
     for options, ours, theirs in (("-c 2 -i 0.2", HOST_IP, GUEST_IP), ("-c 1 -s 100", HOST_IP, GUEST_IP), ("-6 -c 1", HOST6, GUEST6)):
         said = linux("ping %s %s" % (options, theirs))
-        check_eq(who(typed("ping %s %s" % (options, ours)), ours), who(said, theirs), "ping " + options)
+        check_eq(who(g.says("ping %s %s" % (options, ours)), ours), who(said, theirs), "ping " + options)
     for options, ours, theirs in (("", HOST_IP, GUEST_IP), ("-6 ", HOST6, GUEST6)):
         said = who(linux("traceroute -n -I -w 10,0,0 %s%s" % (options, theirs)), theirs)
-        asked = who(typed("traceroute %s%s" % (options, ours)), ours)
+        asked = who(g.says("traceroute %s%s" % (options, ours)), ours)
         sizes = lambda rows: [re.sub(r"\d+ byte packets", "N byte packets", r) for r in rows]  # theirs is 80 bytes over IPv6, ours 32 and headers
         check_eq(sizes(asked), sizes(said), "traceroute " + options)
 
@@ -311,15 +305,15 @@ def _():
 @case("dig says what dig says, over IPv4 and IPv6; wget fetches what wget fetches")
 def _():
     for words in ("@%s www.example +short" % HOST_IP, "@%s www.example AAAA +short" % HOST6):
-        check_eq(typed("dig " + words), linux("dig " + words), words)
+        check_eq(g.says("dig " + words), linux("dig " + words), words)
     answer = lambda text: [x.split() for x in text.split("\n") if x.startswith("www.example.")]
     words = "dig @%s www.example AAAA" % HOST_IP
-    check_eq(answer(typed(words)), answer(linux(words)), words)
-    check_in("status: NXDOMAIN", typed("dig @%s nosuch.example" % HOST_IP))
+    check_eq(answer(g.says(words)), answer(linux(words)), words)
+    check_in("status: NXDOMAIN", g.says("dig @%s nosuch.example" % HOST_IP))
     for host in (HOST_IP, "[%s]" % HOST6):
         url = "http://%s:8000/page" % host
         got = subprocess.run(["wget", "-qO-", url], check=True, capture_output=True).stdout
-        said = typed("wget " + url)
+        said = g.says("wget " + url)
         check_in("Length: %d" % len(got), said)
         check_in("sha256: " + hashlib.sha256(got).hexdigest(), said)
 
@@ -330,7 +324,7 @@ def _():
         dump = subprocess.Popen(["tcpdump", "--immediate-mode", "-Z", "root", "-Uni", "tap0", "-w", f.name, "icmp or udp port 7 or port 13"], stderr=subprocess.PIPE)
         dump.stderr.readline()
         lines = []
-        t = threading.Thread(target=lambda: lines.extend(typed("tcpdump -i eth0 -c 12 icmp or udp port 7 or port 13").split("\n")))
+        t = threading.Thread(target=lambda: lines.extend(g.says("tcpdump -i eth0 -c 12 icmp or udp port 7 or port 13").split("\n")))
         t.start()
         while t.is_alive():
             linux("ping -c 1 -W 1 " + GUEST_IP, ok=(0, 1))
@@ -400,16 +394,16 @@ WRONG = {"nft": "nft list and-more", "sysctl": "sysctl -Z", "tcpdump": "tcpdump 
 def _():
     lacks = {}
     for words, wanted in OUTPUT.items():
-        said = typed(words)
+        said = g.says(words)
         lacks.update({words: (pattern, said) for pattern in wanted if not re.search(pattern, said, re.M)})
     check_eq(lacks, {}, "what was printed instead")
-    table = [line.split()[0] for line in typed("help").split("\n") if line]  # what the guest has, and nothing else, is asked for
+    table = [line.split()[0] for line in g.says("help").split("\n") if line]  # what the guest has, and nothing else, is asked for
     check(len(table) > 25, table)
     check_eq([c for c in list(HELD) + [w.split()[0] for w in OUTPUT] if c not in table], [], "tests of commands that are not there")
     for c, where in HELD.items():  # and there it is, in the other file
         check(where == "here" or re.search(r"[\"'(, ]%s\b" % c, open(os.path.join(ROOT, "tests/qemu", where), encoding="utf-8").read()), where)
     check_eq([c for c in table if c not in HELD and not any(w.split()[0] == c for w in OUTPUT)], [], "commands without a test of their output")
-    said = {c: typed(WRONG.get(c, c + " --no-such-word and-more")) for c in table}
+    said = {c: g.says(WRONG.get(c, c + " --no-such-word and-more")) for c in table}
     check_eq({c: text for c, text in said.items() if "usage: " + c not in text or not re.search(r"'(--no-such-word|and-more|-Z)'", text)}, {}, "wrong uses")
 
 

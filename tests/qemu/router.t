@@ -174,15 +174,12 @@ def _():
 
 @case("a wrong rule is refused with its place and the rules stay; reading is open to HTTP, changing is not")
 def _():
-    def listed():
-        text = router.type("nft list ruleset")
-        return text[text.index("\ntable "):]
-    before = listed()
+    before = router.says("nft list ruleset")
     check_in("line 1, column 28", router.type("nft add rule ip nat prerouting masquerad"))
     check_in("column 18: 'tcp': translating is for chains of type nat", router.type("nft add rule forward tcp dport 1 dnat to 10.0.0.1:1"))
     check_in("line 1, column 33: '10.88.1.7': overlaps", router.type("nft add element ip filter servers { 10.88.1.7 }"))
     check_in("column 37: '@webs'", router.type("nft add rule ip filter forward ip saddr @webs drop"))
-    check_eq(listed(), before)
+    check_eq(router.says("nft list ruleset"), before)
     check_in("masquerade", router.get("/debug/nft?list+ruleset")[2].decode())
     check_eq(router.get("/debug/nft?flush+ruleset")[0], 403)
 
