@@ -151,8 +151,13 @@ static void on_irq_exit(struct cpu *c)
 	bool halted = c->halted_since_ns;
 	u64 now, next;
 
-	if (!n || n->bh_count || !(READ_ONCE(n->pending) & SOFTIRQ_URGENT))
+	if (!n || !(READ_ONCE(n->pending) & SOFTIRQ_URGENT))
 		return;
+	if (n->bh_count) { /* bh_enable() runs them, and arms nothing: who spins after it shall be interrupted all the same */
+		if (unlikely(c->timer_armed_ns == TIME_NEVER))
+			clock_arm(c, clock_ns() + NSEC_PER_MSEC);
+		return;
+	}
 	irq_enable();
 	now = clock_ns();
 	cpu_idle_ends(c, now);

@@ -91,7 +91,7 @@ static void echo(struct http_conn *c, const struct http_request *rq)
 }
 
 /* ---- /debug/spin?ms=N or ?turns=N: the application holds the CPU, for so long or for so much work, to show that the stack goes on
- * below it ---- */
+ * below it; ?ms=N&calls=1: in system calls, one after the other ---- */
 static u64 query_number(const struct http_request *rq, const char *key, u64 otherwise)
 {
 	size_t len = strlen(key);
@@ -109,8 +109,9 @@ static u64 query_number(const struct http_request *rq, const char *key, u64 othe
 
 static void spin(struct http_conn *c, const struct http_request *rq)
 {
-	u64 turns = MIN(query_number(rq, "turns=", 0), (u64)APP_WORK_MAX), ms = 0, end;
+	u64 turns = MIN(query_number(rq, "turns=", 0), (u64)APP_WORK_MAX), calls = query_number(rq, "calls=", 0), ms = 0, end;
 	char text[64];
+	int unread;
 	u32 n;
 
 	if (!c->srv->spin_allowed) {
@@ -121,7 +122,8 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	if (!turns)
 		ms = MIN(query_number(rq, "ms=", 2000), (u64)SPIN_MAX_MS);
 	for (end = clock_ns() + ms * NSEC_PER_MSEC; clock_ns() < end;)
-		barrier();
+		if (calls)
+			sys_ioctl(c->srv->cpu, c->fd, SIOCINQ, &unread);
 	n = turns ? (u32)scnprintf(text, sizeof(text), "spun for %llu turns\n", (unsigned long long)turns)
 		  : (u32)scnprintf(text, sizeof(text), "spun for %llu ms\n", (unsigned long long)ms);
 	http_reply(c, rq, 200, "text/plain; charset=utf-8", "Cache-Control: no-store\r\n", text, n);
@@ -139,7 +141,7 @@ static void spin(struct http_conn *c, const struct http_request *rq)
 	X("/echo", POST, POST, echo, "the body comes back")                                        \
 	X("/events", GET, 0, http_events, "counters as they change (server-sent events)")          \
 	X("/ws", GET, 0, http_websocket, "a WebSocket that echoes (RFC 6455)")                     \
-	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N or ?turns=N (needs app.spin=1 on the command line)") \
+	X("/debug/spin", GET, 0, spin, "hold the CPU for ?ms=N, with &calls=1 in system calls, or ?turns=N (needs app.spin=1 on the command line)") \
 	X("/debug/pcap", GET, 0, http_pcap, "capture: frames as pcapng, ?dev=NAME&snaplen=N&filter=PROGRAM of tcpdump -ddd") \
 	X("/debug/live", GET, 0, http_live, "the live page")                                       \
 	X("/debug/live/feed", GET, 0, http_live_feed, "its numbers as they change (server-sent events)") \
