@@ -4,12 +4,18 @@
 #include "tty.h"
 #include "arch/x86_64/uart.h"
 #include "console/serial.h"
+#include "core/log.h"
 #include "net/core/dev.h"
 
 #define TTY_WEIGHT 64 /* bytes of one poll */
 
 static struct napi_struct napi;
 static struct console_serial *console;
+static const struct console_serial_ops line = {
+	.write = uart_write,
+	.hold = log_hold_line,
+	.release = log_release_line,
+};
 
 static bool tty_isr(void *arg)
 {
@@ -37,7 +43,7 @@ void tty_start(struct net_cpu *cpu)
 {
 	if (!uart_present())
 		return;
-	console = console_serial_start(cpu, uart_write);
+	console = console_serial_start(cpu, &line);
 	if (!console)
 		return;
 	netif_napi_add(cpu, NULL, &napi, tty_poll, TTY_WEIGHT);

@@ -12,10 +12,10 @@ static void put(struct line_editor *l, const char *text)
 	l->out->write(l->out, text, strlen(text));
 }
 
-static void cursor_back(struct line_editor *l, unsigned n)
+static void cursor_back(struct console_out *out, unsigned n)
 {
 	if (n)
-		out_printf(l->out, "\033[%uD", n);
+		out_printf(out, "\033[%uD", n);
 }
 
 /* Draws from the cursor to the end, clears what stood there before, and goes back. */
@@ -23,15 +23,20 @@ static void redraw_tail(struct line_editor *l)
 {
 	l->out->write(l->out, l->buf + l->cursor, l->len - l->cursor);
 	put(l, "\033[K");
-	cursor_back(l, l->len - l->cursor);
+	cursor_back(l->out, l->len - l->cursor);
+}
+
+void line_draw(const struct line_editor *l, struct console_out *out)
+{
+	out->write(out, l->prompt, strlen(l->prompt));
+	out->write(out, l->buf, l->len);
+	cursor_back(out, l->len - l->cursor);
 }
 
 static void redraw_line(struct line_editor *l)
 {
 	put(l, "\r\033[K");
-	put(l, l->prompt);
-	l->out->write(l->out, l->buf, l->len);
-	cursor_back(l, l->len - l->cursor);
+	line_draw(l, l->out);
 }
 
 static void insert(struct line_editor *l, char c)
@@ -52,7 +57,7 @@ static void insert(struct line_editor *l, char c)
 static void delete(struct line_editor *l, unsigned from, unsigned to)
 {
 	if (l->cursor > from)
-		cursor_back(l, l->cursor - from);
+		cursor_back(l->out, l->cursor - from);
 	memmove(l->buf + from, l->buf + to, l->len - to);
 	l->len -= to - from;
 	l->cursor = from;
@@ -62,7 +67,7 @@ static void delete(struct line_editor *l, unsigned from, unsigned to)
 static void move_to(struct line_editor *l, unsigned pos)
 {
 	if (pos < l->cursor)
-		cursor_back(l, l->cursor - pos);
+		cursor_back(l->out, l->cursor - pos);
 	else if (pos > l->cursor)
 		l->out->write(l->out, l->buf + l->cursor, pos - l->cursor);
 	l->cursor = pos;

@@ -25,6 +25,8 @@ struct line_editor {
 enum line_event { LINE_MORE, LINE_READY, LINE_INTERRUPT };
 
 void line_init(struct line_editor *l, struct console_out *out, const char *prompt);
+/* Draws prompt and line on `out`, the cursor where it is: for who had to clear the row. */
+void line_draw(const struct line_editor *l, struct console_out *out);
 /* Prints the prompt and starts an empty line. */
 void line_begin(struct line_editor *l);
 /* Takes a byte. LINE_READY: l->buf is the line (terminated, added to history). LINE_INTERRUPT: Ctrl-C, the line is gone. */

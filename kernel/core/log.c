@@ -3,7 +3,8 @@
  *
  * The ring is the truth; a lock with interrupts off holds it for the length of a copy. The slow serial line is served
  * afterwards with interrupts as they were, by whoever finds the console free; another CPU, or an interrupt on this one,
- * leaves its line to that one and goes on. So any context may log.
+ * leaves its line to that one and goes on. So any context may log. The operator's console holds the same line while a row
+ * of its is unfinished (log_hold_line): a row of output is never torn, and what is typed is drawn again behind the log's.
  */
 #include "core/log.h"
 #include "arch/x86_64/spinlock.h"
@@ -14,12 +15,16 @@
 
 static_assert((LOG_RING & (LOG_RING - 1)) == 0, "indices wrap by a mask");
 
+#define CLEAR_ROW "\r\033[K"
+
 static char log_ring[LOG_RING];
 static u64 log_head;    /* bytes ever written: the ring holds the last LOG_RING of them */
 static u64 log_printed; /* the console's position */
 static enum log_level console_level = LOG_INFO;
 static struct spinlock log_lock;
 static bool console_busy;
+static void (*row_draw)(void *arg); /* the console's unfinished row; changed by who holds console_busy */
+static void *row_arg;
 
 void log_set_level(enum log_level level) { console_level = level; }
 
@@ -78,14 +83,20 @@ u64 log_tail(size_t bytes)
 static void console_flush(void)
 {
 	char line[LOG_LINE];
+	bool cleared = false;
 	size_t len;
 
 	while ((len = log_read(&log_printed, line))) {
 		if (line[1] - '0' > (int)console_level)
 			continue;
+		if (row_draw && !cleared)
+			uart_write(CLEAR_ROW, sizeof(CLEAR_ROW) - 1);
+		cleared = true;
 		line[len++] = '\n';
 		uart_write(line + 3, len - 3);
 	}
+	if (row_draw && cleared)
+		row_draw(row_arg);
 }
 
 static void console_kick(void)
@@ -98,9 +109,25 @@ static void console_kick(void)
 	}
 }
 
+void log_hold_line(void)
+{
+	while (__atomic_test_and_set(&console_busy, __ATOMIC_ACQUIRE))
+		cpu_relax(); /* its holder is on another CPU: what interrupts a fiber has finished when that goes on */
+	row_draw = NULL;
+}
+
+void log_release_line(void (*draw)(void *arg), void *arg)
+{
+	row_draw = draw;
+	row_arg = arg;
+	__atomic_clear(&console_busy, __ATOMIC_SEQ_CST);
+	console_kick();
+}
+
 void log_flush_dying(void)
 {
 	__atomic_clear(&log_lock.held, __ATOMIC_RELEASE);
+	row_draw = NULL; /* no row is finished any more */
 	console_flush();
 }
 

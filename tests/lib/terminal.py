@@ -1,11 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The guest's serial line on a pseudo-terminal, for tests that type."""
+"""What tests need that type: a terminal's view of what comes, and the guest's serial line on a pseudo-terminal."""
 import os
 import pty
 import re
 import select
 import subprocess
 import time
+
+
+def shown(text):
+    """The rows that a terminal shows of what came: where the log took the place of an unfinished row, that is drawn again behind it."""
+    return re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n")).replace("\r", "")
+
+
+def unlogged(rows):
+    """Rows of what is shown without the log's, which may stand between any two."""
+    return [r for r in rows if not re.match(r"\[ *\d+\.\d{6}\] ", r)]
 
 
 class Terminal:
@@ -17,7 +27,7 @@ class Terminal:
         os.close(theirs)
         self.seen = ""
 
-    def wait(self, pattern, limit=120):
+    def wait(self, pattern, limit=300):
         """What came until the pattern did; it is taken away."""
         end = time.monotonic() + limit
         while not (m := re.search(pattern, self.seen)):
@@ -28,9 +38,10 @@ class Terminal:
         return before
 
     def type(self, line):
+        """What the command prints: without the line itself, the prompt, and what the log wrote there meanwhile."""
         os.write(self.fd, line.encode() + b"\r")
-        self.wait(re.escape(line))
-        return self.wait("barewire# ")
+        self.wait(re.escape(line) + r"\r*\n")
+        return "\n".join(unlogged(shown(self.wait("barewire# ")).split("\n")[:-1]))
 
     def end(self):
         if self.proc.poll() is None:

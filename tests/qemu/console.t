@@ -15,7 +15,7 @@ from guest import Guest
 from net import HOST_IP, make_tap, need_private_network
 from qemu import NICS
 from tap import case, check, check_eq, run
-from terminal import Terminal
+from terminal import Terminal, shown
 
 
 def text(g, path):
@@ -107,9 +107,10 @@ def _():
         check_eq(text(g, "ping?" + HOST_IP)[0], 400, "a command that waits")
 
 
-@case("on the serial line tunables change within their range, ping answers, poweroff ends the machine")
+@case("on the serial line tunables change within their range, ping answers, what is typed outlives lines of the log, poweroff ends the machine")
 def _():
-    t = Terminal(Guest())
+    g = Guest()
+    t = Terminal(g)
     try:
         t.wait("barewire ready")
         os.write(t.fd, b"\r")
@@ -117,6 +118,15 @@ def _():
         check("net.ipv4.tcp_sack = 0" in t.type("sysctl net.ipv4.tcp_sack=0"), "sysctl did not change the value")
         check("'7' is refused" in t.type("sysctl net.ipv4.tcp_sack=7"), "a value out of range is not refused")
         check("2 packets transmitted, 2 received" in t.type("ping -c 2 -i 0.1 " + HOST_IP), "no answers to ping")
+        os.write(t.fd, b"sysctl net.ipv4.tcp_")
+        seen = t.wait("tcp_")
+        for up in False, True:
+            g.qmp("set_link", name="n0", up=up)
+            seen += t.wait("eth0: link is %s\r*\n" % ("up" if up else "down"))
+        os.write(t.fd, b"sack\r")
+        rows = shown(seen + t.wait("barewire# $")).split("\n")
+        check("barewire# sysctl net.ipv4.tcp_sack" in rows and "net.ipv4.tcp_sack = 0" in rows, rows)
+        check_eq([r for r in rows if r.count("link is") and not re.match(r"\[ *\d+\.\d+\] eth0: link is (up|down)$", r)], [], rows)
         os.write(t.fd, b"poweroff\r")
         check_eq(t.proc.wait(60), 0, "the runner's status")
     finally:

@@ -45,6 +45,7 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 port = server.server_address[1]
 guest = Typed(net="user").start()
 guest.wait_console("barewire ready")
+guest.type("")
 
 
 @case("the network's router gives an address and a route without configuration")

@@ -4,6 +4,7 @@
 #include "unit/ipkit.h"
 #include "console/commands.h"
 #include "console/line.h"
+#include "console/serial.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -434,6 +435,84 @@ TEST(ip_changes_routes_and_addresses_of_ipv6_and_the_mtu_in_linuxs_words)
 			test_note("%s: %s", steps[i].line, s.text);
 	}
 	lab_destroy(k.lab);
+}
+
+/* A serial line that the log writes on, too, as kernel/core/log.c does. */
+static struct {
+	char text[4096];
+	size_t len;
+	bool held;
+	void (*draw)(void *arg);
+	void *arg;
+} tty;
+
+static void tty_write(const char *text, size_t len)
+{
+	CHECK(tty.held);
+	REQUIRE(tty.len + len < sizeof(tty.text));
+	memcpy(tty.text + tty.len, text, len);
+	tty.len += len;
+	tty.text[tty.len] = '\0';
+}
+
+static void tty_hold(void)
+{
+	CHECK(!tty.held);
+	tty.held = true;
+	tty.draw = NULL;
+}
+
+static void tty_release(void (*draw)(void *arg), void *arg)
+{
+	CHECK(tty.held);
+	CHECK(draw || tty.text[tty.len - 1] == '\n');
+	tty.held = false;
+	tty.draw = draw;
+	tty.arg = arg;
+}
+
+static void log_line(const char *line)
+{
+	void (*draw)(void *arg) = tty.draw;
+
+	tty_hold();
+	tty_write("\r\033[K", draw ? 4 : 0);
+	tty_write(line, strlen(line));
+	if (draw)
+		draw(tty.arg);
+	tty.held = false;
+	tty.draw = draw;
+}
+
+/* What came on the line since the last time, after these keys. */
+static const char *keyed(struct kit *k, struct console_serial *s, const char *keys)
+{
+	tty.len = 0;
+	tty.text[0] = '\0';
+	console_serial_input(s, (const u8 *)keys, strlen(keys));
+	kit_settle(k);
+	return tty.text;
+}
+
+TEST(a_line_of_the_log_stands_between_rows_and_what_is_typed_is_drawn_again_behind_it)
+{
+	static const struct console_serial_ops ops = { .write = tty_write, .hold = tty_hold, .release = tty_release };
+	struct kit k = kit_open(LAB_ETHER);
+	struct console_serial *s = console_serial_start(k.cpu, &ops);
+
+	REQUIRE(s != NULL);
+	kit_settle(&k);
+	log_line("before the first key\n");
+	CHECK_STR(tty.text, "before the first key\n"); /* nothing is typed: nothing is drawn */
+	CHECK_STR(keyed(&k, s, "\r"), "\nbarewire console; 'help' lists the commands\nbarewire# ");
+	CHECK_STR(keyed(&k, s, "help drps\033[D\033[D"), "help drps\033[1D\033[1D");
+	log_line("while a line is typed\n");
+	CHECK_STR(tty.text, "help drps\033[1D\033[1D\r\033[Kwhile a line is typed\nbarewire# help drps\033[2D");
+	CHECK(strstr(keyed(&k, s, "o\r"), "\ndrops [") != NULL);
+	CHECK(strstr(tty.text, "\nbarewire# ") == tty.text + tty.len - strlen("\nbarewire# "));
+	CHECK(!tty.held && tty.draw);
+	lab_destroy(k.lab);
+	kfree(s);
 }
 
 TEST(too_many_words_are_refused)
