@@ -154,7 +154,7 @@ static void on_irq_exit(struct cpu *c)
 	if (!n || !(READ_ONCE(n->pending) & SOFTIRQ_URGENT))
 		return;
 	if (n->bh_count) { /* bh_enable() runs them, and arms nothing: who spins after it shall be interrupted all the same */
-		if (unlikely(c->timer_armed_ns == TIME_NEVER))
+		if (READ_ONCE(n->pending) & 1u << SOFTIRQ_TIMER && c->timer_armed_ns == TIME_NEVER)
 			clock_arm(c, clock_ns() + NSEC_PER_MSEC);
 		return;
 	}

@@ -116,6 +116,7 @@
 	X(TcpExtTCPAbortOnClose, connections, "closed with data unread")                           \
 	X(TcpExtTCPAbortOnMemory, connections, "aborted for memory")                               \
 	X(TcpExtTCPAbortOnTimeout, connections, "aborted by a timer")                              \
+	X(TcpExtTCPAbandoned, connections, "under overload their peers hung up before they were read") \
 	X(TcpExtTCPAbortOnLinger, connections, "aborted by linger")                                \
 	X(TcpExtTCPAbortFailed, connections, "no RST could be sent")                               \
 	X(TcpExtTCPMemoryPressures, events, "entries into memory pressure")                        \

@@ -297,6 +297,8 @@ static enum drop_reason take_fin(struct tcb *t)
 	case TCP_ESTABLISHED:
 		tcp_set_state(t, TCP_CLOSE_WAIT);
 		t->ack.pingpong = 1; /* our FIN will soon carry it */
+		if (unlikely(t->sk.cpu->tcp->full != NULL) && tcp_hung_up(t))
+			return SKB_CONSUMED;
 		break;
 	case TCP_FIN_WAIT_1:
 		tcp_set_state(t, TCP_CLOSING);
@@ -354,7 +356,7 @@ static enum drop_reason take_text_and_fin(struct tcb *t, struct tcp_in *in)
 	r = tcp_data_rcv(t, in, &fin);
 	if (fin) {
 		closed = take_fin(t);
-		if (closed) /* into TIME_WAIT: that answered already */
+		if (closed) /* into TIME_WAIT, which answered already, or given up */
 			return r;
 	}
 	tcp_ack_policy(t);

@@ -150,19 +150,6 @@ static struct tcb *accept_take(struct tcp_listener *q)
 	return t;
 }
 
-static struct sock *tcp_accept(struct sock *sk, int *err)
-{
-	struct tcb *t;
-
-	*err = -EINVAL;
-	if (sk->state != TCP_LISTEN)
-		return NULL;
-	t = accept_take(tcb_of(sk)->listener);
-	tcb_of(sk)->listener->accepted += t != NULL;
-	*err = t ? 0 : -EAGAIN;
-	return t ? &t->sk : NULL;
-}
-
 /* ---- sending ---- */
 
 /* May bytes be queued? 0, or the error of the call. */
@@ -504,6 +491,16 @@ static bool too_many_orphans(const struct tcb *t)
 	       (t->sk.wmem_alloc > ORPHAN_WMEM && tc->mem_bytes > (u64)s->tcp_mem_max * TCP_PAGE);
 }
 
+void tcp_forget_unread(struct tcb *t)
+{
+	struct sock *sk = &t->sk;
+
+	tcp_ofo_purge(t, RX_OK); /* it is in rmem_alloc, too */
+	sk->cpu->tcp->mem_bytes -= sk->rmem_alloc;
+	sk->rmem_alloc = 0;
+	skb_queue_purge(sk->cpu, &t->rcvq, RX_OK);
+}
+
 static void tcp_close(struct sock *sk)
 {
 	struct tcb *t = tcb_of(sk);
@@ -512,12 +509,8 @@ static void tcp_close(struct sock *sk)
 	become_orphan(t);
 	sk->socket = NULL;
 	sk->shutdown = 3;
-	if (unread) {
-		tcp_ofo_purge(t, RX_OK); /* it is in rmem_alloc, too */
-		t->sk.cpu->tcp->mem_bytes -= sk->rmem_alloc;
-		sk->rmem_alloc = 0;
-		skb_queue_purge(sk->cpu, &t->rcvq, RX_OK);
-	}
+	if (unread)
+		tcp_forget_unread(t);
 	if (sk->state == TCP_LISTEN) {
 		tcp_stop_listening(t);
 	} else if (sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT) {
@@ -536,6 +529,20 @@ static void tcp_close(struct sock *sk)
 		if (sk->state == TCP_FIN_WAIT_2)
 			tcp_fin_wait_2(t);
 	}
+}
+
+static struct sock *tcp_accept(struct sock *sk, int *err)
+{
+	struct tcb *t;
+
+	*err = -EINVAL;
+	if (sk->state != TCP_LISTEN)
+		return NULL;
+	while ((t = accept_take(tcb_of(sk)->listener)) && unlikely(t->hung_up))
+		tcp_close(&t->sk);
+	tcb_of(sk)->listener->accepted += t != NULL;
+	*err = t ? 0 : -EAGAIN;
+	return t ? &t->sk : NULL;
 }
 
 /* ---- looking ---- */

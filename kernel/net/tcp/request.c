@@ -273,6 +273,24 @@ static void accept_add(struct tcb *listener, struct tcb *child)
 	sock_event(&listener->sk, EPOLLIN); /* at once: who accepts runs in base context, no sooner than after the flush */
 }
 
+/* A FIN a while after the request, not a byte of which was read by then, to a listener that had to refuse others: somebody has given up,
+ * and work for it would be for nobody. Who asks and ends its stream, as is its right, does both at once. */
+bool tcp_hung_up(struct tcb *t)
+{
+	struct net_cpu *cpu = t->sk.cpu;
+	u64 wait_ns = (u64)cpu->sysctl.tcp_accept_wait * NSEC_PER_MSEC;
+
+	if (cpu->tcp->full->sk.sport != t->sk.sport || !t->passive || !wait_ns || cpu->now_ns - t->last_rcv_ns < wait_ns ||
+	    t->rcv.copied.v != t->rcv.irs.v + 1)
+		return false;
+	STAT(cpu, TcpExtTCPAbandoned);
+	t->hung_up = true; /* accept() passes over it */
+	tcp_forget_unread(t);
+	tcp_send_active_reset(t);
+	tcp_done_error(t, ECONNRESET);
+	return true;
+}
+
 /* ---- from request to TCB ---- */
 
 static void child_numbers(struct tcb *t, const struct tcp_request *r)

@@ -367,6 +367,7 @@ struct tcb {
 	u32 lost;                   /* segments marked lost, for ever */
 	u32 retrans_stamp_ms;       /* clock of ours in the first retransmission; 0: none */
 	u32 total_retrans;
+	bool hung_up;               /* under overload its peer gave up before anybody read what it asked (tcp_hung_up) */
 
 	/* ---- RACK (RFC 8985) ---- */
 	struct {

@@ -571,6 +571,10 @@ void tcp_pacing_update(struct tcb *t); /* algorithm or limit changed */
 enum drop_reason tcp_listen_rcv(struct tcb *listener, struct tcp_in *in);
 /* Under overload, of a SYN that would be refused: see struct inet_protocol. */
 enum drop_reason tcp_shed(struct net_cpu *cpu, bool v4, const u8 *p, u32 len);
+/* The peer of t has just sent its FIN. true: that was the end of its patience, and so is it of the connection. */
+bool tcp_hung_up(struct tcb *t);
+/* What lies in the receive queues is for nobody. */
+void tcp_forget_unread(struct tcb *t);
 enum drop_reason tcp_request_rcv(struct tcp_request *r, struct tcp_in *in);
 /* What a SYN to listener l asks for, in no table yet; NULL: no memory, or no way back. */
 struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in);
