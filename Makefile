@@ -52,7 +52,7 @@ ASM    := kernel/arch/x86_64/entry kernel/arch/x86_64/switch kernel/arch/x86_64/
 DOORS  := boot_info gather window efi/efi grub/multiboot2 pvh/pvh
 
 # ---------------------------------------------------------------- tests on the host: tests/unit/test_<name>.c each
-UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_features virtio_lies virtio_mmio e1000 e1000_life e1000_lies e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp dhcp_answers net_config http_parse http_value archive http http_limits socket socket_recv select epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
+UNIT   := boot bpf elf_image lib timer fiber console skbuff qdisc sched_shape sched_fair sched_options sched_sockets net dev steer gro gso netlab pci virtqueue virtio_net virtio_settings virtio_features virtio_lies virtio_mmio e1000 e1000_life e1000_lies e1000e mm acpi rtc random checksum ether arp neigh ip_input ip_output frag route icmp nft conntrack nat udp dhcp dhcp_answers net_config http_parse http_value archive http http_limits socket socket_recv socket_calls select epoll websocket tcp_input tcp_open tcp_close tcp_recv tcp_send tcp_loss tcp_matrix
 UNIT   += ipv6_input ipv6_nd ipv6_abuse ipv6_cve ipv6_host ipv6_router ipv6_frag_router
 UNIT   += tcp_stamp tcp_predict tcp_lone tcp_mtu tcp_fastopen tcp_api tcp_options tcp_wire tcp_time tcp_ecn tcp_recovery tcp_oracle tcp_oracle_opt
 UNIT   += igmp linklocal offload gro_oracle shed crowd

@@ -95,16 +95,17 @@ static inline int udp_may_send(struct sock *sk)
 		return -EPIPE;
 	return likely(sk->sport) ? 0 : udp_autobind(sk, NULL, 0);
 }
-static inline bool udp_has_room(const struct sock *sk, u32 truesize)
+/* As on Linux a datagram of any size may begin below the limit: so who waits for room waits above it, and is told at half. */
+static inline bool udp_has_room(const struct sock *sk)
 {
-	return likely(!sk->wmem_alloc || sk->wmem_alloc + truesize <= sk->sndbuf);
+	return likely(sk->wmem_alloc < sk->sndbuf);
 }
 /* A received skb as one to send: headers may be written, nothing is left of how it came but skb->ip. It may be another one,
  * then skb is consumed. NULL: no room or no memory, and *err. */
 static inline struct sk_buff *udp_take_skb(struct sock *sk, struct sk_buff *skb, int *err)
 {
 	*err = -EAGAIN;
-	if (!udp_has_room(sk, skb->truesize))
+	if (!udp_has_room(sk))
 		return NULL;
 	*err = -ENOBUFS;
 	if (unlikely(skb->cloned || skb_headroom(skb) < UDP_HEADROOM)) {

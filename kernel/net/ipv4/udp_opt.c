@@ -165,9 +165,11 @@ int udp_setsockopt(struct sock *sk, int level, int opt, const void *val, unsigne
 		return set_options(udp_sk(sk), val, len);
 	if (opt == IP_ADD_MEMBERSHIP || opt == IP_DROP_MEMBERSHIP || opt == IP_MULTICAST_IF)
 		return set_group(udp_sk(sk), opt, val, len);
-	if (len < sizeof(v))
+	if (!len)
 		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
+	v = *(const u8 *)val; /* a byte is enough */
+	if (len >= sizeof(v))
+		memcpy(&v, val, sizeof(v));
 	return set_number(udp_sk(sk), opt, v);
 }
 
@@ -213,9 +215,7 @@ int udp_getsockopt(struct sock *sk, int level, int opt, void *val, unsigned *len
 	err = level == SOL_IP ? get_number(sk, opt, &v) : -ENOPROTOOPT;
 	if (err)
 		return err;
-	if (*len < sizeof(v))
-		return -EINVAL;
-	memcpy(val, &v, sizeof(v));
-	*len = sizeof(v);
+	*len = MIN(*len, (unsigned)sizeof(v));
+	memcpy(val, &v, *len);
 	return 0;
 }

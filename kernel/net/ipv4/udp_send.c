@@ -207,7 +207,7 @@ struct sk_buff *udp_take_message(struct sock *sk, const struct msghdr *m, size_t
 	struct sk_buff *skb;
 
 	*err = -EAGAIN;
-	if (!udp_has_room(sk, (u32)len + SKB_BUF_SIZE))
+	if (!udp_has_room(sk))
 		return NULL;
 	skb = alloc_skb_with_frags(sk->cpu, SKB_HEADROOM, (unsigned)len);
 	if (!skb) {
@@ -308,7 +308,7 @@ static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *
 
 	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned | nf->nr[NF_LOCAL_OUT] | nf->nr[NF_POST_ROUTING]) &&
 		      sk->sport && !sk->bound_dev && !u->opts && u->pmtudisc != IP_PMTUDISC_DONT &&
-		      skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk, skb->truesize) &&
+		      skb_headroom(skb) >= UDP_HEADROOM && udp_has_room(sk) &&
 		      way->type < ADDR_BROADCAST && !way->no_df && skb->len + UDP_HLEN + IPV4_HLEN <= way->mtu);
 }
 

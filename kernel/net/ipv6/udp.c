@@ -141,7 +141,7 @@ static inline bool is_plain_answer(const struct sock *sk, const struct sk_buff *
 	const struct nf_cpu *nf = sk->cpu->nf;
 
 	return likely(!((u32)sk->err | sk->shutdown | u->connected | skb->cloned | nf->nr[NF_LOCAL_OUT] | nf->nr[NF_POST_ROUTING]) &&
-		      sk->sport && !sk->bound_dev && skb_headroom(skb) >= ANSWER_HEADROOM && udp_has_room(sk, skb->truesize) &&
+		      sk->sport && !sk->bound_dev && skb_headroom(skb) >= ANSWER_HEADROOM && udp_has_room(sk) &&
 		      skb->len + UDP_HLEN + IPV6_HLEN <= way->mtu);
 }
 

@@ -29,6 +29,8 @@ int sys_bind(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a)
 		return err;
 	if (a->family != s->sk->family)
 		return sock_leave(cpu, -EAFNOSUPPORT);
+	if (s->sk->v6only && ip_is_v4(&a->addr))
+		return sock_leave(cpu, -EINVAL);
 	return sock_leave(cpu, s->sk->prot->bind(s->sk, a));
 }
 
@@ -41,8 +43,11 @@ int sys_listen(struct net_cpu *cpu, int fd, int backlog)
 		return err;
 	if (!s->sk->prot->listen)
 		return sock_leave(cpu, -EOPNOTSUPP);
-	backlog = (int)CLAMP((s64)backlog, 1, cpu->sysctl.somaxconn);
-	return sock_leave(cpu, s->sk->prot->listen(s->sk, backlog));
+	backlog = (int)CLAMP((s64)(u32)backlog, 1, cpu->sysctl.somaxconn); /* a negative one is a large one */
+	err = s->sk->prot->listen(s->sk, backlog);
+	if (!err)
+		socket_to_file(s)->connecting = false;
+	return sock_leave(cpu, err);
 }
 
 static void sockaddr_of(struct sockaddr_ip *a, const struct sock *sk, const struct ip_addr *addr, u16 port)
@@ -82,6 +87,8 @@ int sys_accept4(struct net_cpu *cpu, int fd, struct sockaddr_ip *peer, int flags
 
 	if (!s)
 		return err;
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return sock_leave(cpu, -EINVAL);
 	if (!s->sk->prot->accept)
 		return sock_leave(cpu, -EOPNOTSUPP);
 	for (;;) {
@@ -133,6 +140,38 @@ static int connect_wait(struct socket *s)
 	return sock_error(s->sk);
 }
 
+/* As in Linux, the first call behind one that said -EINPROGRESS tells how that handshake ended, and opens no other. */
+static int connect_result(struct socket *s)
+{
+	struct sock *sk = s->sk;
+	int err;
+
+	socket_to_file(s)->connecting = false;
+	if (sk->state != TCP_CLOSE)
+		return 0;
+	err = sock_error(sk) ?: -ECONNABORTED;
+	sk->prot->disconnect(sk);
+	return err;
+}
+
+static int connect_to(struct socket *s, const struct sockaddr_ip *a)
+{
+	struct file *f = socket_to_file(s);
+	struct sock *sk = s->sk;
+	int err;
+
+	if (a->family != sk->family)
+		return -EAFNOSUPPORT;
+	if (unlikely(f->connecting) && sk->state != TCP_SYN_SENT && sk->state != TCP_SYN_RECEIVED)
+		return connect_result(s);
+	err = sk->prot->connect(sk, a);
+	if (err != -EINPROGRESS)
+		return err;
+	err = connect_wait(s);
+	f->connecting = err == -EINPROGRESS;
+	return err;
+}
+
 int sys_connect(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a)
 {
 	int err = 0;
@@ -140,14 +179,12 @@ int sys_connect(struct net_cpu *cpu, int fd, const struct sockaddr_ip *a)
 
 	if (!s)
 		return err;
-	if (a->family == AF_UNSPEC)
+	if (a->family == AF_UNSPEC) {
 		err = s->sk->prot->disconnect ? s->sk->prot->disconnect(s->sk) : -EOPNOTSUPP;
-	else if (a->family != s->sk->family)
-		err = -EAFNOSUPPORT;
-	else
-		err = s->sk->prot->connect(s->sk, a);
-	if (err == -EINPROGRESS)
-		err = connect_wait(s);
+		socket_to_file(s)->connecting = false;
+	} else {
+		err = connect_to(s, a);
+	}
 	return sock_leave(cpu, err);
 }
 
@@ -160,6 +197,7 @@ int sys_shutdown(struct net_cpu *cpu, int fd, int how)
 		return err;
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return sock_leave(cpu, -EINVAL);
+	socket_to_file(s)->connecting = false;
 	return sock_leave(cpu, s->sk->prot->shutdown(s->sk, how));
 }
 
@@ -181,7 +219,7 @@ int sys_getpeername(struct net_cpu *cpu, int fd, struct sockaddr_ip *a)
 
 	if (!s)
 		return err;
-	if (!s->sk->dport)
+	if (!s->sk->dport || s->sk->state == TCP_CLOSE || s->sk->state == TCP_SYN_SENT)
 		return sock_leave(cpu, -ENOTCONN);
 	sockaddr_of(a, s->sk, &s->sk->daddr, s->sk->dport);
 	return sock_leave(cpu, 0);

@@ -82,7 +82,7 @@ void file_init(struct file *f, struct net_cpu *cpu, const struct file_ops *ops, 
 	f->priv = priv;
 	f->fd = -1;
 	f->refs = 0;
-	f->nonblock = f->lingers = false;
+	f->nonblock = f->lingers = f->connecting = false;
 	f->zerocopy_id = 0;
 	list_init(&f->epitems);
 }

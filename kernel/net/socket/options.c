@@ -38,14 +38,12 @@ static int get_timeout(u64 timeo_ns, void *val, unsigned *len)
 {
 	struct timeval64 tv = { 0, 0 };
 
-	if (*len < sizeof(tv))
-		return -EINVAL;
 	if (timeo_ns != TIME_NEVER) {
 		tv.tv_sec = (s64)(timeo_ns / NSEC_PER_SEC);
 		tv.tv_usec = (s64)(timeo_ns % NSEC_PER_SEC / NSEC_PER_USEC);
 	}
-	memcpy(val, &tv, sizeof(tv));
-	*len = sizeof(tv);
+	*len = MIN(*len, (unsigned)sizeof(tv));
+	memcpy(val, &tv, *len);
 	return 0;
 }
 
@@ -107,9 +105,11 @@ static int set_number(struct sock *sk, int opt, int v)
 		return 0;
 	case SO_SNDBUF:
 		sk->sndbuf = sockbuf_size(v, sk->cpu->sysctl.wmem_max, 2 * SOCKBUF_MIN);
+		sock_event(sk, EPOLLOUT); /* perhaps there is room now */
 		return 0;
 	case SO_SNDBUFFORCE:
 		sk->sndbuf = sockbuf_size(MAX(v, 0), SOCKBUF_MAX, 2 * SOCKBUF_MIN);
+		sock_event(sk, EPOLLOUT);
 		return 0;
 	case SO_RCVBUF:
 		sk->rcvbuf = sockbuf_size(v, sk->cpu->sysctl.rmem_max, SOCKBUF_MIN);
@@ -238,6 +238,8 @@ int socket_getsockopt(struct socket *s, int level, int opt, void *val, unsigned 
 
 	if (level == SOL_SOCKET && (opt == SO_RCVTIMEO || opt == SO_SNDTIMEO))
 		return get_timeout(opt == SO_RCVTIMEO ? s->rcvtimeo_ns : s->sndtimeo_ns, val, len);
+	if (level == SOL_IPV6 && sk->family != AF_INET6)
+		return -ENOPROTOOPT;
 	if (level == SOL_IPV6 && opt != IPV6_V6ONLY) {
 		opt = ip_name_of(opt);
 		level = SOL_IP;
@@ -245,10 +247,8 @@ int socket_getsockopt(struct socket *s, int level, int opt, void *val, unsigned 
 	if (level == SOL_IPV6)
 		v = sk->v6only;
 	if (level == SOL_IPV6 || (level == SOL_SOCKET && !get_number(sk, opt, &v))) {
-		if (*len < sizeof(v))
-			return -EINVAL;
-		memcpy(val, &v, sizeof(v));
-		*len = sizeof(v);
+		*len = MIN(*len, (unsigned)sizeof(v)); /* as much as there is room for */
+		memcpy(val, &v, *len);
 		return 0;
 	}
 	return sk->prot->getsockopt ? sk->prot->getsockopt(sk, level, opt, val, len) : -ENOPROTOOPT;

@@ -108,12 +108,20 @@ static void msg_rest_init(struct msg_rest *r, const struct msghdr *m, size_t don
 	r->iov[0].iov_len -= done;
 }
 
+/* Bytes were transferred before the error that this call took, if it did: it is for the next one. */
+static long done_before(struct sock *sk, long done, int err)
+{
+	sk->err = err;
+	return done;
+}
+
 /* A blocking send of a stream ends when all is taken (POSIX), or with what was, when it fails later. */
 static __noinline long sendmsg_slow(struct socket *s, const struct msghdr *m, int flags, long n)
 {
 	size_t want = iov_total(m->msg_iov, m->msg_iovlen);
 	u64 deadline = 0;
 	long done = 0;
+	int err = 0;
 
 	for (;;) {
 		struct msg_rest rest;
@@ -121,13 +129,14 @@ static __noinline long sendmsg_slow(struct socket *s, const struct msghdr *m, in
 		if (n > 0)
 			done += n;
 		else if (n != -EAGAIN)
-			return done ?: n;
+			return done ? done_before(s->sk, done, err) : n;
 		if (done && ((size_t)done >= want || s->sk->type != SOCK_STREAM))
 			return done;
 		n = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
 		if (n < 0)
 			return done ?: n;
 		msg_rest_init(&rest, m, (size_t)done);
+		err = s->sk->err;
 		n = s->sk->prot->sendmsg(s->sk, &rest.m, flags);
 	}
 }
@@ -187,6 +196,7 @@ static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flag
 	size_t want = read_target(s, m, flags);
 	u64 deadline = 0;
 	long done = 0;
+	int err = 0;
 
 	if (want > 1 && flags & MSG_PEEK)
 		return peek_all(s, m, flags, n, want);
@@ -196,13 +206,14 @@ static __noinline long recvmsg_slow(struct socket *s, struct msghdr *m, int flag
 		if (n > 0)
 			done += n;
 		else if (n != -EAGAIN)
-			return done ?: n;
+			return done ? done_before(s->sk, done, err) : n;
 		if (done && (size_t)done >= want)
 			return done;
 		n = n > 0 ? 0 : socket_wait(s, EPOLLIN | EPOLLRDHUP, flags, s->rcvtimeo_ns, &deadline);
 		if (n < 0)
 			return done ?: n;
 		msg_rest_init(&rest, m, (size_t)done);
+		err = s->sk->err;
 		n = s->sk->prot->recvmsg(s->sk, &rest.m, flags);
 		m->msg_flags = rest.m.msg_flags;
 	}
@@ -303,6 +314,7 @@ long sys_recvmsg(struct net_cpu *cpu, int fd, struct msghdr *m, int flags)
 	struct socket *s;
 	long n;
 
+	m->msg_flags = 0;
 	bh_disable(cpu);
 	s = socket_lookup(cpu, fd, &err);
 	n = likely(s != NULL) ? socket_recvmsg(s, m, flags) : err;

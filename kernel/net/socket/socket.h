@@ -32,6 +32,7 @@ struct file {
 	u32 refs;
 	bool nonblock;
 	bool lingers;        /* SO_LINGER was set: closing it may wait */
+	bool connecting;     /* a socket's: connect() said -EINPROGRESS, and was not called again since */
 	u32 zerocopy_id;     /* a socket's: sends with MSG_ZEROCOPY so far */
 	struct list_head epitems; /* epoll items that watch it */
 };

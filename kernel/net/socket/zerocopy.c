@@ -11,7 +11,7 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 	const u8 *p = mem;
 	size_t done = 0;
 	u64 deadline = 0;
-	int err = 0;
+	int err = 0, pending;
 	struct socket *s;
 	long n;
 
@@ -20,11 +20,14 @@ long sys_send_static(struct net_cpu *cpu, int fd, const void *mem, size_t len, i
 	if (s && !s->sk->prot->send_static)
 		err = -EOPNOTSUPP;
 	while (!err && done < len) {
+		pending = s->sk->err;
 		n = s->sk->prot->send_static(s->sk, p + done, len - done, flags);
 		if (n > 0)
 			done += (size_t)n;
 		else
 			err = (int)n;
+		if (done && err)
+			s->sk->err = pending; /* is for the next call */
 		if (done < len && (n > 0 || n == -EAGAIN))
 			err = socket_wait(s, EPOLLOUT, flags, s->sndtimeo_ns, &deadline);
 	}

@@ -73,8 +73,7 @@ static bool bound_overlap(const struct sock *a, const struct sock *b, const stru
 	return sock_binds_overlap(a, &a->saddr, b, addr);
 }
 
-/* May `t` own addr:port beside those who own it already? Linux's rules for SO_REUSEADDR and SO_REUSEPORT. */
-static bool port_conflict(struct tcb *t, const struct ip_addr *addr, u16 port)
+bool tcp_port_conflict(const struct tcb *t, const struct ip_addr *addr, u16 port)
 {
 	struct sock *o;
 
@@ -127,7 +126,7 @@ int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port)
 		if (chosen < 0)
 			return chosen;
 		port = (u16)chosen;
-	} else if (port_conflict(t, addr, port)) {
+	} else if (tcp_port_conflict(t, addr, port)) {
 		return -EADDRINUSE;
 	}
 	t->sk.saddr = *addr;

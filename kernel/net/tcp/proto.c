@@ -117,6 +117,8 @@ static int tcp_listen(struct sock *sk, int backlog)
 		err = tcp_bind_port(t, &any, 0);
 		if (err)
 			return err;
+	} else if (sk->state == TCP_CLOSE && tcp_port_conflict(t, &sk->saddr, sk->sport)) {
+		return -EADDRINUSE; /* another one that may be bound beside it listens meanwhile */
 	}
 	if (sk->state == TCP_CLOSE) {
 		struct tcp_listener *q = kzalloc(sizeof(*q));
@@ -396,26 +398,6 @@ void tcp_fin_wait_2(struct tcb *t)
 	tcp_timer_set(t, TCPT_LINGER, tcp_now(t) + (u64)s * NSEC_PER_SEC);
 }
 
-static int tcp_shutdown(struct sock *sk, int how)
-{
-	struct tcb *t = tcb_of(sk);
-
-	if (how < SHUT_RD || how > SHUT_RDWR)
-		return -EINVAL;
-	if (sk->state == TCP_CLOSE || sk->state == TCP_SYN_SENT)
-		return -ENOTCONN;
-	if (sk->state == TCP_LISTEN)
-		return how == SHUT_WR ? -ENOTCONN : 0;
-	if (how != SHUT_WR)
-		sk->shutdown |= 1;
-	if (how != SHUT_RD && !(sk->shutdown & 2)) {
-		sk->shutdown |= 2;
-		tcp_close_state(t);
-	}
-	tcp_event(t, (sk->shutdown & 1 ? EPOLLIN | EPOLLRDHUP : 0) | EPOLLOUT | (sk->shutdown == 3 ? EPOLLHUP : 0));
-	return 0;
-}
-
 static u64 tcp_lingers(const struct sock *sk)
 {
 	const struct tcb *t = container_of(sk, struct tcb, sk);
@@ -478,6 +460,28 @@ static int tcp_disconnect(struct sock *sk)
 		tcp_abort(t);
 	}
 	tcb_renew(t);
+	return 0;
+}
+
+static int tcp_shutdown(struct sock *sk, int how)
+{
+	struct tcb *t = tcb_of(sk);
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (sk->state == TCP_CLOSE)
+		return -ENOTCONN;
+	if (sk->state == TCP_SYN_SENT || (sk->state == TCP_LISTEN && how != SHUT_WR))
+		return tcp_disconnect(sk); /* as Linux: who waits in accept() or connect() hears of it */
+	if (sk->state == TCP_LISTEN)
+		return 0;
+	if (how != SHUT_WR)
+		sk->shutdown |= 1;
+	if (how != SHUT_RD && !(sk->shutdown & 2)) {
+		sk->shutdown |= 2;
+		tcp_close_state(t);
+	}
+	tcp_event(t, (sk->shutdown & 1 ? EPOLLIN | EPOLLRDHUP : 0) | EPOLLOUT | (sk->shutdown == 3 ? EPOLLHUP : 0));
 	return 0;
 }
 

@@ -342,6 +342,10 @@ static __noinline int queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 	struct tcp_skb_cb *cb = tcp_cb(skb);
 	u32 len = skb->len;
 
+	if (!len) { /* a datagram of none may be sent on a stream */
+		consume_skb(t->sk.cpu, skb);
+		return 0;
+	}
 	if (!tcp_sndbuf_space(t)) {
 		t->nospace = true;
 		return -EAGAIN;
@@ -365,7 +369,7 @@ static __noinline int queue_skb(struct tcb *t, struct sk_buff *skb, int flags)
 /* Does it go whole, as one segment, and nothing waits or holds it back? */
 static inline bool goes_alone(const struct tcb *t, const struct sk_buff *skb, int flags)
 {
-	return skb_queue_empty(&t->sendq) && skb->len <= t->mss && !skb->nr_frags && t->sk.wmem_alloc < t->sk.sndbuf &&
+	return skb_queue_empty(&t->sendq) && skb->len - 1u < t->mss && !skb->nr_frags && t->sk.wmem_alloc < t->sk.sndbuf &&
 	       !(flags & (MSG_MORE | MSG_EOR) || t->more || t->push || t->stamping);
 }
 

@@ -130,6 +130,8 @@ void tcp_set_state(struct tcb *t, u8 state);
 void tcp_done(struct tcb *t);
 /* tcp_done() with an error for the application. */
 void tcp_done_error(struct tcb *t, int err);
+/* Is addr:port another's, who does not share it with t? Linux's rules for SO_REUSEADDR and SO_REUSEPORT. */
+bool tcp_port_conflict(const struct tcb *t, const struct ip_addr *addr, u16 port);
 int tcp_bind_port(struct tcb *t, const struct ip_addr *addr, u16 port); /* port 0: choose */
 void tcp_unbind(struct tcb *t);
 /* What other CPUs get for t's port, and have nobody for, is handed over to this one. */
