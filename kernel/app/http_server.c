@@ -11,8 +11,9 @@
 #include "net/tcp/tcp.h"
 
 #define EVENTS      64  /* of one epoll_wait() */
-#define ACCEPTS     256 /* new connections of one round ... */
-#define ACCEPT_BATCH 8  /* ... by so many at a time */
+#define ACCEPTS     256 /* new connections of one round, ... */
+#define ACCEPT_BATCH 8  /* ... by so many at a time, ... */
+#define ACCEPT_NS   (2 * NSEC_PER_MSEC) /* ... in about so much time: who is connected already is not to wait for all who come */
 #define BACKLOG     4096
 #define NEARLY_FULL 90  /* % of the table: from here incomplete requests go first */
 
@@ -201,10 +202,11 @@ static void take_in(struct http_server *srv, const struct accepted *a)
 /* Not while events of this round are still to be looked at: it may bury their connections. */
 static void accept_all(struct http_server *srv)
 {
+	u64 until = srv->cpu->now_ns + ACCEPT_NS;
 	struct accepted a[ACCEPT_BATCH];
 	int n, err = 0;
 
-	for (unsigned i = 0; i < ACCEPTS && !err; i += ACCEPT_BATCH) {
+	for (unsigned i = 0; i < ACCEPTS && !err && srv->cpu->now_ns < until; i += ACCEPT_BATCH) {
 		n = sys_accept_many(srv->cpu, srv->listen_fd, a, ACCEPT_BATCH, SOCK_NONBLOCK, &err);
 		for (int k = 0; k < n; k++)
 			take_in(srv, &a[k]);

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""An application that computes for each datagram is offered ten times what it can answer. Every frame is delivered or dropped for a
-reason that is counted, most of those dropped before they are skbs; ping and HTTP are answered meanwhile; and afterwards the guest is
-as before. No speed is measured: the load lasts until all of that was seen."""
+"""An application that computes for each datagram, or for each new HTTP connection, is offered ten times what it can answer. Every frame
+is delivered or dropped for a reason that is counted, most of those dropped before they are skbs; ping and HTTP are answered meanwhile,
+a connection that was there already before those that come; and afterwards the guest is as before. No speed is measured: the load lasts
+until all of that was seen."""
+import http.client
 import json
 import os
 import re
@@ -19,6 +21,8 @@ from tap import case, check, check_eq, note, run
 WORK = 30000              # turns: a hundred datagrams a second, or some hundred
 RATE, SECONDS = 5000, 60  # so many are offered, for so long at most
 LIMIT = 90
+HTTP_RATE, PATIENCE = 1000, 5
+OTHERS = 128              # requests of others that may come between two of a connection that is kept
 
 
 def until(what, holds):
@@ -41,6 +45,26 @@ def overloaded(g):
     p = subprocess.Popen([os.path.join(BUILD, "overload"), g.ip, "7", str(RATE), str(SECONDS)], stdout=subprocess.PIPE, text=True)
     until("frames are shed", lambda: g.metrics()['softnet_shed_total{cpu="0"}'] > 1000)
     return p
+
+
+def crowded(g):
+    """The same of clients who connect, ask for a page that costs as much, and do not wait for each other."""
+    p = subprocess.Popen([os.path.join(BUILD, "crowd"), g.ip, "80", "/debug/spin?turns=%d" % WORK, str(HTTP_RATE), str(SECONDS), str(PATIENCE)],
+                         stdout=subprocess.PIPE, text=True)
+    kept = Kept(g)
+    until("SYNs are shed", lambda: kept.metric('softnet_shed_total{cpu="0"}') > 1000)
+    return p, kept
+
+
+class Kept:
+    """A connection that stays."""
+
+    def __init__(self, g):
+        self.c = http.client.HTTPConnection(g.ip, timeout=LIMIT)
+
+    def metric(self, name):
+        self.c.request("GET", "/metrics")
+        return int(re.search("^barewire_%s (.*)$" % re.escape(name), self.c.getresponse().read().decode(), re.M).group(1))
 
 
 def ping(g):
@@ -74,5 +98,27 @@ for nic in NICS:
             time.sleep(0.2)
             check_eq(g.metrics()['softnet_shed_ticks_total{cpu="0"}'], idle, "ticks after the load")
             check_eq(subprocess.run(["ping", "-c", "1", "-w", str(LIMIT), g.ip], capture_output=True).returncode, 0)
+
+    @case("%s: ten times more connections: SYNs die early, one who is connected comes before them, ping is answered, and it passes" % nic)
+    def _(nic=nic):
+        with Guest(nic=nic, cmdline="app.spin=1 http.max_connections_per_address=131072") as g:
+            g.get("/health")
+            skbs = alive(g)
+            load, kept = crowded(g)
+            check_eq(ping(g), 3, "answers to ping")
+            asked = [kept.metric("http_requests_total") for _ in range(6)]
+            others = [b - a - 1 for a, b in zip(asked, asked[1:])]
+            note("others between two requests of a connection that is kept: %s" % others)
+            check(max(others) <= OTHERS, others)
+            load.terminate()
+            load.wait()
+            until("nobody is left", lambda: g.metrics()["TcpCurrEstab"] <= 2)
+            m = g.metrics()
+            died, shed = m['drops_total{reason="TCP_LISTEN_OVERFLOW"}'], m['softnet_shed_total{cpu="0"}']
+            note("%d accepted, %d SYNs dropped, %d of them before they were skbs, %d hung up" % (
+                m["http_accepted_total"], died, shed, m["TcpExtTCPAbandoned"]))
+            check_eq(died, m["TcpExtListenDrops"])
+            check(shed > died / 2, m)
+            until("memory is back", lambda: alive(g) <= skbs)
 
 run()

@@ -18,8 +18,8 @@ import insns
 from net import BUILD
 
 TIMES = (0.5, 0.75, 1, 1.5, 2, 3, 5, 7, 10)
-HTTP_TIMES = (1, 3, 10)
-WORK, HTTP_WORK = 1500, 20000  # turns, of 171 instructions each: ten times what is left is a rate that QEMU and the senders carry, too
+HTTP_TIMES = (1, 2, 5, 10)
+WORK, HTTP_WORK = 1500, 100000  # turns, of 171 instructions each: ten times what is left is a rate that QEMU and the senders carry, too
 PATIENCE = 10                 # seconds, of HTTP clients
 CMDLINE = "app.work=%d app.spin=1 http.max_connections_per_address=131072" % WORK
 
