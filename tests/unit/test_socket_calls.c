@@ -3,6 +3,7 @@
  * that is over, on listeners, of options of odd lengths.
  */
 #include "unit/streamkit.h"
+#include "net/ipv6/ip6.h"
 #include "net/tcp/tcp.h"
 
 static int stream(struct lab_host *h, int family)
@@ -333,6 +334,28 @@ TEST(what_is_for_ipv6_alone_has_no_name_of_ipv4)
 	CHECK_EQ(sys_bind(a->cpu, dgram, &mapped), -EINVAL);
 	fd = stream(a, AF_INET6);
 	CHECK_EQ(sys_bind(a->cpu, fd, &mapped), 0);
+	lab_destroy(lab);
+}
+
+TEST(a_name_of_ipv6_is_no_source_over_ipv4_whatever_its_last_bytes_are)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	struct net_device *dev = a->net->devs[1];
+	struct sockaddr_ip us = at("2001:db8::a00:1", 80), them = at("10.0.0.2", 9);
+	struct ip_pktinfo info = { .addr = us.addr };
+	struct iovec iov = { "x", 1 };
+	struct msghdr m = { .msg_name = &them, .msg_iov = &iov, .msg_iovlen = 1, .msg_pktinfo = &info };
+	int fd = sys_socket(a->cpu, AF_INET6, SOCK_DGRAM, 0);
+
+	us.family = them.family = AF_INET6;
+	a->cpu->sysctl.ip6_accept_ra = a->cpu->sysctl.ip6_dad_transmits = 0;
+	CHECK(!ip6_dev_up(a->net, dev) && !ip6_addr_add(a->net, dev, &us.addr, 64));
+	CHECK_EQ(sys_sendto(a->cpu, fd, "x", 1, 0, &them), 1);
+	CHECK_EQ(sys_sendmsg(a->cpu, fd, &m, 0), -EINVAL);
+	fd = sys_socket(a->cpu, AF_INET6, SOCK_DGRAM, 0);
+	CHECK_EQ(sys_bind(a->cpu, fd, &us), 0);
+	CHECK_EQ(sys_sendto(a->cpu, fd, "x", 1, 0, &them), -EINVAL);
 	lab_destroy(lab);
 }
 

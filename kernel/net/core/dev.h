@@ -175,7 +175,7 @@ enum { IFF_UP = 1, IFF_BROADCAST = 2, IFF_LOOPBACK = 8, IFF_NOARP = 0x80, IFF_PR
 /* Gives dev an ifindex and, with a '%d' in name, a number. The caller filled addr, mtu, features, ops, link, nr_*q. 0 or -errno. */
 int register_netdev(struct net *net, struct net_device *dev);
 int dev_open(struct net_device *dev);  /* sets IFF_UP, attaches the default qdisc. 0 or -errno */
-void dev_close(struct net_device *dev);
+void dev_close(struct net_device *dev); /* its end: no connection may be routed over it any more (a link that is down is carrier's) */
 void unregister_netdev(struct net_device *dev); /* closes it first */
 struct net_device *dev_by_name(struct net *net, const char *name);
 /* So many pairs of queues are in use from now on; each CPU sends through one of them. Base or softirq, as the next three. */

@@ -172,6 +172,14 @@ static size_t iov_bytes(const struct msghdr *m)
 	return sum;
 }
 
+/* May an AF_INET6 sock, which may have a name of IPv6, send this message by IPv4? */
+static __noinline int mapped_fits(const struct sock *sk, const struct msghdr *m)
+{
+	const struct ip_addr *src = m->msg_pktinfo && !ip_is_any(&m->msg_pktinfo->addr) ? &m->msg_pktinfo->addr : &sk->saddr;
+
+	return sock_family_fits(sk, src, &((const struct sockaddr_ip *)m->msg_name)->addr);
+}
+
 static int destination(const struct sock *sk, const struct msghdr *m, struct udp_way *w)
 {
 	const struct sockaddr_ip *to = m->msg_name;
@@ -190,11 +198,11 @@ static int destination(const struct sock *sk, const struct msghdr *m, struct udp
 		return -EAFNOSUPPORT;
 	if (!to->port)
 		return -EINVAL;
-	if (unlikely(!ip_is_v4(&to->addr) || sk->v6only))
+	if (unlikely(!ip_is_v4(&to->addr)))
 		return -ENETUNREACH;
 	w->daddr = ip_v4(&to->addr);
 	w->dport = to->port;
-	return 0;
+	return unlikely(sk->family == AF_INET6) ? mapped_fits(sk, m) : 0;
 }
 
 static bool goes_by_ipv6(const struct sock *sk, const struct sockaddr_ip *to)
