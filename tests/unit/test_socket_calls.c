@@ -131,6 +131,31 @@ TEST(a_datagram_of_nothing_adds_nothing_to_a_stream)
 	lab_destroy(lab);
 }
 
+TEST(pieces_of_no_bytes_may_be_nowhere)
+{
+	struct lab_host *a, *b;
+	struct lab *lab = lab_pair(1, NULL, &a, &b);
+	char half[2];
+	struct iovec iov[] = { { NULL, 0 }, { half, 1 }, { NULL, 0 }, { half + 1, 1 } };
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 4 };
+	struct sockaddr_ip addr = at("10.0.0.2", 7);
+	int from = udp(a), to = udp(b), fda, fdb;
+
+	tcp_pair(lab, a, b, &fda, &fdb);
+	bind_to(b, to, 7);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(sys_sendto(a->cpu, from, "ab", 2, 0, &addr), 2);
+	CHECK_EQ(sys_send(a->cpu, fda, "cd", 2, 0), 2);
+	lab_run(lab, 5 * NSEC_PER_MSEC);
+	CHECK_EQ(sys_recvmsg(b->cpu, to, &m, MSG_DONTWAIT), 2);
+	CHECK_MEM(half, "ab", 2);
+	CHECK_EQ(sys_recv(b->cpu, to, NULL, 0, MSG_DONTWAIT), 0); /* takes the datagram all the same */
+	CHECK_EQ(sys_recv(b->cpu, to, half, 1, MSG_DONTWAIT), -EAGAIN);
+	CHECK_EQ(sys_recvmsg(b->cpu, fdb, &m, MSG_DONTWAIT), 2);
+	CHECK_MEM(half, "cd", 2);
+	lab_destroy(lab);
+}
+
 /* ---- room ---- */
 
 FIBER(datagram_fiber)

@@ -34,7 +34,8 @@ static size_t copy_payload(const struct sk_buff *skb, struct msghdr *m)
 	for (size_t i = 0; i < m->msg_iovlen && at < skb->len; i++) {
 		size_t n = MIN(m->msg_iov[i].iov_len, (size_t)skb->len - at);
 
-		skb_copy_bits(skb, (unsigned)at, m->msg_iov[i].iov_base, (unsigned)n);
+		if (n) /* a piece of none may be nowhere */
+			skb_copy_bits(skb, (unsigned)at, m->msg_iov[i].iov_base, (unsigned)n);
 		at += n;
 	}
 	return at;
