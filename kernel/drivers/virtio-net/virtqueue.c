@@ -73,6 +73,7 @@ int virtqueue_create(struct virtqueue *vq, struct virtio_device *vdev, u16 index
 	vq->vdev = vdev;
 	vq->index = index;
 	vq->size = size;
+	vq->mask = size - 1u;
 	vq->ring_order = order_for(desc_bytes + avail_bytes + used_bytes);
 	vq->ring = p = pages_alloc(vq->ring_order);
 	vq->slots = kmalloc(size * sizeof(struct vq_slot));
@@ -182,7 +183,7 @@ void virtqueue_add_chain(struct virtqueue *vq, const struct vq_seg *segs, unsign
 		vq->free_head = i;
 		vq->nr_free -= (u16)n;
 	}
-	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->avail->ring[vq->avail_idx++ & vq->mask] = head;
 	vq->in_flight++;
 }
 
@@ -198,7 +199,7 @@ void virtqueue_add_command(struct virtqueue *vq, u64 out, u32 out_len, u64 in, u
 	slot->nr_desc = 2;
 	vq->free_head = vq->slots[second].next;
 	vq->nr_free -= 2;
-	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->avail->ring[vq->avail_idx++ & vq->mask] = head;
 	vq->in_flight++;
 }
 

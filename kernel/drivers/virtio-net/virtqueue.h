@@ -50,6 +50,7 @@ struct virtqueue {
 	struct vring_avail *avail;
 	volatile struct vring_used *used;
 	struct vq_slot *slots;
+	u32 mask; /* size - 1 */
 	u16 size; /* a power of two */
 	u16 free_head, nr_free;
 	u16 in_flight;  /* chains the device has */
@@ -83,7 +84,7 @@ static inline void virtqueue_add_one(struct virtqueue *vq, u64 addr, u32 len, u1
 	struct vq_slot *slot = &vq->slots[head];
 
 	vq->desc[head] = (struct vring_desc){ .addr = addr, .len = len, .flags = flags };
-	vq->avail->ring[vq->avail_idx++ & (vq->size - 1)] = head;
+	vq->avail->ring[vq->avail_idx++ & vq->mask] = head;
 	vq->free_head = slot->next;
 	vq->nr_free--;
 	vq->in_flight++;
@@ -121,36 +122,38 @@ void virtqueue_free_chain(struct virtqueue *vq, u16 head);
 static inline struct vq_done virtqueue_get(struct virtqueue *vq)
 {
 	u16 pending = (u16)(vq->used->idx - vq->last_used);
-	struct vring_used_elem e;
+	const volatile struct vring_used_elem *e = &vq->used->ring[vq->last_used & vq->mask];
 	struct vq_slot *slot;
 	void *token;
+	u32 id, len;
 
 	if (!pending || unlikely(vq->lie))
 		return (struct vq_done){ NULL, 0 };
 	if (unlikely(pending > vq->in_flight))
 		return virtqueue_lied(vq, VQ_LIE_INDEX);
 	barrier(); /* loads stay in order: the index before the entry */
-	e = vq->used->ring[vq->last_used & (vq->size - 1)];
-	if (unlikely(e.id >= vq->size))
+	id = e->id;
+	len = e->len;
+	if (unlikely(id > vq->mask))
 		return virtqueue_lied(vq, VQ_LIE_ID);
-	slot = &vq->slots[e.id];
+	slot = &vq->slots[id];
 	token = slot->token;
 	if (unlikely(!token))
 		return virtqueue_lied(vq, VQ_LIE_ID);
 	/* What is said of a chain we only let be read does not matter, and hosts differ there. */
-	if (unlikely(e.len > slot->in_len) && slot->in_len)
+	if (unlikely(len > slot->in_len) && slot->in_len)
 		return virtqueue_lied(vq, VQ_LIE_LEN);
 	vq->last_used++;
 	vq->in_flight--;
 	slot->token = NULL;
 	if (likely(slot->nr_desc == 1 && !slot->table)) {
 		slot->next = vq->free_head;
-		vq->free_head = (u16)e.id;
+		vq->free_head = (u16)id;
 		vq->nr_free++;
 	} else {
-		virtqueue_free_chain(vq, (u16)e.id);
+		virtqueue_free_chain(vq, (u16)id);
 	}
-	return (struct vq_done){ token, e.len };
+	return (struct vq_done){ token, len };
 }
 
 /* Chains that the device says it gave back and virtqueue_get() has not taken yet; none when it lied. */
@@ -162,27 +165,27 @@ static inline u16 virtqueue_pending(const struct virtqueue *vq)
  * 0; `token`, at `addr`, takes the place of what comes back, in its descriptor. Of a device that lied it is not taken. */
 static inline struct vq_done virtqueue_swap_in(struct virtqueue *vq, u16 pending, u64 addr, void *token)
 {
-	u16 mask = (u16)(vq->size - 1);
-	struct vring_used_elem e;
+	const volatile struct vring_used_elem *e = &vq->used->ring[vq->last_used & vq->mask];
 	struct vq_done done;
 	struct vq_slot *slot;
+	u32 id;
 
 	if (unlikely(pending > vq->in_flight))
 		return virtqueue_lied(vq, VQ_LIE_INDEX);
 	barrier(); /* loads stay in order: the index before the entry */
-	e = vq->used->ring[vq->last_used & mask];
-	if (unlikely(e.id > mask))
+	id = e->id;
+	if (unlikely(id > vq->mask))
 		return virtqueue_lied(vq, VQ_LIE_ID);
-	slot = &vq->slots[e.id];
-	done = (struct vq_done){ slot->token, e.len };
+	slot = &vq->slots[id];
+	done = (struct vq_done){ slot->token, e->len };
 	if (unlikely(!done.token))
 		return virtqueue_lied(vq, VQ_LIE_ID);
-	if (unlikely(e.len > slot->in_len))
+	if (unlikely(done.len > slot->in_len))
 		return virtqueue_lied(vq, VQ_LIE_LEN);
 	vq->last_used++;
 	slot->token = token;
-	vq->desc[e.id].addr = addr;
-	vq->avail->ring[vq->avail_idx++ & mask] = (u16)e.id;
+	vq->desc[id].addr = addr;
+	vq->avail->ring[vq->avail_idx++ & vq->mask] = (u16)id;
 	return done;
 }
 
