@@ -138,7 +138,7 @@
 	  "four times with dashes, a comma and the former key")                                    \
 	X(tcp_fastopen_blackhole, "net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0, 3600, 0, 86400, "s", \
 	  "without fast opens after two in a row were lost; 0: go on")                             \
-	X(tcp_accept_wait, "net.ipv4.tcp_accept_wait", 0, 1000, 0, 600000, "ms", "in an accept queue, by the pace of accept(), beyond which SYNs are refused; 0: any") \
+	X(tcp_accept_wait, "net.ipv4.tcp_accept_wait", 0, 1000, 0, 600000, "ms", "in an accept queue, by the pace of accept(), beyond which SYNs are refused and who hangs up is reset; 0: any") \
 	X(tcp_abort_on_overflow, "net.ipv4.tcp_abort_on_overflow", 0, 0, 0, 1, "bool", "RST when the accept queue is full") \
 	X(tcp_challenge_ack_limit, "net.ipv4.tcp_challenge_ack_limit", 0, 10, 1, 1000, "per second", \
 	  "per connection, RFC 5961 7")                                                            \

@@ -6,7 +6,7 @@
 #undef drops /* of kits here */
 #undef stat
 #include "net/core/shed.h"
-#include "unit/ipkit.h"
+#include "unit/ip6kit.h"
 
 #define ROOM 4 /* datagrams that fit */
 
@@ -100,8 +100,7 @@ TEST(with_room_again_a_datagram_is_taken_and_what_is_for_others_always_is)
 	CHECK_EQ(drops(&b.k, DROP_NO_SOCKET), 1);
 	CHECK_EQ(stat(&b.k, STAT_UdpInDatagrams), ROOM + 2);
 	send_one(&b, "10.0.0.3", 7); /* of a pair of addresses that nobody has looked at */
-	CHECK_EQ(b.k.cpu->softnet.shed, 3);
-	CHECK_EQ(shed_of(&b, 1), 1);
+	CHECK_EQ(b.k.cpu->softnet.shed, 4);
 	udp_prot.close(other);
 	end(&b);
 }
@@ -163,6 +162,159 @@ TEST(a_socket_that_closes_while_it_sheds_leaves_nothing_behind)
 	b.sk = kit_sock(&b.k, 7);
 	CHECK_EQ(shed_of(&b, 1), 0);
 	end(&b);
+}
+
+/* ---- SYNs ---- */
+
+#define WEB 80
+
+/* A listener whose application is behind: more wait than it accepts in time. */
+static struct sock *behind(struct busy *b)
+{
+	struct sockaddr_ip any = { .family = AF_INET6, .port = WEB };
+	struct ip_addr us = ip6(HOST6);
+	struct tcp_listener *q;
+	struct sock *sk;
+
+	begin(b, true);
+	b->k.cpu->sysctl.ip6_dad_transmits = 0;
+	REQUIRE(!ip6_dev_up(b->k.h->net, b->k.dev));
+	REQUIRE(!ip6_addr_add(b->k.h->net, b->k.dev, &us, 64));
+	kit_run(&b->k, NSEC_PER_SEC); /* reports of groups are out */
+	kit_drain(&b->k);
+	sk = tcp_prot.create(b->k.cpu, AF_INET6);
+	REQUIRE(!tcp_prot.bind(sk, &any));
+	REQUIRE(!tcp_prot.listen(sk, 4096));
+	q = tcb_of(sk)->listener;
+	q->accept_len = 100;
+	q->most = 64;
+	q->since_ms = cpu_ms(b->k.cpu) | 1;
+	q->admitted = 1000;
+	return sk;
+}
+
+static void end_behind(struct busy *b, struct sock *sk)
+{
+	tcb_of(sk)->listener->accept_len = 0;
+	tcp_prot.close(sk);
+	kit_drain(&b->k);
+	end(b);
+}
+
+/* A segment with these flags, from anywhere to anywhere. */
+static void send_tcp(struct busy *b, const char *src, const char *dst, u16 dport, u8 flags)
+{
+	struct tcp_hdr h = { .sport = be16_of(5000), .dport = be16_of(dport), .doff = 5 << 4, .flags = flags, .wnd = be16_of(1000) };
+	struct ip_addr s = ip6(src), d = ip6(dst);
+	struct pkt p;
+
+	h.csum = csum_fold(csum_partial(&h, sizeof(h), ip_is_v4(&s) ? csum_tcpudp_nofold(ip_v4(&s), ip_v4(&d), sizeof(h), IPPROTO_TCP)
+								 : ip6_pseudo_sum(&s, &d, IPPROTO_TCP, sizeof(h))));
+	if (!ip_is_v4(&s)) {
+		INJECT6(&b->k, .src = src, .dst = dst, .proto = IPPROTO_TCP, .data = &h, .len = sizeof(h));
+		return;
+	}
+	ip_build(&p, &(struct ip_spec){ .src = src, .dst = dst, .proto = IPPROTO_TCP, .data = &h, .len = sizeof(h) });
+	kit_frame(&b->k, b->k.dev->addr, PEER_MAC, ETH_P_IP, p.b, p.len);
+}
+
+/* The first comes to the listener, and tells that it is too much. */
+static struct sock *overloaded(struct busy *b)
+{
+	struct sock *sk = behind(b);
+
+	send_tcp(b, "10.0.0.2", "10.0.0.1", WEB, TCP_SYN);
+	CHECK_EQ(drops(&b->k, DROP_TCP_LISTEN_OVERFLOW), 1);
+	CHECK_EQ(b->k.cpu->softnet.shed, 0);
+	CHECK(b->k.cpu->shedding);
+	return sk;
+}
+
+TEST(a_syn_for_a_listener_that_is_behind_dies_before_it_is_an_skb_wherever_it_comes_from)
+{
+	static const char *const from[] = { "10.0.0.2", "10.0.0.3", "198.51.100.7", "10.0.0.2" };
+	static const char *const from6[] = { PEER6, "2001:db8::3", "2001:db8:1::7", "fd00::9" };
+	struct busy b;
+	struct sock *sk = overloaded(&b);
+	u64 skbs = stat(&b.k, STAT_SkbAllocs);
+
+	for (unsigned i = 0; i < 4; i++) {
+		send_tcp(&b, from[i], "10.0.0.1", WEB, TCP_SYN);
+		send_tcp(&b, from6[i], HOST6, WEB, TCP_SYN);
+		CHECK_EQ(b.k.cpu->softnet.shed, 2 * i + 2);
+	}
+	CHECK_EQ(stat(&b.k, STAT_SkbAllocs), skbs);
+	CHECK_EQ(drops(&b.k, DROP_TCP_LISTEN_OVERFLOW), 9);
+	CHECK_EQ(stat(&b.k, STAT_TcpExtListenDrops), 9);
+	CHECK_EQ(stat(&b.k, STAT_TcpExtListenOverflows), 9);
+	CHECK_EQ(stat(&b.k, STAT_TcpInSegs), 9);
+	EXPECT_NOTHING_SENT(&b.k);
+	end_behind(&b, sk);
+}
+
+TEST(what_is_no_syn_for_it_and_what_dies_of_its_addresses_is_not_shed)
+{
+	static const struct { const char *src, *dst; u16 dport; u8 flags; enum drop_reason reason; } others[] = {
+		{ "10.0.0.2", "10.0.0.1", WEB, TCP_ACK, DROP_TCP_FLAGS },
+		{ "10.0.0.2", "10.0.0.1", WEB, TCP_SYN | TCP_RST, DROP_TCP_FLAGS },
+		{ "10.0.0.2", "10.0.0.1", WEB + 1, TCP_SYN, DROP_NO_SOCKET },
+		{ "10.0.0.1", "10.0.0.1", WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ "127.0.0.1", "10.0.0.1", WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ "224.0.0.9", "10.0.0.1", WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ "10.0.0.2", "127.0.0.1", WEB, TCP_SYN, DROP_IP_INVALID_DEST },
+		{ "10.0.0.2", "10.0.0.9", WEB, TCP_SYN, DROP_IP_NOTFORWARDING },
+		{ "ff02::1", HOST6, WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ "::1", HOST6, WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ HOST6, HOST6, WEB, TCP_SYN, DROP_IP_INVALID_SOURCE },
+		{ PEER6, "::1", WEB, TCP_SYN, DROP_IP_INVALID_DEST },
+		{ PEER6, "2001:db8::9", WEB, TCP_SYN, DROP_IP_NOTFORWARDING },
+	};
+	struct busy b;
+	struct sock *sk = overloaded(&b);
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++) {
+		u64 before = drops(&b.k, others[i].reason);
+
+		send_tcp(&b, others[i].src, others[i].dst, others[i].dport, others[i].flags);
+		if (!CHECK_EQ(drops(&b.k, others[i].reason), before + 1))
+			test_note("%s to %s", others[i].src, others[i].dst);
+	}
+	CHECK_EQ(b.k.cpu->softnet.shed, 0);
+	end_behind(&b, sk);
+}
+
+TEST(a_link_local_address_and_a_device_without_ipv6_are_looked_at_as_always)
+{
+	char us[IP_NTOP_MAX] = "";
+	struct busy b;
+	struct sock *sk = overloaded(&b);
+	struct ip6_cpu *ip6 = b.k.cpu->ip6;
+
+	for (unsigned i = 0; i < ip6->nr_addrs; i++)
+		if (ip6_is_link_local(&ip6->addrs[i].addr))
+			ip_ntop(&ip6->addrs[i].addr, us);
+	send_tcp(&b, PEER6, us, WEB, TCP_SYN);
+	CHECK_EQ(drops(&b.k, DROP_TCP_LISTEN_OVERFLOW), 2);
+	ip6->params[b.k.dev->ifindex].up = false;
+	send_tcp(&b, PEER6, HOST6, WEB, TCP_SYN);
+	CHECK_EQ(drops(&b.k, DROP_IP6_DISABLED), 1);
+	ip6->params[b.k.dev->ifindex].up = true;
+	CHECK_EQ(b.k.cpu->softnet.shed, 0);
+	end_behind(&b, sk);
+}
+
+TEST(where_sources_are_filtered_by_route_only_known_ones_are_shed)
+{
+	struct busy b;
+	struct sock *sk = overloaded(&b);
+
+	b.k.cpu->sysctl.rp_filter = 1;
+	send_tcp(&b, "10.0.0.3", "10.0.0.1", WEB, TCP_SYN);
+	CHECK_EQ(b.k.cpu->softnet.shed, 0);
+	CHECK_EQ(drops(&b.k, DROP_TCP_LISTEN_OVERFLOW), 2);
+	send_tcp(&b, "10.0.0.2", "10.0.0.1", WEB, TCP_SYN);
+	CHECK_EQ(b.k.cpu->softnet.shed, 1);
+	end_behind(&b, sk);
 }
 
 /* ---- connections ---- */

@@ -83,8 +83,7 @@ static inline enum drop_reason check_header(struct net_cpu *cpu, struct sk_buff 
 }
 
 /* RFC 1122 3.2.1.3: 0.0.0.0 is a host that does not know its address yet and can only shout. */
-static bool source_is_martian(struct net_cpu *cpu, const struct sk_buff *skb, be32 saddr,
-			      enum addr_type dst_type)
+static bool source_is_martian(struct net_cpu *cpu, be32 saddr, enum addr_type dst_type)
 {
 	u32 s = be32_get(saddr);
 
@@ -239,7 +238,7 @@ static inline enum drop_reason check_addresses(struct net_cpu *cpu, const struct
 {
 	if (unlikely(skb->dev->flags & IFF_LOOPBACK))
 		return RX_OK;
-	if (unlikely(source_is_martian(cpu, skb, ip->saddr, type)))
+	if (unlikely(source_is_martian(cpu, ip->saddr, type)))
 		return DROP(IP_INVALID_SOURCE);
 	if (unlikely(v4_is_loopback(ip->daddr)))
 		return DROP(IP_INVALID_DEST);
@@ -474,6 +473,13 @@ enum drop_reason ip_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 	return rcv_frame(cpu, skb);
 }
 
+/* Would it be known after its first packet? It is not remembered: others are, whose connections there are. */
+static __noinline bool pair_is_good(struct net_cpu *cpu, const struct ipv4_hdr *h)
+{
+	return !cpu->sysctl.rp_filter && !v4_is_loopback(h->daddr) && ip_addr_type(cpu, h->daddr) == ADDR_LOCAL &&
+	       !source_is_martian(cpu, h->saddr, ADDR_LOCAL);
+}
+
 /* Of the same frames, padded or not. */
 enum drop_reason ip_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len)
 {
@@ -486,7 +492,7 @@ enum drop_reason ip_shed_frame(struct net_cpu *cpu, const struct net_device *dev
 	if (unlikely(eh->type.raw != BE16_C(ETH_P_IP).raw))
 		return net_packet_types[1].shed_frame(cpu, dev, frame, len);
 	if (len < ETH_HLEN + IPV4_HLEN || !(p = net_inet_protocols[h->proto]) || !p->shed || !eth_is_plain(eh, dev) || !is_plain(h) ||
-	    !pair_is_known(cpu, dev, h) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]))
+	    (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]) || !(pair_is_known(cpu, dev, h) || pair_is_good(cpu, h)))
 		return RX_OK;
 	tot_len = be16_get(h->tot_len);
 	if (tot_len < IPV4_HLEN || tot_len > len - ETH_HLEN)

@@ -536,20 +536,29 @@ enum drop_reason ip6_rcv_frame(struct net_cpu *cpu, struct sk_buff *skb)
 	return to_transport(cpu, skb, h, len);
 }
 
+/* Would it be known after its first packet? It is not remembered: others are, whose connections there are. */
+static __noinline bool pair_is_good(struct net_cpu *cpu, const struct net_device *dev, const struct ipv6_hdr *h)
+{
+	struct ip_addr src, dst;
+
+	memcpy(&src, h->saddr, sizeof(src));
+	memcpy(&dst, h->daddr, sizeof(dst));
+	return cpu->ip6->params[dev->ifindex].up && !ip6_is_link_local(&dst) && !ip6_is_loopback(&dst) &&
+	       ip6_addr_type(cpu, &dst) == ADDR_LOCAL && ip6_addr_type(cpu, &src) == ADDR_UNICAST;
+}
+
 /* Of the same frames, padded or not. */
 enum drop_reason ip6_shed_frame(struct net_cpu *cpu, const struct net_device *dev, const u8 *frame, u32 len)
 {
 	const struct eth_hdr *eh = (const struct eth_hdr *)frame;
 	const struct ipv6_hdr *h = (const struct ipv6_hdr *)(eh + 1);
 	const struct inet_protocol *p;
-	const struct ip6_pair *pair;
+	struct ip_addr src, dst;
 	enum drop_reason reason;
 
 	if (len < ETH_HLEN + IPV6_HLEN || eh->type.raw != BE16_C(ETH_P_IPV6).raw || !is_plain(h) || !(p = net_inet_protocols[h->nexthdr])->shed ||
-	    !eth_is_plain(eh, dev) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]))
-		return RX_OK;
-	pair = pair_slot(cpu, h->saddr);
-	if (pair->where != where(cpu, dev) || memcmp(pair->addrs, h->saddr, sizeof(pair->addrs)) || be16_get(h->payload_len) > len - ETH_HLEN - IPV6_HLEN)
+	    !eth_is_plain(eh, dev) || (cpu->nf->nr[NF_PRE_ROUTING] | cpu->nf->nr[NF_LOCAL_IN]) ||
+	    be16_get(h->payload_len) > len - ETH_HLEN - IPV6_HLEN || !(pair_is_known(cpu, dev, h, &src, &dst) || pair_is_good(cpu, dev, h)))
 		return RX_OK;
 	reason = p->shed(cpu, false, (const u8 *)(h + 1), be16_get(h->payload_len));
 	if (reason != RX_OK) {
