@@ -195,22 +195,25 @@ bool app_tick(struct net_cpu *cpu, u64 now_ns)
 	return cpu->app_ticks;
 }
 
-u64 net_poll(struct net_cpu *cpu, u64 now_ns)
+/* The end of a poll: when to come again. */
+static inline u64 leave_poll(struct net_cpu *cpu)
 {
-	u64 until, next;
-	unsigned round = 0;
+	u64 next;
 
-	if (cpu->bh_count)
-		return now_ns;
-	cpu->bh_count++;
+	cpu->app_ticks = 0;
+	next = softirq_pending(cpu) ? leave_rest(cpu) : timer_wheel_next(&cpu->wheel);
+	if (unlikely(cpu->away))
+		next = send_home(cpu, next);
+	cpu->in_softirq = false;
 	barrier();
-	cpu->in_softirq = true;
-	cpu->softnet.polls++;
-	if (now_ns > cpu->now_ns)
-		net_set_now(cpu, now_ns);
-	until = cpu->now_ns + POLL_TIME_NS;
-	if (timer_wheel_next(&cpu->wheel) <= cpu->now_ns)
-		raise_softirq(cpu, SOFTIRQ_TIMER);
+	cpu->bh_count--;
+	return next;
+}
+
+static __noinline u64 poll_rows(struct net_cpu *cpu)
+{
+	u64 until = cpu->now_ns + POLL_TIME_NS;
+	unsigned round = 0;
 
 	while (softirq_pending(cpu)) {
 		if (round++) {
@@ -222,15 +225,35 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 		if (unlikely(cpu->kicks))
 			send_kicks(cpu);
 	}
+	return leave_poll(cpu);
+}
 
-	cpu->app_ticks = 0;
-	next = softirq_pending(cpu) ? leave_rest(cpu) : timer_wheel_next(&cpu->wheel);
-	if (unlikely(cpu->away))
-		next = send_home(cpu, next);
-	cpu->in_softirq = false;
+/* What fibers sent is to leave, and that is all: the usual end of their turn. */
+static inline bool is_tx_alone(const struct net_cpu *cpu)
+{
+	return READ_ONCE(cpu->pending) == 1u << SOFTIRQ_NET_TX && !cpu->sysctl.softirq_times;
+}
+
+u64 net_poll(struct net_cpu *cpu, u64 now_ns)
+{
+	if (cpu->bh_count)
+		return now_ns;
+	cpu->bh_count = 1;
 	barrier();
-	cpu->bh_count--;
-	return next;
+	cpu->in_softirq = true;
+	cpu->softnet.polls++;
+	if (now_ns > cpu->now_ns)
+		net_set_now(cpu, now_ns);
+	if (timer_wheel_next(&cpu->wheel) <= cpu->now_ns)
+		raise_softirq(cpu, SOFTIRQ_TIMER);
+	if (!is_tx_alone(cpu))
+		return poll_rows(cpu);
+	__atomic_fetch_and(&cpu->pending, ~(1u << SOFTIRQ_NET_TX), __ATOMIC_ACQUIRE);
+	cpu->softnet.runs[SOFTIRQ_NET_TX]++;
+	run_net_tx(cpu);
+	if (unlikely(cpu->kicks))
+		send_kicks(cpu);
+	return likely(!softirq_pending(cpu)) ? leave_poll(cpu) : poll_rows(cpu);
 }
 
 void bh_enable_slow(struct net_cpu *cpu)

@@ -56,7 +56,8 @@ struct net_cpu {
 	/* ---- hot ---- */
 	struct net *net;
 	u64 now_ns;               /* time of the running poll or system call; net_set_now() */
-	u32 now_us, now_ms, now_s; /* the same, modulo 2^32, so that no segment divides */
+	u64 ms_ns;                /* when the millisecond began that now_ms and now_s stand for */
+	u32 now_us, now_ms, now_s; /* the time, modulo 2^32, so that no segment divides */
 	u32 id;
 	u32 pending;              /* bits of enum softirq; also set from hard IRQ, hence atomic */
 	u32 watch;                /* who looks at frames: taps, kept frames, tracepoints (core/trace.h) */
@@ -148,6 +149,9 @@ static inline void net_set_now(struct net_cpu *cpu, u64 now_ns)
 {
 	cpu->now_ns = now_ns;
 	cpu->now_us = (u32)(now_ns / NSEC_PER_USEC) ?: 1; /* 0 is "not known" where it is noted */
+	if (now_ns - cpu->ms_ns < NSEC_PER_MSEC)
+		return;
+	cpu->ms_ns = now_ns / NSEC_PER_MSEC * NSEC_PER_MSEC;
 	cpu->now_ms = (u32)(now_ns / NSEC_PER_MSEC);
 	cpu->now_s = (u32)(now_ns / NSEC_PER_SEC);
 }

@@ -92,6 +92,24 @@ TEST(busy_polling_asks_the_devices_until_its_time_is_over_and_masks_their_interr
 	net_destroy(net);
 }
 
+TEST(the_clock_is_told_in_three_units)
+{
+	static const u64 times[] = { 999, 1000, NSEC_PER_MSEC - 1, NSEC_PER_MSEC, 2 * NSEC_PER_MSEC - 1, 2 * NSEC_PER_MSEC + 1,
+				     NSEC_PER_SEC - 1, NSEC_PER_SEC, 70 * NSEC_PER_SEC + 5, 70 * NSEC_PER_SEC + NSEC_PER_MSEC + 4,
+				     5000000 * NSEC_PER_SEC, NSEC_PER_SEC + 1 };
+	struct net *net = stack(1);
+	struct net_cpu *cpu = net->cpus[0];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(times); i++) {
+		net_set_now(cpu, times[i]);
+		CHECK_EQ(cpu->now_ns, times[i]);
+		CHECK_EQ(cpu->now_us, (u32)(times[i] / NSEC_PER_USEC) ?: 1);
+		CHECK_EQ(cpu->now_ms, (u32)(times[i] / NSEC_PER_MSEC));
+		CHECK_EQ(cpu->now_s, (u32)(times[i] / NSEC_PER_SEC));
+	}
+	net_destroy(net);
+}
+
 TEST(an_idle_cpu_says_that_nothing_is_to_be_done)
 {
 	struct net *net = stack(1);
@@ -383,6 +401,13 @@ TEST(messages_arrive_in_order_on_the_other_cpu_and_kick_it)
 		CHECK_EQ(n[i].seen_by, 2);
 		CHECK_EQ(n[i].order, i + 1);
 	}
+	host_kicked = 0; /* one that is put has time until the sender's next poll */
+	CHECK(inbox_put(net->cpus[0], net->cpus[2], &n[0].msg));
+	CHECK_EQ(host_kicked, 0);
+	net_poll(net->cpus[0], NSEC_PER_SEC);
+	CHECK_EQ(host_kicked, 4);
+	net_poll(net->cpus[2], NSEC_PER_SEC);
+	CHECK_EQ(n[0].order, 11);
 	net_destroy(net);
 }
 
@@ -504,6 +529,15 @@ TEST(time_of_each_row_is_measured_when_asked)
 	napi_schedule(&s.napi);
 	net_poll(cpu, host_clock);
 	CHECK_EQ(cpu->softnet.cycles[SOFTIRQ_NET_RX], 1000);
+	raise_softirq(cpu, SOFTIRQ_NET_TX); /* alone, too */
+	net_poll(cpu, host_clock);
+	CHECK_EQ(cpu->softnet.runs[SOFTIRQ_NET_TX], 1);
+	CHECK(!softirq_pending(cpu));
+	REQUIRE(!net_sysctl_set(net, "net.core.softirq_times", "0"));
+	raise_softirq(cpu, SOFTIRQ_NET_TX);
+	net_poll(cpu, host_clock);
+	CHECK_EQ(cpu->softnet.runs[SOFTIRQ_NET_TX], 2);
+	CHECK(!softirq_pending(cpu) && !cpu->bh_count && !cpu->in_softirq);
 	net_destroy(net);
 }
 
