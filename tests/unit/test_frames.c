@@ -254,6 +254,8 @@ static void with_shaper(struct rig *r) { root(r, "tbf", "rate 100mbit burst 10k 
 static void with_no_shaper(struct rig *r) { root(r, "pfifo_fast", ""); }
 static void with_full_ring(struct rig *r) { netif_stop_queue(&r->dev->txq[0]); }
 static void with_room(struct rig *r) { netif_wake_queue(r->cpu, &r->dev->txq[0]); }
+static void with_another_owner(struct rig *r) { r->dev->txq[0].cpu = 1, dev_set_channels(r->dev, r->dev->nr_channels); }
+static void with_its_owner(struct rig *r) { r->dev->txq[0].cpu = 0, dev_set_channels(r->dev, r->dev->nr_channels); }
 
 /* What stands in the way, and that it is gone. */
 static const struct {
@@ -265,33 +267,41 @@ static const struct {
 	{ "no link", with_no_link, with_link },
 	{ "a shaper", with_shaper, with_no_shaper },
 	{ "a full ring", with_full_ring, with_room },
+	{ "a queue of another CPU", with_another_owner, with_its_owner },
 };
 
-/* Before a burst and in the middle of one. */
+/* Before the first burst, after one, and in the middle of one. */
 TEST(nothing_goes_past_what_stands_in_the_way_and_all_does_when_it_is_gone)
 {
+	enum { FIRST, LATER, AMID, NR_TIMES };
+
 	for_each_nic(nic)
-		for (unsigned i = 0; i < 2 * ARRAY_SIZE(obstacles); i++) {
-			bool amid = i % 2;
+		for (unsigned i = 0; i < NR_TIMES * ARRAY_SIZE(obstacles); i++) {
+			unsigned when = i % NR_TIMES;
 			void *d = nic->create();
 			struct rig *r = rig_create(0);
 
 			bh_disable(r->cpu);
-			if (amid)
+			if (when != FIRST)
 				rig_frame(r, 300);
-			CHECK(!amid || is_direct(r));
-			obstacles[i / 2].put(r);
+			CHECK(when == FIRST || is_direct(r));
+			if (when == LATER) {
+				bh_enable(r->cpu);
+				rig_run(r, NSEC_PER_MSEC);
+				bh_disable(r->cpu);
+			}
+			obstacles[i / NR_TIMES].put(r);
 			if (!CHECK(!is_direct(r)))
-				test_note("%s", obstacles[i / 2].what);
-			CHECK_EQ(r->dev->txq[0].dirty, amid); /* asking is no beginning of a burst that nothing follows */
-			obstacles[i / 2].take(r);
+				test_note("%s, %u", obstacles[i / NR_TIMES].what, when);
+			CHECK_EQ(r->dev->txq[0].dirty, when == AMID); /* asking is no beginning of a burst that nothing follows */
+			obstacles[i / NR_TIMES].take(r);
 			bh_enable(r->cpu);
 			rig_run(r, NSEC_PER_MSEC);
 			bh_disable(r->cpu);
 			rig_frame(r, 300);
 			bh_enable(r->cpu);
 			rig_run(r, NSEC_PER_MSEC);
-			CHECK_EQ(nic->sent(d).frames, 1 + amid);
+			CHECK_EQ(nic->sent(d).frames, 1 + (when != FIRST));
 			end(r, d);
 		}
 }

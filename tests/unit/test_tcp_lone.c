@@ -171,10 +171,12 @@ TEST(it_has_the_headers_of_one_with_an_skb_options_of_the_socket_included)
 		memcpy(bare, k.frame, len);
 		CHECK_EQ(len, 14 + (lab_ipv6() ? 40 : 20) + 32 + SIZE);
 		k.dev->features &= ~(u32)NETIF_F_HW_CSUM; /* as for a device that does not sum */
+		dev_stop_direct(k.dev);
 		CHECK_EQ(more(&k, 4), 0);
 		CHECK_EQ(k.len, len);
 		check_same(bare, k.frame);
 		k.dev->features |= NETIF_F_HW_CSUM;
+		dev_stop_direct(k.dev);
 		if (i == ARRAY_SIZE(sets))
 			break;
 		CHECK_EQ(sys_setsockopt(k.server->cpu, k.peer_fd, lab_ipv6() ? sets[i].level6 : sets[i].level4,

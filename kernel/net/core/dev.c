@@ -229,18 +229,29 @@ void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason)
 	kfree_skb_reason(cpu, skb, reason);
 }
 
-/* For the length of a burst; what changes it meanwhile says so. */
-static bool is_direct(const struct net_cpu *cpu, const struct netdev_queue *txq)
+/* Noted until dev_stop_direct(), that it does. */
+static __noinline bool lets_pass(const struct net_cpu *cpu, struct netdev_queue *txq)
 {
 	const struct net_device *dev = txq->dev;
+	u32 gen = __atomic_load_n(&dev->way_gen, __ATOMIC_ACQUIRE); /* before what it stands for: a change meanwhile is seen next time */
 
-	return dev->ops->xmit_frame && dev->flags & IFF_UP && dev->carrier && dev->features & NETIF_F_HW_CSUM &&
-	       txq->index == cpu->id && txq->cpu == cpu->id && dev->xps[cpu->id] == cpu->id && !txq->stopped &&
+	if (!(dev->ops->xmit_frame && dev->flags & IFF_UP && dev->carrier && dev->features & NETIF_F_HW_CSUM &&
+	      txq->index == cpu->id && txq->cpu == cpu->id && dev->xps[cpu->id] == cpu->id))
+		return false;
+	txq->way_gen = gen;
+	return true;
+}
+
+/* For the length of a burst; what changes it meanwhile says so. */
+static inline bool is_direct(const struct net_cpu *cpu, struct netdev_queue *txq)
+{
+	return (likely(txq->way_gen == READ_ONCE(txq->dev->way_gen)) || lets_pass(cpu, txq)) && !txq->stopped &&
 	       txq->qdisc->may_bypass && !txq->qdisc->qlen;
 }
 
 void dev_stop_direct(struct net_device *dev)
 {
+	__atomic_store_n(&dev->way_gen, dev->way_gen + 1 ?: 1, __ATOMIC_RELEASE);
 	for (unsigned q = 0; q < dev->nr_txq; q++)
 		dev->txq[q].direct = false;
 }
@@ -259,11 +270,9 @@ static void mark_dirty(struct net_cpu *cpu, struct netdev_queue *txq, bool direc
 		timer_arm(&cpu->wheel, &dc->watchdog, cpu->now_ns + WATCHDOG_NS);
 }
 
-struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *dev)
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq)
 {
-	struct netdev_queue *txq = &dev->txq[cpu->id];
-
-	if (dev->xps[cpu->id] != cpu->id || txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
+	if (txq->dirty || watched(cpu, WATCH_ALL) || !is_direct(cpu, txq))
 		return NULL;
 	mark_dirty(cpu, txq, true);
 	return txq;

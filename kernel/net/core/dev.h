@@ -118,6 +118,7 @@ struct netdev_queue { /* one tx queue */
 	struct qdisc *qdisc; /* sched/: never NULL once the device is up */
 	struct qdisc *retired; /* the one before, for late readers of its counters */
 	bool swapping;       /* what waited in another discipline moves in (core/qdisc.c) */
+	u32 way_gen;         /* its owner's: dev->way_gen when the device let frames go as dev_xmit_frame() has it; 0: it did not */
 	u64 enqueued;        /* frames given to its disciplines */
 	struct {             /* what its former roots had done (core/qdisc.c) */
 		u64 passed, taken, dropped;
@@ -142,6 +143,7 @@ struct net_device {
 	u32 mtu, min_mtu, max_mtu; /* bytes of payload of a link frame */
 	u32 features, hw_features; /* in use; what the device can do */
 	u32 flags;                 /* IFF_* */
+	u32 way_gen;               /* another with each dev_stop_direct(); never 0 */
 	u8 addr[6], broadcast[6];
 	bool carrier;
 	bool rx_direct;            /* up, and what comes in is this CPU's: no other owns a flow */
@@ -248,16 +250,17 @@ void netif_rx_verdict(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason
 void dev_queue_xmit(struct net_cpu *cpu, struct sk_buff *skb);
 /* The queue to which a frame may go as dev_xmit_frame() has it: while nothing waits in front of the ring, the device sums, and
  * nobody looks on. The frame follows, for a burst begins with it. NULL: not now. */
-struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct net_device *dev);
+struct netdev_queue *dev_begin_direct(struct net_cpu *cpu, struct netdev_queue *txq);
 static inline struct netdev_queue *dev_direct_queue(struct net_cpu *cpu, struct net_device *dev)
 {
 	struct netdev_queue *txq = &dev->txq[cpu->id];
 
 	_Static_assert(MAX_TXQ >= MAX_CPUS, "a CPU's queue, if there were one");
 	keep_pointer(txq);
-	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : dev_begin_direct(cpu, dev);
+	return likely(txq->direct && !watched(cpu, WATCH_ALL)) ? txq : dev_begin_direct(cpu, txq);
 }
-/* What let frames go so has changed: the next burst looks again. */
+/* What let frames go so has changed, which is flags, carrier, features, a discipline or who sends through which queue: each queue's
+ * owner looks again. After the change. */
 void dev_stop_direct(struct net_device *dev);
 /* Frees a packet that dies on its way out, between IP and the discipline, and counts it. */
 void out_drop(struct net_cpu *cpu, struct sk_buff *skb, enum drop_reason reason);

@@ -45,7 +45,7 @@ int register_netdev(struct net *net, struct net_device *dev)
 	dev->wanted_features = dev->features;
 	if (!dev->tx_queue_len)
 		dev->tx_queue_len = 1000;
-	for (unsigned q = 0; q < dev->nr_txq; q++) {
+	for (unsigned q = 0; q < MAX_TXQ; q++) { /* those that there are not, too: each CPU looks at the one of its number */
 		struct netdev_queue *txq = &dev->txq[q];
 
 		*txq = (struct netdev_queue){ .dev = dev, .index = (u16)q, .cpu = (u16)(q % net->nr_cpus) };
@@ -179,6 +179,7 @@ void dev_close(struct net_device *dev)
 		return;
 	dev->flags &= ~(u32)IFF_UP;
 	dev->rx_direct = false;
+	dev_stop_direct(dev);
 	if (dev->ops->stop)
 		dev->ops->stop(dev);
 	drop_qdiscs(dev);
