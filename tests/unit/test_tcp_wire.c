@@ -484,6 +484,38 @@ static u16 port_of_connection(struct rig *r, const struct sockaddr_ip *to, struc
 	return (*sk)->sport;
 }
 
+/* Flows whose hashes are the same, as one in 2^32 has it. */
+TEST(a_connection_is_found_by_all_of_its_tuple)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	struct conn_node *n = &r->t->node;
+	const struct sock *sk = &r->t->sk;
+	const struct flow_of {
+		struct ip_addr l, r;
+		u16 lport, rport;
+	} own = { sk->saddr, sk->daddr, sk->sport, sk->dport };
+	u32 hash = n->hash;
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct flow_of f = own;
+		u32 hashed;
+
+		f.lport ^= i == 1;
+		f.rport ^= i == 2;
+		f.l.b[15] ^= i == 3;
+		f.r.b[15] ^= i == 4;
+		conn_remove(r->cpu, n);
+		n->hash = conn_hash(r->cpu, &f.l, &f.r, f.lport, f.rport);
+		conn_insert(r->cpu, n);
+		CHECK_EQ(conn_lookup(r->cpu, &f.l, &f.r, f.lport, f.rport, &hashed) == n, i == 0);
+		CHECK_EQ(hashed, n->hash);
+	}
+	conn_remove(r->cpu, n);
+	n->hash = hash;
+	conn_insert(r->cpu, n);
+	rig_end(r);
+}
+
 TEST(ports_come_from_a_range_and_start_elsewhere_for_each_destination)
 {
 	REQ("6056 3.2", "6056 3.3", "6056 3.5");

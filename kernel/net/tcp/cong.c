@@ -2,6 +2,7 @@
  * cong.c - what all congestion controls share: their table, window arithmetic, proportional rate reduction (RFC 6937),
  * window validation (RFC 5681 4.1, RFC 7661's idea in Linux's form). Windows are counted in segments of t->mss.
  */
+#include "lib/vector.h"
 #include "net/tcp/tcp_impl.h"
 
 #define ALGORITHMS(X) X(cubic) X(reno) X(bbr) X(vegas) X(westwood) X(bic)
@@ -22,26 +23,39 @@ const struct tcp_congestion_ops *tcp_cong_find(const char *name)
 	return NULL;
 }
 
-void tcp_cong_init(struct tcb *t)
+/* With t->tx, where there is one, as new. */
+static void cong_start(struct tcb *t)
 {
 	_Static_assert(TCP_CA_PRIV % 8 == 0, "an array of words");
 	BUG_ON(t->ca->priv_size > TCP_CA_PRIV);
 	t->pacing_rate = 0;
-	if (t->tx) {
-		memset(t->tx->ca_priv, 0, sizeof(t->tx->ca_priv));
-		if (t->ca->init)
-			t->ca->init(t);
-	}
+	if (t->tx && t->ca->init)
+		t->ca->init(t);
 	tcp_pacing_update(t);
+}
+
+void tcp_cong_init(struct tcb *t)
+{
+	if (t->tx)
+		memset(t->tx->ca_priv, 0, sizeof(t->tx->ca_priv));
+	cong_start(t);
 }
 
 bool tcp_tx_start(struct tcb *t)
 {
-	t->tx = kmem_cache_alloc(t->sk.cpu->tcp->txs);
+	struct tcp_cpu *tc = t->sk.cpu->tcp;
+
+	_Static_assert(offsetof(struct tcp_tx, bytes_retrans) % 32 == 0 &&
+		       sizeof(struct tcp_tx) == offsetof(struct tcp_tx, bytes_retrans) + sizeof(u64), "whole vectors, and a word");
+	t->tx = kmem_cache_alloc(tc->txs);
 	if (!t->tx)
 		return false;
-	memset(&t->tx->rate_delivered, 0, sizeof(*t->tx) - offsetof(struct tcp_tx, rate_delivered)); /* what is before is the algorithm's */
-	tcp_cong_init(t);
+	if (likely(tc->vectors))
+		vector_zero(t->tx, offsetof(struct tcp_tx, bytes_retrans));
+	else
+		memset(t->tx, 0, offsetof(struct tcp_tx, bytes_retrans));
+	t->tx->bytes_retrans = 0;
+	cong_start(t);
 	if (unlikely(t->sk.cpu->sysctl.tcp_mtu_probing > 1) && t->sk.state != TCP_SYN_SENT)
 		tcp_mtu_start(t);
 	return true;

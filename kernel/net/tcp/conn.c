@@ -92,14 +92,24 @@ static void conn_grow(struct conn_table *ct)
 	ct->mask = size - 1;
 }
 
-static inline struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const struct ip_addr *l, const struct ip_addr *r,
-				    u16 lport, u16 rport)
+/* Both ports, as they lie in a node. */
+static inline u32 ports_of(u16 lport, u16 rport) { return lport | (u32)rport << 16; }
+static inline u32 node_ports(const struct conn_node *n)
+{
+	u32 ports;
+
+	_Static_assert(offsetof(struct conn_node, rport) == offsetof(struct conn_node, lport) + 2, "one word");
+	memcpy(&ports, &n->lport, sizeof(ports));
+	return ports;
+}
+
+static inline struct conn_node *chain_find(struct hlist_head *chain, u32 hash, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
 {
 	const struct ip_addr *nl, *nr;
 	struct conn_node *n;
 
 	hlist_for_each_entry(n, chain, link) {
-		if (n->hash != hash || n->lport != lport || n->rport != rport)
+		if (n->hash != hash || node_ports(n) != ports)
 			continue;
 		nl = node_addrs(n, &nr);
 		if (ip_eq(nl, l) && ip_eq(nr, r))
@@ -108,16 +118,37 @@ static inline struct conn_node *chain_find(struct hlist_head *chain, u32 hash, c
 	return NULL;
 }
 
+/* What was not moved yet to the larger table. */
+static __noinline struct conn_node *find_in_old(const struct conn_table *ct, u32 hash, const struct ip_addr *l, const struct ip_addr *r,
+					       u32 ports)
+{
+	return (hash & ct->old_mask) < ct->moved ? NULL : chain_find(&ct->old[hash & ct->old_mask], hash, l, r, ports);
+}
+
+static inline struct conn_node *find(const struct conn_table *ct, u32 hash, const struct ip_addr *l, const struct ip_addr *r, u32 ports)
+{
+	struct conn_node *n = chain_find(&ct->chains[hash & ct->mask], hash, l, r, ports);
+
+	return n || likely(!ct->old) ? n : find_in_old(ct, hash, l, r, ports);
+}
+
+/* Apart, so that a lookup of IPv4 gets along with few registers. */
+static __noinline struct conn_node *lookup_v6(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport,
+					     u16 rport, u32 *hashed)
+{
+	*hashed = conn_hash(cpu, l, r, lport, rport);
+	return find(&cpu->tcp->conns, *hashed, l, r, ports_of(lport, rport));
+}
+
 struct conn_node *conn_lookup(struct net_cpu *cpu, const struct ip_addr *l, const struct ip_addr *r, u16 lport, u16 rport,
 			      u32 *hashed)
 {
-	struct conn_table *ct = &cpu->tcp->conns;
-	u32 hash = *hashed = hash_of(cpu, l, r, lport, rport);
-	struct conn_node *n = chain_find(&ct->chains[hash & ct->mask], hash, l, r, lport, rport);
+	u32 hash;
 
-	if (n || likely(!ct->old) || (hash & ct->old_mask) < ct->moved)
-		return n;
-	return chain_find(&ct->old[hash & ct->old_mask], hash, l, r, lport, rport);
+	if (unlikely(!ip_is_v4(l)))
+		return lookup_v6(cpu, l, r, lport, rport, hashed);
+	*hashed = hash = conn_hash(cpu, l, r, lport, rport);
+	return find(&cpu->tcp->conns, hash, l, r, ports_of(lport, rport));
 }
 
 void conn_insert(struct net_cpu *cpu, struct conn_node *n)
@@ -334,7 +365,8 @@ void tcb_free(struct tcb *t)
 	struct net_cpu *cpu = t->sk.cpu;
 
 	tcp_sendq_purge(t);
-	skb_queue_purge(cpu, &t->rcvq, RX_OK);
+	if (!skb_queue_empty(&t->rcvq))
+		skb_queue_purge(cpu, &t->rcvq, RX_OK);
 	tcp_ofo_purge(t, RX_OK);
 	kfree(t->fo);
 	kfree(t->sacks);
@@ -360,9 +392,10 @@ static const u16 tcp_arrows[NR_TCP_STATES] = {
 };
 #undef S
 
-static bool counts_as_established(u8 state)
+/* 1 or 0: RFC 4022 tcpCurrEstab. */
+static inline u64 counts_as_established(u8 state)
 {
-	return state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT; /* RFC 4022 tcpCurrEstab */
+	return (1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT) >> state & 1;
 }
 
 void tcp_set_state(struct tcb *t, u8 state)
@@ -373,10 +406,7 @@ void tcp_set_state(struct tcb *t, u8 state)
 	BUG_ON(state != TCP_CLOSE && !(tcp_arrows[old] & 1u << state));
 	t->sk.state = state;
 	t->pred = 0;
-	if (!counts_as_established(old) && counts_as_established(state))
-		STAT(cpu, TcpCurrEstab);
-	else if (counts_as_established(old) && !counts_as_established(state))
-		STAT_ADD(cpu, TcpCurrEstab, -1);
+	STAT_ADD(cpu, TcpCurrEstab, counts_as_established(state) - counts_as_established(old));
 }
 
 void tcp_done(struct tcb *t)

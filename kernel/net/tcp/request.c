@@ -147,16 +147,19 @@ static void take_options(struct tcp_request *r, const struct tcp_in *in)
 {
 	const struct net_sysctls *s = &r->cpu->sysctl;
 	const struct tcp_options *o = &in->opt;
+	bool ts = o->has_ts && s->tcp_timestamps, sack = o->sack_perm && s->tcp_sack, ws = o->has_wscale && s->tcp_window_scaling;
+	bool ecn = tcp_ecn_asked(r->cpu, in);
 
-	r->ts_ok = o->has_ts && s->tcp_timestamps;
-	r->sack_ok = o->sack_perm && s->tcp_sack;
-	r->ws_ok = o->has_wscale && s->tcp_window_scaling;
+	r->agreed = 0;
+	r->ts_ok = ts;
+	r->sack_ok = sack;
+	r->ws_ok = ws;
+	r->ecn_ok = ecn;
 	r->ts_recent = o->has_ts ? o->tsval : 0;
 	r->ts_off = tcp_ts_offset(r->cpu, &r->laddr, &r->raddr);
 	r->mss = o->mss ? o->mss : tcp_mss_default(&r->raddr);
-	r->snd_wscale = r->ws_ok ? o->wscale : 0;
+	r->snd_wscale = ws ? o->wscale : 0;
 	r->snd_wnd = in->seg.wnd;
-	r->ecn_ok = tcp_ecn_asked(r->cpu, in);
 }
 
 struct tcp_request *tcp_request_new(struct tcb *l, struct tcp_in *in)
@@ -300,14 +303,11 @@ static void child_numbers(struct tcb *t, const struct tcp_request *r)
 	t->rcv.irs = seq_of(r->irs);
 	t->rcv.nxt = t->rcv.wup = t->rcv.copied = seq_of(r->irs + 1);
 	t->rcv.wnd = r->rcv_wnd;
-	t->rcv.wscale = r->ws_ok ? r->rcv_wscale : 0;
+	t->rcv.wscale = r->rcv_wscale;
 	t->snd.wscale = r->snd_wscale;
 	t->snd.wl1 = t->rcv.irs;
 	t->snd.wnd = t->snd.max_wnd = r->snd_wnd;
-	t->ts_ok = r->ts_ok;
-	t->sack_ok = r->sack_ok;
-	t->ws_ok = r->ws_ok;
-	t->ecn_ok = r->ecn_ok;
+	t->agreed = r->agreed;
 	t->ts_recent = r->ts_recent;
 	t->ts_recent_s = cpu_s(r->cpu);
 	t->ts_off = r->ts_off;

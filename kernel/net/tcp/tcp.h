@@ -235,6 +235,15 @@ struct tcp_sacks_out {
 	struct tcp_sack_block dsack;
 };
 
+/* What both SYNs offered; all of it together is `agreed`. */
+#define TCP_AGREED                                                                                 \
+	union {                                                                                    \
+		struct {                                                                           \
+			bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;                        \
+		};                                                                                 \
+		u8 agreed;                                                                         \
+	}
+
 /* ---- the transmission control block ---- */
 struct tcp_listener;
 
@@ -258,12 +267,13 @@ struct tcb {
 	u16 user_mss;               /* TCP_MAXSEG; 0: not set */
 	u32 events;                 /* EPOLL* to tell at the flush */
 	u8 tcp_hdr_len;             /* of a segment without SACK blocks */
+	TCP_AGREED;
 	bool marked : 1; /* in tcp_cpu.dirty */
 	bool port_told : 1; /* other CPUs know that the port is taken here (port_home_add) */
-	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
+	bool dead : 1, orphan : 1, fin_wanted : 1, fin_queued : 1;
 	bool nodelay : 1, corked : 1, more : 1, push : 1, nospace : 1, cwnd_limited : 1, urg_valid : 1;
 	bool stamping : 1;    /* SO_TIMESTAMPING and its like are on */
-	bool linger_set : 1, may_fragment : 1, ecn_ok : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
+	bool linger_set : 1, may_fragment : 1, ecn_asked : 1, ecn_ece : 1, ecn_cwr : 1, ecn_seen : 1, frto : 1, frto_new : 1, sndbuf_locked : 1, rcvbuf_locked : 1, passive : 1;
 	bool rate_app_limited : 1;  /* the sample of rate_delivered was */
 	bool pacing : 1;            /* asked for by the algorithm or the application */
 	bool fq : 1;                /* the device's discipline holds to departure times */
@@ -275,7 +285,6 @@ struct tcb {
 	bool undo_on : 1;           /* tx->undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
 	bool addr_locked : 1;       /* bind() named the address, not only the port */
-	u16 linger_s;               /* SO_LINGER, when linger_set */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -415,11 +424,12 @@ struct tcb {
 
 	struct tcp_stamps *stamps;   /* stamp.c; NULL: never asked for */
 	u32 rcvlowat;                /* SO_RCVLOWAT, when sk.lowat */
+	u16 linger_s;                /* SO_LINGER, when linger_set */
 } __aligned_(CACHE_LINE);
 /* What a segment of either direction touches together lies together: the header prediction's word, what a segment to send is
  * asked, and its sequence numbers; those of what comes; the window's and RACK's counts. */
 #define TCB_LINE(member) (offsetof(struct tcb, member) / CACHE_LINE)
-_Static_assert(TCB_LINE(pred) == TCB_LINE(mss) && TCB_LINE(pred) == TCB_LINE(events) && TCB_LINE(pred) == TCB_LINE(linger_s), "");
+_Static_assert(TCB_LINE(pred) == TCB_LINE(mss) && TCB_LINE(pred) == TCB_LINE(events), "");
 _Static_assert(TCB_LINE(pred) == TCB_LINE(snd.una) && TCB_LINE(pred) == TCB_LINE(snd.max_wnd), "and all between");
 _Static_assert(TCB_LINE(snd.wscale) == TCB_LINE(sendq) && TCB_LINE(sendq) == TCB_LINE(rtxq.prev), "");
 _Static_assert(TCB_LINE(rcv.nxt) == TCB_LINE(rcv.clamp) && TCB_LINE(rcv.nxt) == TCB_LINE(tsorted), "");
@@ -443,8 +453,8 @@ struct tcp_request { /* SYN_RECEIVED of a listener */
 	u16 mss, advmss;             /* the peer's option, ours */
 	u8 snd_wscale, rcv_wscale, tos;
 	u8 retries;
-	bool ts_ok : 1, sack_ok : 1, ws_ok : 1, ecn_ok : 1;
-	bool acked : 1;              /* TCP_DEFER_ACCEPT: the handshake is complete but for text */
+	TCP_AGREED;
+	bool acked;                  /* TCP_DEFER_ACCEPT: the handshake is complete but for text */
 	u16 rcv_wnd;                 /* bytes */
 	u32 oow_ack_ms;              /* when nonsense was last answered; 0: never */
 	u32 synack_us;               /* when the SYN-ACK left: the first round-trip sample */

@@ -11,15 +11,20 @@ static u32 lifetime_s(const struct net_cpu *cpu)
 	return (u32)cpu->sysctl.tcp_timewait_len;
 }
 
-static void restart(struct net_cpu *cpu, struct tcp_timewait *tw)
+static void start(struct net_cpu *cpu, struct tcp_timewait *tw)
 {
 	struct tcp_cpu *tc = cpu->tcp;
 
 	tw->ends_s = cpu_s(cpu) + lifetime_s(cpu) + 1;
-	list_del(&tw->link);
 	list_add_tail(&tw->link, &tc->timewait);
 	if (!tc->timewait_timer.armed)
 		timer_arm(&cpu->wheel, &tc->timewait_timer, tw->ends_s * NSEC_PER_SEC);
+}
+
+static void restart(struct net_cpu *cpu, struct tcp_timewait *tw)
+{
+	list_del(&tw->link);
+	start(cpu, tw);
 }
 
 void tcp_timewait_free(struct net_cpu *cpu, struct tcp_timewait *tw)
@@ -70,14 +75,13 @@ static struct tcp_timewait *timewait_from(struct tcb *t)
 		STAT(cpu, TcpExtTCPTimeWaitOverflow);
 		return NULL;
 	}
-	tw->last_ack_ms = 0; /* this and what follows is all there is; conn_replace() links it */
+	tw->last_ack_ms = 0; /* this and what follows is all there is; conn_replace() and start() link it */
 	tw->node.kind = CONN_TIMEWAIT;
 	tw->node.hash = t->node.hash;
 	tw->node.lport = t->node.lport;
 	tw->node.rport = t->node.rport;
 	tw->laddr = t->sk.saddr;
 	tw->raddr = t->sk.daddr;
-	list_init(&tw->link);
 	tw->rcv_nxt = t->rcv.nxt;
 	tw->snd_nxt = t->snd.nxt;
 	tw->ts_ok = t->ts_ok;
@@ -100,7 +104,7 @@ void tcp_time_wait(struct tcb *t, bool ack)
 	tw = timewait_from(t);
 	if (tw) {
 		conn_replace(&t->node, &tw->node);
-		restart(cpu, tw);
+		start(cpu, tw);
 	}
 	tcp_done(t);
 }
