@@ -90,11 +90,22 @@ struct http_addr { /* one client address with its connections */
 };
 
 struct http_conn {
+	/* ---- set when it is made, and what its state's beginning sets ---- */
 	struct list_head list;  /* in server->state[state], oldest first */
 	struct list_head again; /* in server->again while its turn was cut short, in server->dead when it is gone */
 	struct http_server *srv;
+	struct http_addr *addr;
 	int fd;                 /* -1: gone */
+	u16 peer_port;
 	u8 state;               /* enum http_state */
+	u64 since_ns;           /* the state's beginning; IDLE: the last request's end */
+	u64 listed_ns;          /* since_ns when it was put into its list: IDLE ones do not move with each request */
+	u64 progress_ns;        /* last byte received or taken by the client */
+	u64 moved;              /* bytes in this state, for the least rates */
+	/* ---- set where they begin to count ---- */
+	u64 request_ns;         /* the request's first byte */
+	void *sink_data;        /* with sink */
+	/* ---- zero at first ---- */
 	bool busy;              /* a request is being answered */
 	bool replied;           /* its answer is all in `out`, or sent */
 	bool keep_alive;        /* after it */
@@ -106,21 +117,13 @@ struct http_conn {
 	bool begun;             /* the head of a streamed answer is out */
 	bool log_open;          /* its record waits for the duration */
 	bool soft_end;          /* more may come than we read: the end is a lingering one */
-	u64 since_ns;           /* the state's beginning; IDLE: the last request's end */
-	u64 listed_ns;          /* since_ns when it was put into its list: IDLE ones do not move with each request */
-	u64 progress_ns;        /* last byte received or taken by the client */
-	u64 request_ns;         /* the request's first byte */
-	u64 moved;              /* bytes in this state, for the least rates */
-	u32 requests;
 	u16 prefix;             /* HTTP_PREFIX_* of its answer */
-	u16 peer_port;
+	u32 requests;
 	struct sk_buff *in;     /* received, not used yet */
 	struct http_part *part;
 	struct http_out out;
 	struct http_body body;
 	const struct http_sink *sink;
-	void *sink_data;
-	struct http_addr *addr;
 	u64 log_seq;            /* its record in the access log; 0: none */
 };
 _Static_assert(sizeof(struct http_conn) <= 320, "an idle connection is this and its socket, nothing more");

@@ -191,15 +191,6 @@ u32 http_head_format(struct http_conn *c, char *out, u32 size, int status)
 			      http_status_text(status), HTTP_DATE_LEN, c->srv->date, connection_field(c, status));
 }
 
-/* Somebody wants to know of each answer. */
-static __noinline void note_answer(struct http_conn *c, const struct http_request *rq, int status, u64 bytes)
-{
-	if (c->srv->latency && rq)
-		c->srv->latency[live_latency_bin(clock_ns() - c->request_ns)]++;
-	if (c->srv->cpu->sysctl.http_access_log)
-		access_log_add(c, rq, status, bytes);
-}
-
 void http_account(struct http_conn *c, const struct http_request *rq, int status, u64 bytes)
 {
 	struct http_stats *st = &c->srv->stats;
@@ -213,8 +204,10 @@ void http_account(struct http_conn *c, const struct http_request *rq, int status
 		st->status_4xx++;
 	else
 		st->status_5xx++;
-	if (unlikely((HOOKS && c->srv->latency) || c->srv->cpu->sysctl.http_access_log))
-		note_answer(c, rq, status, bytes);
+	if (HOOKS && unlikely(c->srv->latency != NULL) && rq)
+		c->srv->latency[live_latency_bin(clock_ns() - c->request_ns)]++;
+	if (c->srv->cpu->sysctl.http_access_log)
+		access_log_add(c, rq, status, bytes);
 }
 
 static bool body_is_wanted(const struct http_request *rq)

@@ -18,15 +18,20 @@
 #define NEARLY_FULL 90  /* % of the table: from here incomplete requests go first */
 
 /* ---- connections ---- */
-void http_conn_state(struct http_conn *c, enum http_state state)
+static void state_begins(struct http_conn *c, enum http_state state)
 {
-	c->srv->nr_state[c->state]--;
 	c->srv->nr_state[state]++;
 	c->state = (u8)state;
 	c->since_ns = c->listed_ns = c->progress_ns = c->srv->cpu->now_ns;
 	c->moved = 0;
-	list_del(&c->list);
 	list_add_tail(&c->list, &c->srv->state[state]);
+}
+
+void http_conn_state(struct http_conn *c, enum http_state state)
+{
+	c->srv->nr_state[c->state]--;
+	list_del(&c->list);
+	state_begins(c, state);
 }
 
 static struct hlist_head *addr_bucket(struct http_server *srv, const struct ip_addr *a)
@@ -130,15 +135,13 @@ static void conn_create(struct http_server *srv, const struct accepted *a, struc
 		sys_close(srv->cpu, a->fd);
 		return;
 	}
-	memset(c, 0, sizeof(*c));
+	memset(&c->busy, 0, sizeof(*c) - offsetof(struct http_conn, busy));
 	c->srv = srv;
 	c->fd = a->fd;
 	c->addr = addr;
 	c->peer_port = a->peer.port;
-	list_init(&c->list);
 	list_init(&c->again);
-	srv->nr_state[CONN_IDLE]++;
-	http_conn_state(c, CONN_IDLE);
+	state_begins(c, CONN_IDLE);
 	srv->nr_conns++;
 	if (likely(a->events & EPOLLIN)) /* the request came with the handshake's end: many a connection is over in this turn */
 		http_conn_run(c);

@@ -30,6 +30,6 @@ static inline void wait_queue_wake(struct wait_queue *q, u32 events)
 
 	if (likely(w->link.next == &q->entries && &w->link != &q->entries)) /* one, as most have */
 		w->fn(w, events);
-	else
+	else if (unlikely(wait_queue_active(q)))
 		wait_queue_wake_all(q, events);
 }

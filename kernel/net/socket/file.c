@@ -12,7 +12,7 @@ struct file *file_get(struct net_cpu *cpu, int fd)
 }
 
 /* The lowest free number, -1 when there is none. */
-static int fd_lowest(const struct socket_cpu *sc)
+static __noinline int fd_search(const struct socket_cpu *sc)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(sc->roomy); i++) {
 		unsigned chunk;
@@ -28,17 +28,39 @@ static int fd_lowest(const struct socket_cpu *sc)
 	return -1;
 }
 
-static void fd_mark_used(struct socket_cpu *sc, unsigned fd)
+/* The same; where few are open it is among the first 64. */
+static inline int fd_lowest(const struct socket_cpu *sc)
+{
+	return likely(sc->free[0][0]) ? __builtin_ctzll(sc->free[0][0]) : fd_search(sc);
+}
+
+/* The last of a word was taken: is there none in its chunk? */
+static __noinline void fd_word_is_full(struct socket_cpu *sc, unsigned chunk)
+{
+	u64 left = 0;
+
+	for (unsigned w = 0; w < FD_CHUNK / 64; w++)
+		left |= sc->free[chunk][w];
+	if (!left)
+		sc->roomy[chunk / 64] &= ~(1ull << chunk % 64);
+}
+
+static inline void fd_mark_used(struct socket_cpu *sc, unsigned fd)
 {
 	unsigned chunk = fd >> FD_CHUNK_SHIFT, bit = fd & (FD_CHUNK - 1);
-	u64 left = sc->free[chunk][bit / 64] &= ~(1ull << bit % 64);
 
-	for (unsigned w = 0; unlikely(!left) && w < FD_CHUNK / 64; w++)
-		left |= sc->free[chunk][w];
-	if (unlikely(!left))
-		sc->roomy[chunk / 64] &= ~(1ull << chunk % 64);
+	if (unlikely(!(sc->free[chunk][bit / 64] &= ~(1ull << bit % 64))))
+		fd_word_is_full(sc, chunk);
 	sc->nr_open++;
 	sc->peak_open = MAX(sc->peak_open, sc->nr_open);
+}
+
+static __noinline bool fd_chunk_make(struct fd_chunk **c)
+{
+	*c = pages_alloc(0);
+	if (*c)
+		memset(*c, 0, sizeof(**c));
+	return *c != NULL;
 }
 
 static void fd_release(struct socket_cpu *sc, unsigned fd)
@@ -62,12 +84,8 @@ int fd_install(struct net_cpu *cpu, struct file *f)
 		return -EMFILE;
 	}
 	c = &sc->chunks[(u32)fd >> FD_CHUNK_SHIFT];
-	if (unlikely(!*c)) {
-		*c = pages_alloc(0);
-		if (!*c)
-			return -ENOMEM;
-		memset(*c, 0, sizeof(**c));
-	}
+	if (unlikely(!*c) && !fd_chunk_make(c))
+		return -ENOMEM;
 	fd_mark_used(sc, (u32)fd);
 	(*c)->file[(u32)fd & (FD_CHUNK - 1)] = f;
 	f->fd = fd;
