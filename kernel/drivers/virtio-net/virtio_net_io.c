@@ -494,6 +494,7 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
 
+	keep_pointer(p);
 	if (unlikely(p->down) || p->tx.avail_idx == p->tx.kicked_idx)
 		return;
 	if (p->tx.kicked_idx == p->tx.last_used) { /* the ring was empty */
