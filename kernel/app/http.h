@@ -174,7 +174,6 @@ struct http_server {
 	bool draining;         /* shutting down: no new connection, none kept */
 	bool held;             /* a handler waits for other CPUs: nobody else touches a connection meanwhile */
 	bool accept_now;       /* the listener has more than was taken */
-	bool accept_later;     /* and nothing to take it with: the next tick tries */
 	bool spin_allowed;     /* GET /debug/spin */
 	char token[HTTP_TOKEN_MAX]; /* what allows changes over /debug/; "": nothing does. Never printed. */
 	/* The start of a 200 answer: status line, Server, Date, Connection; rewritten when the second changes. */

@@ -219,7 +219,6 @@ static void accept_all(struct http_server *srv)
 		}
 	}
 	srv->accept_now = !err;
-	srv->accept_later = err == -EMFILE || err == -ENOMEM;
 }
 
 /* ---- deadlines ---- */
@@ -351,8 +350,7 @@ void http_tick(struct http_server *srv)
 	sweep_senders(srv);
 	tick_streams(srv);
 	run_again(srv); /* the fiber may sleep */
-	if (unlikely(srv->accept_later)) /* there may be descriptors and memory now */
-		accept_all(srv);
+	accept_all(srv); /* those that say nothing; and there may be descriptors and memory now */
 	bury_dead(srv);
 }
 
@@ -401,6 +399,7 @@ static int start_listening(struct http_server *srv)
 	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_TCP, TCP_NODELAY, &one, sizeof(one)); /* connections inherit both */
 	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_TCP, TCP_QUICKACK, &zero, sizeof(zero));
+	sys_setsockopt(srv->cpu, srv->listen_fd, SOL_TCP, TCP_ACCEPT_DATA, &one, sizeof(one));
 	err = sys_bind(srv->cpu, srv->listen_fd, &any);
 	if (!err)
 		err = sys_listen(srv->cpu, srv->listen_fd, BACKLOG);

@@ -368,17 +368,22 @@ static void listen_on(struct rig *r)
 	CHECK_EQ(tcp_prot.listen(r->listener, 8), 0);
 }
 
-static void passive_open(struct rig *r)
+void rig_accept(struct rig *r)
 {
 	int err;
 
+	r->sk = tcp_prot.accept(r->listener, &err);
+	REQUIRE(r->sk != NULL);
+	r->t = tcb_of(r->sk);
+}
+
+static void passive_open(struct rig *r)
+{
 	listen_on(r);
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .flags = TCP_ACK);
-	r->sk = tcp_prot.accept(r->listener, &err);
-	REQUIRE(r->sk != NULL);
-	r->t = tcb_of(r->sk);
+	rig_accept(r);
 }
 
 static void active_open(struct rig *r)

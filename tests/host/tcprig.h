@@ -71,6 +71,8 @@ struct rig *rig_new(void);
 struct rig *rig_state(struct rig *r, u8 state);
 static inline struct rig *tcb_in(u8 state) { return rig_state(rig_new(), state); }
 void rig_end(struct rig *r);
+/* The first of the listener's queue becomes the rig's. */
+void rig_accept(struct rig *r);
 
 void rig_inject(struct rig *r, const struct rig_seg *s);
 /* The same, taken in with what is injected next: in one poll. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_tcp_api.c - what an application may ask of a TCP socket: options, addresses, disconnect, deferred accept, linger,
+ * test_tcp_api.c - what an application may ask of a TCP socket: options, addresses, disconnect, linger,
  * urgent data, what TCP_INFO tells; and how it learns of errors.
  */
 #include <stdlib.h>
@@ -14,15 +14,6 @@ static struct tcp_info info_of(struct rig *r)
 	inject(r, .seq = -9, .flags = TCP_RST); /* ignored; the CPU's clock is read when something happens */
 	CHECK_EQ(tcp_prot.getsockopt(r->sk, SOL_TCP, TCP_INFO, &i, &len), 0);
 	return i;
-}
-
-static void accept_one(struct rig *r)
-{
-	int err;
-
-	r->sk = tcp_prot.accept(r->listener, &err);
-	REQUIRE(r->sk != NULL);
-	r->t = tcb_of(r->sk);
 }
 
 /* ---- options ---- */
@@ -70,6 +61,7 @@ TEST(what_is_set_is_read_back)
 		{ SOL_TCP, TCP_KEEPINTVL, 5 }, { SOL_TCP, TCP_KEEPCNT, 4 },        { SOL_TCP, TCP_SYNCNT, 3 },
 		{ SOL_TCP, TCP_LINGER2, 30 },  { SOL_TCP, TCP_USER_TIMEOUT, 999 }, { SOL_TCP, TCP_NOTSENT_LOWAT, 4096 },
 		{ SOL_TCP, TCP_DEFER_ACCEPT, 7 }, { SOL_TCP, TCP_WINDOW_CLAMP, 9000 }, { SOL_TCP, TCP_QUICKACK, 0 },
+		{ SOL_TCP, TCP_ACCEPT_DATA, 1 },
 		{ SOL_IP, IP_TOS, 0xb8 },      { SOL_IP, IP_TTL, 9 },              { SOL_SOCKET, SO_OOBINLINE, 1 },
 		{ SOL_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT },
 	};
@@ -115,7 +107,7 @@ TEST(a_child_has_the_options_of_its_listener)
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .ack = 0);
-	accept_one(r);
+	rig_accept(r);
 	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_NODELAY), 1);
 	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_USER_TIMEOUT), 777);
 	CHECK_EQ(rig_get(r->sk, SOL_TCP, TCP_NOTSENT_LOWAT), 5000);
@@ -311,59 +303,6 @@ TEST(a_connection_after_another_on_one_socket_knows_nothing_of_it)
 	CHECK_EQ(r->t->cwnd, TCP_INIT_CWND);
 	rig_run_us(r, 10);
 	rig_drain(r);
-	rig_end(r);
-}
-
-/* ---- deferred accept ---- */
-
-static struct rig *deferring(int seconds)
-{
-	struct rig *r = tcb_in(TCP_LISTEN);
-
-	CHECK_EQ(rig_set(r->listener, SOL_TCP, TCP_DEFER_ACCEPT, seconds), 0);
-	inject(r, .flags = TCP_SYN);
-	expect(r, .flags = TCP_SYN | TCP_ACK);
-	inject(r, .ack = 0);
-	expect_nothing(r);
-	return r;
-}
-
-TEST(a_deferred_accept_waits_for_the_first_text)
-{
-	struct rig *r = deferring(5);
-	int err;
-
-	CHECK(!tcp_prot.accept(r->listener, &err) && err == -EAGAIN);
-	CHECK_EQ(r->cpu->tcp->nr_requests, 1);
-	CHECK_EQ(stat(r, TcpExtTCPDeferAcceptDrop), 1);
-	rig_run_ms(r, 2900); /* the peer has answered: no SYN-ACK asks again */
-	expect_nothing(r);
-	inject(r, .len = 12);
-	accept_one(r);
-	CHECK_EQ(rig_read(r, 100), 12);
-	rig_end(r);
-}
-
-TEST(a_deferral_ends_with_a_last_syn_ack_whose_ack_is_accepted)
-{
-	struct rig *r = deferring(3); /* two retransmissions' time */
-
-	CHECK_EQ(rig_get(r->listener, SOL_TCP, TCP_DEFER_ACCEPT), 3);
-	rig_run_ms(r, 3100);
-	expect(r, .flags = TCP_SYN | TCP_ACK);
-	inject(r, .ack = 0);
-	accept_one(r);
-	CHECK_EQ(r->sk->state, TCP_ESTABLISHED);
-	rig_end(r);
-}
-
-TEST(a_deferral_without_an_end_by_the_peer_is_given_up)
-{
-	struct rig *r = deferring(3);
-
-	rig_run_ms(r, 130 * 1000);
-	rig_drain(r);
-	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
 	rig_end(r);
 }
 

@@ -235,6 +235,140 @@ TEST(closing_a_listener_resets_what_was_not_accepted)
 	rig_end(r);
 }
 
+/* ---- deferred accept ---- */
+
+static struct rig *deferring(int seconds)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	CHECK_EQ(rig_set(r->listener, SOL_TCP, TCP_DEFER_ACCEPT, seconds), 0);
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	inject(r, .ack = 0);
+	expect_nothing(r);
+	return r;
+}
+
+TEST(a_deferred_accept_waits_for_the_first_text)
+{
+	struct rig *r = deferring(5);
+	int err;
+
+	CHECK(!tcp_prot.accept(r->listener, &err) && err == -EAGAIN);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 1);
+	CHECK_EQ(stat(r, TcpExtTCPDeferAcceptDrop), 1);
+	rig_run_ms(r, 2900); /* the peer has answered: no SYN-ACK asks again */
+	expect_nothing(r);
+	inject(r, .len = 12);
+	rig_accept(r);
+	CHECK_EQ(rig_read(r, 100), 12);
+	rig_end(r);
+}
+
+TEST(a_deferral_ends_with_a_last_syn_ack_whose_ack_is_accepted)
+{
+	struct rig *r = deferring(3); /* two retransmissions' time */
+
+	CHECK_EQ(rig_get(r->listener, SOL_TCP, TCP_DEFER_ACCEPT), 3);
+	rig_run_ms(r, 3100);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	inject(r, .ack = 0);
+	rig_accept(r);
+	CHECK_EQ(r->sk->state, TCP_ESTABLISHED);
+	rig_end(r);
+}
+
+TEST(a_deferral_without_an_end_by_the_peer_is_given_up)
+{
+	struct rig *r = deferring(3);
+
+	rig_run_ms(r, 130 * 1000);
+	rig_drain(r);
+	CHECK_EQ(r->cpu->tcp->nr_requests, 0);
+	rig_end(r);
+}
+
+/* ---- who accepts is told of text ---- */
+
+static unsigned told;
+
+static void tell(struct sock *sk, u32 events)
+{
+	CHECK_EQ(events, EPOLLIN);
+	told++;
+}
+
+static void handshake(struct rig *r)
+{
+	r->iss = 0;
+	inject(r, .flags = TCP_SYN);
+	expect(r, .flags = TCP_SYN | TCP_ACK);
+	inject(r, .ack = 0);
+	expect_nothing(r);
+}
+
+static struct rig *listener_of_text(int v)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	CHECK_EQ(rig_set(r->listener, SOL_TCP, TCP_ACCEPT_DATA, v), 0);
+	r->listener->event = tell;
+	told = 0;
+	return r;
+}
+
+TEST(who_accepts_is_told_of_a_connection_at_once_or_when_it_says_something)
+{
+	static const struct rig_seg first[] = { { .len = 12 }, { .flags = TCP_FIN }, { .flags = TCP_RST, .no_ack = true } };
+
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(first); i++) {
+		struct rig *r = listener_of_text(i & 1);
+
+		handshake(r);
+		CHECK_EQ(told, !(i & 1));
+		rig_inject(r, &first[i / 2]);
+		CHECK_EQ(told, 1);
+		rig_drain(r);
+		if (!first[i / 2].flags) {
+			inject(r, .seq = 12, .len = 10); /* what follows is the connection's alone */
+			CHECK_EQ(told, 1);
+			rig_accept(r);
+			CHECK_EQ(rig_read(r, 100), 22);
+		}
+		rig_end(r);
+	}
+}
+
+TEST(of_connections_that_say_nothing_the_eighth_is_told)
+{
+	struct rig *r = listener_of_text(1);
+	int err;
+
+	for (unsigned i = 0; i < 9; i++) {
+		CHECK_EQ(told, i == 8);
+		r->peer.port++;
+		handshake(r);
+	}
+	CHECK_EQ(told, 2);
+	for (unsigned i = 0; i < 9; i++) {
+		struct sock *sk = tcp_prot.accept(r->listener, &err);
+
+		REQUIRE(sk != NULL);
+		tcp_prot.close(sk);
+	}
+	rig_run_us(r, 10);
+	rig_drain(r);
+	r->peer.port++;
+	handshake(r);
+	CHECK_EQ(told, 2);
+	tcp_prot.close(r->listener); /* with one of which nobody knows */
+	r->listener = NULL;
+	rig_run_us(r, 10);
+	CHECK(rig_take(r));
+	CHECK_EQ(r->last.flags, TCP_RST | TCP_ACK);
+	rig_end(r);
+}
+
 /* ---- active ---- */
 
 TEST(connect_sends_a_syn_and_the_syn_ack_establishes)

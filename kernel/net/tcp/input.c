@@ -646,19 +646,14 @@ static bool checksum_ok(struct net_cpu *cpu, struct sk_buff *skb)
 	return csum_ok(skb_checksum(skb, 0, skb->len, pseudo));
 }
 
-/* Of a header that is not all in the first piece, or of none. */
-static __noinline bool parse_scattered(struct net_cpu *cpu, struct tcp_in *in, struct sk_buff *skb)
-{
-	return skb_may_pull(cpu, skb, TCP_HDR_LEN) && tcp_parse(skb->data, skb->len, skb->len, &in->seg) &&
-	       skb_may_pull(cpu, skb, in->seg.hdr_len);
-}
-
 /* Decodes and checks. RX_OK: in->seg can be trusted, the header is linear. */
 static inline enum drop_reason parse(struct net_cpu *cpu, struct tcp_in *in)
 {
 	struct sk_buff *skb = in->skb;
 
-	if (unlikely(!tcp_parse(skb->data, skb_headlen(skb), skb->len, &in->seg)) && !parse_scattered(cpu, in, skb)) {
+	if (unlikely(!tcp_parse(skb->data, skb_headlen(skb), skb->len, &in->seg)) && /* it may be in pieces */
+	    (!skb_may_pull(cpu, skb, TCP_HDR_LEN) || !tcp_parse(skb->data, skb->len, skb->len, &in->seg) ||
+	     !skb_may_pull(cpu, skb, in->seg.hdr_len))) {
 		STAT(cpu, TcpInErrs);
 		return DROP(TCP_HDR);
 	}

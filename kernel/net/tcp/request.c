@@ -262,6 +262,29 @@ static inline bool is_closed(const struct net_cpu *cpu, struct tcp_listener *q)
 	return is_overdue(cpu, q) && q->admitted >= q->accepted + ACCEPT_AHEAD;
 }
 
+#define ACCEPT_QUIET 8 /* so many connections without text may wait with TCP_ACCEPT_DATA, and nobody is told */
+
+/* Text, or the end. */
+static void child_event(struct sock *sk, u32 events)
+{
+	if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+		return;
+	sk->event = NULL;
+	sock_event(&tcb_of(sk)->parent->sk, EPOLLIN);
+}
+
+/* At once: who accepts runs in base context, no sooner than after the flush. With TCP_ACCEPT_DATA when there is something to do for
+ * it: the handshake's end often comes in a poll of its own, a moment before the request. */
+static inline void accept_tell(struct tcb *listener, struct tcb *child)
+{
+	if (listener->accept_data && listener->listener->accept_len < ACCEPT_QUIET) {
+		child->parent = listener;
+		child->sk.event = child_event;
+	} else {
+		sock_event(&listener->sk, EPOLLIN);
+	}
+}
+
 /* Under overload the newest goes first: its client is there still, where those who wait longest are the next to give up. */
 static void accept_add(struct tcb *listener, struct tcb *child)
 {
@@ -273,7 +296,7 @@ static void accept_add(struct tcb *listener, struct tcb *child)
 	if (!child->accept_next)
 		q->accept_tail = &child->accept_next;
 	q->accept_len++;
-	sock_event(&listener->sk, EPOLLIN); /* at once: who accepts runs in base context, no sooner than after the flush */
+	accept_tell(listener, child);
 }
 
 /* A FIN a while after the request, not a byte of which was read by then, to a listener that had to refuse others: somebody has given up,

@@ -135,6 +135,9 @@ static int set_number(struct tcb *t, int opt, int v)
 	case TCP_DEFER_ACCEPT:
 		t->defer_accept = retrans_of_secs(v);
 		return 0;
+	case TCP_ACCEPT_DATA:
+		t->accept_data = v != 0;
+		return 0;
 	case TCP_WINDOW_CLAMP:
 		return set_window_clamp(t, v);
 	case TCP_QUICKACK:
@@ -436,6 +439,9 @@ static int get_number(const struct tcb *t, int opt, int *v)
 		return 0;
 	case TCP_DEFER_ACCEPT:
 		*v = secs_of_retrans(t->defer_accept);
+		return 0;
+	case TCP_ACCEPT_DATA:
+		*v = t->accept_data;
 		return 0;
 	case TCP_WINDOW_CLAMP:
 		*v = (int)t->rcv.clamp;

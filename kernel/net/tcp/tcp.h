@@ -53,6 +53,7 @@ enum {
 	TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO, TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18,
 	TCP_FASTOPEN_OPT = 23, TCP_TIMESTAMP = 24, TCP_NOTSENT_LOWAT = 25, TCP_CC_INFO = 26,
 	TCP_FASTOPEN_CONNECT = 30, TCP_FASTOPEN_KEY = 33, TCP_FASTOPEN_NO_COOKIE = 34, TCP_INQ = 36,
+	TCP_ACCEPT_DATA = 250, /* our own: who waits for connections is told when the first has text, or several wait (request.c) */
 };
 
 enum { SO_MEMINFO = 55 };
@@ -285,6 +286,7 @@ struct tcb {
 	bool undo_on : 1;           /* tx->undo_marker is set */
 	bool tlp_retrans : 1;       /* the probe was text once more */
 	bool addr_locked : 1;       /* bind() named the address, not only the port */
+	bool accept_data : 1;       /* TCP_ACCEPT_DATA */
 
 	/* ---- send: RFC 9293 3.3.1 ---- */
 	struct {
@@ -425,6 +427,7 @@ struct tcb {
 	struct tcp_stamps *stamps;   /* stamp.c; NULL: never asked for */
 	u32 rcvlowat;                /* SO_RCVLOWAT, when sk.lowat */
 	u16 linger_s;                /* SO_LINGER, when linger_set */
+	struct tcb *parent;          /* in its accept queue, of which nobody was told yet */
 } __aligned_(CACHE_LINE);
 /* What a segment of either direction touches together lies together: the header prediction's word, what a segment to send is
  * asked, and its sequence numbers; those of what comes; the window's and RACK's counts. */
