@@ -241,6 +241,7 @@ static struct outcome play(const struct crowd *how)
 	s->how = how;
 	s->r = tcb_in(TCP_LISTEN);
 	tcp_prot.listen(s->r->listener, BACKLOG);
+	rig_run_ms(s->r, 100000); /* no time since boot is as good as that since somebody was refused */
 	began = lab_now(s->r->lab);
 	for (; s->now_ms < until; s->now_ms++) {
 		clients_come(s);
@@ -311,13 +312,20 @@ TEST(a_crowd_that_is_less_than_the_application_can_do_is_never_refused)
 
 #define LATE_MS 1100
 
+/* As if the listener had just refused somebody. */
+static void overload(struct rig *r)
+{
+	r->cpu->tcp->full = tcb_of(r->listener);
+	r->cpu->tcp->refused_s = cpu_s(r->cpu);
+}
+
 /* A connection that has asked, of a listener that has refused somebody or has not. */
-static struct rig *one_asked(bool overload)
+static struct rig *one_asked(bool overloaded)
 {
 	struct rig *r = tcb_in(TCP_LISTEN);
 
-	if (overload)
-		r->cpu->tcp->full = tcb_of(r->listener);
+	if (overloaded)
+		overload(r);
 	inject(r, .flags = TCP_SYN);
 	rig_take(r);
 	inject(r, .ack = 0, .len = ASKED);
@@ -389,6 +397,27 @@ TEST(who_ends_its_stream_late_is_served_where_there_is_no_overload)
 TEST(nobody_has_hung_up_where_accept_queues_may_be_of_any_length)
 {
 	check_served(one_asked(true), LATE_MS, 0);
+}
+
+TEST(an_overload_is_over_after_a_minute)
+{
+	check_served(one_asked(true), 62000, 1000);
+}
+
+TEST(who_has_asked_for_nothing_is_not_reset_when_it_leaves)
+{
+	struct rig *r = tcb_in(TCP_LISTEN);
+
+	overload(r);
+	inject(r, .flags = TCP_SYN);
+	rig_take(r);
+	inject(r, .ack = 0);
+	r->sk = accepted(r);
+	rig_run_ms(r, LATE_MS);
+	inject(r, .flags = TCP_FIN);
+	CHECK_EQ(reads(r->sk), 0);
+	CHECK_EQ(r->sk->state, TCP_CLOSE_WAIT);
+	rig_end(r);
 }
 
 TEST(the_overload_of_one_port_is_none_of_anothers)

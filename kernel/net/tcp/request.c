@@ -299,15 +299,23 @@ static void accept_add(struct tcb *listener, struct tcb *child)
 	accept_tell(listener, child);
 }
 
+#define REFUSED_S 60 /* so long after a listener has refused somebody its clients may have waited too long */
+
+static bool is_unread(const struct tcb *t)
+{
+	return t->rcv.copied.v == t->rcv.irs.v + 1 && t->rcv.nxt.v != t->rcv.copied.v + 1; /* but for the FIN */
+}
+
 /* A FIN a while after the request, not a byte of which was read by then, to a listener that had to refuse others: somebody has given up,
  * and work for it would be for nobody. Who asks and ends its stream, as is its right, does both at once. */
 bool tcp_hung_up(struct tcb *t)
 {
 	struct net_cpu *cpu = t->sk.cpu;
+	const struct tcp_cpu *tc = cpu->tcp;
 	u64 wait_ns = (u64)cpu->sysctl.tcp_accept_wait * NSEC_PER_MSEC;
 
-	if (cpu->tcp->full->sk.sport != t->sk.sport || !t->passive || !wait_ns || cpu->now_ns - t->last_rcv_ns < wait_ns ||
-	    t->rcv.copied.v != t->rcv.irs.v + 1)
+	if (tc->full->sk.sport != t->sk.sport || cpu_s(cpu) - tc->refused_s > REFUSED_S || !t->passive || !is_unread(t) || !wait_ns ||
+	    cpu->now_ns - t->last_rcv_ns < wait_ns)
 		return false;
 	STAT(cpu, TcpExtTCPAbandoned);
 	t->hung_up = true; /* accept() passes over it */
@@ -410,6 +418,7 @@ static enum drop_reason listen_overflow(struct net_cpu *cpu)
 {
 	STAT(cpu, TcpExtListenOverflows);
 	STAT(cpu, TcpExtListenDrops);
+	cpu->tcp->refused_s = cpu_s(cpu);
 	return DROP(TCP_LISTEN_OVERFLOW);
 }
 

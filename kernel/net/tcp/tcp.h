@@ -511,6 +511,7 @@ struct tcp_cpu {
 	u32 nr_tcbs, nr_requests, nr_timewait, nr_orphans;
 	u64 mem_bytes;              /* of all receive and send queues */
 	const struct tcb *full;     /* the listener that refused a SYN last, for more wait than it accepts in time; NULL: none has */
+	u32 refused_s;              /* when a listener refused one last */
 	u32 port_step;              /* RFC 6056: walks on with each connection */
 	struct tfo_entry *fo_cache; /* what clients know of servers; NULL: nothing yet */
 	u32 fo_hole_s;              /* when a SYN with data vanished last ... */
