@@ -228,9 +228,11 @@ static int set_link(struct console_call *c)
 	return *what == 'm' ? set_mtu(c, dev, c->argv[at + 2]) : set_queue_len(c, dev, c->argv[at + 2]);
 }
 
-static void show_links(struct console_call *c, const struct ip_options *o, bool addr)
+static void show_links(struct console_call *c, void *arg)
 {
+	const struct ip_options *o = arg;
 	struct net *net = c->cpu->net;
+	bool addr = o->addr;
 
 	if (o->json) {
 		ip_json_links(c, o, addr);
@@ -252,8 +254,9 @@ static void show_links(struct console_call *c, const struct ip_options *o, bool 
 }
 
 /* As iproute2 does: IPv4's alone unless asked, the widest first; what lo has is no route of the main table. */
-static void show_routes(struct console_call *c, const struct ip_options *o)
+static void show_routes(struct console_call *c, void *arg)
 {
+	const struct ip_options *o = arg;
 	const struct ip_route *r;
 	unsigned n = 0;
 
@@ -272,8 +275,9 @@ static void show_routes(struct console_call *c, const struct ip_options *o)
 		ip6_show_routes(c);
 }
 
-static void show_neighs(struct console_call *c, const struct ip_options *o)
+static void show_neighs(struct console_call *c, void *arg)
 {
+	const struct ip_options *o = arg;
 	const struct neigh *n = NULL;
 
 	if (o->json)
@@ -347,15 +351,16 @@ int cmd_ip(struct console_call *c)
 	if (err)
 		return err;
 	what = c->argc > 1 ? c->argv[1] : "";
+	o.addr = *what == 'a';
 	err = change(c, what, o.six, &done);
 	if (done || err || (*what && (err = parse_show(c, &o))))
 		return err;
 	if (is_prefix(what, "addr") || is_prefix(what, "address") || is_prefix(what, "link"))
-		show_links(c, &o, *what == 'a');
+		console_frozen(c, show_links, &o);
 	else if (is_prefix(what, "route"))
-		show_routes(c, &o);
+		console_frozen(c, show_routes, &o);
 	else if (is_prefix(what, "neigh") || is_prefix(what, "neighbour"))
-		show_neighs(c, &o);
+		console_frozen(c, show_neighs, &o);
 	else
 		return console_usage(c, *what ? what : NULL);
 	return 0;

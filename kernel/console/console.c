@@ -19,7 +19,7 @@ void out_printf(struct console_out *out, const char *fmt, ...)
 	out->write(out, buf, (size_t)n);
 }
 
-/* ---- all CPUs ---- */
+/* ---- tables that softirq changes, on all CPUs ---- */
 
 #define CHUNK_BYTES 4096u
 
@@ -29,12 +29,13 @@ struct chunk {
 	char text[CHUNK_BYTES];
 };
 
-struct gather { /* what another CPU prints, until this one can */
+struct gather { /* what is printed while softirq is held off, or on another CPU, until it can be printed */
 	struct console_out out;
 	struct console_call *call;
 	void (*fn)(struct console_call *c, void *arg);
 	void *arg;
 	struct chunk *first, **last, *fill;
+	bool lost; /* there was no memory for a part */
 };
 
 static void gather_write(struct console_out *out, const char *text, size_t len)
@@ -47,8 +48,10 @@ static void gather_write(struct console_out *out, const char *text, size_t len)
 		if (!g->fill || g->fill->len == CHUNK_BYTES) {
 			struct chunk *k = kmalloc(sizeof(*k));
 
-			if (!k)
+			if (!k) {
+				g->lost = true;
 				return;
+			}
 			k->next = NULL;
 			k->len = 0;
 			*g->last = g->fill = k;
@@ -69,26 +72,38 @@ static void gather_on(struct net_cpu *cpu, void *arg)
 
 	call.cpu = cpu;
 	call.out = &g->out;
+	bh_disable(cpu);
 	g->fn(&call, g->arg);
+	bh_enable(cpu);
+}
+
+static void print_gathered(struct gather *g)
+{
+	while (g->first) {
+		struct chunk *k = g->first;
+
+		g->first = k->next;
+		g->call->out->write(g->call->out, k->text, k->len);
+		kfree(k);
+	}
+	if (g->lost)
+		out_printf(g->call->out, "(no memory: a part of this is missing)\n");
+}
+
+void console_frozen(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg)
+{
+	struct gather g = { .out.write = gather_write, .call = c, .fn = fn, .arg = arg, .last = &g.first };
+
+	gather_on(c->cpu, &g);
+	print_gathered(&g);
 }
 
 void console_on_each_cpu(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg)
 {
 	struct gather g = { .out.write = gather_write, .call = c, .fn = fn, .arg = arg, .last = &g.first };
 
-	if (c->cpu->net->nr_cpus == 1) {
-		fn(c, arg);
-		return;
-	}
-	if (net_on_each_cpu(c->cpu, gather_on, &g))
-		out_printf(c->out, "(no memory: not all CPUs could be asked)\n");
-	while (g.first) {
-		struct chunk *k = g.first;
-
-		g.first = k->next;
-		c->out->write(c->out, k->text, k->len);
-		kfree(k);
-	}
+	g.lost = net_on_each_cpu(c->cpu, gather_on, &g) || g.lost;
+	print_gathered(&g);
 }
 
 const struct console_cmd *console_find(const char *name)

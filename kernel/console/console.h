@@ -41,7 +41,9 @@ extern const struct console_cmd console_cmds[]; /* ends with a row without a nam
 /* Splits `line` in place into words ("quotes" keep blanks together) and runs the command it names. An unknown
  * command or a line too long is told to `out`. Returns the command's result, -ENOENT or -E2BIG. */
 int console_run(struct console_call *c, char *line);
-/* Runs fn on every CPU, with a call like c but for its cpu, and prints what each printed, one CPU after the other. */
+/* Runs fn with softirq held off: what that changes and frees stands still. What fn printed is printed behind it. */
+void console_frozen(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg);
+/* The same on every CPU, with a call like c but for its cpu, one CPU after the other. */
 void console_on_each_cpu(struct console_call *c, void (*fn)(struct console_call *c, void *arg), void *arg);
 /* Prints "usage: NAME USAGE", and first the word that was wrong when there is one. Returns -EINVAL. */
 int console_usage(struct console_call *c, const char *bad_word);

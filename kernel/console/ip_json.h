@@ -8,7 +8,7 @@
 struct net_device;
 /* What the words before and behind `ip`'s object ask for. */
 struct ip_options {
-	bool four, six, stats, json;
+	bool four, six, stats, json, addr; /* addr: addresses of links, too */
 	const struct net_device *dev; /* NULL: all */
 };
 extern const struct ip_flag {
