@@ -154,11 +154,13 @@ static void stop_others(u32 self)
 			cpu_relax();
 }
 
-void panic_stop_here(const struct trap_frame *f)
+bool panic_nmi(const struct trap_frame *f)
 {
-	if (READ_ONCE(owner) == NOBODY)
-		return;
-	stopped[this_cpu()->id] = *f;
+	u32 reporter = READ_ONCE(owner), self = this_cpu()->id;
+
+	if (reporter == NOBODY || reporter == self)
+		return reporter == self;
+	stopped[self] = *f;
 	cpu_stop();
 }
 

@@ -28,8 +28,9 @@ void panic_set_door(const char *door);
 /* Reports and ends with `code`. f: the exception's registers, NULL for the caller's own place. */
 _Noreturn void panic_report(enum exit_code code, const struct trap_frame *f, const char *fmt, ...)
 	__printf_(3, 4);
-/* From an NMI: is another CPU reporting? Then this one notes where it was and stops for ever, else it returns. */
-void panic_stop_here(const struct trap_frame *f);
+/* From an NMI: is another CPU reporting? Then this one notes where it was and stops for ever. True: this CPU reports, and shall go on
+ * whoever sent the NMI: the watchdog's come once a second, and a console may be slow. */
+bool panic_nmi(const struct trap_frame *f);
 
 extern u64 __stack_chk_guard;
 _Noreturn void __stack_chk_fail(void);

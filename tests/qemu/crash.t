@@ -4,14 +4,13 @@
 status of its own; what a report has in it; and what is left of it in a core."""
 import os
 import re
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 from guest import Guest, exit_codes
-from qemu import LONG, gdb_core, make_core, pick
+from qemu import LONG, gdb, gdb_core, make_core, pick
 from tap import case, check, check_eq, check_in, run
 from net import SANITIZED, need_private_network
 
@@ -111,6 +110,22 @@ def _():
     g = Guest(net="user", cmdline="watchdog=0", options=("--timeout", "600"))
     with g:
         check("watchdog:" not in g.console(), "it is on")
+
+
+@case("an NMI while the report is written, as the watchdog's come once a second, does not end it")
+def _():
+    g = Guest(net="user", gdb=True, cmdline="crash=panic", options=("--halted",))
+    try:
+        g.start()
+        while not os.path.exists(g.gdb_path):
+            check(g.proc.poll() is None, g.console())
+            time.sleep(0.02)
+        out = gdb(g, "hbreak report_parts", "continue", "delete", "monitor nmi")
+        check_in("Breakpoint 1, report_parts", out)
+        check_eq(g.wait_exit(), codes["PANIC"], "exit status")
+        check_in("==== end of panic", g.console())
+    finally:
+        g.stop()
 
 
 @case("panic=halt stays with the report, and a core of it has the report and its CPUs")

@@ -90,7 +90,8 @@ _Noreturn void exception_entry(struct trap_frame *f)
 /* Another CPU reports and wants us to stop; or the watchdog looks; or somebody pressed the button for a report. */
 void nmi_entry(struct trap_frame *f)
 {
-	panic_stop_here(f);
+	if (panic_nmi(f))
+		return;
 	crash_in_exception(VEC_NMI);
 	if (!watchdog_nmi(f))
 		panic_report(EXIT_EXCEPTION, f, "NMI");
