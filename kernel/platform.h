@@ -39,6 +39,8 @@ u64 mem_allocs(void);
 /* ---- CPUs ---- */
 /* Makes `cpu` run its softirq soon (an IPI); called after something was put into its inbox. */
 void cpu_kick(unsigned cpu);
+/* What takes long outside the loop (the boot, with a large site) goes on: the watchdog need not think that this CPU is stuck. */
+void cpu_alive(void);
 
 /* ---- time of day; monotonic time is an argument everywhere ---- */
 u64 wall_clock_ns(u64 now_ns); /* nanoseconds since 1970-01-01 UTC at monotonic time now_ns */

@@ -6,6 +6,7 @@
 #include "app/archive.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "platform.h"
 
 struct reader {
 	const u8 *mem;
@@ -330,6 +331,7 @@ static int cpio_walk(struct reader *r, int (*fn)(void *, const struct archive_me
 	int ret;
 
 	while ((ret = cpio_next(r, &m)) > 0) {
+		cpu_alive();
 		ret = fn(arg, &m);
 		if (ret)
 			break;
@@ -345,6 +347,7 @@ static int tar_walk(struct reader *r, int (*fn)(void *, const struct archive_mem
 	int ret;
 
 	while ((ret = tar_next(r, &x, &m, &is_member)) > 0) {
+		cpu_alive();
 		if (!is_member)
 			continue;
 		ret = fn(arg, &m);

@@ -123,7 +123,7 @@ static void run_test(struct test *t, unsigned number)
 	failures = nr_reqs = 0;
 	skipped = NULL;
 	host_alloc_budget = UINT64_MAX;
-	host_clock = host_clock_step = host_kicked = 0;
+	host_clock = host_clock_step = host_kicked = host_alive = 0;
 	if (!setjmp(test_exit))
 		t->fn();
 	printf("%sok %u - %s%s%s\n", failures ? "not " : "", number, sentence, skipped ? " # SKIP " : "",

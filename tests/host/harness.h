@@ -71,7 +71,7 @@ extern u64 host_alloc_budget;
 /* A press of the power button; cleared when somebody saw it. */
 extern bool host_power_button;
 /* Bytes that mem_totals() reports free; CPUs that cpu_kick() was called for, as bits. */
-extern u64 host_mem_free, host_kicked;
+extern u64 host_mem_free, host_kicked, host_alive; /* host_alive: calls of cpu_alive() */
 /* Isolation of CPUs: between host_run_as(cpu) and host_run_as(NULL) an object that a kmem_cache gave out while another CPU ran
  * may not be touched: the sanitizer stops who does. For objects given out from host_isolate(true) to host_isolate(false). */
 void host_isolate(bool on);

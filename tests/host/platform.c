@@ -13,7 +13,7 @@
 #include "lib/string.h"
 #include "platform.h"
 
-u64 host_clock, host_clock_step, host_kicked;
+u64 host_clock, host_clock_step, host_kicked, host_alive;
 u64 host_alloc_budget = UINT64_MAX;
 unsigned host_log_errors;
 u64 host_mem_free = 256ull << 20;
@@ -188,6 +188,8 @@ u64 mem_allocs(void)
 {
 	return allocs;
 }
+
+void cpu_alive(void) { host_alive++; }
 
 void cpu_kick(unsigned cpu)
 {
