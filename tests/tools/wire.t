@@ -3,6 +3,7 @@
 """tools/wire does to frames what it is told, the same for the same seed, and its books balance."""
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
@@ -27,24 +28,33 @@ def connect(path):
     return s
 
 
-def receive(s, limit=1.0):
-    """Frames until nothing comes for `limit` seconds."""
-    s.settimeout(limit)
-    data, got = b"", []
-    while True:
-        try:
-            part = s.recv(1 << 16)
-        except TimeoutError:
-            return got
+def statistics(p):
+    """Those of each direction up to now."""
+    p.send_signal(signal.SIGUSR1)
+    return [json.loads(p.stdout.readline()) for _ in range(2)]
+
+
+def until(p, holds):
+    """Waits until its statistics are so."""
+    while not holds(*statistics(p)):
+        check(p.poll() is None, "the wire ended")
+        time.sleep(0.01)
+
+
+def receive(s, frames):
+    """So many frames, and whatever stands behind them."""
+    data = b""
+    while len(data) < frames * 104:
+        part = s.recv(1 << 16)
+        check(part, "%d bytes of %d frames" % (len(data), frames))
         data += part
-        while len(data) >= 4 and len(data) >= 4 + struct.unpack(">I", data[:4])[0]:
-            n = struct.unpack(">I", data[:4])[0]
-            got.append(data[4:4 + n])
-            data = data[4 + n:]
+    check_eq(data[::104][:frames], bytes(frames), "lengths")
+    return [data[at + 4:at + 104] for at in range(0, len(data), 104)]
 
 
-def through(*options, frames=FRAMES):
-    """What comes out of the far end when numbered frames go in, the seconds it took, and the statistics."""
+def through(*options, frames=FRAMES, stay=False):
+    """What comes out of the far end when numbered frames go in, the seconds it took, and the statistics. stay: it is not waited
+    for frames that wait."""
     with tempfile.TemporaryDirectory(prefix="barewire-wire-") as d:
         paths = [os.path.join(d, x) for x in "ab"]
         stats = os.path.join(d, "statistics")
@@ -52,14 +62,16 @@ def through(*options, frames=FRAMES):
                               *("unix:" + x for x in paths)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
         check_eq(p.stdout.readline(), b"wire ready\n")
         a, b = connect(paths[0]), connect(paths[1])
-        time.sleep(0.1)  # both are accepted before the first frame
+        until(p, lambda ab, ba: ab["joined"] and ba["joined"])
         start = time.monotonic()
         a.sendall(b"".join(struct.pack(">I", 100) + frame(i) for i in range(frames)))
-        got = receive(b)
-        took = time.monotonic() - start - 1.0
+        until(p, lambda ab, _: ab["in"] == frames and (stay or not ab["left"]))
+        got = receive(b, statistics(p)[0]["out"])
+        took = time.monotonic() - start
         p.terminate()
         p.wait()
         p.stdout.close()
+        check_eq(b.recv(1), b"", "behind the last frame")
         a.close()
         b.close()
         with open(stats, encoding="ascii") as f:
@@ -117,8 +129,8 @@ def _():
 
 @case("more than the limit does not wait: it is counted as full")
 def _():
-    _, _, stats = through("--delay", 200, "--limit", 100)
-    check_eq(stats["full"], FRAMES - 100)
+    _, _, stats = through("--delay", 600000, "--limit", 100, stay=True)
+    check_eq((stats["full"], stats["left"]), (FRAMES - 100, 100))
 
 
 @case("an impairment of one direction leaves the other alone")

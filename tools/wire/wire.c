@@ -4,8 +4,8 @@
  * An end is `tap:NAME` (a tap device, made if need be; its kernel side belongs to the host) or `unix:PATH` (a stream
  * socket that QEMU connects to: -netdev stream,server=off; frames with their length in front, 4 bytes, big-endian).
  * Every decision comes from one seeded generator per direction, with a fixed number of draws per frame: the same seed and
- * the same frames meet the same fate. At its end (SIGTERM) it prints its statistics; the frames of a direction balance:
- * in + duplicated = out + lost + full + refused + left.
+ * the same frames meet the same fate. At its end (SIGTERM) it writes its statistics, and at any time (SIGUSR1) to its output;
+ * the frames of a direction balance: in + duplicated = out + lost + full + refused + left.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -71,12 +71,14 @@ struct direction {
 	unsigned waiting;
 };
 
-static volatile sig_atomic_t stop;
+static volatile sig_atomic_t stop, asked;
 
 static void on_signal(int sig)
 {
-	(void)sig;
-	stop = 1;
+	if (sig == SIGUSR1)
+		asked = 1;
+	else
+		stop = 1;
 }
 
 static void die(const char *what, const char *name)
@@ -348,6 +350,21 @@ static void send_due(struct direction *d, uint64_t now)
 }
 
 /* ---------------------------------------------------------------- the loop */
+static void report(FILE *out, const struct direction *d)
+{
+	const struct stats *s = &d->stats;
+
+	fprintf(out,
+		"{\"direction\": \"%s\", \"in\": %llu, \"bytes_in\": %llu, \"out\": %llu, \"bytes_out\": %llu, "
+		"\"lost\": %llu, \"duplicated\": %llu, \"reordered\": %llu, \"corrupted\": %llu, \"full\": %llu, "
+		"\"refused\": %llu, \"left\": %u, \"joined\": %d}\n",
+		d->name, (unsigned long long)s->in, (unsigned long long)s->bytes_in, (unsigned long long)s->out,
+		(unsigned long long)s->bytes_out, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
+		(unsigned long long)s->reordered, (unsigned long long)s->corrupted, (unsigned long long)s->full,
+		(unsigned long long)s->refused, d->waiting, d->from->fd >= 0);
+	fflush(out);
+}
+
 /* Something could leave now if its end took it. */
 static bool blocked(const struct direction *d, uint64_t now)
 {
@@ -378,8 +395,12 @@ static uint64_t patience(const struct direction d[2], uint64_t now)
 	return next == UINT64_MAX ? 3600000000 : next - now;
 }
 
+/* Signals come while it waits, and at no other time. */
 static void run(struct direction d[2])
 {
+	sigset_t none;
+
+	sigemptyset(&none);
 	while (!stop) {
 		uint64_t now = now_us(), wait = patience(d, now);
 		struct timespec t = { wait / 1000000, wait % 1000000 * 1000 };
@@ -392,7 +413,7 @@ static void run(struct direction d[2])
 			if (blocked(&d[!i], now)) /* the direction that ends at e */
 				p[i].events |= POLLOUT;
 		}
-		if (ppoll(p, 2, &t, NULL) < 0 && errno != EINTR)
+		if (ppoll(p, 2, &t, &none) < 0 && errno != EINTR)
 			die("poll", "");
 		now = now_us();
 		for (int i = 0; i < 2; i++)
@@ -402,24 +423,13 @@ static void run(struct direction d[2])
 				flush_stream(d[i].to);
 			send_due(&d[i], now);
 		}
+		for (int i = 0; i < 2 && asked; i++)
+			report(stdout, &d[i]);
+		asked = 0;
 	}
 }
 
-/* ---------------------------------------------------------------- command line and report */
-static void report(FILE *out, const struct direction *d)
-{
-	const struct stats *s = &d->stats;
-
-	fprintf(out,
-		"{\"direction\": \"%s\", \"in\": %llu, \"bytes_in\": %llu, \"out\": %llu, \"bytes_out\": %llu, "
-		"\"lost\": %llu, \"duplicated\": %llu, \"reordered\": %llu, \"corrupted\": %llu, \"full\": %llu, "
-		"\"refused\": %llu, \"left\": %u}\n",
-		d->name, (unsigned long long)s->in, (unsigned long long)s->bytes_in, (unsigned long long)s->out,
-		(unsigned long long)s->bytes_out, (unsigned long long)s->lost, (unsigned long long)s->duplicated,
-		(unsigned long long)s->reordered, (unsigned long long)s->corrupted, (unsigned long long)s->full,
-		(unsigned long long)s->refused, d->waiting);
-}
-
+/* ---------------------------------------------------------------- the command line */
 static void usage(void)
 {
 	fprintf(stderr,
@@ -430,7 +440,7 @@ static void usage(void)
 		"  --limit N                                  frames that wait at most (65536)\n"
 		"  --only ab|ba                               what follows is for one direction (first to second end: ab)\n"
 		"  --seed N                                   of all decisions (1)\n"
-		"  --stats FILE                               a line of JSON per direction, at the end\n");
+		"  --stats FILE                               a line of JSON per direction, at the end; SIGUSR1: to stdout\n");
 	exit(2);
 }
 
@@ -468,7 +478,9 @@ int main(int argc, char **argv)
 		{ "only", 1, 0, 'y' },	{ "seed", 1, 0, 's' },	 { "stats", 1, 0, 'f' },   { 0 },
 	};
 	static struct direction d[2] = { { .name = "ab", .how.limit = QUEUE_MAX }, { .name = "ba", .how.limit = QUEUE_MAX } };
-	struct sigaction quit = { .sa_handler = on_signal };
+	static const int signals[] = { SIGTERM, SIGINT, SIGUSR1 };
+	struct sigaction heed = { .sa_handler = on_signal };
+	sigset_t held;
 	const char *stats = NULL;
 	bool which[2] = { true, true };
 	uint64_t seed = 1;
@@ -493,8 +505,12 @@ int main(int argc, char **argv)
 	}
 	if (argc - optind != 2)
 		usage();
-	sigaction(SIGTERM, &quit, NULL);
-	sigaction(SIGINT, &quit, NULL);
+	sigemptyset(&held);
+	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
+		sigaction(signals[i], &heed, NULL);
+		sigaddset(&held, signals[i]);
+	}
+	sigprocmask(SIG_BLOCK, &held, NULL);
 	for (int i = 0; i < 2; i++) {
 		open_end(&ends[i], argv[optind + i]);
 		d[i].random = seed * 2 + i;
