@@ -142,6 +142,7 @@ static int dump_run(struct console_call *c, struct dump *d)
 	int err;
 
 	net_on_each_cpu(c->cpu, listen_on, d);
+	out_printf(c->out, "listening on %s\n", d->dev ? d->dev->name : "any");
 	while (!c->stop && printed < d->count) {
 		struct dump_ring *r = oldest(d);
 

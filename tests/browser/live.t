@@ -13,12 +13,12 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import browser
-from guest import Guest
+from guest import LIMIT, Guest
 from net import ROOT, make_tap, need_private_network
 from qemu import Site
 from tap import case, check, check_eq, note, run, skip_all
 
-LIMIT = 100 << 10  # bytes of the document
+LARGEST = 100 << 10  # bytes of the document
 LIVE = "document.getElementById('link').classList.contains('on')"
 STAGES = ("nic rxring irq napi gro tapin ipin hookin tcpin sockin app sockout tcpout hookout ipout tapout qdisc txring").split()
 
@@ -42,7 +42,7 @@ def _():
     status, head, body = g.get("/")
     check_eq((status, head["Content-Type"]), (200, "text/html; charset=utf-8"))
     note("%d bytes" % len(body))
-    check(len(body) < LIMIT, "%d bytes" % len(body))
+    check(len(body) < LARGEST, "%d bytes" % len(body))
     check(not re.search(rb"""(src|@import|url\()\s*=?\s*["']?(https?:)?/""", body), "it asks for something else")
     check_eq(g.get("/debug/live")[0], 200, "its fixed place")
 
@@ -122,7 +122,7 @@ def _():
         check_eq(b.js("document.querySelectorAll('#conn svg path').length"), 2)
         link = b.js(row + ".closest('tr').querySelector('a').getAttribute('href')")
         check_eq(link, "/debug/pcap?filter=host+%s+and+port+%d+and+port+7" % (s.getsockname()[0], port))
-        p = subprocess.Popen(["curl", "-sN", "--max-time", "20", g.url(link)], stdout=subprocess.PIPE)
+        p = subprocess.Popen(["curl", "-sN", "--max-time", str(LIMIT), g.url(link)], stdout=subprocess.PIPE)
         check_eq(p.stdout.read(4), b"\n\r\r\n", "a pcapng section")
         p.terminate()
         p.wait()
@@ -171,7 +171,7 @@ def _():
 @case("pause ends the feed, and then nothing is collected; resume begins it again")
 def _():
     b.js("document.querySelector('#pause').click()")
-    end = time.monotonic() + 60
+    end = time.monotonic() + LIMIT
     while "softirq_times = 1" in g.get("/debug/sysctl?net.core.softirq_times")[2].decode():
         check(time.monotonic() < end, "softirq rows are still timed")
         time.sleep(0.1)
@@ -188,7 +188,7 @@ def _():
 
 @case("frames that do not balance make the edges red, with a sign and in words")
 def _():
-    feed = subprocess.Popen(["curl", "-sN", "--max-time", "20", g.url("/debug/live/feed")], stdout=subprocess.PIPE, text=True)
+    feed = subprocess.Popen(["curl", "-sN", "--max-time", str(LIMIT), g.url("/debug/live/feed")], stdout=subprocess.PIPE, text=True)
     event = next(line[len("data: "):] for line in feed.stdout if line.startswith("data: "))
     feed.terminate()
     feed.wait()
@@ -228,7 +228,7 @@ def _():
     check("no rule asks for it" in text("#qdiscs"), text("#qdiscs"))
     g = Guest(cpus=2, cmdline='nft="add rule input ct state established accept"')
     g.__enter__()
-    b.wait(LIVE, 120)
+    b.wait(LIVE)
     b.wait("/[1-9]\\d* connections tracked: found \\d/.test(document.getElementById('qdiscs').textContent)")
     b.wait("/up \\d/.test(document.getElementById('where').textContent)")
     check("accounted for" in text("#balance"), text("#balance"))

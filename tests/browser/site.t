@@ -13,7 +13,7 @@ import tempfile
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import HOST_IP, die_with_parent, make_tap, need_private_network
 from qemu import Site
 from tap import case, check, check_eq, note, run, skip_all
@@ -91,7 +91,7 @@ def _():
                               "--remote-debugging-port=0", "--user-data-dir=" + home, g.url("/")], env={**os.environ, "HOME": home},
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                              preexec_fn=die_with_parent)
-        arrived.wait(120)
+        arrived.wait(LIMIT)
         os.killpg(p.pid, signal.SIGKILL)
         p.wait()
     check(arrived.is_set(), "no findings")

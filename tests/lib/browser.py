@@ -84,7 +84,7 @@ class Browser:
         elif m.get("method") == "Runtime.consoleAPICalled" and p["type"] == "error":
             self.errors.append(str(p["args"]))
 
-    def send(self, method, limit=60, **params):
+    def send(self, method, limit=300, **params):
         self.last += 1
         m = {"id": self.last, "method": method, "params": params}
         if self.session:
@@ -112,7 +112,7 @@ class Browser:
             raise AssertionError("%s: %s" % (expression, r["exceptionDetails"]))
         return r["result"].get("value")
 
-    def wait(self, expression, limit=60):
+    def wait(self, expression, limit=300):
         """Until it is true; what it is then."""
         end = time.monotonic() + limit
         while True:

@@ -80,7 +80,7 @@ def make_core(guest):
     return path
 
 
-def gdb_core(path, *commands, limit=300):
+def gdb_core(path, *commands, limit=900):
     """What gdb prints when it runs these on a core."""
     words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex",
              "source " + os.path.join(ROOT, "tools/gdb/barewire.py"), "-ex", "target core " + path]
@@ -91,7 +91,7 @@ def gdb_core(path, *commands, limit=300):
     return p.stdout
 
 
-def gdb(guest, *commands, limit=300):
+def gdb(guest, *commands, limit=900):
     """What gdb prints when it runs these, attached to a guest made with gdb=True; it leaves the guest running."""
     words = ["gdb", "-q", "-nx", "-batch", "-ex", "set pagination off", "-ex", "set confirm off",
              "-ex", "target remote " + guest.gdb_path]

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Typed
+from guest import LIMIT, Typed
 from net import make_tap, need_private_network, sh, sysctl
 from qemu import MIB, NICS, Site, curl, echo_stream, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
@@ -57,7 +57,7 @@ def talk():
     sh("ping", "-6", "-n", "-c", "5", "-i", "0.05", GUEST6)
     for port, size, count in ((7, 100, 20), (7, 8000, 3), (4444, 10, 3)):
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
-            s.settimeout(60)
+            s.settimeout(LIMIT)
             s.connect((GUEST6, port))
             for _ in range(count):
                 s.send(bytes(size))
@@ -88,7 +88,7 @@ for nic in NICS:
         guest = Typed(nic=nic, site=site.name, mem=SIZE // MIB + 128, cmdline="ip6=%s/64 net.ipv6.icmp.ratelimit=0" % GUEST6).start()
         guest.wait_console("barewire ready")
         guest.type("")
-        end = time.monotonic() + 60
+        end = time.monotonic() + LIMIT
         while subprocess.run(["ping", "-6", "-n", "-c", "1", "-W", "1", GUEST6], capture_output=True, check=False).returncode:
             check(time.monotonic() < end, "no echo comes back")
         time.sleep(1)
@@ -122,7 +122,7 @@ for nic in NICS:
 
     @case("%s: frames and buffers balance" % nic)
     def _():
-        end = time.monotonic() + 60
+        end = time.monotonic() + LIMIT
         while "balanced" not in guest.type("balance"):
             check(time.monotonic() < end, guest.type("balance"))
             time.sleep(0.2)

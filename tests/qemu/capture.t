@@ -3,6 +3,7 @@
 """Captures and counters against the host's: filters in words, drop reasons as comments, the same connection from both ends."""
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest, Typed
+from guest import LIMIT, Guest, Typed
 from net import HOST_IP, ROOT, make_tap, need_private_network, sh
 from qemu import MIB, Site, noise
 from tap import case, check, check_eq, note, run
@@ -22,7 +23,7 @@ def text(g, path):
     return status, body.decode()
 
 
-def wait_for(condition, limit=60):
+def wait_for(condition, limit=LIMIT):
     end = time.monotonic() + limit
     while not condition():
         check(time.monotonic() < end, "what was waited for did not come")
@@ -42,6 +43,19 @@ def tshark(path, *options):
     return [line for line in p.stdout.split("\n") if line]
 
 
+def captured(dump, least):
+    """Ends a tcpdump once it took so many frames; how many those were."""
+    taken = 0
+    while taken < least:
+        dump.send_signal(signal.SIGUSR1)
+        while not (said := re.search(r"(\d+) packets? captured", dump.stderr.readline())):
+            check(dump.poll() is None, "tcpdump ended")
+        taken = int(said.group(1))
+        time.sleep(0.05)
+    dump.terminate()
+    return int(re.search(r"(\d+) packets? captured", dump.communicate()[1]).group(1))
+
+
 need_private_network()
 make_tap()
 
@@ -53,7 +67,7 @@ def _():
         try:
             wait_for(lambda: os.path.getsize(f.name) > 0)
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                s.settimeout(30)
+                s.settimeout(LIMIT)
                 s.sendto(b"to nobody", (g.ip, 5555))
                 s.sendto(b"to echo", (g.ip, 7))
                 check_eq(s.recv(100), b"to echo", "the echo")
@@ -113,9 +127,7 @@ def _():
         counted = lambda: int(re.search(r"UdpInDatagrams +(\d+)", text(g, "nstat?-z+UdpInDatagrams")[1]).group(1)) - before
         wait_for(lambda: counted() >= 25)
         check_eq(counted(), 25, "datagrams by nstat")
-        time.sleep(1)  # tcpdump reads its ring
-        dump.terminate()
-        check("25 packets captured" in dump.communicate()[1], "tcpdump counts other than nstat")
+        check_eq(captured(dump, 25), 25, "datagrams by tcpdump")
         ours = re.search(r":%d\b.*\n(.*)" % port, text(g, "ss?-tin")[1]).group(1)
         theirs = subprocess.run(["ss", "-tin", "sport = :%d" % port], capture_output=True, text=True).stdout
         value = lambda name, page: int(re.search(r"\b%s:(\d+)" % name, page).group(1))
@@ -169,9 +181,7 @@ def _():
         check_eq(value("bytes_received", a), value("bytes_sent", b), "bytes up, by ss")
         check_eq(value("retrans", a.replace("retrans:0/", "retrans:")), g_["TcpRetransSegs"], "repetitions, by ss and by nstat")
         check_eq(value("data_segs_in", a), value("data_segs_out", b), "segments with data up")
-        time.sleep(1)  # tcpdump reads its ring
-        dump.terminate()
-        seen = int(re.search(r"(\d+) packets captured", dump.communicate()[1]).group(1))
+        seen = captured(dump, h["TcpInSegs"])
         check(h["TcpInSegs"] <= seen <= h["TcpInSegs"] + 4, "tcpdump saw %d segments, nstat counts %d" % (seen, h["TcpInSegs"]))
         note("tcpdump saw %d, which with the connection's end are nstat's %d" % (seen, h["TcpInSegs"]))
 
@@ -193,18 +203,17 @@ for cpus in (2, 4):
                 wait_for(lambda: os.path.getsize(f.name) > 0)
                 t = threading.Thread(target=lambda: lines.extend(g.type("tcpdump -i eth0 -c 128 udp port 7").split("\n")))
                 t.start()
-                wait_for(lambda: "tcpdump -i" in g.console())
-                time.sleep(1)
+                wait_for(lambda: "listening on eth0" in g.console())
                 for n in range(64):  # from ports of their own: RPS spreads them over the CPUs
                     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-                        s.settimeout(30)
+                        s.settimeout(LIMIT)
                         s.bind((HOST_IP, 20000 + 7 * n))
                         s.sendto(b"frame %04d" % n, (g.ip, 7))
                         check_eq(s.recv(100), b"frame %04d" % n, "the echo")
                     if n % 8 == 7:  # the serial line is slower than the network, and its ring is not endless
                         wait_for(lambda n=n: g.console().count("> 10.77.0.1.%d:" % (20000 + 7 * n)))
                 wait_for(lambda: open(f.name, "rb").read().count(b"frame ") == 128)
-                t.join(60)
+                t.join(LIMIT)
             finally:
                 curl.terminate()
                 curl.wait()

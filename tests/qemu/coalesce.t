@@ -7,15 +7,17 @@ import os
 import re
 import socket
 import sys
+import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Typed
+from guest import LIMIT, Typed
 from net import make_tap, need_private_network
 from qemu import MIB, NICS, Site, curl, echo_stream, noise, pick, sha
 from tap import case, check, check_eq, check_in, note, run
 
 SIZE = pick(4, 64) * MIB
+LONGEST = 10000  # us: less often than any machine would by itself
 
 
 def read(g, words):
@@ -45,7 +47,7 @@ def packets(g, n):
     """Echoes by TCP on one connection, then by UDP."""
     for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
         with socket.socket(socket.AF_INET, kind) as s:
-            s.settimeout(60)
+            s.settimeout(LIMIT)
             s.connect((g.ip, g.echo_port))
             for i in range(n):
                 s.sendall(b"%04d" % i)
@@ -75,8 +77,13 @@ for nic in NICS:
             check_in("rx-usecs: 500\n", read(g, "-c eth0")[1])
             moderated = transfer(g)
             note("500 us: %(rx_queue_0_interrupts)d interrupts for %(rx_queue_0_packets)d frames" % moderated)
-            share = [c["rx_queue_0_interrupts"] / c["rx_queue_0_packets"] for c in (moderated, at_once)]
-            check(share[0] < share[1] or share[1] < 0.01, "moderation saves no interrupt: %.3f and %.3f per frame" % tuple(share))
+            g.type("ethtool -C eth0 rx-usecs %d" % LONGEST)
+            start = time.monotonic()
+            rare = transfer(g)["rx_queue_0_interrupts"]
+            most = (time.monotonic() - start) * 1e6 / LONGEST
+            note("%d us: %d interrupts, in the time for %.0f" % (LONGEST, rare, most))
+            check(rare <= 1.2 * most + 5, "%d interrupts where %.0f have a place" % (rare, most))
+            g.type("ethtool -C eth0 rx-usecs 500")
             g.type("ethtool -C eth0 adaptive-rx on")
             check_in("Adaptive RX: on", read(g, "-c eth0")[1])
             note("adaptive: %(rx_queue_0_interrupts)d interrupts for %(rx_queue_0_packets)d frames" % transfer(g))
@@ -91,7 +98,7 @@ for nic in NICS:
         with Typed(nic=nic, site=site.name) as g:
             def echoes():
                 before = counters(g) | g.metrics()
-                with socket.create_connection((g.ip, g.echo_port), timeout=60) as s:
+                with socket.create_connection((g.ip, g.echo_port), timeout=LIMIT) as s:
                     for i in range(200):
                         s.sendall(b"%04d" % i)
                         check_eq(s.recv(4), b"%04d" % i)
@@ -100,7 +107,7 @@ for nic in NICS:
             usual = echoes()
             found = next(name for name in usual if "BusyPollRxPackets" in name)
             check_eq(usual[found], 0, "frames found by busy polling while it is off")
-            g.type("sysctl net.core.busy_poll=20000")
+            g.type("sysctl net.core.busy_poll=1000000")
             busy = echoes()
             note("interrupts for 200 echoes: %d, with busy polling %d; it found %d frames" % (
                 usual["rx_queue_0_interrupts"], busy["rx_queue_0_interrupts"], busy[found]))
@@ -114,14 +121,16 @@ for nic in NICS:
     def _(nic=nic):
         with Typed(nic=nic, site=site.name) as g:
             g.type("")
-            packets(g, 100)
-            transfer(g)  # pools and tables have grown
+            transfer(g)
             taken(g)
             start = taken(g)
             asking = taken(g) - start
-            start = taken(g)
-            packets(g, 500)
-            check_eq(taken(g) - start, asking, "times that it gave memory while 1000 echoes passed")
+            rounds = []
+            while rounds[-1:] != [asking]:  # pools and tables grow with what was ever under way at once
+                check(len(rounds) < 10, "times that it gave memory while 1000 echoes passed, and again: %s" % rounds)
+                start = taken(g)
+                packets(g, 500)
+                rounds.append(taken(g) - start)
 
     @case("%s: rings and offloads are read, set under load, refused; every byte arrives with each offload off" % nic)
     def _(nic=nic):

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import HOST_IP, die_with_parent, make_tap, need_private_network
 from qemu import NICS, gdb, gdb_core, make_core
 from tap import case, check, check_eq, check_in, run
@@ -30,7 +30,7 @@ class Loaded(Guest):
     """A guest that serves wrk, and holds connections of ours."""
 
     def __init__(self, nic):
-        super().__init__(nic=nic, gdb=True, cmdline="ip6=fd00::2/64,fd00::1 net.core.frame_ring=64 "
+        super().__init__(nic=nic, gdb=True, cmdline="ip6=fd00::2/64,fd00::1 net.core.frame_ring=64 net.ipv4.neigh.default.base_reachable_time_ms=3600000 "
                                                     'nft="add rule input ct state established accept"')
 
     def __enter__(self):
@@ -41,6 +41,8 @@ class Loaded(Guest):
             s.recv(5)
         self.load = subprocess.Popen(["wrk", "-t1", "-c8", "-d600s", "--timeout", "60s", self.url("/index.html")],
                                      stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
+        while self.metrics()["http_requests_total"] < 100:  # it goes on
+            time.sleep(0.1)
         return self
 
     def quiet(self):
@@ -117,7 +119,7 @@ def fragment(address):
 
 @case("what waits in reassembly, and the link-local address of IPv6, are shown, and all invariants hold of them")
 def _():
-    with Guest(gdb=True) as g:
+    with Guest(gdb=True, cmdline="net.ipv4.ipfrag_time=120") as g:
         g.get("/")
         fragment(g.ip)
         g.get("/")  # behind it
@@ -158,7 +160,7 @@ def _():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # nobody listens there: a drop with its reason
             s.sendto(b"x", (g.ip, 4444))
         subprocess.run(["ping", "-c", "3", "-i", "0.2", g.ip], check=True, stdout=subprocess.DEVNULL)
-        console = http.client.HTTPConnection(g.ip, g.http_port, timeout=60)  # stays open: its end would be counted as well
+        console = http.client.HTTPConnection(g.ip, g.http_port, timeout=LIMIT)  # stays open: its end would be counted as well
 
         def ask(command):
             console.request("GET", "/debug/" + command)
@@ -199,9 +201,9 @@ MORE = ["sysctl?-a", "sysctl?net.ipv4.tcp_fastopen_key", "ss?-tinap", "nstat?-z"
 
 def listened(g, path, times):
     """What a stream without an end says in the time of some requests that it shows."""
-    p = subprocess.Popen(["curl", "-sN", "-m", "30", g.url(path)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
+    p = subprocess.Popen(["curl", "-sN", "-m", str(LIMIT), g.url(path)], stdout=subprocess.PIPE, preexec_fn=die_with_parent)
     os.set_blocking(p.stdout.fileno(), False)
-    text, end = b"", time.monotonic() + 30
+    text, end = b"", time.monotonic() + LIMIT
     while len(text) < 4000 or text.count(b"HTTP/1.1 200") + text.count(b"data: ") < times:
         check(time.monotonic() < end, "%s is silent: %d bytes" % (path, len(text)))
         g.get("/")

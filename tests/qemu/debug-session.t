@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import BOOT_LIMIT, Guest
+from guest import BOOT_LIMIT, LIMIT, Guest
 from net import BUILD, ROOT, die_with_parent, make_tap, need_private_network
 from qemu import gdb, make_core
 from tap import case, check, check_eq, check_in, note, run, Skip
@@ -79,7 +79,7 @@ def _():
                 break
             check(time.monotonic() - start < BOOT_LIMIT, "no boot")
         with Background(lambda: try_curl(url)):
-            out = make(lines[1], stdin=subprocess.PIPE).communicate(gdb_lines(lines), timeout=120)[0]
+            out = make(lines[1], stdin=subprocess.PIPE).communicate(gdb_lines(lines), timeout=LIMIT)[0]
     finally:
         served.terminate()
         served.wait()
@@ -92,7 +92,7 @@ def _():
 @case("a triple fault under make debug stops at the instruction that caused it")
 def _():
     p = make("make debug NET=none CMDLINE=crash=triple", stdin=subprocess.PIPE)
-    out = p.communicate("continue\nx/i $pc\nbt\nkill\nquit\n", timeout=120)[0]
+    out = p.communicate("continue\nx/i $pc\nbt\nkill\nquit\n", timeout=LIMIT)[0]
     check_in("received signal SIGQUIT", out)
     check(re.search(r"=> 0x\w+ <crash_triple\+\d+>:\s+ud2", out), out[-2000:])
     check_in("boot_crash", out, "the trace")
@@ -117,8 +117,8 @@ def _():
                 s.sendto(b"nobody", (g.ip, 4444))
             try_curl(g.url("/"))
         with Background(traffic):
-            dropped = gdb(g, "k break-drop NO_SOCKET", "continue", "p reason", "bt", "delete", limit=100)
-            changed = gdb(g, "k break-state ESTABLISHED CLOSE_WAIT", "continue", "p (int)t->sk.state", "p (int)state", "delete", limit=100)
+            dropped = gdb(g, "k break-drop NO_SOCKET", "continue", "p reason", "bt", "delete")
+            changed = gdb(g, "k break-state ESTABLISHED CLOSE_WAIT", "continue", "p (int)t->sk.state", "p (int)state", "delete")
     check(re.search(r"= DROP_NO_SOCKET at \w+:\d+", dropped), dropped[-2000:])
     check_in("virtnet_poll", dropped, "the trace")
     check_eq(re.findall(r"^\$\d+ = (\d+)", changed, re.M), ["1", "8"], "from ESTABLISHED to CLOSE_WAIT\n" + changed[-1500:])

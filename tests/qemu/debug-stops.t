@@ -19,7 +19,7 @@ def under_load(*commands):
                                 preexec_fn=die_with_parent)
         try:
             g.get("/")
-            return gdb(g, *commands, limit=60)
+            return gdb(g, *commands)
         finally:
             load.kill()
             load.wait()

@@ -22,7 +22,7 @@ def serves(g):
     fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:])
     check_eq(int(fields["content-length"]), len(body.encode()), "Content-Length")
     check("gmt" in fields["date"], "no Date in " + head)
-    nc = subprocess.run(["nc", "-q1", "-w30", g.ip, str(g.echo_port)], input=b"hello", capture_output=True)
+    nc = subprocess.run(["nc", "-q1", "-w300", g.ip, str(g.echo_port)], input=b"hello", capture_output=True)
     check_eq(nc.stdout, b"hello", "echo")
 
 

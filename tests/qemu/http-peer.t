@@ -12,7 +12,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import ROOT, die_with_parent, make_tap, need_private_network
 from tap import case, check, check_eq, note, run, skip_all
 
@@ -68,7 +68,7 @@ def parser_cases():
 
 def ask(address, request):
     """All that comes back for these bytes; the client's side is closed behind them."""
-    with socket.create_connection(address, timeout=20) as s:
+    with socket.create_connection(address, timeout=LIMIT) as s:
         s.sendall(request.encode("latin-1"))
         s.shutdown(socket.SHUT_WR)
         got = b""
@@ -119,7 +119,7 @@ def start_nginx(root, work):
                 % {"w": work, "root": root, "port": NGINX_PORT, "user": "user root;" if not os.getuid() else ""})
     proc = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", conf, "-p", work], preexec_fn=die_with_parent,
                             stderr=subprocess.DEVNULL)
-    for _ in range(100):
+    while proc.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", NGINX_PORT), timeout=1).close()
             return proc

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import make_tap, need_private_network
 from qemu import NICS, pick
 from tap import case, check, check_eq, note, run
@@ -33,7 +33,7 @@ for nic in NICS:
     @case("%s: wrk with 64 connections for %d s: no errors, and the counters balance" % (nic, SECONDS))
     def _(nic=nic):
         with Guest(nic=nic) as g:
-            out = subprocess.run(["wrk", "-t2", "-c64", "-d%ds" % SECONDS, "--timeout", "30s", g.url("/index.html")],
+            out = subprocess.run(["wrk", "-t2", "-c64", "-d%ds" % SECONDS, "--timeout", "%ds" % LIMIT, g.url("/index.html")],
                                  capture_output=True, text=True, check=True).stdout
             note(re.search(r"Requests/sec.*", out).group(0))
             check("Socket errors" not in out and "Non-2xx" not in out, out)

@@ -6,9 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import make_tap, need_private_network
 from qemu import MIB, Site, curl, echo_stream, noise, pick, sha
 from tap import case, check, check_eq, check_in, run
@@ -22,17 +23,15 @@ def console_command(g, words):
 
 def settled(g):
     """Each frame and buffer is accounted for, now or in a moment."""
-    for _ in range(20):
-        text = console_command(g, "balance")
-        if re.search("^balanced", text, re.M):
-            return
-    raise AssertionError(text)
+    end = time.monotonic() + LIMIT
+    while not re.search("^balanced", text := console_command(g, "balance"), re.M):
+        check(time.monotonic() < end, text)
 
 
 def serves(g):
     head, body = curl("-i", g.url("/")).decode().split("\r\n\r\n", 1)
     check(head.startswith("HTTP/1.1 200 "), head)
-    nc = subprocess.run(["nc", "-q1", "-w30", g.ip, str(g.echo_port)], input=b"hello", capture_output=True)
+    nc = subprocess.run(["nc", "-q1", "-w300", g.ip, str(g.echo_port)], input=b"hello", capture_output=True)
     check_eq(nc.stdout, b"hello", "echo")
     driver = console_command(g, "ethtool?-i+eth0")
     check_in("driver: virtio-net", driver)
@@ -71,7 +70,7 @@ def _():
         def change(words):
             return curl("-H", "Authorization: Bearer " + token, g.url("/debug/ethtool?" + words)).decode()
 
-        p = subprocess.Popen(["curl", "-sS", "--limit-rate", "4M", "--max-time", "300", g.url("/big")], stdout=subprocess.PIPE)
+        p = subprocess.Popen(["curl", "-sS", "--limit-rate", "4M", "--max-time", "900", g.url("/big")], stdout=subprocess.PIPE)
         first = p.stdout.read(MIB)
         for up in False, True:
             g.qmp("set_link", name="n0", up=up)

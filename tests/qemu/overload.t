@@ -20,7 +20,7 @@ from tap import case, check, check_eq, note, run
 
 WORK = 30000              # turns: a hundred datagrams a second, or some hundred
 RATE, SECONDS = 5000, 60  # so many are offered, for so long at most
-LIMIT = 90
+LIMIT = 300
 HTTP_RATE, PATIENCE = 1000, 5
 OTHERS = 128              # requests of others that may come between two of a connection that is kept
 
@@ -94,9 +94,9 @@ for nic in NICS:
             check_eq(died, m["UdpRcvbufErrors"])
             check(m['softnet_shed_total{cpu="0"}'] > died / 2, m)
             until("memory is back", lambda: alive(g) <= skbs)
-            idle = m['softnet_shed_ticks_total{cpu="0"}']
-            time.sleep(0.2)
-            check_eq(g.metrics()['softnet_shed_ticks_total{cpu="0"}'], idle, "ticks after the load")
+            ticks = lambda: g.metrics()['softnet_shed_ticks_total{cpu="0"}']
+            still = lambda: (ticks(), time.sleep(0.2), ticks())[::2]
+            until("no tick sheds any more", lambda: len(set(still())) == 1)
             check_eq(subprocess.run(["ping", "-c", "1", "-w", str(LIMIT), g.ip], capture_output=True).returncode, 0)
 
     @case("%s: ten times more connections: SYNs die early, one who is connected comes before them, ping is answered, and it passes" % nic)

@@ -14,7 +14,7 @@ from qemu import curl, gdb
 from tap import case, check, check_eq, check_in, run
 
 REQUESTS = 5
-LIMIT = 60  # seconds, where a replay that lost its recording would stand still for ever
+LIMIT = 900  # seconds, where a replay that lost its recording would stand still for ever
 
 
 def told(console):

@@ -11,7 +11,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Typed
+from guest import LIMIT, Typed
 from names import Names
 from net import GUEST_IP, HOST_IP, make_tap, need_private_network, sh, sysctl
 from tap import case, check, check_eq, check_in, run, skip_all
@@ -83,7 +83,7 @@ four, six = Names(HOST_IP, NAMES), Names(HOST6, NAMES)
 def _():
     Dhcp()
     with Typed(cmdline="ip=dhcp ipv6.disable=1") as g:
-        g.wait_console("by DHCP from " + HOST_IP, 60)
+        g.wait_console("by DHCP from " + HOST_IP)
         g.type("")
         check_eq(asked(g, "www.example"), (["192.0.2.80"], HOST_IP + "#53"))
         check_eq(asked(g, "www.example AAAA"), (["2001:db8::80"], HOST_IP + "#53"))
@@ -98,7 +98,7 @@ def _():
     four.asked.clear()
     with Typed(cmdline="ip=%s/24,%s" % (GUEST_IP, HOST_IP)) as g:
         g.type("")
-        end = time.monotonic() + 60
+        end = time.monotonic() + LIMIT
         while "resolver " + HOST6 not in g.type("ip -6 route") or "tentative" in g.type("ip -6 addr"):
             check(time.monotonic() < end, "no resolver was learned from the advertisement")
             advertise()

@@ -11,7 +11,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest, Typed, exit_codes
+from guest import LIMIT, Guest, Typed, exit_codes
 from net import BUILD, die_with_parent, make_tap, need_private_network
 from qemu import MIB, NICS, Site, curl, echo_stream, gdb, noise, pick, sha
 from tap import case, check, check_eq, check_in, run
@@ -35,7 +35,7 @@ codes = exit_codes()
 def echo_rounds(g, n):
     """By TCP on a connection of its own (its SYN, its ACKs and its answers are frames without an skb), and by UDP, where one may get
     lost in a reset."""
-    with socket.create_connection((g.ip, g.echo_port), timeout=60) as s:
+    with socket.create_connection((g.ip, g.echo_port), timeout=LIMIT) as s:
         for i in range(n):
             s.sendall(b"%04d" % i)
             check_eq(s.recv(4), b"%04d" % i)
@@ -98,7 +98,7 @@ for nic in NICS:
                 g.type("ethtool " + words)
                 echo_rounds(g, 5)
             over.set()
-            echoes.join(120)
+            echoes.join(LIMIT)
             check(not echoes.is_alive(), "the echoes do not end")
             text = g.type("balance")
             check("NOT BALANCED" not in text, text)

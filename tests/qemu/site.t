@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import make_tap, need_private_network
 from tap import case, check, check_eq, check_in, note, run
 
@@ -65,7 +65,7 @@ def _():
     pick = random.Random(1)
     with Guest(site=many, mem=64) as g:
         check_in("(%d files)" % FILES, g.console())
-        c = http.client.HTTPConnection(g.ip, g.http_port, timeout=60)
+        c = http.client.HTTPConnection(g.ip, g.http_port, timeout=LIMIT)
         for i in pick.sample(range(FILES), ASKED):
             for path, want in (("/d%d/f%d.txt" % (i % 100, i), (200, b"file %d" % i)), ("/d%d/f%d.txt" % ((i + 1) % 100, i), (404, None))):
                 c.request("GET", path)

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Guest
+from guest import LIMIT, Guest
 from net import HOST_IP, ROOT, make_tap, need_private_network
 from tap import case, check, check_eq, run
 from terminal import Terminal
@@ -28,7 +28,7 @@ BODY = bytes(range(256)) * 300
 def ask(g, path, token=None):
     request = urllib.request.Request(g.url("/debug/" + path), headers={"Authorization": "Bearer " + token} if token else {})
     try:
-        with urllib.request.urlopen(request, timeout=60) as r:
+        with urllib.request.urlopen(request, timeout=LIMIT) as r:
             return r.status, r.read().decode()
     except urllib.error.HTTPError as e:
         return e.code, e.read().decode()
@@ -82,11 +82,13 @@ def _():
     with Guest(cmdline="console.token=" + TOKEN) as g:
         check_eq(ask(g, "trace?follow+udp+dst+port+7", TOKEN)[0], 200, "trace follow")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(30)
+            s.settimeout(LIMIT)
             for _ in range(3):
                 s.sendto(b"x", (g.ip, 7))
                 s.recv(10)
-        rows = [re.split(r"  +| \+| len ", line.strip())[0].split()[3] for line in ask(g, "trace?show")[1].splitlines()]
+        rows = []
+        while "consume_skb" not in rows:  # when the device says that it has sent
+            rows = [re.split(r"  +| \+| len ", line.strip())[0].split()[3] for line in ask(g, "trace?show")[1].splitlines()]
         # the echo answers in the very skb that came
         check_eq(rows, ["netif_receive_skb", "ip_local_deliver", "skb_queue", "dev_queue_xmit", "start_xmit", "consume_skb"],
                  "the stages of one datagram")
@@ -134,10 +136,10 @@ def _():
                                 text=True)
         host.stderr.readline()
         os.write(t.fd, b"tcpdump -c 2 -i eth0 icmp\r")
-        time.sleep(1)
-        subprocess.run(["ping", "-c", "1", "-W", "20", g.ip], stdout=subprocess.DEVNULL)
+        t.wait("listening on eth0")
+        subprocess.run(["ping", "-c", "1", "-W", str(LIMIT), g.ip], stdout=subprocess.DEVNULL)
         seen = [line.split(" ", 1)[1].strip() for line in t.wait("packets captured").splitlines() if " IP " in line]
-        want = [line.split(" ", 1)[1].strip() for line in host.communicate(timeout=60)[0].splitlines()]
+        want = [line.split(" ", 1)[1].strip() for line in host.communicate(timeout=LIMIT)[0].splitlines()]
         check_eq(seen, want, "lines of tcpdump")
         t.wait("barewire# ")
         os.write(t.fd, b"tracer\t")

@@ -13,10 +13,10 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
-from guest import Typed
+from guest import LIMIT, Typed
 from tap import case, check, check_eq, check_in, req, run, skip_all
 
-HOST6, LIMIT = "fec0::2", 60
+HOST6 = "fec0::2"
 BODY = bytes(i * 7 & 255 for i in range(300000))
 asked = []  # the Host fields that came
 
