@@ -45,6 +45,7 @@ OWN_COUNTERS = {
     "Ip6DadConflicts": "Linux logs them",
     "Copy": "bytes that were copied, ours alone",
     "CsumSoft": "bytes whose checksum no card computed, ours alone",
+    "TcpExtTCPAbandoned": "who hung up under overload before its request was read, ours alone",
     "TcpCurrEstab": "a gauge, which nstat leaves out and we do not",
 }
 

@@ -100,10 +100,11 @@ def fetch(space, url):
     return p.stdout
 
 
-PATIENT = "%d,0,0" % LIMIT  # seconds: the others of a hop need not be as fast as its first
+PATIENT = "30,0,0"  # seconds: the others of a hop need not be as fast as its first
 
 
 def hops(space, to):
+    space.sh("ping", "-n", "-c", "1", "-W", LIMIT, to)  # who is a neighbour is known then: no probe is lost
     out = space.sh("traceroute", "-n", "-q", "3", "-w", PATIENT, "-m", "6", to)
     note(out.strip())
     return re.findall(r"^ *\d+ .*?(\d+\.\d+\.\d+\.\d+)", out, re.M)
