@@ -284,17 +284,17 @@ $B/wire $B/load $B/flood $B/overload $B/crowd $B/peers $B/insncount.so:
 	$(Q)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror $(TOOLFLAGS) $< -o $@
 
 # Fuzz targets: with clang and libFuzzer (make fuzz), and over the kept inputs without either (make kept).
-FUZZ     := frames http tcp forward
-FUZZTCP  := $(addprefix fuzz/,tcp_peer tcp_app tcp_check)
-FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev host/family fuzz/checks $(FUZZTCP)))
+FUZZ     := frames http tcp forward socket
+FUZZKIT  := $(addprefix fuzz/,tcp_peer tcp_app tcp_check socket_other socket_calls socket_sets socket_check)
+FUZZOBJ  := $(patsubst %,$B/fuzz/o/%.o,$(PORTABLE:%=kernel/%) $(addprefix tests/,host/platform host/netlab host/labdev host/family fuzz/checks $(FUZZKIT)))
 $B/fuzz/o/%.o: %.c
 	$(say) FUZZ $<
 	@mkdir -p $(@D)
 	$(Q)clang $(COMMON) -O1 -fno-omit-frame-pointer -Itests $(SANFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
-$(addprefix $B/fuzz/,tcp forward): $B/fuzz/o/tests/fuzz/records.o
+$(addprefix $B/fuzz/,tcp forward socket): $B/fuzz/o/tests/fuzz/records.o
 $(FUZZ:%=$B/fuzz/%): $B/fuzz/%: $B/fuzz/o/tests/fuzz/%.o $(FUZZOBJ) $B/host/switch.o
 	$(Q)clang $(SANFLAGS) -fsanitize=fuzzer $^ -o $@
-$B/replay/%: $(addprefix $B/host/tests/fuzz/,%.o replay.o checks.o) $(FUZZTCP:%=$B/host/tests/%.o) $B/libhost.a $B/libk.a
+$B/replay/%: $(addprefix $B/host/tests/fuzz/,%.o replay.o checks.o) $(FUZZKIT:%=$B/host/tests/%.o) $B/libhost.a $B/libk.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SANFLAGS) -o $@ $^
 ## fuzz     every fuzz target for FUZZ_SECONDS (60); what it finds goes to build/fuzz, what is worth keeping to tests/fuzz/corpus

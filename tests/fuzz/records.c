@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * records.c - how libFuzzer changes the inputs of tcp.c and forward.c, which are a head and records of one size each (fuzz.h): whole
- * records come, go, are repeated and move, so that what follows keeps its meaning; or bytes change, its own way.
+ * records.c - how libFuzzer changes the inputs of tcp.c, forward.c and socket.c, which are a head and records of one size each
+ * (fuzz.h): whole records come, go, are repeated and move, so that what follows keeps its meaning; or bytes change, its own way.
  */
 #include "fuzz/fuzz.h"
 #include "host/harness.h"
