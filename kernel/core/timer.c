@@ -115,6 +115,34 @@ static inline u64 first_slot(const struct timer_wheel *w, unsigned *level, unsig
 	return (((w->now >> shift) & ~(u64)DIGIT_MASK) | s) << shift;
 }
 
+#define SLOT_SCAN 8 /* timers of a slot that are looked at one by one */
+
+/* When the first of a slot above level 0 is due, or when the slot starts, if many lie there: nobody wakes up only to deal out few. */
+static u64 first_of_slot(const struct list_head *slot, u64 start_ns)
+{
+	u64 first = TIME_NEVER;
+	struct timer *t;
+	unsigned n = 0;
+
+	list_for_each_entry(t, slot, link) {
+		if (++n > SLOT_SCAN)
+			return start_ns;
+		first = MIN(first, granule_of(t->expires_ns) << TIMER_GRANULE_SHIFT);
+	}
+	return MAX(first, start_ns);
+}
+
+static u64 first_ns(const struct timer_wheel *w)
+{
+	unsigned level, slot;
+	u64 at;
+
+	if (!w->levels)
+		return w->lazy_ns;
+	at = first_slot(w, &level, &slot) << TIMER_GRANULE_SHIFT;
+	return MIN(level ? first_of_slot(&w->slots[level][slot], at) : at, w->lazy_ns);
+}
+
 static void deal_list(struct timer_wheel *w, struct list_head *from)
 {
 	struct list_head dealt;
@@ -182,6 +210,6 @@ unsigned timer_wheel_run(struct timer_wheel *w, u64 now_ns, unsigned limit)
 	if (!w->levels || first_slot(w, &level, &slot) > now)
 		w->now = now;
 	w->floor = MAX(w->now, floor);
-	w->next_ns = w->levels ? MIN(first_slot(w, &level, &slot) << TIMER_GRANULE_SHIFT, w->lazy_ns) : w->lazy_ns;
+	w->next_ns = first_ns(w);
 	return ran;
 }
