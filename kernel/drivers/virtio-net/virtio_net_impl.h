@@ -23,7 +23,7 @@
 #define VIRTNET_TX_FREE    (MAX_SKB_FRAGS + 2)          /* the queue stops below that, and does not go on before */
 #define VIRTNET_REAP_NS    (1 * NSEC_PER_MSEC)          /* while many wait: tx-frames or more are under way, buffers are short */
 #define VIRTNET_IDLE_NS    (10 * NSEC_PER_MSEC)         /* while the ring does not move, looks are rarer */
-#define VIRTNET_TX_NS      (5 * NSEC_PER_MSEC)          /* tx-usecs, until set: polls find what is done, and a timer costs an exit */
+#define VIRTNET_TX_NS      (5 * NSEC_PER_MSEC)          /* tx-usecs, until set: polls find what is done, a timer costs an exit; for skbs */
 #define VIRTNET_STALL_NS   (20 * NSEC_PER_MSEC)         /* no movement for so long: ring the doorbell again */
 #define VIRTNET_RETRY_NS   NSEC_PER_SEC                 /* between two resets of a device that lies */
 #define VIRTNET_SETTLE_NS  (1 * NSEC_PER_MSEC)          /* between two looks at queues that go out of use */
@@ -49,6 +49,7 @@ struct virtnet_pair {
 	bool asked;          /* `question` is on its way from there, likewise */
 	u32 asked_round, spent_round; /* see virtnet_settle() */
 	struct inbox_msg call, order, question;
+	bool waited;         /* for skbs in the tx ring somebody may wait; nobody does for a frame in its buffer (ops->xmit_frame) */
 	u16 seen_used;       /* tx.last_used when it last moved, */
 	u64 seen_ns;         /* and the time of that */
 	u16 rx_seen;         /* rx.last_used when the timer saw frames that nobody polls for */

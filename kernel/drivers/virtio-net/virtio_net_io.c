@@ -443,6 +443,7 @@ static __force_inline void xmit(struct net_device *dev, unsigned txq, struct sk_
 		add_frags(p, skb);
 	else
 		virtqueue_add_out(&p->tx, skb->buf->dma + (u64)(skb->data - (u8 *)skb->buf), skb->len, skb);
+	p->waited = true;
 	if (unlikely(p->tx.nr_free < VIRTNET_TX_FREE))
 		stop_queue(p);
 }
@@ -493,6 +494,7 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 {
 	struct virtnet *vn = dev->priv;
 	struct virtnet_pair *p = &vn->pairs[txq];
+	u64 delay;
 
 	keep_pointer(p);
 	if (unlikely(p->down) || p->tx.avail_idx == p->tx.kicked_idx)
@@ -507,7 +509,8 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 		if (p->tx.in_flight >= dev->coalesce.tx_frames) /* somebody may wait for them */
 			arm_timer(p, VIRTNET_REAP_NS);
 	}
-	arm_timer(p, (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC);
+	delay = (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC;
+	arm_timer(p, likely(p->waited) ? delay : MAX(delay, VIRTNET_IDLE_NS));
 }
 
 /* ---- what keeps a ring moving ---- */
@@ -582,6 +585,7 @@ void virtnet_timer(struct timer *t, u64 now_ns)
 		napi_schedule(&p->napi);
 	}
 	reap(p);
+	p->waited = p->waited && p->tx.in_flight;
 	check_tx(p, now_ns);
 	again = check_rx(p);
 	refill_and_kick(p);
