@@ -215,6 +215,13 @@ void rig_frame(struct rig *r, unsigned len)
 	dev_xmit_frame(txq, b, skb_buf_room(b) + SKB_HEADROOM, len, (ETH_BYTES + IP_BYTES) | 16 << 16);
 }
 
+void rig_frame_alone(struct rig *r, unsigned len)
+{
+	bh_disable(r->cpu);
+	rig_frame(r, len);
+	bh_enable(r->cpu);
+}
+
 void rig_send(struct rig *r, struct sk_buff *skb)
 {
 	bh_disable(r->cpu);

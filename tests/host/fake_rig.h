@@ -42,6 +42,8 @@ struct sk_buff *rig_skb(struct rig *r, u32 len, u32 linear, u32 piece, bool csum
 void rig_send(struct rig *r, struct sk_buff *skb);
 /* One of `len` bytes without an skb, whose TCP sum is the device's: as dev_direct_queue() allows it. */
 void rig_frame(struct rig *r, unsigned len);
+/* And nothing else in its burst. */
+void rig_frame_alone(struct rig *r, unsigned len);
 /* The bytes such a frame has. */
 void rig_bytes(u8 *out, u32 len);
 u64 rig_drops(struct rig *r, enum drop_reason reason);

@@ -193,9 +193,7 @@ TEST(a_full_ring_lets_none_go_past_what_waits_behind_it)
 		CHECK_EQ(nic->sent(d).len, 500); /* in order */
 		CHECK(!txq->stopped);
 		CHECK_EQ(txq->stats.completed, frames + 1);
-		bh_disable(r->cpu);
-		rig_frame(r, 300);
-		bh_enable(r->cpu);
+		rig_frame_alone(r, 300);
 		nic->lazy(d, false);
 		rig_run(r, 0);
 		nic->send(d);
@@ -219,9 +217,7 @@ TEST(what_waits_behind_a_ring_goes_first)
 		bh_enable(r->cpu);
 		rig_run(r, 0);
 		CHECK_EQ(nic->sent(d).len, 500);
-		bh_disable(r->cpu);
-		rig_frame(r, 300);
-		bh_enable(r->cpu);
+		rig_frame_alone(r, 300);
 		rig_run(r, 0);
 		CHECK_EQ(nic->sent(d).len, 300);
 		end(r, d);
@@ -297,9 +293,7 @@ TEST(nothing_goes_past_what_stands_in_the_way_and_all_does_when_it_is_gone)
 			obstacles[i / NR_TIMES].take(r);
 			bh_enable(r->cpu);
 			rig_run(r, NSEC_PER_MSEC);
-			bh_disable(r->cpu);
-			rig_frame(r, 300);
-			bh_enable(r->cpu);
+			rig_frame_alone(r, 300);
 			rig_run(r, NSEC_PER_MSEC);
 			CHECK_EQ(nic->sent(d).frames, 1 + (when != FIRST));
 			end(r, d);

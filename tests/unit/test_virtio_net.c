@@ -418,39 +418,6 @@ TEST(a_burst_rings_the_doorbell_once_and_completions_cost_no_interrupt)
 	finish(r, d);
 }
 
-TEST(completions_are_looked_for_after_tx_usecs_and_sooner_while_many_are_under_way)
-{
-	struct fake_virtio *d = device();
-	struct rig *r = rig_create(0);
-
-	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
-	rig_run(r, 2 * NSEC_PER_MSEC);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 1);
-	rig_run(r, VIRTNET_TX_NS);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
-	rig_run(r, VIRTNET_IDLE_NS);
-	bh_disable(r->cpu);
-	rig_frame(r, 300); /* for which nobody waits */
-	bh_enable(r->cpu);
-	rig_run(r, VIRTNET_TX_NS + 2 * NSEC_PER_MSEC);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 1);
-	rig_send(r, rig_skb(r, 500, 500, 0, false, 0)); /* and one that comes behind it */
-	rig_run(r, VIRTNET_TX_NS + NSEC_PER_MSEC);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
-	bh_disable(r->cpu);
-	rig_frame(r, 300);
-	bh_enable(r->cpu);
-	rig_run(r, VIRTNET_IDLE_NS + NSEC_PER_MSEC);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
-	d->lazy_tx = true;
-	for (unsigned i = 0; i < VIRTNET_REAP_AT; i++)
-		rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
-	fake_virtio_send(d);
-	rig_run(r, 2 * NSEC_PER_MSEC);
-	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
-	finish(r, d);
-}
-
 TEST(a_full_ring_stops_the_queue_and_loses_nothing)
 {
 	struct fake_virtio *d = device();

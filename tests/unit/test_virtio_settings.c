@@ -227,3 +227,32 @@ TEST(a_stopped_queue_goes_on_when_the_largest_frame_fits)
 	}
 	finish(r, d);
 }
+
+TEST(completions_are_looked_for_after_tx_usecs_and_sooner_while_many_are_under_way)
+{
+	struct fake_virtio *d = device();
+	struct rig *r = rig_create(0);
+
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	rig_run(r, 2 * NSEC_PER_MSEC);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 1);
+	rig_run(r, VIRTNET_TX_NS);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
+	rig_run(r, VIRTNET_IDLE_NS);
+	rig_frame_alone(r, 300); /* for which nobody waits */
+	rig_run(r, VIRTNET_TX_NS + 2 * NSEC_PER_MSEC);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 1);
+	rig_send(r, rig_skb(r, 500, 500, 0, false, 0)); /* and one that comes behind it */
+	rig_run(r, VIRTNET_TX_NS + NSEC_PER_MSEC);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
+	rig_frame_alone(r, 300);
+	rig_run(r, VIRTNET_IDLE_NS + NSEC_PER_MSEC);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
+	d->lazy_tx = true;
+	for (unsigned i = 0; i < VIRTNET_REAP_AT; i++)
+		rig_send(r, rig_skb(r, 500, 500, 0, false, 0));
+	fake_virtio_send(d);
+	rig_run(r, 2 * NSEC_PER_MSEC);
+	CHECK_EQ(net_of(r)->pairs[0].tx.in_flight, 0);
+	finish(r, d);
+}

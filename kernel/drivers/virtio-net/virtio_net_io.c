@@ -492,9 +492,8 @@ void virtnet_hash_xmit_frame(struct net_device *dev, unsigned txq, struct skb_bu
 
 void virtnet_flush(struct net_device *dev, unsigned txq)
 {
-	struct virtnet *vn = dev->priv;
-	struct virtnet_pair *p = &vn->pairs[txq];
-	u64 delay;
+	struct virtnet_pair *p = &((struct virtnet *)dev->priv)->pairs[txq];
+	u64 delay = (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC;
 
 	keep_pointer(p);
 	if (unlikely(p->down) || p->tx.avail_idx == p->tx.kicked_idx)
@@ -509,7 +508,6 @@ void virtnet_flush(struct net_device *dev, unsigned txq)
 		if (p->tx.in_flight >= dev->coalesce.tx_frames) /* somebody may wait for them */
 			arm_timer(p, VIRTNET_REAP_NS);
 	}
-	delay = (u64)dev->coalesce.tx_usecs * NSEC_PER_USEC;
 	arm_timer(p, likely(p->waited) ? delay : MAX(delay, VIRTNET_IDLE_NS));
 }
 
