@@ -309,8 +309,8 @@ kept: $(FUZZ:%=$B/replay/%)
 ## test     lint, units, two stacks over a bad link, kept fuzz inputs, the booted tests in their short forms, the sums of `make rfc`
 ## test-T   one booted test in its long form, with its output: T is a name from tests/qemu, as transfer
 PROVE     = B=$(abspath $B) tests/lib/prove --directives --timer
-BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/nohooks/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers $B/overload
-SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers overload)
+BOOTABLE := $B/barewire.elf $B/san/barewire.elf $B/nohooks/barewire.elf $B/BOOTX64.EFI $B/wire $B/load $B/peers $B/overload $B/crowd
+SANTOOLS := $(addprefix $B/san/,BOOTX64.EFI wire load peers overload crowd)
 $(SANTOOLS): $B/san/%: $B/%
 	@ln -sfn ../$* $@
 test: lint unit sim over6 kept $(BOOTABLE)

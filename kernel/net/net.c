@@ -195,22 +195,7 @@ bool app_tick(struct net_cpu *cpu, u64 now_ns)
 	return cpu->app_ticks;
 }
 
-/* The end of a poll: when to come again. */
-static inline u64 leave_poll(struct net_cpu *cpu)
-{
-	u64 next;
-
-	cpu->app_ticks = 0;
-	next = softirq_pending(cpu) ? leave_rest(cpu) : timer_wheel_next(&cpu->wheel);
-	if (unlikely(cpu->away))
-		next = send_home(cpu, next);
-	cpu->in_softirq = false;
-	barrier();
-	cpu->bh_count--;
-	return next;
-}
-
-static __noinline u64 poll_rows(struct net_cpu *cpu)
+static __noinline void poll_rows(struct net_cpu *cpu)
 {
 	u64 until = cpu->now_ns + POLL_TIME_NS;
 	unsigned round = 0;
@@ -225,7 +210,6 @@ static __noinline u64 poll_rows(struct net_cpu *cpu)
 		if (unlikely(cpu->kicks))
 			send_kicks(cpu);
 	}
-	return leave_poll(cpu);
 }
 
 /* What fibers sent is to leave, and that is all: the usual end of their turn. */
@@ -236,6 +220,8 @@ static inline bool is_tx_alone(const struct net_cpu *cpu)
 
 u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 {
+	u64 next;
+
 	if (cpu->bh_count)
 		return now_ns;
 	cpu->bh_count = 1;
@@ -246,14 +232,23 @@ u64 net_poll(struct net_cpu *cpu, u64 now_ns)
 		net_set_now(cpu, now_ns);
 	if (timer_wheel_next(&cpu->wheel) <= cpu->now_ns)
 		raise_softirq(cpu, SOFTIRQ_TIMER);
-	if (!is_tx_alone(cpu))
-		return poll_rows(cpu);
-	__atomic_fetch_and(&cpu->pending, ~(1u << SOFTIRQ_NET_TX), __ATOMIC_ACQUIRE);
-	cpu->softnet.runs[SOFTIRQ_NET_TX]++;
-	run_net_tx(cpu);
-	if (unlikely(cpu->kicks))
-		send_kicks(cpu);
-	return likely(!softirq_pending(cpu)) ? leave_poll(cpu) : poll_rows(cpu);
+	if (is_tx_alone(cpu)) {
+		__atomic_fetch_and(&cpu->pending, ~(1u << SOFTIRQ_NET_TX), __ATOMIC_ACQUIRE);
+		cpu->softnet.runs[SOFTIRQ_NET_TX]++;
+		run_net_tx(cpu);
+		if (unlikely(cpu->kicks))
+			send_kicks(cpu);
+	}
+	if (softirq_pending(cpu))
+		poll_rows(cpu);
+	cpu->app_ticks = 0;
+	next = softirq_pending(cpu) ? leave_rest(cpu) : timer_wheel_next(&cpu->wheel);
+	if (unlikely(cpu->away))
+		next = send_home(cpu, next);
+	cpu->in_softirq = false;
+	barrier();
+	cpu->bh_count--;
+	return next;
 }
 
 void bh_enable_slow(struct net_cpu *cpu)
