@@ -172,7 +172,8 @@ static int in_set(const struct epoll_event *ev, int n, int slot)
 void set_epoll(struct play *p, struct input *in)
 {
 	u8 what = input_u8(in), b = input_u8(in), flags = input_u8(in);
-	int set = what & 64 ? what % SLOTS : 7 + (what & 1), ep = call_socket(p, set), of = b % SLOTS, n, max = 1 + (flags & 15);
+	int set = what & 64 ? what % SLOTS : 7 + (what & 1), ep = call_socket(p, set), n, max = 1 + (flags & 15);
+	int of = call_slot(p, what & 32 ? 7 + (b & 1) : b % SLOTS); /* sets in sets */
 	struct epoll_event ev[16], e = { .events = flags & 31, .data = (u64)of };
 
 	e.events |= (flags & 32 ? EPOLLRDHUP : 0) | (flags & 64 ? EPOLLET : 0) | (flags & 128 ? EPOLLONESHOT : 0);
