@@ -224,6 +224,22 @@ TEST(tcp_info_of_a_listener_tells_its_queue_and_what_its_children_begin_with)
 	rig_end(r);
 }
 
+TEST(tcp_info_counts_what_is_sent_again_as_sent)
+{
+	struct rig *r = tcb_in(TCP_ESTABLISHED);
+	struct tcp_info i;
+
+	rig_write(r, 1000, 0);
+	rig_drain(r);
+	rig_run_ms(r, 1500);
+	CHECK(rig_drain(r) > 0);
+	i = info_of(r);
+	CHECK(i.tcpi_total_retrans > 0);
+	CHECK_EQ(i.tcpi_data_segs_out, 1 + i.tcpi_total_retrans);
+	CHECK_EQ(i.tcpi_bytes_sent, 1000 + i.tcpi_bytes_retrans);
+	rig_end(r);
+}
+
 TEST(tcp_info_counts_both_directions_and_what_was_agreed)
 {
 	struct rig *r = tcb_in(TCP_ESTABLISHED);

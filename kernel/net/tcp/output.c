@@ -422,6 +422,7 @@ static void retrans_was_sent(struct tcb *t, struct sk_buff *skb)
 	t->snd.lone = false;
 	t->tx->undo_retrans = MAX(t->tx->undo_retrans, 0) + cb->segs;
 	t->total_retrans += cb->segs;
+	t->data_segs_out += skb->len ? cb->segs : 0; /* RFC 4898 DataSegsOut: retransmissions too */
 	t->tx->bytes_retrans += skb->len;
 	if (!t->retrans_stamp_ms)
 		t->retrans_stamp_ms = tcp_ts_now(t) | !tcp_ts_now(t);
