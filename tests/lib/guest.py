@@ -40,7 +40,7 @@ class Guest:
     def __init__(self, boot="pvh", nic="virtio-net", cpus=CPUS, mem=None, net="tap", tap="tap0", cmdline="",
                  site=None, gdb=False, options=(), qemu=(), elf=None, queues=None, machine=None, hashes=False):
         self.dir = tempfile.mkdtemp(prefix="barewire-guest-")
-        self.serial = os.path.join(self.dir, "serial")
+        self.serial, self.errors = os.path.join(self.dir, "serial"), os.path.join(self.dir, "errors")
         self.qmp_path = os.path.join(self.dir, "qmp")
         self.proc = None
         if queues is None:
@@ -75,9 +75,9 @@ class Guest:
 
     # ------------------------------------------------------------ life
     def start(self):
-        with open(self.serial, "wb") as out:
+        with open(self.serial, "wb") as out, open(self.errors, "wb") as errors:
             self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
-                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+                                         stderr=errors, preexec_fn=die_with_parent)
         return self
 
     def __enter__(self):
@@ -106,8 +106,9 @@ class Guest:
             return f.read()
 
     def console(self):
-        """What a terminal shows of it."""
-        return shown(self.sent())
+        """What a terminal shows of it; behind that what QEMU and tools/run said, which could stand in the middle of any row."""
+        with open(self.errors, encoding="utf-8", errors="replace") as f:
+            return shown(self.sent()) + f.read()
 
     def wait_console(self, text, limit=BOOT_LIMIT):
         """Waits until the console shows the text (a regular expression)."""
@@ -189,18 +190,18 @@ class Typed(Guest):
     """A guest whose serial line has a keyboard."""
 
     def start(self):
-        with open(self.serial, "wb") as out:
+        with open(self.serial, "wb") as out, open(self.errors, "wb") as errors:
             self.proc = subprocess.Popen(self.command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out,
-                                         stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+                                         stderr=errors, preexec_fn=die_with_parent)
         return self
 
     def type(self, line):
-        """What the console shows from the line on, up to its next prompt, behind which a word of QEMU's may stand."""
+        """What the console shows from the line on, up to its next prompt."""
         before = len(self.sent())
         self.proc.stdin.write(line.encode() + b"\r")
         self.proc.stdin.flush()
         end = time.monotonic() + LIMIT
-        pattern = re.compile(r"^(?:barewire# )?(%s\n(?s:.*)barewire# )(?:$|qemu-system)" % re.escape(line), re.M)
+        pattern = re.compile(r"^(?:barewire# )?(%s\n(?s:.*)barewire# )$" % re.escape(line), re.M)
         while not (said := pattern.search(shown(self.sent()[before:]))):
             if time.monotonic() > end:
                 raise AssertionError("no prompt after %r: %r" % (line, self.sent()[before:]))

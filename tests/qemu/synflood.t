@@ -149,7 +149,7 @@ def counters(g, before, told, served, near):
 
 def cases_for(nic):
     guest = Guest(nic=nic, mem=128, gdb=True, site=SITE.name, cmdline="ip6=%s/64,%s net.ipv4.tcp_synack_retries=%d "
-                  "net.ipv4.tcp_timewait_len=1 net.ipv4.neigh.default.gc_stale_time_ms=1000" % (GUEST6, HOST6, SYNACK_RETRIES))
+                  "net.ipv4.tcp_timewait_len=10 net.ipv4.neigh.default.gc_stale_time_ms=1000" % (GUEST6, HOST6, SYNACK_RETRIES))
     free = []
 
     @case("%s: the guest serves, and forgets a first flood" % nic)
