@@ -113,6 +113,8 @@ sysctl("net.ipv6.conf.tap0.accept_dad", 0)
 sh("ip", "addr", "del", HOST_IP + "/24", "dev", "tap0")
 sh("ip", "addr", "add", HOST_IP + "/24", "brd", "+", "dev", "tap0")
 sh("ip", "addr", "add", HOST6 + "/64", "dev", "tap0")
+while sh("ip", "-6", "addr", "show", "dev", "tap0", "tentative"):
+    time.sleep(0.02)
 sh("ip", "route", "add", "default", "via", GUEST_IP, "dev", "tap0", "metric", "2")
 sh("ip", "link", "set", "tap0", "txqueuelen", "1000")
 RULE = "tcp dport 9 drop"
