@@ -3,6 +3,7 @@
  * of few flows follow each other, so that they merge, translate, fragment and are answered; some come as a device hands them
  * over that says of their sum and segments what the input says. What leaves without a lie before it has right sums and fits.
  */
+#include "fuzz/bytes.h"
 #include "fuzz/fuzz.h"
 #include "host/harness.h"
 #include "host/netlab.h"
@@ -34,18 +35,6 @@ struct world {
 	bool lied;
 	u8 frame[FRAME_MAX + 300];
 };
-
-static void put16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-static u32 get16(const u8 *p) { return (u32)p[0] << 8 | p[1]; }
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
 
 /* ---- sums ---- */
 

@@ -4,6 +4,7 @@
  * sent, and time that passes. At the end every frame, skb and byte must be accounted for (lab_destroy).
  */
 #include "app/app.h"
+#include "fuzz/bytes.h"
 #include "fuzz/fuzz.h"
 #include "host/harness.h"
 #include "host/netlab.h"
@@ -36,21 +37,6 @@ struct world {
 	struct peer peers[PEERS];
 	u8 frame[FRAME_MAX];
 };
-
-static void put16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static u32 get16(const u8 *p) { return (u32)p[0] << 8 | p[1]; }
-static u32 get32(const u8 *p) { return get16(p) << 16 | get16(p + 2); }
 
 /* Ones'-complement sum of n bytes on top of `sum`, not folded. */
 static u32 sum16(const u8 *p, size_t n, u32 sum)

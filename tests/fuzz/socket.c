@@ -35,15 +35,6 @@ static void pass_time(struct play *p, u8 b)
 	play_settle(p, 200 * NSEC_PER_USEC);
 }
 
-static void hold_buffers(struct play *p, u8 b)
-{
-	while (p->nr_held)
-		skb_buf_put(p->cpu, p->held[--p->nr_held]);
-	for (unsigned want = b % HELD_MAX; p->nr_held < want; p->nr_held++)
-		if (!(p->held[p->nr_held] = skb_buf_alloc(p->cpu)))
-			break;
-}
-
 static void change_setting(struct play *p, u8 b)
 {
 	static const char *const settings[][2] = {
@@ -95,7 +86,7 @@ static void change_world(struct play *p, u8 what, u8 b)
 {
 	switch (what & 7) {
 	case 0: p->budget = b % 16; break; /* for the next step */
-	case 1: hold_buffers(p, b); break;
+	case 1: hold_buffers(p->cpu, &p->held, b % HELD_MAX); break;
 	case 2: lab_dev_stall(p->dev, b & 1); break;
 	case 3: change_device(p, b); break;
 	case 4: change_address(p, b & 1, b & 2); break;
@@ -132,7 +123,7 @@ static void take_step(struct play *p, u8 what, struct input *in)
 static void step(struct play *p, struct input *in)
 {
 	u8 what = input_u8(in);
-	bool short_of = p->budget != UINT64_MAX || p->nr_held;
+	bool short_of = p->budget != UINT64_MAX || p->held.nr;
 
 	p->pressed = short_of || p->pressed;
 	host_alloc_budget = p->budget;
@@ -254,7 +245,7 @@ static void end(struct play *p)
 {
 	netif_carrier_on(p->dev);
 	lab_dev_stall(p->dev, false);
-	hold_buffers(p, 0);
+	hold_buffers(p->cpu, &p->held, 0);
 	play_settle(p, NSEC_PER_SEC);
 	for (int i = 0; i < SLOTS; i++)
 		call_close(p, i);

@@ -2,6 +2,7 @@
  * socket_other.c - the hosts beyond the wire of the socket fuzzer, of both families: they answer SYNs by the port, acknowledge what
  * comes or do not, and send bytes in order and out of it, FIN, RST, datagrams and ICMP errors when the input says so.
  */
+#include "fuzz/bytes.h"
 #include "fuzz/socket_play.h"
 #include "host/harness.h"
 #include "net/wire/ipv6.h"
@@ -14,19 +15,6 @@
 #define MSS     1400
 
 static u8 frame[TEXT + BUF_MAX];
-
-static void put16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-static u32 get16(const u8 *p) { return (u32)p[0] << 8 | p[1]; }
-static u32 get32(const u8 *p) { return get16(p) << 16 | get16(p + 2); }
 
 struct ip_addr other_addr(bool v6, bool ours)
 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fuzz/fuzz.h"
+#include "fuzz/held.h"
 #include "host/netlab.h"
 #include "net/socket/socket.h"
 
@@ -12,7 +13,6 @@
 #define ACCEPTED 10    /* ... from here on of accepted connections, mostly */
 #define TALKS    10    /* connections of the other side */
 #define JOBS     6     /* fibers */
-#define HELD_MAX 160   /* buffers taken away from the stack */
 #define BUF_MAX  65536
 #define QUOTES   4     /* packets that ICMP errors may quote */
 #define QUOTE    128   /* bytes of each */
@@ -53,8 +53,8 @@ struct play {
 	struct talk talks[TALKS];
 	struct job jobs[JOBS];
 	struct quote quotes[QUOTES];
-	struct skb_buf *held[HELD_MAX];
-	unsigned nr_held, nr_quotes, nr_talks;
+	struct held held;
+	unsigned nr_quotes, nr_talks;
 	u64 budget;            /* allocations that succeed in the next step */
 	bool pressed;          /* memory was out in this step, or was in the last one */
 	enum judge judge;

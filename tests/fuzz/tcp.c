@@ -28,15 +28,6 @@ static void pass_time(struct world *w, u8 b)
 	world_settle(w, 200 * NSEC_PER_USEC);
 }
 
-static void hold_buffers(struct world *w, u8 b)
-{
-	while (w->nr_held)
-		skb_buf_put(w->host->cpu, w->held[--w->nr_held]);
-	for (unsigned want = b % HELD_MAX; w->nr_held < want; w->nr_held++)
-		if (!(w->held[w->nr_held] = skb_buf_alloc(w->host->cpu)))
-			break;
-}
-
 static void change_setting(struct world *w, u8 b)
 {
 	static const char *const settings[][2] = {
@@ -63,7 +54,7 @@ static void change_world(struct world *w, u8 what, u8 b)
 
 	switch (what & 7) {
 	case 0: w->budget = b % 16; break; /* for the next step */
-	case 1: hold_buffers(w, b); break;
+	case 1: hold_buffers(w->host->cpu, &w->held, b % HELD_MAX); break;
 	case 2: lab_dev_stall(w->dev, b & 1); break;
 	case 3:
 		w->dev->mtu = mtus[b % ARRAY_SIZE(mtus)];
@@ -116,7 +107,7 @@ static void begin(struct world *w, u8 how)
 static void end(struct world *w)
 {
 	lab_dev_stall(w->dev, false);
-	hold_buffers(w, 0);
+	hold_buffers(w->host->cpu, &w->held, 0);
 	app_closes_all(w);
 	world_settle(w, NSEC_PER_SEC);
 	tcp_check(w->host);

@@ -4,12 +4,12 @@
 #pragma once
 
 #include "fuzz/fuzz.h"
+#include "fuzz/held.h"
 #include "host/netlab.h"
 #include "net/tcp/tcp_impl.h"
 
 #define CONNS    6  /* tuples of peers: the first half connects to us, the other is connected to */
 #define FDS      4  /* files of the application; the first listens */
-#define HELD_MAX 160
 
 struct peer {
 	u16 sport, dport; /* the peer's, ours */
@@ -30,8 +30,7 @@ struct world {
 	struct lab_host *host;
 	struct net_device *dev;
 	struct peer peers[CONNS];
-	struct skb_buf *held[HELD_MAX];
-	unsigned nr_held;
+	struct held held;
 	u64 budget;           /* allocations that succeed in the next step */
 	int fds[FDS];         /* -1: none */
 	u32 clock;            /* the peers' timestamps */

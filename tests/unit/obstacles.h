@@ -78,6 +78,21 @@ static inline void obstacle(struct net_device *dev, void (*change)(struct net_de
 	bh_enable(cpu);
 }
 
+/* A talk over dev, of whose next n answers more(talk, n) tells how many had no skb: none while an obstacle stands there, and all some
+ * time after it is gone. */
+static inline void pass_no_obstacle(struct net_device *dev, unsigned (*more)(void *talk, unsigned n), void *talk)
+{
+	for (const struct obstacle *o = obstacles; o < obstacles + ARRAY_SIZE(obstacles); o++) {
+		seen = 0;
+		obstacle(dev, o->put);
+		if (!CHECK_EQ(more(talk, 10), 0) || !CHECK(!o->sees || seen >= 10))
+			test_note("%s", o->what);
+		obstacle(dev, o->take);
+		more(talk, 1);
+		CHECK(more(talk, 4) >= 4);
+	}
+}
+
 /* The ring is full from now on, or has room again. */
 static inline void ring_is_full(struct net_device *dev, bool full)
 {
